@@ -1,0 +1,67 @@
+# All that is needed before: Python 3.11 to 3.13 with venv, and make. Everything runs in .venv, which is made when it is
+# missing, brought up to date when it is stale, and otherwise left alone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Stale means that one of these two files, or the place of the checkout, is not what the environment was made from.
+# The stamp's name carries the digest of all three, so a file that was only touched costs nothing.
+DIGEST := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
+READY := $(VENV)/ready-$(DIGEST)
+
+# The modules that run on every Keras backend: their tests and the examples in their docstrings.
+MODEL_SIDE := architectures topology initial_weights layers optimizers metrics model
+MODEL_SIDE_TESTS := $(wildcard $(MODEL_SIDE:%=tests/test_%.py) $(MODEL_SIDE:%=keras_alexnet/%.py))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help install train test test-tensorflow test-jax test-torch test-slow lint format benchmark
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## set up .venv and nothing more
+
+train: $(READY) ## train on the drawn flowers, without a download
+	$(BIN)/python scripts/fit.py
+
+test: lint test-tensorflow test-jax test-torch ## all quick tests
+
+test-tensorflow: $(READY) ## the quick tests on the default backend
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+
+test-jax: $(READY) ## the model side on JAX
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(MODEL_SIDE_TESTS)
+
+test-torch: $(READY) ## the model side on PyTorch, where it is installed
+	@if $(BIN)/python -c 'import torch' 2>/dev/null; \
+	then KERAS_BACKEND=torch $(BIN)/python -m pytest $(MODEL_SIDE_TESTS); \
+	else echo "PyTorch is not in $(VENV): its tests are left out ($(BIN)/pip install -c constraints.txt torch)"; fi
+
+test-slow: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(READY) ## mend style and format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+benchmark: $(READY) ## measure the speed of this machine
+	$(BIN)/python scripts/benchmark.py
+
+$(READY): $(BIN)/python
+	@echo "Installing the versions of constraints.txt into $(VENV) (3.5 GB and a few minutes the first time)"
+	@rm -f $(VENV)/ready-*
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	echo "Python 3.11 to 3.13 is expected; name yours, as in make PYTHON=python3.13. Received: $$($(PYTHON) --version)"; \
+	exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,100 @@
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # before Keras is imported, or a user's ~/.keras decides
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs the photographs where they are not."""
+    if item.get_closest_marker("realdata"):
+        folder = os.environ.get("TFDS_DATA_DIR")
+        if not folder:
+            pytest.skip("TFDS_DATA_DIR is not set: it names the folder that holds oxford_flowers102")
+        if not (Path(folder).expanduser() / "oxford_flowers102").is_dir():
+            pytest.skip(f"oxford_flowers102 is not under TFDS_DATA_DIR={folder}")
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    """Every test draws the same random numbers, alone or among others."""
+    import keras  # after the environment above
+
+    keras.utils.set_random_seed(0)
+
+
+SPECIES = ("<b>rose & co", "daisy", "tulip")
+
+
+def _small_network(classes):
+    """Layers named as AlexNet's, of few units, and without the normalization that takes seconds to compile."""
+    from keras import Input, Model, initializers, layers
+
+    image = Input((67, 67, 3))
+    x = layers.ReLU(name="relu1")(layers.Conv2D(96, 11, strides=4, name="conv1")(image))
+    x = layers.Flatten()(layers.MaxPooling2D(3, 2, name="pool1")(x))
+    x = layers.Dense(32, activation="relu", name="fc6")(x)
+    x = layers.Dense(16, activation="relu", name="fc7")(x)
+    small = initializers.RandomNormal(stddev=0.003)  # or one class would have all the probability
+    return Model(image, layers.Dense(classes, activation="softmax", name="fc8", kernel_initializer=small)(x))
+
+
+@pytest.fixture(scope="session")
+def _small_run(tmp_path_factory):
+    """A run folder as training leaves it, of a small network, and the pictures it belongs to."""
+    import dataclasses
+
+    import numpy as np
+    from PIL import Image
+
+    from keras_alexnet import pipeline, recipes
+    from keras_alexnet.runs import Run
+
+    folder, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
+    for split, name, n in ((s, name, n) for s in ("train", "validation", "test") for name in SPECIES for n in range(4)):
+        path = folder / "pictures" / split / name / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (80 + n, 90, 3), np.uint8)).save(path)
+
+    run = Run.create(folder / "small-1")
+    recipe = recipes.Recipe(size=67, side=76, epochs=2, batch_size=4)
+    options = recipes.Options(dataset=str(folder / "pictures"))
+    run.write_json(
+        "recipe.json",
+        {
+            "recipe": dataclasses.asdict(recipe),
+            "options": dataclasses.asdict(options),
+            "data": "pictures: 3 classes",
+            "command": "python scripts/fit.py --dataset pictures",
+            "commit": None,
+            "date": "2026-01-01",
+            "machine": "Linux",
+            "devices": 1,
+            "precision": "float32",
+            "backend": "tensorflow",
+            "versions": {"keras": "3"},
+        },
+    )
+    run.write_classes(SPECIES)
+    rows = [
+        {"epoch": n, "learning_rate": 0.01 / n}
+        | {f"{prefix}{name}": 1 / n for prefix in ("", "val_") for name in ("loss", "top1_error", "top5_error")}
+        for n in (1, 2)
+    ]
+    run.write_log(rows)
+    mean = np.full((76, 76, 3), 128, np.float32)
+    pipeline.Statistics(mean, np.float32([1, 2, 3]), np.eye(3, dtype=np.float32)).save(run.statistics)
+    _small_network(len(SPECIES)).save(run.best)
+    return run
+
+
+@pytest.fixture
+def small_run(_small_run, tmp_path):
+    """A run to write into; its pictures lie beside it."""
+    import shutil
+
+    from keras_alexnet.runs import Run
+
+    return Run(shutil.copytree(_small_run.folder, tmp_path / _small_run.folder.name))
