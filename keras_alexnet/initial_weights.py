@@ -1,0 +1,54 @@
+"""How networks start, as data: the distributions that their first weights are drawn from (paper section 5).
+
+The text and the authors' code agree on the network and differ here, and it decides whether the network learns at all.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaussian:
+    """Numbers drawn from a Gaussian around zero; `truncated` ones are drawn again beyond two deviations."""
+
+    std: float
+    truncated: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform:
+    """Numbers drawn evenly from within `factor / sqrt(n)` of zero, where n is how many inputs one unit has."""
+
+    factor: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """How one layer starts: the kernel's distribution, and the bias's or one number for all biases."""
+
+    kernel: Gaussian | Uniform
+    bias: float | Uniform
+
+
+_CONVOLUTIONAL = ("conv1", "conv2", "conv3", "conv4", "conv5")
+_FULLY_CONNECTED = ("fc6", "fc7", "fc8")
+_LAYERS = _CONVOLUTIONAL + _FULLY_CONNECTED
+
+
+def _gaussians(layers, stds, biases):
+    return {layer: Start(Gaussian(std), bias) for layer, std, bias in zip(layers, stds, biases, strict=True)}
+
+
+_BIASES = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)  # section 5
+_CAFFE_STDS = (0.01,) * 5 + (0.005, 0.005, 0.01)
+
+# By name, then by layer.
+INITIAL_WEIGHTS = {
+    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades and the network stays at chance
+    "source": _gaussians(_LAYERS, (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01), _BIASES),  # layers-145.cfg
+    "caffe": _gaussians(_LAYERS, _CAFFE_STDS, (0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0)),
+    "caffenet": _gaussians(_LAYERS, _CAFFE_STDS, _BIASES),
+    "torch": dict.fromkeys(_LAYERS, Start(Uniform(), Uniform())),
+    "tflearn": dict.fromkeys(_CONVOLUTIONAL, Start(Uniform(3**0.5), 0.0))
+    | dict.fromkeys(_FULLY_CONNECTED, Start(Gaussian(0.02, truncated=True), 0.0)),
+    "figure_1": _gaussians(("conv1", "conv2", "conv3", "fc4"), (1e-4, 0.01, 0.01, 0.01), (0.0,) * 4),
+}
