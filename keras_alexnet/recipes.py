@@ -1,0 +1,123 @@
+"""Every number that decides a result, in named recipes (paper sections 4 and 5).
+
+A recipe is data: which network is trained, on which views, by which update rule. A run folder keeps the recipe it was
+made with, so that its result can be made again.
+"""
+
+import dataclasses
+
+AUGMENTATIONS = (
+    "crop",
+    "mirror",
+    "lighting",
+    "vertical_flip",
+    "rotation",
+    "scaling",
+    "translation",
+    "noise",
+)
+
+
+def setting(default, help):
+    """A field of a dataclass with the words that explain it on the command line."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What decides the result of a run. The defaults are the paper's; what is ours says so.
+
+    Raises:
+        ValueError: If a setting makes no sense.
+
+    Example:
+        >>> RECIPES["text"].batch_size
+        128
+    """
+
+    architecture: str = setting("paper", "the network, a name in ARCHITECTURES")
+    initial_weights: str = setting("source", "where the weights start; text has 0.01 everywhere and stays at chance")
+    dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
+    size: int = setting(227, "side of the view that the network sees, pixels; the text's 224 gives the same maps")
+    side: int = setting(256, "side of the square that views are cut from, pixels (2)")
+    mean: str = setting("color", "what is subtracted: color, one grey level a channel, or image, one a pixel (2)")
+    augmentation: tuple[str, ...] = setting(("crop", "mirror", "lighting"), "what happens to a view (4.1)")
+    lighting: str = setting("text", "deviation of the lighting noise: the eigenvalue (text) or its root (source) (4.1)")
+    lighting_std: float = setting(0.1, "strength of the lighting noise (4.1)")
+    batch_size: int = setting(128, "images a step, over all devices together (5)")
+    epochs: int = setting(90, "times that every training image is seen (5)")
+    learning_rate: float = setting(0.01, "learning rate of the first epoch (5)")
+    bias_learning_rate_factor: float = setting(1.0, "how much faster biases learn; 2 in the authors' code (5)")
+    momentum: float = setting(0.9, "share of the velocity that is kept (5)")
+    decay: float = setting(0.0005, "weight decay, inside the velocity, on kernels alone (5)")
+    patience: int = setting(5, "ours: epochs without a new best before the learning rate is divided by ten")
+    divisions: int = setting(3, "times that the learning rate is divided by ten at most (5)")
+
+    def __post_init__(self):
+        unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
+        if unknown:
+            raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
+        _check_choice("mean", self.mean, ("color", "image"))
+        _check_choice("lighting", self.lighting, ("text", "source"))
+        for name in ("size", "batch_size", "epochs", "learning_rate", "patience"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
+        if self.side < self.size:
+            raise ValueError(f"`side` must be at least `size`. Received: side={self.side}, size={self.size}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"`dropout` must be at least 0 and less than 1. Received: {self.dropout}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a run is beside its recipe: which data, which machine, which draw of the random numbers."""
+
+    dataset: str = setting("petals", "petals, the name of any TFDS image classification set, or a folder of folders")
+    data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else its own default")
+    seed: int = setting(0, "of the initial weights, the order of the images, their views and the dropout")
+    precision: str = setting("auto", "float32, mixed_bfloat16, mixed_float16, or auto: the fastest of the first two")
+    steps_per_epoch: int | None = setting(None, "end every epoch after so many batches")
+    devices: int | None = setting(None, "how many devices train; all GPUs if not given")
+    virtual_devices: int | None = setting(None, "split the CPU in so many devices, to rehearse")
+    weights: str | None = setting(None, "a file with weights of the same network to start from")
+    head: str = setting("kept", "of --weights: kept, or new to start the last layer anew for other classes")
+
+    def __post_init__(self):
+        _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
+        _check_choice("head", self.head, ("kept", "new"))
+        for name in ("steps_per_epoch", "devices", "virtual_devices"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"`{name}` must be {' or '.join(choices)}. Received: {value!r}")
+
+
+RECIPES = {
+    "text": Recipe(),
+    "source": Recipe(  # the authors' layer-params-145: what was done, beside what was printed
+        architecture="source", size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
+    ),
+    "flowers": Recipe(  # ours, for 1020 training pictures: smaller views, so more epochs in an hour, and more variety
+        size=131,
+        side=148,
+        augmentation=("crop", "mirror", "lighting", "rotation", "scaling"),
+        batch_size=32,
+        epochs=100,
+        learning_rate=0.005,
+        patience=10,
+    ),
+    "petals": Recipe(  # ours, for some minutes on two cores: small views, small steps
+        size=99,
+        side=112,
+        dropout=0.2,
+        batch_size=16,
+        epochs=16,
+        learning_rate=0.001,
+        patience=6,
+    ),
+}
+
+DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}  # any other data set: "text"

@@ -1,0 +1,48 @@
+import dataclasses
+
+import pytest
+
+from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
+
+
+def test_text_recipe_has_the_numbers_of_section_5():
+    recipe = RECIPES["text"]
+    assert (recipe.batch_size, recipe.learning_rate, recipe.momentum, recipe.decay) == (128, 0.01, 0.9, 0.0005)
+    assert (recipe.epochs, recipe.divisions, recipe.dropout, recipe.lighting_std) == (90, 3, 0.5, 0.1)
+
+
+def test_source_recipe_differs_from_the_text_as_the_authors_code_does():
+    text, source = (dataclasses.asdict(RECIPES[name]) for name in ("text", "source"))
+    assert {key for key in text if text[key] != source[key]} == {
+        "architecture",
+        "size",
+        "mean",
+        "lighting",
+        "bias_learning_rate_factor",
+    }
+
+
+def test_default_recipes_exist():
+    assert set(DEFAULT_RECIPES.values()) <= set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"augmentation": ("crop", "blur")}, "Received: blur"),
+        ({"mean": "median"}, "Received: 'median'"),
+        ({"lighting": "paper"}, "Received: 'paper'"),
+        ({"batch_size": 0}, "`batch_size` must be more than zero. Received: 0"),
+        ({"size": 300}, "side=256, size=300"),
+        ({"dropout": 1.0}, "Received: 1.0"),
+    ],
+)
+def test_refuses_what_makes_no_sense(change, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**change)
+
+
+@pytest.mark.parametrize("change", [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}])
+def test_options_refuse_what_makes_no_sense(change):
+    with pytest.raises(ValueError, match=f"Received: '?{next(iter(change.values()))}"):
+        Options(**change)
