@@ -1,0 +1,223 @@
+"""Labelled pictures to batches, and what is measured on a training set (paper sections 2 and 4.1)."""
+
+import dataclasses
+import pathlib
+import zipfile
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from keras_alexnet import augment, images
+from keras_alexnet.files import written_aside
+from keras_alexnet.recipes import AUGMENTATIONS
+
+AUTOTUNE = tf.data.AUTOTUNE
+MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one split
+AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.2, "translation": 0.1}  # ours: degrees, and shares of the size
+
+
+def squares(split, side):
+    """Makes every picture a square: shorter side to `side`, then the central square (section 2).
+
+    Squares that take up less than a quarter of the machine's memory are kept there (197 kB each at 256 pixels, so
+    0.2 GB for 1020 flowers), and files are read once. Those of a larger split are read and decoded in every pass.
+
+    Args:
+        split: `tf.data.Dataset` of `(picture, label)`, as in `datasets.Dataset.splits`.
+        side: Side of the squares in pixels.
+
+    Returns:
+        A `tf.data.Dataset` of `(uint8 (side, side, 3), label)` in the order of `split`. Hand on this one, since another
+        call has another memory.
+    """
+    result = split.map(lambda picture, label: (images.load_square(picture, side), label), AUTOTUNE)
+    return result.cache() if len(split) <= _places(side) else result
+
+
+def _places(side):
+    """How many squares the share of the memory holds; of a container's, where it has a limit (Linux)."""
+    limit = pathlib.Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
+    return int(memory * MEMORY_SHARE) // (side * side * 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """What the images of a training set have in common.
+
+    Attributes:
+        mean_image: Float32 `(side, side, 3)`, the mean over all images, grey levels of 0 to 255.
+        eigenvalues: Float32 `(3,)`, of the covariance of the colors of all pixels, in grey levels squared, ascending.
+        eigenvectors: Float32 `(3, 3)`, the color axes: unit vectors in RGB, one a column, ordered as `eigenvalues`.
+    """
+
+    mean_image: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+
+    @property
+    def mean_color(self):
+        """The mean over images and places, float32 `(3,)`."""
+        return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+
+    @classmethod
+    def measure(cls, squares):
+        """Measures the squares of a training split in one pass.
+
+        Args:
+            squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`.
+
+        Returns:
+            The `Statistics`.
+
+        Raises:
+            ValueError: If there are no squares.
+        """
+        count, images_sum, products_sum = 0, 0.0, 0.0
+        for size, image, products in squares.batch(32).map(_sums, AUTOTUNE).as_numpy_iterator():
+            count, images_sum, products_sum = count + size, images_sum + image, products_sum + products
+        if not count:
+            raise ValueError("Expected at least one image to measure. Received: none")
+        mean_image = images_sum / count
+        mean_color = mean_image.mean(axis=(0, 1))
+        covariance = products_sum / (count * mean_image[..., 0].size) - np.outer(mean_color, mean_color)
+        eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+        return cls(np.float32(mean_image), np.float32(eigenvalues.clip(0)), np.float32(eigenvectors))
+
+    def save(self, path):
+        """Writes them to an `.npz` file."""
+        with written_aside(path) as aside:
+            np.savez(aside, **vars(self))
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save` wrote.
+
+        Raises:
+            ValueError: If the file is another.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
+        except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+            raise ValueError(f"Expected a file written by Statistics.save. Received: {path}") from None
+
+
+def _sums(batch, _):
+    """Count of the images, their sum, and the sum of the outer products of the colors, all exact in float64."""
+    colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)
+    image = tf.cast(tf.reduce_sum(tf.cast(batch, tf.int32), axis=0), tf.float64)
+    return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)
+
+
+def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=None):
+    """Gives the batches of several epochs as one stream.
+
+    The order of an epoch and every view in it depend on the seed, the number of the epoch and the number of the image,
+    and on nothing else. So an interrupted run that goes on with `epochs=range(k, n)` sees what it would have seen.
+
+    A set that fits into memory is shuffled whole, a larger one within a buffer of as many squares as fit. An epoch
+    leaves out what does not fill a batch: other images each time, and every step has the same shape and weight.
+
+    A view is made as the recipe's `augmentation` has it: vertical flip, rotation, scaling and translation of the
+    square, random crop (else the central one), mirror, less the mean, lighting, noise.
+
+    Args:
+        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it.
+        statistics: The `Statistics` of the training set.
+        recipe: A `Recipe`; what is used are its augmentation, lighting, mean, size and batch size.
+        seed: Integer.
+        epochs: `range` of the numbers of the epochs.
+        steps_per_epoch: Batches in each epoch, None for all that there are.
+
+    Returns:
+        A `tf.data.Dataset` of `(float32 (batch, size, size, 3), label (batch,))`: grey levels less the mean.
+
+    Raises:
+        ValueError: If there are too few images for a batch, or for so many batches.
+    """
+    steps = _steps(len(squares), recipe.batch_size, steps_per_epoch)
+    buffer = min(len(squares), _places(recipe.side))
+
+    def one_epoch(epoch):
+        key = tf.stack([tf.cast(seed, tf.int64), epoch])
+        tf.compat.v1.set_random_seed(1)  # this function's own, or tf.random.set_seed would change the order as well
+        order = squares.enumerate().shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
+        return order.take(steps * recipe.batch_size).map(lambda number, item: (*item, tf.random.fold_in(key, number)))
+
+    def labelled_view(image, label, seed):
+        return _random_view(image, seed, statistics, recipe), label
+
+    stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
+    batches = stream.map(labelled_view, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
+    return batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs))).prefetch(AUTOTUNE)
+
+
+def _steps(count, batch_size, steps_per_epoch):
+    steps = max(1, count // batch_size) if steps_per_epoch is None else steps_per_epoch
+    if steps * batch_size > count:
+        raise ValueError(
+            f"{steps} batches of {batch_size} an epoch need {steps * batch_size} training images: take fewer or "
+            f"smaller batches. Received: {count} images"
+        )
+    return steps
+
+
+def _random_view(image, seed, statistics, recipe):
+    seeds = dict(zip(AUGMENTATIONS, tf.unstack(tf.random.split(seed, len(AUGMENTATIONS))), strict=True))
+    image = _random_place(image, seeds, recipe)
+    image = _less_mean(image, statistics, recipe)
+    if "lighting" in recipe.augmentation:
+        axes = statistics.eigenvalues, statistics.eigenvectors
+        image = augment.lighting(image, seeds["lighting"], *axes, recipe.lighting, recipe.lighting_std)
+    return augment.noise(image, seeds["noise"]) if "noise" in recipe.augmentation else image
+
+
+def _random_place(image, seeds, recipe):
+    """What moves pixels. Turning comes before cropping, so that the crop leaves out most of what turned in."""
+    limits = {name: limit for name, limit in AFFINE_LIMITS.items() if name in recipe.augmentation}
+    if "vertical_flip" in recipe.augmentation:
+        image = augment.vertical_flip(image, seeds["vertical_flip"])
+    if limits:
+        image = augment.affine(image, seeds["rotation"], **limits)
+    if "crop" in recipe.augmentation:
+        image = augment.random_crop(image, recipe.size, seeds["crop"])
+    else:
+        image = augment.central_crop(image, recipe.size)
+    return augment.random_mirror(image, seeds["mirror"]) if "mirror" in recipe.augmentation else image
+
+
+def _less_mean(image, statistics, recipe):
+    """Of a mean image its centre is subtracted from every view, wherever that was cut, as the authors' code does."""
+    if recipe.mean == "color":
+        return augment.add_color(image, -statistics.mean_color)
+    return tf.cast(image, tf.float32) - augment.central_crop(statistics.mean_image, recipe.size)
+
+
+def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
+    """Gives the batches that a network is judged on: in order, every image once, the last batch as small as it is.
+
+    Args:
+        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it.
+        statistics: The `Statistics` of the training set.
+        recipe: The `Recipe` that the network was trained with.
+        batch_size: Images in a batch.
+        views: 1 for the central crop, 10 for those of section 4.1.
+
+    Returns:
+        A `tf.data.Dataset` of `(views, label (batch,))`: float32 `(batch, size, size, 3)` for one view,
+        `(batch, 10, size, size, 3)` for ten, in the order of `augment.ten_views`.
+
+    Raises:
+        ValueError: If `views` is neither.
+    """
+    if views not in (1, 10):
+        raise ValueError(f"`views` must be 1 or 10. Received: {views}")
+    cut = augment.central_crop if views == 1 else augment.ten_views
+
+    def labelled_views(image, label):
+        return _less_mean(cut(image, recipe.size), statistics, recipe), label
+
+    return squares.map(labelled_views, AUTOTUNE).batch(batch_size).prefetch(1)  # ten views of 128 images are 0.8 GB
