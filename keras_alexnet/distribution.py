@@ -1,0 +1,67 @@
+"""Which devices train, and in what precision (paper section 3.2).
+
+The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy` puts the whole network on each
+and half of the batch: the same result as on one device, and it works for any network.
+"""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+
+def strategy(devices=None, virtual_devices=None):
+    """The distribution strategy for this machine.
+
+    Memory of GPUs is taken as it is needed, not all at once.
+
+    Args:
+        devices: How many devices train; None takes all GPUs, or the CPU where there is none.
+        virtual_devices: Split the CPU in so many logical devices, to rehearse on a machine without GPUs. Must come
+            before TensorFlow has touched the CPU.
+
+    Returns:
+        `tf.distribute.MirroredStrategy` for more than one device, else TensorFlow's default strategy.
+
+    Raises:
+        ValueError: If there are fewer devices than asked for.
+
+    Source: section 3.2.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if virtual_devices:
+        _split_cpu(virtual_devices)
+    kind = "CPU" if virtual_devices or not gpus else "GPU"
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    wanted = devices or virtual_devices or len(names)
+    if wanted > len(names):
+        raise ValueError(
+            f"Expected at most {len(names)} devices, for that is what this machine has ({kind}); "
+            f"`--virtual-devices {wanted}` splits the CPU to rehearse. Received: devices={wanted}"
+        )
+    if wanted == 1:
+        return tf.distribute.get_strategy()
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"Several devices need the tensorflow backend. Received: {keras.backend.backend()}")
+    return tf.distribute.MirroredStrategy(names[:wanted])
+
+
+def _split_cpu(count):
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+
+
+def fastest_precision():
+    """`mixed_bfloat16` where the hardware multiplies bfloat16, else `float32`.
+
+    The processor must say so itself: without its own instruction bfloat16 is emulated, many times slower.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
+    processor = pathlib.Path("/proc/cpuinfo")
+    flags = processor.read_text() if processor.exists() else ""
+    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

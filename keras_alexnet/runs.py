@@ -1,0 +1,175 @@
+"""A run's folder: where a training leaves its recipe, its record, its network and its results."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+
+from keras_alexnet.files import written_aside
+from keras_alexnet.recipes import Options, Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The files of one run; reading and writing them is here and nowhere else.
+
+    Example:
+        >>> Run(pathlib.Path("runs/petals-1")).best.as_posix()
+        'runs/petals-1/best.keras'
+    """
+
+    folder: pathlib.Path
+
+    @property
+    def best(self):
+        """The network of the epoch with the least validation error, without its optimizer."""
+        return self.folder / "best.keras"
+
+    @property
+    def statistics(self):
+        """Mean image and color axes of the training images."""
+        return self.folder / "statistics.npz"
+
+    @property
+    def figures(self):
+        """Folder of the figures."""
+        return self.folder / "figures"
+
+    @property
+    def tensorboard(self):
+        """Folder of the event files."""
+        return self.folder / "tensorboard"
+
+    @classmethod
+    def create(cls, folder):
+        """Make the folder of a new run.
+
+        Raises:
+            ValueError: If something is there already.
+        """
+        folder = pathlib.Path(folder)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise ValueError(
+                f"Expected a new run folder: name another with --run, or go on with --resume {folder}. "
+                f"Received: {folder}, which exists"
+            ) from None
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder):
+        """The run that lies in `folder`.
+
+        Raises:
+            ValueError: If no run lies there.
+        """
+        folder = pathlib.Path(folder)
+        if not (folder / "recipe.json").is_file():
+            raise ValueError(f"Expected a run folder with a recipe.json in it. Received: {folder}")
+        return cls(folder)
+
+    @classmethod
+    def next_free(cls, parent, dataset):
+        """`parent/dataset-n`, with the least n that is free."""
+        stem = pathlib.PurePath(dataset).name.replace(":", "-")
+        number = 1
+        while (folder := pathlib.Path(parent) / f"{stem}-{number}").exists():
+            number += 1
+        return folder
+
+    def write_json(self, name, value):
+        """Write `value` as the file `name`."""
+        with written_aside(self.folder / name) as aside:
+            aside.write_text(json.dumps(value, indent=2) + "\n")
+
+    def read_json(self, name):
+        """What the file `name` holds."""
+        return json.loads((self.folder / name).read_text())
+
+    def read_recipe(self):
+        """The recipe that the run was made with."""
+        fields = self.read_json("recipe.json")["recipe"]
+        return Recipe(**{**fields, "augmentation": tuple(fields["augmentation"])})
+
+    def read_options(self):
+        """The options that the run was made with."""
+        return Options(**self.read_json("recipe.json")["options"])
+
+    def write_classes(self, names):
+        """Write the names of the classes, one a line, in the order of the network's outputs."""
+        with written_aside(self.folder / "classes.txt") as aside:
+            aside.write_text("".join(f"{name}\n" for name in names))
+
+    def read_classes(self):
+        """The names of the classes, in the order of the network's outputs."""
+        return tuple((self.folder / "classes.txt").read_text().splitlines())
+
+    def write_log(self, rows):
+        """Write the record: one dictionary an epoch, all with the same keys."""
+        with written_aside(self.folder / "log.csv") as aside, aside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def read_log(self):
+        """The record so far: one dictionary of numbers an epoch, oldest first."""
+        path = self.folder / "log.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def last(self):
+        """The newest checkpoint with its optimizer, and the number of epochs behind it; (None, 0) before the first."""
+        checkpoints = sorted((self.folder / "last").glob("epoch-*.keras"))
+        return (checkpoints[-1], int(checkpoints[-1].stem.removeprefix("epoch-"))) if checkpoints else (None, 0)
+
+    def save_last(self, model, epochs):
+        """Keep `model` with its optimizer as the checkpoint after `epochs`; the one before goes when it is whole."""
+        before, _ = self.last()
+        after = self.folder / "last" / f"epoch-{epochs:05d}.keras"
+        after.parent.mkdir(exist_ok=True)
+        with written_aside(after) as aside:
+            model.save(aside)
+        if before is not None and before != after:
+            before.unlink()
+
+
+def find(folder):
+    """The runs that lie in a folder, newest first.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    files = list(pathlib.Path(folder).glob("*/recipe.json"))
+    if not files:
+        raise ValueError(f"Expected a folder with run folders in it. Received: {folder}")
+    newest_first = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
+    return [Run(file.parent) for file in newest_first]
+
+
+def summary(run):
+    """What there is to compare of a run: a mapping.
+
+    Its `results` have the numbers of the splits that were judged, by split and number of views, as
+    `measures.measure` gives them.
+    """
+    account = run.read_json("recipe.json")
+    return {
+        "run": run.folder.name,
+        "date": account["date"],
+        "dataset": account["options"]["dataset"],
+        "epochs": f"{len(run.read_log())} of {account['recipe']['epochs']}",
+        "recipe": account["recipe"],
+        "results": {split: _results(run, split) for split in ("validation", "test")},
+    }
+
+
+def _results(run, split):
+    """From the file of an evaluation; `results.json` may lie where that does not, in a record without the network."""
+    if (run.folder / f"evaluation-{split}.json").exists():
+        return run.read_json(f"evaluation-{split}.json")
+    results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
+    prefix = f"{split}_"
+    return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}

@@ -1,0 +1,80 @@
+"""Train an AlexNet and leave a run folder: recipe, record, network, figures and results.
+
+python scripts/fit.py                                 drawn flowers, some minutes on two cores
+python scripts/fit.py --dataset oxford_flowers102     real ones
+python scripts/fit.py --resume runs/petals-1          go on after an interruption
+"""
+
+import argparse
+import dataclasses
+import shutil
+import signal
+import sys
+
+from keras_alexnet.architectures import lookup
+from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors, say
+from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
+from keras_alexnet.runs import Run
+
+
+def parser():
+    """The command line; its flags are the fields of Options and Recipe."""
+    line = Parser(prog="fit.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
+    line.add_argument("--resume", metavar="FOLDER", help="go on with an interrupted run")
+    line.add_argument("--recipe", metavar="NAME", help=f"of {', '.join(RECIPES)} (default: the one for the data)")
+    add_flags(line.add_argument_group("the run"), Options)
+    add_flags(line.add_argument_group("the recipe (each in place of what the named recipe has)"), Recipe)
+    return line
+
+
+def chosen(arguments):
+    """The recipe and the options of a new run."""
+    options = Options(**given(arguments, Options))
+    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset, "text")
+    recipe = lookup(RECIPES, name, "recipe")
+    return dataclasses.replace(recipe, **given(arguments, Recipe)), options
+
+
+def resumed(arguments):
+    """The recipe and the options of an interrupted run, which no flag may change."""
+    run = Run.open(arguments.resume)
+    recipe, options = run.read_recipe(), run.read_options()
+    for old, kind in ((recipe, Recipe), (options, Options)):
+        new = dataclasses.replace(old, **given(arguments, kind))
+        for field in dataclasses.fields(kind):
+            was, now = getattr(old, field.name), getattr(new, field.name)
+            if was != now and field.name not in ("data_dir", "devices", "virtual_devices"):
+                raise ValueError(f"Expected the recipe that the run was made with: {field.name}={was}. Received: {now}")
+        options = new
+    return recipe, options
+
+
+def main(argv=None):
+    """Train; the exit status is 0 when done, 2 for wrong input, 130 or 143 when interrupted."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        recipe, options = resumed(arguments) if arguments.resume else chosen(arguments)
+        from keras_alexnet import datasets, distribution, training  # after the flags: TensorFlow takes seconds
+
+        strategy = distribution.strategy(options.devices, options.virtual_devices)
+        data = datasets.load(options.dataset, options.data_dir, options.seed)
+        say(data.describe())
+        folder = arguments.resume or arguments.run or Run.next_free("runs", options.dataset)
+        run = Run.open(folder) if arguments.resume else Run.create(folder)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            results = training.fit(recipe, data, run, options, strategy)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            say(f"\nStopped. To go on: python scripts/fit.py --resume {run.folder}")
+            sys.exit(getattr(stop, "code", 130))
+        except (ValueError, OSError):
+            if not run.read_log():
+                shutil.rmtree(run.folder)  # wrong input leaves nothing behind
+            raise
+    say(training.summary(results), f"-> {run.folder}")
+
+
+if __name__ == "__main__":
+    main()

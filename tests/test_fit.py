@@ -1,0 +1,137 @@
+"""`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
+
+import importlib.util
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "fit.py"
+SPEC = importlib.util.spec_from_file_location("fit", SCRIPT)
+fit = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(fit)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes of ten pictures each."""
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.random.default_rng(number).integers(0, 255, (70, 70, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+TOY = shlex.split("--size 67 --side 70 --batch-size 4 --epochs 1 --steps-per-epoch 1 --learning-rate 0.001")
+
+
+def chosen(*argv):
+    return fit.chosen(fit.parser().parse_args(argv))
+
+
+def test_the_recipe_follows_the_data():
+    assert chosen()[0] == fit.RECIPES["petals"]
+    assert chosen("--dataset", "oxford_flowers102")[0] == fit.RECIPES["flowers"]
+    assert chosen("--dataset", "cifar10")[0] == fit.RECIPES["text"]
+    assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == fit.RECIPES["source"]
+
+
+def test_flags_change_the_recipe():
+    assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
+
+
+def test_help_answers_without_tensorflow():
+    code = f"import runpy, sys; sys.argv = ['fit.py', '--help']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    watch = "import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules));"
+    answer = subprocess.run([sys.executable, "-c", watch + code], capture_output=True, text=True, check=True)
+    assert "--bias-learning-rate-factor" in answer.stdout
+    assert answer.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--recipe", "txt"], "such as text"),
+        (["--architecture", "papre"], "such as paper"),
+        (["--batch-size", "0"], "Received: 0"),
+        (["--devices", "9"], "Received: devices=9"),
+        (["--size", "60"], "at least 67"),
+        (["--resume", "nowhere"], "Received: nowhere"),
+        (["--weights", "nowhere.keras"], "nowhere.keras"),
+        (["--batch-size", "500"], "Received: "),
+        (["--initial-weights", "xavier"], "Received: 'xavier'"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tmp_path, capsys):
+    run = [] if "--resume" in argv else ["--run", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(pictures), *run, *TOY, *argv])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code == 2
+    assert error.startswith("fit.py: ")
+    assert expected in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(SystemExit):
+        fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY])
+    assert "which exists" in capsys.readouterr().err
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"-> {run}")
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--resume", str(run), "--learning-rate", "0.5"])
+    assert stop.value.code == 2
+    assert "learning_rate=0.001. Received: 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_terminated_run_can_be_resumed(pictures, tmp_path):
+    run = tmp_path / "run"
+    flags = [*TOY[:4], "--batch-size", "4", "--epochs", "200", "--steps-per-epoch", "1", "--learning-rate", "0.001"]
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, "--dataset", pictures, "--run", run, *flags], stdout=subprocess.PIPE, text=True
+    )
+    while not (run / "last").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"--resume {run}" in output
+    rows = len((run / "log.csv").read_text().splitlines())
+    process = subprocess.Popen([sys.executable, SCRIPT, "--resume", run], stdout=subprocess.PIPE, text=True)
+    while len((run / "log.csv").read_text().splitlines()) <= rows:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+
+
+def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, tmp_path, capsys):
+    fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
+    (pictures / "a").rename(pictures / "c")
+    shutil.copytree(pictures / "b", pictures / "d")
+    flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
+    flags += ["--weights", str(tmp_path / "two" / "best.keras")]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        fit.main(flags)
+    assert stop.value.code == 2
+    assert "fc8" in capsys.readouterr().err
+    assert not (tmp_path / "three").exists()
+    fit.main([*flags, "--head", "new"])
+    assert "fc8: new" in capsys.readouterr().out
