@@ -1,0 +1,49 @@
+"""Write a trained network as a file for servers and devices, and check it against the Keras network.
+
+  python scripts/export.py runs/petals-1 --to onnx
+  python scripts/export.py caffe.keras --to savedmodel --out models/alexnet/1
+
+What is written takes RGB pictures as bytes, subtracts the mean by itself and gives probabilities. Beside it lies a JSON
+file with the names of the classes.
+"""
+
+import argparse
+import pathlib
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.runs import Run
+
+
+def parser():
+    """The command line."""
+    line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
+    line.add_argument("--to", required=True, choices=("savedmodel", "onnx", "tflite"), help="what to write")
+    line.add_argument(
+        "--classes", metavar="FILE", help="names of the classes, one a line (default: the run's, or numbers)"
+    )
+    line.add_argument("--out", metavar="PATH", help="where to (default: beside the network, by its name)")
+    return line
+
+
+def main(argv=None):
+    """Export; the exit status is 0 when done, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        from keras_alexnet import exports  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.classifiers import Classifier, network_file
+
+        source = pathlib.Path(arguments.network)
+        source = network_file(Run.open(source)) if source.is_dir() else source
+        classifier = Classifier.of_file(source)
+        if arguments.classes:
+            classifier = exports.with_class_names(classifier, arguments.classes)
+        out = arguments.out or source.with_suffix(f".{arguments.to}")
+        export = exports.export(classifier, out, arguments.to)
+    say(f"checked on photographs and noise: differs by {export.difference:.1e} of the largest probability at most")
+    say(f"{export.images_per_second:.0f} images/s here, eight at a time -> {export.path}, {export.path.name}.json")
+
+
+if __name__ == "__main__":
+    main()

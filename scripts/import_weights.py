@@ -1,0 +1,52 @@
+"""Bring the weights of another framework into a Keras file.
+
+  python scripts/import_weights.py bvlcalexnet-12.onnx --architecture caffe --out caffe.keras
+  python scripts/import_weights.py alexnet-owt-7be5be79.pth --architecture one_weird_trick --out torchvision.keras
+
+Takes .pth, .pt and .safetensors (torchvision), .onnx (the model zoo), .caffemodel, .npz, .keras and .weights.h5.
+"""
+
+import argparse
+import pathlib
+
+from keras_alexnet.architectures import ARCHITECTURES, lookup
+from keras_alexnet.command_line import Parser, one_line_errors, say
+
+
+def parser():
+    """The command line."""
+    line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("file", metavar="FILE", help="the weights")
+    line.add_argument(
+        "--architecture", required=True, metavar="NAME", help=f"whose they are, of {', '.join(ARCHITECTURES)}"
+    )
+    line.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    line.add_argument(
+        "--classes", type=int, default=1000, metavar="N", help="classes that it tells apart (default: 1000)"
+    )
+    line.add_argument("--size", type=int, metavar="N", help="side of its input (default: the architecture's own)")
+    return line
+
+
+def main(argv=None):
+    """Import; the exit status is 0 when done, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        out = pathlib.Path(arguments.out)
+        if out.suffix != ".keras":
+            raise ValueError(f"Expected --out to end in .keras. Received: {out}")
+        size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
+        from keras_alexnet import model, weights  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.files import written_aside
+
+        network = model.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
+        for change in weights.load(network, arguments.file):
+            say(change)
+        with written_aside(out) as aside:
+            network.save(aside)
+    say(f"{network.count_params():,} parameters -> {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Exported files answer as the Keras network does, by the runtimes they are made for."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet import exports, network_files, onnx_network
+from keras_alexnet.architectures import ARCHITECTURES
+from keras_alexnet.classifiers import Classifier
+from keras_alexnet.model import build
+from keras_alexnet.pipeline import Statistics
+from keras_alexnet.recipes import Recipe
+
+SIZE, NAMES = 99, ("daisy", "rose", "tulip")
+
+
+def classifier(architecture="paper", mean="color", std=(1.0, 1.0, 1.0), size=SIZE, **options):
+    """A network whose answers differ from picture to picture, as those of a trained one do."""
+    row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16))
+    model = build(row, input_shape=(size, size, 3), classes=len(NAMES), **options)
+    for layer in (each for each in model.layers if each.weights):
+        kernel, bias = layer.get_weights()
+        random = np.random.default_rng(len(layer.name)).normal(0, (2 / np.prod(kernel.shape[:-1])) ** 0.5, kernel.shape)
+        layer.set_weights([random.astype(np.float32) * (0.02 if layer.name == "conv1" else 1), bias * 0])
+    image = np.random.default_rng(1).uniform(90, 150, (size + 13, size + 13, 3)).astype(np.float32)
+    statistics = Statistics(image, np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    return Classifier(model, NAMES, Recipe(size=size, side=size + 13, mean=mean), statistics, std)
+
+
+def answers_of_keras(each, images):
+    """Probabilities by the network alone, with the preparation written out."""
+    size, image = images.shape[1], each.statistics.mean_image
+    first = (len(image) - size) // 2
+    mean = image.mean((0, 1)) if each.recipe.mean == "color" else image[first : first + size, first : first + size]
+    answers = keras.ops.convert_to_numpy(each.model((images.astype(np.float32) - mean) / np.float32(each.std)))
+    if answers.min() < 0 or not np.allclose(answers.sum(1), 1, atol=1e-3):  # logits
+        answers = np.exp(answers - answers.max(1, keepdims=True))
+    return answers / answers.sum(1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(3).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
+
+
+def assert_answers(each, images, answers):
+    expected = answers_of_keras(each, images)
+    assert np.ptp(expected, axis=0).max() > 0.01
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+# Each kind of file, by its own runtime
+
+
+def test_savedmodel(tmp_path, images):
+    tf = pytest.importorskip("tensorflow")
+    each = classifier()
+    result = exports.export(each, tmp_path / "flowers", "savedmodel")
+    assert result.difference < 1e-5
+    served = tf.saved_model.load(tmp_path / "flowers").signatures["serving_default"]
+    assert_answers(each, images, served(image=tf.constant(images))["probabilities"].numpy())
+    compiled = b"_XlaMustCompile\x12\x02(\x01"  # TensorFlow Serving refuses such functions on the CPU
+    assert compiled not in (tmp_path / "flowers" / "saved_model.pb").read_bytes()
+
+
+def test_onnx(tmp_path, images):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    each = classifier(mean="image")
+    result = exports.export(each, tmp_path / "flowers.onnx", "onnx")
+    assert result.difference < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "flowers.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == ["batch", SIZE, SIZE, 3]
+    assert_answers(each, images, session.run(["probabilities"], {"image": images})[0])
+
+
+def test_tflite(tmp_path, images):
+    tf = pytest.importorskip("tensorflow")
+    each = classifier(classifier_activation=None)
+    result = exports.export(each, tmp_path / "flowers.tflite", "tflite")
+    assert result.difference < 1e-5
+    with pytest.warns(UserWarning, match="tf.lite.Interpreter is deprecated"):
+        runner = tf.lite.Interpreter(str(tmp_path / "flowers.tflite")).get_signature_runner()
+    assert_answers(each, images, runner(image=images)["probabilities"])
+
+
+def test_description(tmp_path):
+    pytest.importorskip("onnxruntime")
+    each = classifier("one_weird_trick", std=(58.0, 57.0, 56.0), size=224)
+    result = exports.export(each, tmp_path / "flowers.onnx", "onnx")
+    said = json.loads((tmp_path / "flowers.onnx.json").read_text())
+    assert said["classes"] == list(NAMES)
+    assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
+    assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
+    assert said["preparation"] == "Resize the shorter side to 237 pixels, take the central 224 x 224, as bytes"
+    np.testing.assert_allclose(said["mean"], each.statistics.mean_image.mean((0, 1)), atol=1e-2)
+    assert said["deviation"] == [58.0, 57.0, 56.0]
+    assert said["largest_difference"] == result.difference
+    assert result.images_per_second > 0
+
+
+# ONNX of every network
+
+
+@pytest.mark.parametrize("name", [name for name, row in ARCHITECTURES.items() if row.size > 32])
+def test_every_architecture_in_onnx(name):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    size = 224 if name == "one_weird_trick" else SIZE
+    each = classifier(name, size=size)
+    images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
+    network = onnx_network.convert(exports.serving_model(each))
+    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert_answers(each, images, session.run(None, {"image": images})[0])
+
+
+def test_figure_1_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    row = dataclasses.replace(ARCHITECTURES["figure_1_tanh"])
+    model = build(row, classes=10)
+    each = dataclasses.replace(classifier(), model=model, recipe=Recipe(size=32, side=32))
+    images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    session = onnxruntime.InferenceSession(onnx_network.convert(exports.serving_model(each)).SerializeToString())
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
+
+
+def test_another_exponent_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    row = ARCHITECTURES["paper"]
+    row = dataclasses.replace(row, hidden=(24, 16), norm=dataclasses.replace(row.norm, alpha=1.0, beta=0.5))
+    model = build(row, input_shape=(SIZE, SIZE, 3), classes=3)
+    each = dataclasses.replace(classifier(), model=model)
+    images = np.random.default_rng(4).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    session = onnxruntime.InferenceSession(onnx_network.convert(exports.serving_model(each)).SerializeToString())
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
+
+
+def test_layer_without_translation():
+    pytest.importorskip("onnx")
+    image = keras.Input((8, 8, 3), name="image", dtype="uint8")
+    with pytest.raises(ValueError, match=r"layers of this library's networks\. Received: strange, a UpSampling2D"):
+        onnx_network.convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
+
+
+def test_half_precision_becomes_whole(images):
+    each = classifier()
+    half = keras.models.clone_model(
+        each.model,
+        clone_function=lambda layer: type(layer).from_config(
+            layer.get_config() | {"dtype": "float32" if layer.name == "fc8" else "mixed_bfloat16"}
+        ),
+    )
+    half.set_weights(each.model.get_weights())
+    served = exports.serving_model(dataclasses.replace(each, model=half))
+    assert_answers(each, images, keras.ops.convert_to_numpy(served(images)["probabilities"]))
+
+
+# Refusals
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "flowers.onnx").write_text("mine")
+    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx, which exists"):
+        exports.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+
+
+def test_unknown_kind(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected one of savedmodel, onnx, tflite\. Received: 'coreml'"):
+        exports.export(classifier(), tmp_path / "flowers", "coreml")
+
+
+def test_missing_package_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(network_files.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[export\]'. Received: no onnxruntime"):
+        exports.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+
+
+def test_kinds_that_tensorflow_writes_need_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"tflite needs KERAS_BACKEND=tensorflow\. Received: jax"):
+        network_files.find("tflite")
+
+
+def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
+    """As if the file had lost a ReLU."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(exports, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
+    with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):
+        exports.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_is_a_wrong_answer(tmp_path):
+    pytest.importorskip("onnxruntime")
+    each = classifier()
+    layer = each.model.get_layer("fc8")
+    layer.set_weights([array * np.nan for array in layer.get_weights()])
+    with pytest.raises(ValueError, match="with a difference of nan"):
+        exports.export(each, tmp_path / "flowers.onnx", "onnx")
+
+
+def test_class_names_of_a_file(tmp_path):
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    assert exports.with_class_names(classifier(), tmp_path / "names.txt").class_names == ("a", "b", "c")
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    with pytest.raises(ValueError, match=r"Expected 3 names, one a line\. Received: 2 in .*names\.txt"):
+        exports.with_class_names(classifier(), tmp_path / "names.txt")
