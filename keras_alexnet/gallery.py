@@ -1,0 +1,110 @@
+"""The figures of a run: its curves and kernels, and what its network says of pictures (paper section 6)."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet import evaluation, features, figures, panels, pipeline
+from keras_alexnet.classifiers import Classifier
+
+SHOWN = 8  # ours: pictures in a panel
+QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
+CORPUS = 2000  # ours: training pictures at most among which neighbours are looked for
+
+
+def draw(run, judgement):
+    """Draws all figures of a run into its folder.
+
+    They are `curves.png`, `kernels.png`, and of the split that was judged `<split>-confusion.png`, `<split>-right.png`,
+    `<split>-wrong.png` (what the network is most confidently wrong about) and `<split>-neighbors.png` (the training
+    pictures whose descriptors lie nearest).
+
+    Args:
+        run: A `runs.Run`.
+        judgement: Its `evaluation.Judgement`.
+
+    Source: section 6.1, figures 3 and 4.
+    """
+    classifier = Classifier.of_run(run)
+    stem = evaluation.stem(run, judgement.data, judgement.split)
+    drawn = _of_training(run, classifier.model)
+    drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, judgement).items()}
+    run.figures.mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        figures.save(figure, run.figures / f"{name}.png")
+
+
+def _of_training(run, model):
+    kernels = features.first_kernels(model)
+    drawn = {"kernels": figures.kernels(kernels, columns=2 - kernels.shape[-1] % 2)}
+    rows = run.read_log()
+    return drawn | ({"curves": figures.learning_curves(rows)} if rows else {})
+
+
+def _of_judgement(classifier, judgement):
+    names, labels = judgement.data.class_names, judgement.labels
+    drawn = {"confusion": panels.confusion(confusions(judgement), names)}
+    right, wrong, queries = right_places(judgement), wrong_places(judgement), query_places(judgement)
+    pictures = pictures_at(judgement.squares, np.concatenate([right, wrong, queries]))
+    for kind, places in (("right", right), ("wrong", wrong)):
+        if len(places):
+            shown = [pictures[place] for place in places]
+            drawn[kind] = panels.predictions(shown, judgement.best[places], names, labels[places])
+    if "train" in judgement.data.splits:
+        asked = [pictures[place] for place in queries]
+        drawn["neighbors"] = _neighbors(classifier, judgement.data, asked, labels[queries])
+    return drawn
+
+
+def confusions(judgement):
+    """How many pictures of each class (row) are taken for each class (column), integers `(classes, classes)`."""
+    classes = judgement.best.shape[1]
+    pairs = judgement.labels * classes + judgement.best.argmax(axis=1)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def right_places(judgement):
+    """Places of the first pictures that the network is right about, one a class."""
+    right = np.flatnonzero(judgement.best.argmax(axis=1) == judgement.labels)
+    return _of_different_classes(right, judgement.labels, SHOWN)
+
+
+def wrong_places(judgement):
+    """Places of the pictures that the network is wrong about with most confidence."""
+    wrong = np.flatnonzero(judgement.best.argmax(axis=1) != judgement.labels)
+    return wrong[np.argsort(-judgement.best[wrong].max(axis=1), kind="stable")[:SHOWN]]
+
+
+def query_places(judgement):
+    """Places of the first pictures, one a class."""
+    return _of_different_classes(np.arange(len(judgement.labels)), judgement.labels, QUERIES)
+
+
+def _of_different_classes(places, labels, count):
+    _, first = np.unique(labels[places], return_index=True)
+    return places[np.sort(first)[:count]]
+
+
+def pictures_at(squares, places):
+    """The pictures at some places of a data set, by place, in one pass.
+
+    Args:
+        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`.
+        places: Integers.
+
+    Returns:
+        A mapping to arrays `(side, side, 3)`.
+    """
+    wanted = set(np.ravel(places).tolist())
+    return {n: square for n, (square, _) in enumerate(squares.as_numpy_iterator()) if n in wanted}
+
+
+def _neighbors(classifier, data, queries, labels):
+    """Pictures, each with the training pictures nearest to it."""
+    corpus = pipeline.squares(data.splits["train"].take(CORPUS), classifier.recipe.side)
+    corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
+    asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
+    descriptors = [features.descriptors(classifier, squares) for squares in (asked, corpus)]
+    found = features.nearest(*descriptors, min(NEIGHBORS, len(corpus_labels)))
+    pictures = pictures_at(corpus, found)
+    rows = [[pictures[place] for place in row] for row in found]
+    return panels.neighbors(queries, rows, labels, corpus_labels[found], data.class_names)

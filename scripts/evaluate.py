@@ -1,0 +1,52 @@
+"""Judge the networks of runs: top-1 and top-5 error with 95 % intervals, one view and ten.
+
+python scripts/evaluate.py runs/petals-1                            its own test pictures
+python scripts/evaluate.py runs/a runs/b runs/c                     each, and the three as an ensemble
+python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
+"""
+
+import argparse
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.runs import Run
+
+
+def parser():
+    """The command line."""
+    line = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several are an ensemble as well")
+    line.add_argument("--split", default="test", help="train, validation, test, or all of them (default: test)")
+    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="10 gives both numbers (default: 10)")
+    line.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
+    line.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
+    return line
+
+
+def main(argv=None):
+    """Judge; the exit status is 0 when done, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        runs = [Run.open(folder) for folder in arguments.runs]
+        options = runs[0].read_options()
+        from keras_alexnet import (
+            datasets,
+            evaluation,
+            gallery,
+            report,
+            tables,
+        )  # after the flags: TensorFlow takes seconds
+
+        name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
+        data = datasets.load(name, folder, options.seed)
+        judgements = evaluation.judge(runs, data, arguments.split, arguments.views)
+        for run, judgement in zip(runs, judgements, strict=False):  # an ensemble's has no folder of its own
+            gallery.draw(run, judgement)
+            report.write(run)
+    results = [judgement.numbers() for judgement in judgements]
+    say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
+    say(f"{tables.evaluations(results)}\n\nhardest classes: {tables.hardest_classes(results[-1])}")
+
+
+if __name__ == "__main__":
+    main()

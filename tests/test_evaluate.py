@@ -1,0 +1,42 @@
+import pytest
+
+import evaluate
+
+
+def leave(arguments):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main([str(argument) for argument in arguments])
+    return left.value.code
+
+
+def test_judges_a_run(small_run, capsys):
+    evaluate.main([str(small_run.folder)])
+    output = capsys.readouterr().out
+    numbers = small_run.read_json("evaluation-test.json")
+    assert "12 pictures of the test split" in output
+    assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in output
+    assert "hardest classes: " in output
+
+
+def test_judges_by_other_pictures(small_run, capsys):
+    folder = f"{small_run.read_options().dataset}/validation"
+    evaluate.main([str(small_run.folder), "--dataset", folder, "--split", "all", "--views", "1"])
+    assert "12 pictures of the all split" in capsys.readouterr().out
+    assert small_run.read_json("evaluation-validation-all.json")["pictures"] == 12
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["{folder}/nowhere"], "Expected a run folder"),
+        (["{folder}", "--split", "dev"], "Received: dev"),
+        (["{folder}", "--dataset", "petals"], "not in both: <b>rose & co, bellflower"),
+        (["{folder}", "--views", "5"], "choose from 1, 10"),
+    ],
+)
+def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
+    assert leave([word.format(folder=small_run.folder) for word in wrong]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("evaluate.py: ")
+    assert error.count("\n") == 1
+    assert message in error

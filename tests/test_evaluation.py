@@ -1,0 +1,100 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet import datasets, evaluation, pipeline
+from keras_alexnet.classifiers import Classifier
+
+
+@pytest.fixture
+def data(small_run):
+    return datasets.load(small_run.read_options().dataset)
+
+
+def own_ten_views(square, size):
+    """Corners and centre, then their mirror images, by NumPy."""
+    rest = len(square) - size
+    corners = [(0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)]
+    views = [square[top : top + size, left : left + size] for top, left in corners]
+    return views + [view[:, ::-1] for view in views]
+
+
+def test_ten_views_are_ten_predictions_averaged(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    squares = pipeline.squares(data.splits["test"], 76)
+    by_views, labels = evaluation.probabilities(classifier.model, classifier.batches(squares, views=10))
+    assert labels.tolist() == [int(label) for _, label in squares]
+    for n, (square, _) in enumerate(squares.as_numpy_iterator()):
+        views = [view.astype(np.float32) - 128 for view in own_ten_views(square, 67)]
+        singly = np.concatenate([classifier.model.predict_on_batch(view[None]) for view in views])
+        np.testing.assert_allclose(by_views[10][n], singly.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(by_views[1][n], singly[4], atol=1e-6)
+
+
+def test_one_view_alone_is_the_central_one_of_ten(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    squares = pipeline.squares(data.splits["test"], 76)
+    ten, _ = evaluation.probabilities(classifier.model, classifier.batches(squares, views=10))
+    one, _ = evaluation.probabilities(classifier.model, classifier.batches(squares, views=1))
+    assert one.keys() == {1}
+    np.testing.assert_allclose(one[1], ten[1], atol=1e-6)
+
+
+def test_judgement_is_kept_in_the_run(small_run, data):
+    (judgement,) = evaluation.judge([small_run], data, "test")
+    kept = small_run.read_json("evaluation-test.json")
+    assert kept == json.loads(json.dumps(judgement.numbers()))
+    assert kept["pictures"] == 12
+    assert {row["class"]: row["pictures"] for row in kept["classes"]} == dict.fromkeys(data.class_names, 4)
+    assert kept["10_views"]["top5_error"] == 0
+
+
+def test_an_ensemble_averages(small_run, data, tmp_path):
+    other = type(small_run).create(tmp_path / "other")
+    for name in ("recipe.json", "classes.txt", "statistics.npz"):
+        (other.folder / name).write_bytes((small_run.folder / name).read_bytes())
+    model = keras.models.load_model(small_run.best)
+    model.get_layer("fc8").kernel.assign(-model.get_layer("fc8").kernel)
+    model.save(other.best)
+    first, second, both = evaluation.judge([small_run, other], data, "validation", views=1)
+    np.testing.assert_allclose(both.by_views[1], (first.by_views[1] + second.by_views[1]) / 2, rtol=1e-6)
+    assert np.abs(first.by_views[1] - second.by_views[1]).max() > 1e-3
+    assert small_run.read_json("ensemble-validation.json")["runs"] == ["small-1", "other"]
+    assert other.read_json("evaluation-validation.json")["runs"] == ["other"]
+
+
+def test_classes_in_another_order_are_found_by_name(small_run, data):
+    small_run.write_classes(data.class_names[::-1])
+    (backwards,) = evaluation.judge([small_run], data, "test", views=1)
+    small_run.write_classes(data.class_names)
+    (forwards,) = evaluation.judge([small_run], data, "test", views=1)
+    np.testing.assert_array_equal(backwards.best, forwards.best[:, ::-1])
+
+
+def test_classes_must_be_the_same(small_run, data):
+    small_run.write_classes(["daisy", "lily", "tulip"])
+    with pytest.raises(ValueError, match=r"not in both: <b>rose & co, lily$"):
+        evaluation.judge([small_run], data, "test")
+
+
+def test_all_joins_the_splits(data):
+    assert len(evaluation.pictures_of(data, "all")) == 36
+
+
+def test_a_missing_split_is_named(data):
+    with pytest.raises(ValueError, match=r"train, validation, test, all\. Received: dev"):
+        evaluation.pictures_of(data, "dev")
+
+
+def test_an_empty_split_is_refused(data):
+    empty = datasets.Dataset("none", data.class_names, {"test": data.splits["test"].take(0)}, "")
+    with pytest.raises(ValueError, match="Expected pictures in the test split of none"):
+        evaluation.pictures_of(empty, "test")
+
+
+def test_other_data_have_a_file_of_their_own(small_run, data):
+    other = datasets.Dataset("my flowers 2.0", data.class_names, data.splits, "")
+    evaluation.judge([small_run], other, "test", views=1)
+    assert (small_run.folder / "evaluation-my-flowers-2.0-test.json").exists()

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+from PIL import Image
+
+import predict
+
+
+@pytest.fixture
+def picture(tmp_path):
+    file = tmp_path / "daisy" / "one.png"
+    file.parent.mkdir()
+    Image.new("RGB", (90, 80), (200, 30, 60)).save(file)
+    return file
+
+
+def leave(arguments):
+    with pytest.raises(SystemExit) as left:
+        predict.main([str(argument) for argument in arguments])
+    return left.value.code
+
+
+def test_table_and_panel(small_run, picture, tmp_path, capsys):
+    assert leave([small_run.folder, picture, "--figure", tmp_path / "panel.png"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split() == ["picture", "probability", "class"]
+    assert len(table) == 2 + 3
+    with Image.open(tmp_path / "panel.png") as panel:
+        assert panel.info["Title"] == "Predictions"
+
+
+def test_json(small_run, picture, capsys):
+    (picture.parent / "bad.jpg").write_text("no picture")
+    assert leave([small_run.best, picture.parent, "--json", "--views", 1]) == 2
+    output = capsys.readouterr()
+    bad, good = json.loads(output.out)
+    assert bad["picture"].endswith("bad.jpg")
+    assert "cannot identify" in bad["problem"]
+    assert good["label"] == "daisy"
+    assert sum(row["probability"] for row in good["predictions"]) == pytest.approx(1)
+    assert [row["class"] for row in good["predictions"] if row["right"]] == ["daisy"]
+    assert output.err.splitlines()[-1].startswith("predict.py: Expected a picture. Received: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["nowhere", "{picture}"], r"Expected a .keras file"),
+        (["{folder}", "{picture}"], r"Expected a run folder"),
+        (["{run}"], r"a network, then pictures or folders of pictures"),
+        (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
+        (["{run}", "nothing.jpg"], r"nothing.jpg, which is not there"),
+        (["{run}", "{picture}", "--figure", "panel.bmp"], r"give a path that ends in .png"),
+    ],
+)
+def test_wrong_input_is_one_line(small_run, picture, capsys, wrong, message):
+    names = {"run": small_run.folder, "picture": picture, "folder": picture.parent}
+    assert leave([word.format(**names) for word in wrong]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("predict.py: ")
+    assert message in line
