@@ -1,0 +1,213 @@
+"""The comparisons of benchmark.py that read no data: training, prediction, response normalization, share of the peak.
+
+Each takes the parsed flags and a `measuring.Report`, and adds what it measured.
+
+TensorFlow, and what imports it, is imported where it is used: worker processes load the main script anew.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import math
+import time
+
+import numpy as np
+
+import rivals
+from keras_alexnet.recipes import RECIPES
+from measuring import available_cores, take_turns
+
+OURS = "keras_alexnet"
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+TRIAL_BATCH = 16  # images; a rival's best setting is found with these
+PRODUCT_SIDE = 4096  # of the square matrices whose product is the peak
+EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 stands beside ours in float32"
+
+
+def training(arguments, report):
+    """A step: forward, backward and update, on a batch that is there already."""
+    _compare("training", training_step, arguments, report)
+
+
+def prediction(arguments, report):
+    """From a batch to its probabilities."""
+    _compare("prediction", _prediction_step, arguments, report)
+
+
+def training_step(network, images, labels):
+    """A function without arguments that takes one step on a batch."""
+    return lambda: network.train_on_batch(images, labels)
+
+
+def _prediction_step(network, images, _):
+    return lambda: network.predict_on_batch(images)
+
+
+def _compare(topic, step, arguments, report):
+    from keras_alexnet.distribution import fastest_precision
+
+    for name in arguments.precisions:
+        if name == "bfloat16" and fastest_precision() == "float32":
+            report.leave_out(EMULATED)
+            _compare_precisions(topic, step, arguments, report)
+            continue
+        with precision(name):
+            makers = {OURS: functools.partial(ours, arguments), **_best_rivals(step, arguments, name, report)}
+            for batch in arguments.batch_sizes:
+                # New networks each time: TensorFlow generalizes a function that sees a second shape.
+                rates = _race(step, {who: make() for who, make in makers.items()}, batch, arguments)
+                report.add(topic, f"batch {batch}, {name}", "images/s", rates)
+
+
+def _race(step, networks, batch, arguments):
+    contenders = {
+        name: (step(network, *random_batch(network, batch, arguments.size)), batch)
+        for name, network in networks.items()
+    }
+    return take_turns(contenders, arguments.repeats, arguments.seconds)
+
+
+def _compare_precisions(topic, step, arguments, report):
+    """Ours in emulated bfloat16 beside ours in float32."""
+    batch, networks = arguments.batch_sizes[0], {}
+    for name in ("bfloat16", "float32"):
+        with precision(name):
+            networks[f"{OURS}, {name}"] = ours(arguments)
+    report.add(topic, f"batch {batch}, bfloat16 emulated", "images/s", _race(step, networks, batch, arguments))
+
+
+@contextlib.contextmanager
+def precision(name):
+    """Build Keras networks in this precision inside the `with` block."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(POLICIES[name])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def recipe(size, **changes):
+    """The paper's recipe for views of another size."""
+    return dataclasses.replace(RECIPES["text"], size=size, side=size + 29, **changes)  # 29: as 256 to 227
+
+
+def ours(arguments):
+    """The network exactly as `training.fit` compiles it."""
+    from keras_alexnet.training import compiled_model
+
+    return compiled_model(recipe(arguments.size), rivals.CLASSES)
+
+
+def random_batch(network, batch, size):
+    """Images and labels by chance, as tensors of the network's own framework."""
+    import keras
+
+    random = np.random.default_rng(0)
+    images = random.normal(0, 60, (batch, size, size, 3)).astype(np.float32)  # grey levels less the mean
+    labels = random.integers(rivals.CLASSES, size=batch)
+    if isinstance(network, rivals.PyTorchNetwork):
+        return network.tensors(images, labels)
+    return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
+
+
+def _best_rivals(step, arguments, name, report):
+    """Each rival in the setting that is fastest here: a function that makes it, by name and setting."""
+    model = ours(arguments)
+    choices = {"Keras the obvious way": rivals.keras_networks(model)}
+    if rivals.HAS_PYTORCH:
+        choices["PyTorch"] = rivals.pytorch_networks(model, name, available_cores())
+    else:
+        report.leave_out(rivals.NO_PYTORCH)
+    best = {}
+    for rival, makers in choices.items():
+        times = {setting: _trial(step, make(), arguments.size) for setting, make in makers.items()}
+        setting = min(times, key=times.get)
+        best[f"{rival}, {setting}"] = makers[setting]
+    return best
+
+
+def _trial(step, network, size):
+    """Seconds of a network's second step on a small batch."""
+    call = step(network, *random_batch(network, TRIAL_BATCH, size))
+    call()
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def response_normalization(arguments, report):
+    """Forward, and forward with backward, on the maps of conv1 and conv2, beside `tf.nn.lrn`."""
+    import tensorflow as tf
+
+    from keras_alexnet import LocalResponseNormalization, build
+
+    layers = {OURS: LocalResponseNormalization(), "tf.nn.lrn": rivals.response_normalization}
+    model = build(include_top=False, input_shape=(arguments.size, arguments.size, 3))
+    for place in ("norm1", "norm2"):
+        shape = (arguments.batch_sizes[0], *model.get_layer(place).output.shape[1:])
+        maps, upstream = tf.nn.relu(tf.random.normal(shape, stddev=20.0)), tf.random.normal(shape)
+        for subject, wrap in (("forward", _forward), ("forward and backward", _forward_and_backward)):
+            calls = {name: functools.partial(wrap(layer), maps, upstream) for name, layer in layers.items()}
+            contenders = {name: (call, shape[0]) for name, call in calls.items()}
+            rates = take_turns(contenders, arguments.repeats, arguments.seconds)
+            report.add("lrn", f"{subject}, {' x '.join(map(str, shape))}", "images/s", rates)
+
+
+def _forward(layer):
+    import tensorflow as tf
+
+    return tf.function(lambda maps, upstream: layer(maps))
+
+
+def _forward_and_backward(layer):
+    import tensorflow as tf
+
+    @tf.function
+    def both(maps, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            normalized = layer(maps)
+        # Both are handed out: TensorFlow does not compute what nobody asks for.
+        return normalized, tape.gradient(normalized, maps, upstream)
+
+    return both
+
+
+def peak(arguments, report):
+    """The arithmetic that a training step does in a second, beside the best of large matrix products."""
+    import tensorflow as tf
+
+    batch, product = arguments.batch_sizes[0], "tf.matmul, best round"
+    with precision("float32"):
+        network = ours(arguments)
+    operations = operations_to_train(network)
+    matrix = tf.random.normal((PRODUCT_SIDE, PRODUCT_SIDE))
+    step = training_step(network, *random_batch(network, batch, arguments.size))
+    contenders = {
+        "training step": (step, batch * operations / 1e9),
+        product: (lambda: tf.matmul(matrix, matrix), 2 * PRODUCT_SIDE**3 / 1e9),
+    }
+    rates = take_turns(contenders, arguments.repeats, arguments.seconds)
+    rates[product] = [max(rates[product])] * arguments.repeats
+    report.add("peak", f"batch {batch}, float32, {operations / 1e9:.2f} GFLOP an image", "GFLOP/s", rates)
+
+
+def operations_to_train(model):
+    """Floating-point operations to train on one image, of convolutions and matrix products alone.
+
+    Every weight is used once at every place of its layer's output, for a multiplication and an addition: 724 million
+    times at 227 pixels with 1000 classes. The gradient of the weights costs as much again, and so does that of the
+    layer's input, which conv1 does not need: 2 x (3 x 724.4 - 105.4) million operations are 4.14 GFLOP.
+
+    Args:
+        model: A network of `keras_alexnet.build`.
+
+    Returns:
+        The number.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    first, *others = (math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in layers)
+    return 2 * (2 * first + 3 * sum(others))

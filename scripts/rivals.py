@@ -1,0 +1,245 @@
+"""What others would write, for benchmark.py: the same network in plain Keras and in PyTorch, the same views in Pillow.
+
+TensorFlow and PyTorch are imported where they are used: the workers of the DataLoader import this module.
+"""
+
+import contextlib
+import functools
+import importlib.util
+
+import numpy as np
+from PIL import Image
+
+CLASSES = 1000
+LEARNING_RATE, MOMENTUM, DECAY = 0.01, 0.9, 0.0005  # section 5
+WORKERS = 2  # of the DataLoader
+HAS_PYTORCH = importlib.util.find_spec("torch") is not None
+NO_PYTORCH = "PyTorch, which is not installed (pip install torch)"
+
+
+def final_side(size):
+    """Side of the last maps: 6 for a size of 227.
+
+    Raises:
+        ValueError: If a convolution or a pooling would leave pixels over, which every framework treats in its own way.
+    """
+    side, rest = divmod(size - 67, 32)  # 67 leaves one place; 32 is the product of the strides
+    if side < 0 or rest:
+        raise ValueError(f"`--size` must be 67 and any number of times 32, as 227 is. Received: {size}")
+    return side + 1
+
+
+def response_normalization(x):
+    """Normalize by TensorFlow's own operation, which takes float32 alone on the processor."""
+    import tensorflow as tf
+
+    return tf.cast(tf.nn.lrn(tf.cast(x, tf.float32), depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75), x.dtype)
+
+
+def keras_networks(model):
+    """Functions that make the network in Keras, by the setting that they choose."""
+    return {f"jit_compile={jit!r}": functools.partial(keras_network, model, jit) for jit in (False, "auto")}
+
+
+def keras_network(model, jit_compile=False):
+    """The obvious way in Keras: `Conv2D(groups=2)`, `tf.nn.lrn`, `SGD`.
+
+    Args:
+        model: The network whose input shape and weights are taken over.
+        jit_compile: As in `keras.Model.compile`.
+
+    Returns:
+        A compiled `keras.Model`.
+    """
+    import keras
+    from keras import layers
+
+    network = keras.Sequential(
+        [
+            layers.Input(model.input_shape[1:]),
+            layers.Conv2D(96, 11, strides=4, activation="relu"),
+            layers.Lambda(response_normalization),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Conv2D(256, 5, padding="same", groups=2, activation="relu"),
+            layers.Lambda(response_normalization),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Conv2D(384, 3, padding="same", activation="relu"),
+            layers.Conv2D(384, 3, padding="same", groups=2, activation="relu"),
+            layers.Conv2D(256, 3, padding="same", groups=2, activation="relu"),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Flatten(),
+            layers.Dense(4096, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(4096, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(CLASSES, activation="softmax", dtype="float32"),
+        ]
+    )
+    network.set_weights(model.get_weights())
+    optimizer = keras.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    network.compile(optimizer, loss="sparse_categorical_crossentropy", jit_compile=jit_compile)
+    return network
+
+
+def pytorch_networks(model, precision, threads):
+    """Functions that make the network in PyTorch, by the setting that they choose."""
+    formats = ("contiguous", "channels_last")
+    return {name: functools.partial(PyTorchNetwork, model, name, precision, threads) for name in formats}
+
+
+class PyTorchNetwork:
+    """The same network in PyTorch, run eagerly.
+
+    Args:
+        model: The network whose input shape and weights are taken over.
+        memory_format: "contiguous" or "channels_last".
+        precision: "float32" or "bfloat16".
+        threads: How many cores to use.
+    """
+
+    def __init__(self, model, memory_format, precision, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+        self.format = formats[memory_format]
+        self.network = pytorch_layers(final_side(model.input_shape[1]))
+        copy_weights(model, self.network)
+        self.network.to(memory_format=self.format)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY
+        )
+        self.precision = contextlib.nullcontext
+        if precision == "bfloat16":
+            self.precision = lambda: torch.autocast("cpu", torch.bfloat16)
+
+    def tensors(self, images, labels):
+        """A NumPy batch `(batch, size, size, 3)` with its labels, as this network takes them."""
+        import torch
+
+        images = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return images.contiguous(memory_format=self.format), torch.from_numpy(labels)
+
+    def train_on_batch(self, images, labels):
+        """One step; gives the loss."""
+        import torch
+
+        self.network.train()
+        self.optimizer.zero_grad()
+        with self.precision():
+            loss = torch.nn.functional.cross_entropy(self.network(images), labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def predict_on_batch(self, images):
+        """The probabilities, a NumPy array."""
+        import torch
+
+        self.network.eval()
+        with torch.inference_mode(), self.precision():
+            return self.network(images).softmax(-1).float().numpy()
+
+
+def pytorch_layers(side):
+    """The network up to the logits. PyTorch divides the sum of squares by the window: its alpha is five times ours."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, stride=4),
+        nn.ReLU(inplace=True),
+        nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0),
+        nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(96, 256, 5, padding=2, groups=2),
+        nn.ReLU(inplace=True),
+        nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0),
+        nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 384, 3, padding=1, groups=2),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 256, 3, padding=1, groups=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2),
+        nn.Flatten(),
+        nn.Linear(256 * side * side, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, CLASSES),
+    )
+
+
+def copy_weights(model, network):
+    """Give a PyTorch network the weights of a Keras one, whose axes are ordered otherwise."""
+    import torch
+
+    ours = [layer for layer in model.layers if layer.weights]
+    theirs = [layer for layer in network if hasattr(layer, "weight")]
+    side = final_side(model.input_shape[1])
+    for layer, other in zip(ours, theirs, strict=True):
+        kernel, bias = layer.get_weights()
+        if kernel.ndim == 4:
+            kernel = kernel.transpose(3, 2, 0, 1)
+        elif len(kernel) == 256 * side * side:  # fc6: flattened from (side, side, 256) there, (256, side, side) here
+            kernel = kernel.reshape(side, side, 256, -1).transpose(3, 2, 0, 1).reshape(-1, len(kernel))
+        else:
+            kernel = kernel.T
+        with torch.no_grad():
+            other.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel)))
+            other.bias.copy_(torch.from_numpy(bias))
+
+
+class PillowViews:
+    """Random training views of picture files, read and cut with Pillow and NumPy: a data set for a DataLoader.
+
+    Args:
+        paths: The files.
+        labels: One integer a file.
+        statistics: `pipeline.Statistics` of the files.
+        recipe: A `Recipe`; what is used are its side, its size and its `lighting_std`.
+    """
+
+    def __init__(self, paths, labels, statistics, recipe):
+        self.paths, self.labels = paths, labels
+        self.mean = statistics.mean_color
+        self.axes = statistics.eigenvectors * (statistics.eigenvalues / 255 * recipe.lighting_std)
+        self.side, self.size = recipe.side, recipe.size
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        random = np.random.default_rng()
+        top, left = random.integers(self.side - self.size + 1, size=2)
+        view = self.square(index)[top : top + self.size, left : left + self.size]
+        if random.random() < 0.5:
+            view = view[:, ::-1]
+        return view - self.mean + (self.axes @ random.normal(size=3)).astype(np.float32), self.labels[index]
+
+    def square(self, index):
+        """Shorter side to `side`, then the central square."""
+        with Image.open(self.paths[index]) as file:
+            image = file.convert("RGB")
+        scale = self.side / min(image.size)
+        width, height = (round(scale * length) for length in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        left, top = (width - self.side) // 2, (height - self.side) // 2
+        return np.asarray(image.crop((left, top, left + self.side, top + self.side)))
+
+
+def pillow_loader(views, batch_size):
+    """A PyTorch DataLoader over `PillowViews`, shuffled, with worker processes that stay between passes."""
+    import torch
+
+    return torch.utils.data.DataLoader(
+        views,
+        batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=WORKERS,
+        persistent_workers=True,
+        multiprocessing_context="spawn",  # to fork a process in which TensorFlow's threads run may hang
+    )
