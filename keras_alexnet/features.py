@@ -36,7 +36,8 @@ def descriptors(classifier, squares, layer="fc7"):
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
     model = activations(classifier.model, layer)
-    return np.concatenate([np.asarray(model.predict_on_batch(view)) for view, _ in classifier.batches(squares)])
+    found = [model.predict_on_batch(view) for view, _ in classifier.batches(squares)]
+    return np.concatenate(found).astype(np.float32)  # of bfloat16, which scikit-learn does not know
 
 
 def nearest(queries, descriptors, count=6):
@@ -163,7 +164,7 @@ def class_map(model, view, label, layer="relu5"):
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
     with tf.GradientTape() as tape:
         maps, hidden = both(view[None], training=False)
-        logit = tf.tensordot(hidden[0], last.kernel[:, label], axes=1)
+        logit = tf.tensordot(tf.cast(hidden[0], last.kernel.dtype), last.kernel[:, label], axes=1)
     weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2), keepdims=True)
     evidence = np.maximum(tf.reduce_sum(weights * maps, axis=-1)[0], 0).astype(np.float32)
     return evidence / max(evidence.max(), np.finfo(np.float32).tiny)

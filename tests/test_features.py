@@ -6,14 +6,18 @@ from keras_alexnet import datasets, features, pipeline
 from keras_alexnet.classifiers import Classifier
 
 
-@pytest.fixture(scope="module")
-def model():
+def network(policy="float32"):
     """Maps straight to classes, so that the gradient of a logit over the maps is the last layer's kernel."""
     image = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, name="conv1")(image)
-    x = keras.layers.ReLU(name="relu1")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
-    return keras.Model(image, keras.layers.Dense(2, activation="softmax", name="fc2")(x))
+    x = keras.layers.Conv2D(4, 3, name="conv1", dtype=policy)(image)
+    x = keras.layers.ReLU(name="relu1", dtype=policy)(x)
+    x = keras.layers.Flatten(name="flatten", dtype=policy)(x)
+    return keras.Model(image, keras.layers.Dense(2, activation="softmax", name="fc2", dtype=policy)(x))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
 
 
 @pytest.fixture
@@ -91,3 +95,26 @@ def test_class_map_weighs_maps_by_their_mean_gradient(model, view, label):
     expected = np.maximum((maps * gradient.mean(axis=(0, 1))).sum(axis=-1), 0)
     found = features.class_map(model, view, label, layer="relu1")
     np.testing.assert_allclose(found, expected / max(expected.max(), 1e-30), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
+def test_half_precision_gives_the_same_in_float32(model, view):
+    half = network("mixed_bfloat16")
+    half.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        features.class_map(half, view, 0, "relu1"), features.class_map(model, view, 0, "relu1"), atol=0.05
+    )
+    found = [features.descriptors(Alone(network, view), None, "flatten") for network in (half, model)]
+    assert found[0].dtype == np.float32
+    np.testing.assert_allclose(*found, atol=0.05)
+
+
+class Alone:
+    """A classifier that knows one picture."""
+
+    def __init__(self, model, view):
+        self.model = model
+        self.view = view
+
+    def batches(self, squares):
+        return [(self.view[None], 0)]
