@@ -87,7 +87,7 @@ def _crop(image, top, left, size):
     return tf.ensure_shape(tf.slice(image, (top, left, 0), (size, size, 3)), (size, size, 3))
 
 
-def lighting(image, seed, eigenvalues, eigenvectors, form="text", std=0.1):
+def lighting(image, seed, eigenvalues, eigenvectors, form="text", std=0.1, mean_color=(0.0, 0.0, 0.0)):
     r"""Shifts the color of a whole image along the color axes of the training set.
 
     Three numbers $\alpha_i$ are drawn once for the image from a normal distribution of standard deviation `std`. With
@@ -99,7 +99,7 @@ def lighting(image, seed, eigenvalues, eigenvectors, form="text", std=0.1):
       the sum is taken on 0 to 1 and brought back to grey levels, which divides it by 255.
     - `"source"` has the root of the eigenvalue, a standard deviation, in its place: 12.2 grey levels, in any unit. The
       authors' code then divides all by `1 + std`, so that training images do not vary more than test images. The mean
-      must be subtracted before, or it would be divided as well.
+      must be off by then, or it would be divided as well.
 
     Args:
         image: Tensor `(height, width, 3)`, grey levels of 0 to 255, less the mean or not.
@@ -108,6 +108,7 @@ def lighting(image, seed, eigenvalues, eigenvectors, form="text", std=0.1):
         eigenvectors: `(3, 3)`, one a column.
         form: `"text"` or `"source"`.
         std: Standard deviation of the three numbers.
+        mean_color: `(3,)`, subtracted on the way, in the same pass over the pixels.
 
     Returns:
         A float32 tensor of the shape of `image`.
@@ -120,7 +121,8 @@ def lighting(image, seed, eigenvalues, eigenvectors, form="text", std=0.1):
     eigenvalues = tf.cast(eigenvalues, tf.float32)
     deviations = eigenvalues / 255 if form == "text" else tf.sqrt(eigenvalues)
     alpha = tf.random.stateless_normal((3,), seed, stddev=std)
-    image = add_color(image, tf.linalg.matvec(tf.cast(eigenvectors, tf.float32), alpha * deviations))
+    color = tf.linalg.matvec(tf.cast(eigenvectors, tf.float32), alpha * deviations)
+    image = add_color(image, color - tf.cast(mean_color, tf.float32))
     return image / (1 + std) if form == "source" else image
 
 

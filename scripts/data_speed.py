@@ -23,8 +23,8 @@ from measuring import take_turns
 from network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
 
 WIDTH, HEIGHT = 700, 500  # of the photographs, pixels
-QUALITY = 90  # of the JPEGs
-TEXTURE = 8.0  # grey levels of noise on the drawn flowers, for files as large as those of photographs
+QUALITY = 80  # of the JPEGs
+TEXTURE = 4.0  # grey levels of noise on the drawn flowers: files of 45 KiB, where those of Flowers-102 have 41
 PASSES = 4  # over the files in one turn of ours: a stream of several epochs, as in training
 FIT_STEPS = 4  # batches an epoch of `training.fit`
 

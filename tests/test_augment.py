@@ -118,6 +118,14 @@ def test_lighting_keeps_the_picture(form, scale, image):
     np.testing.assert_allclose(lit - black, image / scale, atol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["text", "source"])
+def test_lighting_subtracts_the_mean_first(form, image):
+    mean = np.float32([120.0, 110.0, 100.0])
+    at_once = augment.lighting(image, (0, 1), ROOTS**2, AXES, form, mean_color=mean)
+    apart = augment.lighting(tf.cast(image, tf.float32) - mean, (0, 1), ROOTS**2, AXES, form)
+    np.testing.assert_allclose(at_once, apart, atol=1e-4)
+
+
 def test_lighting_of_no_known_form(image):
     with pytest.raises(ValueError, match="Received: 'pca'"):
         augment.lighting(image, (0, 0), ROOTS**2, AXES, "pca")
