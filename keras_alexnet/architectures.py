@@ -109,6 +109,27 @@ _HALF = dataclasses.replace(
     },
 )
 
+# The paper's own experiments on what each part is worth, which name the part that is missing
+
+_NO_NORMALIZATION = dataclasses.replace(
+    _PAPER, name="no_normalization", summary="the paper's network without response normalization (3.3)", norm=None
+)
+
+_NO_OVERLAP = dataclasses.replace(
+    _PAPER,
+    name="no_overlap",
+    summary="the paper's network with poolings that do not overlap, to maps of the same sizes (3.4)",
+    pool=(2, 2),
+    pool_rounding="floor",
+)
+
+_NO_CONV4 = dataclasses.replace(
+    _PAPER,
+    name="no_conv4",
+    summary="the paper's network without one of its middle layers (7)",
+    convolutions={n: row for n, row in _PAPER.convolutions.items() if n != 4},
+)
+
 _TFLEARN = Architecture(
     name="tflearn",
     summary="tflearn's example for Oxford Flowers 17, the start of many a tutorial",
@@ -173,6 +194,9 @@ ARCHITECTURES = {
         _ONE_WEIRD_TRICK,
         _SINGLE_TOWER,
         _HALF,
+        _NO_NORMALIZATION,
+        _NO_OVERLAP,
+        _NO_CONV4,
         _TFLEARN,
         figure_1(),
         figure_1("tanh"),

@@ -21,9 +21,11 @@ class PaperSGD(keras.optimizers.Optimizer):
         decay: Weight decay d, on kernels alone, as in the authors' code. The text says "the weight w".
         bias_learning_rate_factor: What the learning rate of a bias is multiplied by: 1 in the text, 2 in the authors'
             code. A variable of one dimension is a bias.
+        decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
+            $w \leftarrow w + v - d\,\epsilon\,w$.
 
     Raises:
-        ValueError: If `momentum` is not in [0, 1), or `decay` or the factor is negative.
+        ValueError: If `momentum` is not in [0, 1), `decay` or the factor is negative, or the decay goes elsewhere.
 
     Example:
         >>> PaperSGD(learning_rate=0.01).get_config()["decay"]
@@ -38,6 +40,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         momentum=0.9,
         decay=0.0005,
         bias_learning_rate_factor=1.0,
+        decay_into="velocity",
         name="paper_sgd",
         **kwargs,
     ):
@@ -49,8 +52,11 @@ class PaperSGD(keras.optimizers.Optimizer):
                 "`decay` and `bias_learning_rate_factor` must not be negative. "
                 f"Received: decay={decay}, bias_learning_rate_factor={bias_learning_rate_factor}"
             )
+        if decay_into not in ("velocity", "weights"):
+            raise ValueError(f'`decay_into` must be "velocity" or "weights". Received: decay_into={decay_into!r}')
         self.momentum = momentum
         self.decay = decay
+        self.decay_into = decay_into
         self.bias_learning_rate_factor = bias_learning_rate_factor
         self._moved = fused(self._move)
 
@@ -68,14 +74,16 @@ class PaperSGD(keras.optimizers.Optimizer):
 
     def _move(self, velocity, variable, gradient, learning_rate):
         """The rule itself."""
-        gradient = ops.cast(gradient, variable.dtype)
+        gradient, shrink = ops.cast(gradient, variable.dtype), 0.0
         if len(variable.shape) == 1:
             learning_rate = learning_rate * self.bias_learning_rate_factor
-        else:
+        elif self.decay_into == "velocity":
             gradient = gradient + self.decay * variable
+        else:
+            shrink = self.decay * learning_rate * variable
         new_velocity = self.momentum * velocity - learning_rate * gradient
         self.assign(velocity, new_velocity)
-        self.assign_add(variable, new_velocity)
+        self.assign_add(variable, new_velocity - shrink)
 
     def get_config(self):
         """Everything `__init__` needs to make the optimizer again."""
@@ -84,6 +92,7 @@ class PaperSGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "decay": self.decay,
             "bias_learning_rate_factor": self.bias_learning_rate_factor,
+            "decay_into": self.decay_into,
         }
 
 

@@ -36,7 +36,7 @@ class Recipe:
     """
 
     architecture: str = setting("paper", "the network, a name in ARCHITECTURES")
-    initial_weights: str = setting("source", "where the weights start; text has 0.01 everywhere and stays at chance")
+    initial_weights: str | None = setting(None, "where the weights start, else as the architecture has it; text fails")
     dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
     size: int = setting(227, "side of the view that the network sees, pixels; the text's 224 gives the same maps")
     side: int = setting(256, "side of the square that views are cut from, pixels (2)")
@@ -49,7 +49,8 @@ class Recipe:
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)")
     bias_learning_rate_factor: float = setting(1.0, "how much faster biases learn; 2 in the authors' code (5)")
     momentum: float = setting(0.9, "share of the velocity that is kept (5)")
-    decay: float = setting(0.0005, "weight decay, inside the velocity, on kernels alone (5)")
+    decay: float = setting(0.0005, "weight decay, on kernels alone (5)")
+    decay_into: str = setting("velocity", "where the decay goes: velocity, as in the paper, or weights, beside it (5)")
     patience: int = setting(5, "ours: epochs without a new best before the learning rate is divided by ten")
     divisions: int = setting(3, "times that the learning rate is divided by ten at most (5)")
 
@@ -59,6 +60,7 @@ class Recipe:
             raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
         _check_choice("mean", self.mean, ("color", "image"))
         _check_choice("lighting", self.lighting, ("text", "source"))
+        _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
         for name in ("size", "batch_size", "epochs", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
@@ -95,6 +97,17 @@ def _check_choice(name, value, choices):
         raise ValueError(f"`{name}` must be {' or '.join(choices)}. Received: {value!r}")
 
 
+FIGURE_1 = Recipe(  # without regularization of any kind; the number of epochs is ours
+    architecture="figure_1",
+    size=32,
+    side=32,
+    augmentation=(),
+    decay=0.0,
+    learning_rate=0.01,
+    epochs=40,
+    divisions=0,
+)
+
 RECIPES = {
     "text": Recipe(),
     "source": Recipe(  # the authors' layer-params-145: what was done, beside what was printed
@@ -109,6 +122,8 @@ RECIPES = {
         learning_rate=0.005,
         patience=10,
     ),
+    "figure_1": FIGURE_1,
+    "figure_1_tanh": dataclasses.replace(FIGURE_1, architecture="figure_1_tanh"),
     "petals": Recipe(  # ours, for some minutes on two cores: small views, small steps
         size=99,
         side=112,

@@ -50,7 +50,9 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
     )
     for line in weights.load(model, file, replace_head) if file else ():
         print(line)
-    optimizer = PaperSGD(recipe.learning_rate, recipe.momentum, recipe.decay, recipe.bias_learning_rate_factor)
+    optimizer = PaperSGD(
+        recipe.learning_rate, recipe.momentum, recipe.decay, recipe.bias_learning_rate_factor, recipe.decay_into
+    )
     on_tensorflow_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     model.compile(
         optimizer,

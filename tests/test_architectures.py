@@ -39,6 +39,9 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
         ("one_weird_trick", 61_100_840),
         ("single_tower", 62_378_344),
         ("half", 59_798_312),
+        ("no_normalization", 60_965_224),
+        ("no_overlap", 60_965_224),
+        ("no_conv4", 60_965_224 - 663_936),
         ("tflearn", 91_738_472),
         ("figure_1", 1_104_328),
     ],
@@ -69,6 +72,9 @@ PAPER = f"conv1 relu1 norm1 pool1 conv2 relu2 norm2 pool2 conv3 relu3 conv4 relu
         ),
         ("single_tower", PAPER),
         ("half", PAPER),
+        ("no_normalization", PAPER.replace("norm1 ", "").replace("norm2 ", "")),
+        ("no_overlap", PAPER),
+        ("no_conv4", PAPER.replace("conv4 relu4 ", "")),
         (
             "tflearn",
             "conv1 relu1 pool1 norm1 conv2 relu2 pool2 norm2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 norm5 " + TOP,
@@ -86,6 +92,7 @@ def test_order_of_layers(name, layers):
     [
         ("paper", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("source", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("no_overlap", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("one_weird_trick", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("tflearn", (227, 57, 29, 29, 15, 15, 15, 15, 8)),
     ],

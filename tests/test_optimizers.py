@@ -40,6 +40,16 @@ def test_three_steps_by_hand(factor):
     np.testing.assert_allclose(bias, b, rtol=1e-5, atol=1e-7)
 
 
+def test_decay_beside_the_velocity_by_hand():
+    w = random(4, 3)
+    kernel, _ = trained(PaperSGD(RATE, decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
+    velocity = 0
+    for gradient, _ in GRADIENTS:
+        velocity = 0.9 * velocity - RATE * gradient
+        w = w + velocity - 0.1 * RATE * w
+    np.testing.assert_allclose(kernel, w, rtol=1e-5, atol=1e-7)
+
+
 def test_is_momentum_with_half_the_decay_as_l2():
     def network(**kwargs):
         keras.utils.set_random_seed(1)
@@ -87,16 +97,22 @@ def test_resumed_is_unbroken(tmp_path):
 
 
 def test_config_makes_the_optimizer_again():
-    optimizer = PaperSGD(0.1, 0.8, 0.01, 2.0, name="again", clipnorm=1.0)
+    optimizer = PaperSGD(0.1, 0.8, 0.01, 2.0, "weights", name="again", clipnorm=1.0)
     assert PaperSGD.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("momentum", 1.0), ("momentum", -0.1), ("decay", -1.0), ("bias_learning_rate_factor", -1.0)],
+    [
+        ("momentum", 1.0),
+        ("momentum", -0.1),
+        ("decay", -1.0),
+        ("bias_learning_rate_factor", -1.0),
+        ("decay_into", "biases"),
+    ],
 )
 def test_senseless_settings(setting, value):
-    with pytest.raises(ValueError, match=f"Received: .*{setting}={value}"):
+    with pytest.raises(ValueError, match=f"Received: .*{setting}={value!r}"):
         PaperSGD(**{setting: value})
 
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from keras_alexnet.architectures import ARCHITECTURES
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 
 
@@ -22,6 +23,13 @@ def test_source_recipe_differs_from_the_text_as_the_authors_code_does():
     }
 
 
+def test_figure_1_has_no_regularization():
+    recipe = RECIPES["figure_1"]
+    assert (recipe.augmentation, recipe.decay, recipe.divisions) == ((), 0.0, 0)
+    assert ARCHITECTURES["figure_1"].hidden == ()  # so no dropout either
+    assert {RECIPES[name].architecture for name in ("figure_1", "figure_1_tanh")} <= set(ARCHITECTURES)
+
+
 def test_default_recipes_exist():
     assert set(DEFAULT_RECIPES.values()) <= set(RECIPES)
 
@@ -32,6 +40,7 @@ def test_default_recipes_exist():
         ({"augmentation": ("crop", "blur")}, "Received: blur"),
         ({"mean": "median"}, "Received: 'median'"),
         ({"lighting": "paper"}, "Received: 'paper'"),
+        ({"decay_into": "loss"}, "Received: 'loss'"),
         ({"batch_size": 0}, "`batch_size` must be more than zero. Received: 0"),
         ({"size": 300}, "side=256, size=300"),
         ({"dropout": 1.0}, "Received: 1.0"),
