@@ -11,29 +11,44 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image
 
 from keras_alexnet.files import written_aside
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # Okabe and Ito's: apart for the color-blind
+FORMATS = (".png", ".jpg")
 STYLES = ("-", "--", ":", "-.")
 
 
+def check_path(path: str | Path) -> None:
+    """Raises a ValueError where `save` could not write: of another ending, or in a folder that is not there."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise ValueError(f"Figures are PNG or JPEG: give a path that ends in .png or .jpg. Received: {path}")
+    if not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"Expected a path in a folder that is there. Received: {path}")
+
+
 def save(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as PNG with its description; a crash leaves no half file.
+    """Writes a figure with its description; a crash leaves no half file.
 
     Args:
         figure: What a function of this package returned.
-        path: Ends in `.png`.
+        path: Ends in `.png`, or in `.jpg`, which has photographs in a tenth of the bytes.
 
     Raises:
-        ValueError: If the path ends in something else.
+        ValueError: If `check_path` does.
     """
-    if Path(path).suffix.lower() != ".png":
-        raise ValueError(f"Figures are saved as PNG: give a path that ends in .png. Received: {path}")
-    description = figure.get_label()
+    check_path(path)
+    words = figure.get_label()
+    drawing = {"dpi": 160, "metadata": {"Title": words.split(": ")[0], "Description": words, "Software": None}}
+    photographs = {"dpi": 120, "pil_kwargs": {"quality": 80, "comment": words.encode()}}
     with written_aside(path) as aside:
-        words = {"Title": description.split(": ")[0], "Description": description, "Software": None}
-        figure.savefig(aside, dpi=160, metadata=words)
+        figure.savefig(aside, **(drawing if Path(path).suffix.lower() == ".png" else photographs))
+
+
+def description(image: Image.Image) -> str:
+    """What a figure that `save` wrote shows, in words; nothing for another picture."""
+    return image.info.get("Description") or image.info.get("comment", b"").decode()
 
 
 def sheet(width: float, height: float, description: str) -> Figure:
@@ -105,7 +120,7 @@ def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple
         axes.plot(log["epoch"], log[key], "--", color=color, lw=1.2, marker=marker, label=f"{name}, training")
         axes.plot(log["epoch"], log[f"val_{key}"], color=color, lw=2, marker=marker, label=f"{name}, validation")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
@@ -213,8 +228,9 @@ def kernels(kernels: np.ndarray, columns: int = 2) -> Figure:
     description = f"First-layer kernels: {count} of {height} x {width} pixels in {columns} column"
     figure = sheet(8, max(1.0, 8 * rows / across) * columns, description + "s" * (columns > 1))
     figure.get_layout_engine().set(hspace=0.06)
-    for axes, mosaic in zip(figure.subplots(columns, squeeze=False)[:, 0], mosaics, strict=True):
+    for n, (axes, mosaic) in enumerate(zip(figure.subplots(columns, squeeze=False)[:, 0], mosaics, strict=True), 1):
         bare(axes).imshow(mosaic, interpolation="nearest")
+        axes.set_ylabel(f"column {n}" if columns > 1 else "", color=GREY)
     return figure
 
 

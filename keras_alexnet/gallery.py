@@ -14,8 +14,8 @@ CORPUS = 2000  # ours: training pictures at most among which neighbours are look
 def draw(run, judgement):
     """Draws all figures of a run into its folder.
 
-    They are `curves.png`, `kernels.png`, and of the split that was judged `<split>-confusion.png`, `<split>-right.png`,
-    `<split>-wrong.png` (what the network is most confidently wrong about) and `<split>-neighbors.png` (the training
+    They are `curves.png`, `kernels.png`, and of the split that was judged `<split>-confusion.png`, `<split>-right.jpg`,
+    `<split>-wrong.jpg` (what the network is most confidently wrong about) and `<split>-neighbors.jpg` (the training
     pictures whose descriptors lie nearest).
 
     Args:
@@ -30,28 +30,28 @@ def draw(run, judgement):
     drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, judgement).items()}
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
-        figures.save(figure, run.figures / f"{name}.png")
+        figures.save(figure, run.figures / name)
 
 
 def _of_training(run, model):
     kernels = features.first_kernels(model)
-    drawn = {"kernels": figures.kernels(kernels, columns=2 - kernels.shape[-1] % 2)}
+    drawn = {"kernels.png": figures.kernels(kernels, columns=2 - kernels.shape[-1] % 2)}
     rows = run.read_log()
-    return drawn | ({"curves": figures.learning_curves(rows)} if rows else {})
+    return drawn | ({"curves.png": figures.learning_curves(rows)} if rows else {})
 
 
 def _of_judgement(classifier, judgement):
     names, labels = judgement.data.class_names, judgement.labels
-    drawn = {"confusion": panels.confusion(confusions(judgement), names)}
+    drawn = {"confusion.png": panels.confusion(confusions(judgement), names)}
     right, wrong, queries = right_places(judgement), wrong_places(judgement), query_places(judgement)
     pictures = pictures_at(judgement.squares, np.concatenate([right, wrong, queries]))
     for kind, places in (("right", right), ("wrong", wrong)):
         if len(places):
             shown = [pictures[place] for place in places]
-            drawn[kind] = panels.predictions(shown, judgement.best[places], names, labels[places])
+            drawn[f"{kind}.jpg"] = panels.predictions(shown, judgement.best[places], names, labels[places])
     if "train" in judgement.data.splits:
         asked = [pictures[place] for place in queries]
-        drawn["neighbors"] = _neighbors(classifier, judgement.data, asked, labels[queries])
+        drawn["neighbors.jpg"] = _neighbors(classifier, judgement.data, asked, labels[queries])
     return drawn
 
 
@@ -99,12 +99,15 @@ def pictures_at(squares, places):
 
 
 def _neighbors(classifier, data, queries, labels):
-    """Pictures, each with the training pictures nearest to it."""
+    """Pictures, each with the training pictures nearest to it; one that is a training picture itself is left out."""
     corpus = pipeline.squares(data.splits["train"].take(CORPUS), classifier.recipe.side)
     corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
     asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
     descriptors = [features.descriptors(classifier, squares) for squares in (asked, corpus)]
-    found = features.nearest(*descriptors, min(NEIGHBORS, len(corpus_labels)))
+    found = features.nearest(*descriptors, min(NEIGHBORS + 1, len(corpus_labels)))
     pictures = pictures_at(corpus, found)
-    rows = [[pictures[place] for place in row] for row in found]
-    return panels.neighbors(queries, rows, labels, corpus_labels[found], data.class_names)
+    others = [
+        row[1:] if (pictures[row[0]] == query).all() else row[:-1] for row, query in zip(found, queries, strict=True)
+    ]
+    rows = [[pictures[place] for place in row] for row in others]
+    return panels.neighbors(queries, rows, labels, corpus_labels[np.array(others)], data.class_names)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_alexnet.figures import GREY, bare, sheet, short
 
-RIGHT, WRONG = "#F5B48A", "#DDDDDD"  # a bar's color; the right one has a dark edge and bold type as well
+RIGHT, WRONG = "#EF9650", "#DDDDDD"  # a bar's color; the right one is darker, and has bold type
 PER_ROW = 4
 
 
@@ -74,7 +74,7 @@ def _show(axes: Axes, image: np.ndarray, name: str = "", **style) -> None:
 def _bars(axes: Axes, probabilities: np.ndarray, best: np.ndarray, names: Sequence[str], label: int | None) -> None:
     for row, n in enumerate(best):
         right = n == label
-        axes.barh(row, probabilities[n], 0.8, color=RIGHT if right else WRONG, ec="black" if right else "none", lw=1)
+        axes.barh(row, probabilities[n], 0.8, color=RIGHT if right else WRONG)
         style = {"va": "center", "size": 8, "weight": "bold" if right else "normal", "parse_math": False}
         axes.text(0.02, row, short(names[n], 22), **style)
         axes.text(1, row, f"{probabilities[n]:.0%}", ha="right", **style)
@@ -114,6 +114,8 @@ def neighbors(
             same = label == query_labels[row]
             name = short(class_names[label], 16)
             _show(axes, image, name if same else f"✗ {name}", size=8, color="black" if same else GREY)
+    cells[0, 0].set_title("picture", size=9)
+    cells[0, 2].set_title("nearest neighbours", size=9, loc="left")
     return figure
 
 

@@ -4,17 +4,20 @@ import base64
 import dataclasses
 import importlib.resources
 import io
+import math
 
 import jinja2
 from PIL import Image
 
+from keras_alexnet import figures
 from keras_alexnet.files import written_aside
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.tables import between, percent
 
 SHOWN = 5  # classes at either end
-PIXEL_RATIO = 1.6  # of a figure to the page, so that small type is sharp on fine screens
-PAPER = {"1_view": (0.390, 0.183), "10_views": (0.375, 0.170)}  # top-1 and top-5 error: table 1, and section 6 for one
+PER_INCH = 100  # pixels of the page to an inch of a figure; files have more, so that small type is sharp
+QUALITY = 60  # of photographs: a report of two splits is then under a megabyte
+PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1, and section 6 for one
 ORDER = ("test", "validation")  # of the splits; others follow by name
 
 
@@ -50,49 +53,51 @@ def contents(run):
         "name": run.folder.name,
         "account": account,
         "classes": len(run.read_classes()),
+        "chance": math.log(len(run.read_classes())),
         "epochs": len(run.read_log()),
-        "evaluations": [_evaluation(run, path) for path in _evaluation_files(run)],
-        "figures": {path.stem: figure(path) for path in sorted(run.figures.glob("*.png"))},
+        "evaluations": _evaluations(run, "evaluation"),
+        "ensembles": _evaluations(run, "ensemble"),
+        "figures": {path.stem: figure(path) for path in _figure_files(run)},
         "settings": _settings(account["recipe"]),
         "paper": PAPER,
     }
 
 
-def figure(path):
-    """A PNG file as the attributes of an image element: its contents, its description and its size on the page.
+def _figure_files(run):
+    return sorted(path for path in run.figures.glob("[!.]*") if path.suffix in figures.FORMATS)
 
-    The contents become WebP, which has photographs in a fifth of the bytes.
+
+def figure(path):
+    """A figure's file as the attributes of an image element: its contents, its description and its size on the page.
+
+    The contents become WebP, which has drawings and photographs in half the bytes.
     """
     packed = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").save(packed, "WEBP", quality=88)
-        description = image.info.get("Description", path.stem)
-        width, height = (round(pixels / PIXEL_RATIO) for pixels in image.size)
+        drawing = image.format == "PNG"
+        image.convert("RGB").save(packed, "WEBP", lossless=drawing, quality=100 if drawing else QUALITY)
+        description = figures.description(image)
+        width, height = (round(pixels / image.info["dpi"][0] * PER_INCH) for pixels in image.size)
     source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
     return {"src": source, "alt": description, "width": width, "height": height}
 
 
-def _evaluation_files(run):
-    """The run's evaluations, the tests first."""
-    files = run.folder.glob("evaluation-*.json")
-    return sorted(files, key=lambda path: (ORDER.index(_stem(path)) if _stem(path) in ORDER else len(ORDER), path.name))
+def _evaluations(run, kind):
+    """What was measured of a kind, "evaluation" or "ensemble", the tests first."""
+    files = {path.stem.removeprefix(f"{kind}-"): path for path in run.folder.glob(f"{kind}-*.json")}
+    stems = sorted(files, key=lambda stem: (ORDER.index(stem) if stem in ORDER else len(ORDER), stem))
+    return [_evaluation(stem, run.read_json(files[stem].name)) for stem in stems]
 
 
-def _stem(path):
-    return path.stem.removeprefix("evaluation-")
-
-
-def _evaluation(run, path):
+def _evaluation(stem, numbers):
     """The numbers of a split, and the classes that were hardest and easiest."""
-    numbers = run.read_json(path.name)
     classes = sorted((row for row in numbers["classes"] if row["pictures"]), key=lambda row: -row["top1_error"])
     shown = min(SHOWN, len(classes) // 2)
     views = [key for key in ("10_views", "1_view") if key in numbers]
     return {
-        "stem": _stem(path),
+        "stem": stem,
+        "networks": len(numbers["runs"]),
         "pictures": numbers["pictures"],
-        "data": numbers["data"],
-        "split": numbers["split"],
         "by_views": {key: numbers[key] for key in views},
         "best": numbers[views[0]],
         "best_views": views[0],

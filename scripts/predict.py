@@ -27,13 +27,13 @@ def parser():
     line.add_argument("--architecture", default="one_weird_trick", metavar="NAME", help="with --weights: whose network")
     line.add_argument("--views", type=int, choices=(1, 10), default=10, help="views to average over (default: 10)")
     line.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    line.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes, a .png file")
+    line.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
     return line
 
 
 def classifier_and_pictures(arguments):
     """The network that is asked, and the paths that are left."""
-    from keras_alexnet.classifiers import Classifier  # after the flags: TensorFlow takes seconds
+    from keras_alexnet.classifiers import Classifier
 
     if arguments.weights:
         return Classifier.of_imagenet(arguments.architecture), arguments.paths
@@ -57,9 +57,11 @@ def main(argv=None):
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
-        classifier, pictures = classifier_and_pictures(arguments)
-        from keras_alexnet import figures, prediction, tables
+        from keras_alexnet import figures, prediction, tables  # after the flags: TensorFlow takes seconds
 
+        if arguments.figure:
+            figures.check_path(arguments.figure)
+        classifier, pictures = classifier_and_pictures(arguments)
         files = prediction.picture_files(pictures)
         predictions = prediction.predict(classifier, files, arguments.views)
         names, good = classifier.class_names, [each for each in predictions if not each.problem]

@@ -115,6 +115,7 @@ def test_kernels_in_two_columns():
         tile = mosaics[n // 48][top : top + 11, left : left + 11]
         kernel = weights[..., n]
         np.testing.assert_allclose(tile, 0.5 + 0.5 * kernel / np.abs(kernel).max())
+    assert [axes.get_ylabel() for axes in figure.axes] == ["column 1", "column 2"]
     assert (mosaics[0][11] == 1).all()
     assert (mosaics[0][:, 11] == 1).all()
 
@@ -143,7 +144,7 @@ def test_save_writes_a_described_png(tmp_path):
     with Image.open(path) as image:
         image.load()
         assert image.text["Title"] == "Learning curves"
-        assert image.text["Description"] == figure.get_label()
+        assert image.text["Description"] == figures.description(image) == figure.get_label()
         assert image.width > 1000
     assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
 
@@ -154,7 +155,19 @@ def test_save_is_the_same_each_time(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_save_refuses_other_formats(tmp_path):
-    with pytest.raises(ValueError, match=r"ends in .png. Received: .*curves.jpg"):
-        figures.save(figures.learning_curves(log(1)), tmp_path / "curves.jpg")
+def test_save_writes_photographs_as_described_jpeg(tmp_path):
+    path = tmp_path / "kernels.jpg"
+    figure = figures.kernels(np.random.default_rng(0).normal(size=(11, 11, 3, 96)))
+    figure.set_label("Kernels: of “fleur-de-lis” and café")
+    figures.save(figure, path)
+    with Image.open(path) as image:
+        assert image.format == "JPEG"
+        assert figures.description(image) == figure.get_label()
+        assert round(image.info["dpi"][0]) == 120
+
+
+@pytest.mark.parametrize("name", ["curves.pdf", "curves", "nowhere/curves.png"])
+def test_save_refuses_other_formats_and_places(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"Received: .*{name}$"):
+        figures.save(figures.learning_curves(log(1)), tmp_path / name)
     assert list(tmp_path.iterdir()) == []

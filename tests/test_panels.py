@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_alexnet import panels
 
@@ -29,11 +30,17 @@ def test_predictions_rank_the_classes():
     assert texts(second)[::2] == ["daisy", "$x_1$ a name that is…"]
 
 
+def filled(bar):
+    red, green, blue, _ = (round(255 * level) for level in bar.get_facecolor())
+    return Image.new("RGB", (1, 1), (red, green, blue))
+
+
 def test_right_class_differs_in_more_than_hue():
     figure = panels.predictions([PICTURE], np.array([[0.6, 0.4]]), NAMES, labels=[1])
     (axes,) = bars(figure)
     wrong, right = axes.patches
-    assert right.get_edgecolor() != wrong.get_edgecolor()
+    lightness = [color.convert("L").getpixel((0, 0)) for color in map(filled, (right, wrong))]
+    assert lightness[1] - lightness[0] > 40
     assert [text.get_weight() for text in axes.texts[::2]] == ["normal", "bold"]
     assert "0 of 1 are right" in figure.get_label()
 
@@ -71,6 +78,7 @@ def test_neighbors_follow_their_query():
     labels = [[0, 0, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]]
     figure = panels.neighbors([PICTURE, PICTURE], found, [0, 1], labels, NAMES)
     assert len(pictures(figure)) == 14
+    assert figure.axes[2].get_title("left") == "nearest neighbours"
     assert [axes.get_xlabel() for axes in pictures(figure)][:7] == ["daisy"] * 3 + ["✗ rose"] + ["daisy"] * 3
     np.testing.assert_array_equal(pictures(figure)[3].images[0].get_array(), PICTURE + 2)
     assert figure.get_label().endswith("6 neighbours of each, 11 of them of the same class")

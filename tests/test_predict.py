@@ -50,7 +50,7 @@ def test_json(small_run, picture, capsys):
         (["{run}"], r"a network, then pictures or folders of pictures"),
         (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
         (["{run}", "nothing.jpg"], r"nothing.jpg, which is not there"),
-        (["{run}", "{picture}", "--figure", "panel.bmp"], r"give a path that ends in .png"),
+        (["{run}", "{picture}", "--figure", "panel.bmp"], r"a path that ends in .png or .jpg. Received: panel.bmp"),
     ],
 )
 def test_wrong_input_is_one_line(small_run, picture, capsys, wrong, message):

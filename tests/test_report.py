@@ -4,7 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_alexnet import datasets, evaluation, gallery, report
+from keras_alexnet import datasets, evaluation, gallery, pipeline, report
+from keras_alexnet.classifiers import Classifier
 from keras_alexnet.runs import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -46,8 +47,8 @@ def page(judged):
 
 def test_figures_of_the_run_are_there(judged):
     names = {path.name for path in judged[0].figures.iterdir()}
-    assert {"curves.png", "kernels.png", "test-confusion.png", "test-neighbors.png"} <= names
-    assert names & {"test-right.png", "test-wrong.png"}
+    assert {"curves.png", "kernels.png", "test-confusion.png", "test-neighbors.jpg"} <= names
+    assert names & {"test-right.jpg", "test-wrong.jpg"}
 
 
 def test_class_names_are_escaped(page):
@@ -111,6 +112,19 @@ def test_pictures_are_found_by_their_places(judged):
     assert found.keys() == {0, 2, 7}
     for place, square in found.items():
         np.testing.assert_array_equal(square, every[place])
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_picture_is_not_its_own_neighbor(judged, monkeypatch, split):
+    run, judgement = judged
+    shown = []
+    monkeypatch.setattr(gallery.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
+    data = judgement.data
+    asked = [square for square, _ in pipeline.squares(data.splits[split], 76).take(3).as_numpy_iterator()]
+    gallery._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
+    ((queries, found),) = shown
+    assert [len(row) for row in found] == [gallery.NEIGHBORS] * 3
+    assert not any((query == near).all() for query, row in zip(queries, found, strict=True) for near in row)
 
 
 @pytest.mark.slow
