@@ -22,20 +22,20 @@ def activations(model, layer):
     return keras.Model(model.input, model.get_layer(layer).output, name=f"{model.name}_to_{layer}")
 
 
-def descriptors(classifier, squares, layer="fc7"):
+def descriptors(classifier, squares, layer=None):
     """What the last hidden layer says of each picture.
 
     Args:
         classifier: A `classifiers.Classifier`.
         squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `pipeline.squares` gives it.
-        layer: Name of a layer whose output is one vector a picture.
+        layer: Name of a layer whose output is one vector a picture; by default the one that the classifier sees, fc7.
 
     Returns:
         Float32 `(pictures, 4096)`, of the central view.
 
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
-    model = activations(classifier.model, layer)
+    model = activations(classifier.model, layer or classifier.model.layers[-2].name)
     found = [model.predict_on_batch(view) for view, _ in classifier.batches(squares)]
     return np.concatenate(found).astype(np.float32)  # of bfloat16, which scikit-learn does not know
 

@@ -18,7 +18,10 @@ from keras_alexnet.distribution import strategy
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 
-RECIPE = Recipe(size=67, side=70, batch_size=8, epochs=3, learning_rate=0.001, patience=1, dropout=0.0)
+SIZE, SIDE = 16, 18
+RECIPE = Recipe(  # the smallest network on record
+    architecture="figure_1", size=SIZE, side=SIDE, batch_size=8, epochs=3, learning_rate=0.001, patience=1
+)
 FIT = Path(__file__).parents[1] / "scripts" / "fit.py"
 
 
@@ -31,7 +34,7 @@ def folder(tmp_path_factory):
         for channel, (name, count) in enumerate(zip("abc", counts, strict=True)):
             (root / split / name).mkdir(parents=True)
             for number in range(count):
-                pixels = random.integers(0, 120, (70, 70, 3), np.uint8)
+                pixels = random.integers(0, 120, (SIDE, SIDE, 3), np.uint8)
                 pixels[..., channel] += 120
                 Image.fromarray(pixels).save(root / split / name / f"{number}.png")
     return root
@@ -89,7 +92,7 @@ def test_results_are_those_of_the_best_network(finished, folder):
     wrong = []
     for label, name in enumerate("abc"):
         for path in sorted((folder / "validation" / name).iterdir()):
-            crop = np.asarray(Image.open(path), "float32")[1:68, 1:68] - mean  # the centre 67 of 70
+            crop = np.asarray(Image.open(path), "float32")[1:17, 1:17] - mean  # the centre 16 of 18
             wrong.append(np.argmax(model.predict(crop[None], verbose=0)) != label)
     assert results["validation_1_view"]["top1_error"] == pytest.approx(np.mean(wrong), abs=1e-6)
     assert np.mean(wrong) == pytest.approx(min(row["val_top1_error"] for row in run.read_log()), abs=1e-6)
@@ -131,26 +134,29 @@ def test_batch_must_divide_among_devices(folder, tmp_path):
         training.fit(RECIPE, datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(), Three())
 
 
-def fit_apart(folder, run, *flags):
+def fit_apart(pictures, run, *flags):
     """`fit.py` in a process of its own: logical devices must be there before TensorFlow starts."""
-    recipe = shlex.split(
-        "--size 67 --side 70 --batch-size 8 --epochs 2 --learning-rate 0.001 --dropout 0 --precision float32"
-    )
-    command = [sys.executable, FIT, "--dataset", folder, "--run", run, *recipe, *flags]
+    recipe = shlex.split("--batch-size 8 --epochs 2 --learning-rate 0.001 --dropout 0 --precision float32")
+    command = [sys.executable, FIT, "--dataset", pictures, "--run", run, *recipe, *flags]
     subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     with (run / "log.csv").open() as file:
         log = [[float(value) for value in row.values()] for row in csv.DictReader(file)]
     return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras").get_weights()
 
 
-@pytest.mark.slow
-def test_two_replicas_train_as_one(folder, tmp_path):
-    """Losses to 1e-3 and weights to 1e-4, which is how far the order of float32 sums reaches here.
+@pytest.mark.parametrize(
+    ("architecture", "size", "side"),
+    [("figure_1", SIZE, SIDE), pytest.param("paper", 67, 70, marks=pytest.mark.slow)],
+)
+def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
+    """Losses to 1e-3 and weights to 3e-4: two halves of a batch sum in another order than the whole.
 
-    The last validation batch holds a single picture: the second replica gets none.
+    Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The
+    last validation batch holds a single picture: the second replica gets none.
     """
-    one_log, one_weights = fit_apart(folder, tmp_path / "one", "--virtual-devices", "1")
-    two_log, two_weights = fit_apart(folder, tmp_path / "two", "--virtual-devices", "2")
+    network = ("--architecture", architecture, "--size", size, "--side", side)
+    one_log, one_weights = fit_apart(folder, tmp_path / "one", *network, "--virtual-devices", 1)
+    two_log, two_weights = fit_apart(folder, tmp_path / "two", *network, "--virtual-devices", 2)
     np.testing.assert_allclose(two_log, one_log, rtol=1e-3, atol=1e-6)
     for two, one in zip(two_weights, one_weights, strict=True):
-        np.testing.assert_allclose(two, one, atol=1e-4)
+        np.testing.assert_allclose(two, one, atol=3e-4)
