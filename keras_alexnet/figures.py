@@ -109,7 +109,7 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
         _mark_rates(axes, log)
         axes.set(xlabel="epoch", ylabel=title, xlim=(log["epoch"][0] - 0.5, log["epoch"][-1] + 0.5))
         axes.set_ylim(0, 1.05 * axes.dataLim.ymax if axes.dataLim.ymax > 0 else 1)
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(edgecolor="none", framealpha=0.9, fontsize="small")
     return figure
 
 
@@ -126,13 +126,14 @@ def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
     """The learning rate above the axes, and a line wherever it was divided."""
     rates = log["learning_rate"]
-    steps = np.flatnonzero(rates[1:] < rates[:-1]) + 1
+    steps, named = np.flatnonzero(rates[1:] < rates[:-1]) + 1, -np.inf
     for step in (0, *steps):
         start = log["epoch"][step] - 0.5
-        name = f"{rates[step]:.3g}" if step else f"rate {rates[step]:.3g}"
-        axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")
+        if step - named > len(rates) / 6:  # or names would overlap
+            axes.text(start, 1.01, f"rate {rates[step]:.3g}", transform=axes.get_xaxis_transform(), size=8, color=GREY)
+            named = step
 
 
 def epochs_to_reach(errors: Sequence[float], target: float) -> float | None:
@@ -180,6 +181,7 @@ def nonlinearities(errors: Mapping[str, Sequence[float]], target: float = 0.25) 
     for style, (name, curve) in zip(STYLES * len(errors), errors.items(), strict=False):
         axes.plot(np.arange(1, len(curve) + 1), curve, style, color="black", lw=1.6, label=name)
     axes.axhline(target, color=GREY, lw=0.8, ls=":")
+    axes.text(1, target, f"{target:.0%}", transform=axes.get_yaxis_transform(), color=GREY, ha="right", va="bottom")
     _compare_epochs(axes, [epochs for epochs in reached.values() if epochs is not None], target)
     axes.set(xlabel="epoch", ylabel="training error", ylim=(0, None))
     axes.yaxis.set_major_formatter(PercentFormatter(1))

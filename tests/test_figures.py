@@ -51,9 +51,16 @@ def test_learning_curves_mark_the_divisions_and_the_best_epoch():
     figure = figures.learning_curves(rows)
     for axes in figure.axes:
         assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [3.5, 6.5]
-        assert texts(axes) == ["rate 0.01", "0.001", "0.0001"]
+        assert texts(axes) == ["rate 0.01", "rate 0.001", "rate 0.0001"]
     assert labels(figure.axes[1]).count("best: 5.0% at epoch 7") == 1
     assert "5.0% at epoch 7" in figure.get_label()
+
+
+def test_rates_that_would_overlap_are_not_named():
+    rates = (0.1,) * 10 + (0.01,) + (0.001,) * 10
+    for axes in figures.learning_curves(log(21, rates)).axes:
+        assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [10.5, 11.5]
+        assert texts(axes) == ["rate 0.1", "rate 0.01"]
 
 
 @pytest.mark.parametrize("broken", [0, 2])
@@ -96,7 +103,7 @@ def test_nonlinearities_compare_epochs():
 
 def test_nonlinearity_that_never_gets_there():
     figure = figures.nonlinearities({"ReLU": [0.5, 0.2], "tanh": [0.7, 0.6]})
-    assert texts(figure.axes[0]) == []
+    assert texts(figure.axes[0]) == ["25%"]
     assert "tanh never" in figure.get_label()
 
 
