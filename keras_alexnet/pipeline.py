@@ -14,7 +14,7 @@ from keras_alexnet.recipes import AUGMENTATIONS
 
 AUTOTUNE = tf.data.AUTOTUNE
 MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one split
-AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.2, "translation": 0.1}  # ours: degrees, and shares of the size
+AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.4, "translation": 0.1}  # ours: degrees, and shares of the size
 
 
 def squares(split, side):
