@@ -159,6 +159,7 @@ def summary(run):
     return {
         "run": run.folder.name,
         "date": account["date"],
+        "command": account["command"],
         "dataset": account["options"]["dataset"],
         "epochs": f"{len(run.read_log())} of {account['recipe']['epochs']}",
         "recipe": account["recipe"],

@@ -1,5 +1,6 @@
 import dataclasses
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,8 @@ def folder(tmp_path):
         (("judged", Recipe()), ("record", Recipe(batch_size=32)), ("begun", Recipe(batch_size=32, epochs=3)))
     ):
         run = runs.Run.create(tmp_path / name)
-        account = {"recipe": dataclasses.asdict(recipe), "options": dataclasses.asdict(Options()), "date": "2026-01-02"}
+        account = {"recipe": dataclasses.asdict(recipe), "options": dataclasses.asdict(Options())}
+        account |= {"date": "2026-01-02", "command": f"python scripts/fit.py --run {name}"}
         run.write_json("recipe.json", account)
         os.utime(run.folder / "recipe.json", (age, age))
     judged, record, _ = (runs.Run(tmp_path / name) for name in ("judged", "record", "begun"))
@@ -42,6 +44,29 @@ def test_newest_first_with_what_differs(folder):
 def test_script(folder, capsys):
     script.main([str(folder)])
     assert capsys.readouterr().out.count("petals") == 3
+
+
+def test_record_in_markdown(folder):
+    script.main([str(folder), "--readme"])
+    table = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith("|")]
+    header, _, begun, judged, record = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    assert header[3:] == ["validation, one view", "validation, ten", "test, one view", "test, ten"]
+    assert begun[3:] == [""] * 4
+    assert judged[1:] == [
+        "`python scripts/fit.py --run judged`",
+        "2026-01-02",
+        "40.0, 10.0",
+        "",
+        "50.0, 20.0",
+        "45.0, 15.0",
+    ]
+    assert record[0] == "[record](record)"
+
+
+def test_the_page_of_results_is_up_to_date():
+    results = Path(__file__).parents[1] / "results"
+    rows = [runs.summary(run) for run in runs.find(results)]
+    assert (results / "README.md").read_text() == script.README.format(table=tables.record(rows))
 
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):
