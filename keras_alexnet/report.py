@@ -92,7 +92,7 @@ def _evaluations(run, kind):
 def _evaluation(stem, numbers):
     """The numbers of a split, and the classes that were hardest and easiest."""
     classes = sorted((row for row in numbers["classes"] if row["pictures"]), key=lambda row: -row["top1_error"])
-    shown = min(SHOWN, len(classes) // 2)
+    hardest, easiest = min(SHOWN, -(-len(classes) // 2)), min(SHOWN, len(classes) // 2)  # no class is both
     views = [key for key in ("10_views", "1_view") if key in numbers]
     return {
         "stem": stem,
@@ -101,8 +101,8 @@ def _evaluation(stem, numbers):
         "by_views": {key: numbers[key] for key in views},
         "best": numbers[views[0]],
         "best_views": views[0],
-        "hardest": classes[:shown],
-        "easiest": classes[::-1][:shown],
+        "hardest": classes[:hardest],
+        "easiest": classes[::-1][:easiest],
     }
 
 

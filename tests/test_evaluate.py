@@ -16,6 +16,26 @@ def test_judges_a_run(small_run, capsys):
     assert "12 pictures of the test split" in output
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in output
     assert "hardest classes: " in output
+    assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in (small_run.folder / "report.html").read_text()
+
+
+def test_a_run_without_a_network_is_one_line(small_run, capsys):
+    small_run.best.unlink()
+    before = sorted(small_run.folder.iterdir())
+    assert leave([small_run.folder]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert sorted(small_run.folder.iterdir()) == before
+
+
+def test_pictures_that_cannot_be_read_are_one_line(small_run, tmp_path, capsys):
+    for name in small_run.read_classes():
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for n in range(3):
+            (tmp_path / "pictures" / name / f"{n}.jpg").write_text("no picture")
+    assert leave([small_run.folder, "--dataset", tmp_path / "pictures"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Received: 9 of 9 pictures" in error
 
 
 def test_judges_by_other_pictures(small_run, capsys):

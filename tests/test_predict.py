@@ -1,5 +1,6 @@
 import json
 
+import keras
 import pytest
 from PIL import Image
 
@@ -40,6 +41,15 @@ def test_json(small_run, picture, capsys):
     assert sum(row["probability"] for row in good["predictions"]) == pytest.approx(1)
     assert [row["class"] for row in good["predictions"] if row["right"]] == ["daisy"]
     assert output.err.splitlines()[-1].startswith("predict.py: Expected a picture. Received: ")
+
+
+def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
+    image = keras.Input((67, 67, 3))
+    classes = keras.layers.Dense(3)(keras.layers.Flatten()(keras.layers.Lambda(lambda x: x / 255)(image)))
+    keras.Model(image, classes).save(tmp_path / "stranger.keras")
+    assert leave([tmp_path / "stranger.keras", picture]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "without code of its own. Received: " in line
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import html.parser
+import re
 import shutil
 
 import numpy as np
@@ -127,6 +128,16 @@ def test_a_picture_is_not_its_own_neighbor(judged, monkeypatch, split):
     assert not any((query == near).all() for query, row in zip(queries, found, strict=True) for near in row)
 
 
+def contrast(one, other):
+    """Of two CSS colors, 1 to 21, by the formula of WCAG 2; 4.5 is the least for text."""
+    lights = []
+    for color in (one, other):
+        levels = np.array([int(level) for level in re.findall(r"\d+", color)[:3]]) / 255
+        linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return max(lights) / min(lights)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -145,6 +156,9 @@ def test_in_a_browser(judged, width, scheme):
         )
         overflow = page.evaluate("document.documentElement.scrollWidth") - width
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        colors = page.eval_on_selector_all(
+            "main *, header *", "all => all.filter(e => e.innerText?.trim()).map(e => getComputedStyle(e).color)"
+        )
         browser.close()
     assert said == []
     assert [address for address in asked if not address.startswith(("data:", "file:"))] == []
@@ -153,3 +167,5 @@ def test_in_a_browser(judged, width, scheme):
     assert all(loaded)
     assert overflow <= 0
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    assert len(set(colors)) > 1
+    assert min(contrast(color, background) for color in set(colors)) >= 4.5
