@@ -10,10 +10,10 @@ _wanted = True
 
 @contextlib.contextmanager
 def unfused():
-    """Within it `fused` gives functions back as they are: for networks that are exported.
+    """Within it fused functions run as they are: for networks that are traced to be exported.
 
-    ONNX and TFLite have no compiled functions, and TensorFlow Serving refuses those of a SavedModel on the CPU unless
-    it is started with a flag of its own.
+    TFLite has no compiled functions, and TensorFlow Serving refuses those of a SavedModel on the CPU unless it is
+    started with a flag of its own.
     """
     global _wanted
     before, _wanted = _wanted, False
@@ -21,6 +21,11 @@ def unfused():
         yield
     finally:
         _wanted = before
+
+
+def fuses():
+    """Whether elementwise operations in a row are made one pass over memory, here and now."""
+    return {"jax": True, "tensorflow": _wanted}.get(keras.backend.backend(), False)
 
 
 def fused(function, shared=False):
@@ -37,7 +42,7 @@ def fused(function, shared=False):
     Returns:
         A function that does the same.
     """
-    if keras.backend.backend() != "tensorflow" or not _wanted:
+    if keras.backend.backend() != "tensorflow":
         return function
     return _compiled_once(function) if shared else _compiled(function)
 
@@ -46,7 +51,13 @@ def _compiled(function):
     import tensorflow as tf  # loaded already: it is the backend
 
     compiled = tf.function(function, jit_compile=True)
-    return lambda *tensors: compiled(*(x.value if isinstance(x, keras.Variable) else x for x in tensors))
+
+    def run(*tensors):
+        if not _wanted:
+            return function(*tensors)
+        return compiled(*(x.value if isinstance(x, keras.Variable) else x for x in tensors))
+
+    return run
 
 
 _compiled_once = functools.cache(_compiled)

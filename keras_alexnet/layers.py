@@ -8,34 +8,52 @@ import dataclasses
 import functools
 
 import keras
+import numpy as np
 from keras import ops
 
-from keras_alexnet.fusion import fused
+from keras_alexnet.fusion import fused, fuses
 
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
 
 
 @dataclasses.dataclass(frozen=True)
 class _OverChannels:
-    """Sum over the neighbouring channels, each of `groups` columns by itself."""
+    """`weight` times the sum over the neighbouring channels, each of `groups` columns by itself."""
 
     window: int
     groups: int
 
-    def __call__(self, x):
+    def __call__(self, x, weight):
         *places, channels = ops.shape(x)
+        if not fuses():  # one product with a matrix, and not as many passes over memory as the window is wide
+            return ops.matmul(x, ops.convert_to_tensor(weight * band(channels, self.window, self.groups), x.dtype))
         columns = ops.reshape(x, (*places, self.groups, channels // self.groups))
-        return ops.reshape(_sum_along(columns, len(columns.shape) - 1, self.window), (*places, channels))
+        return weight * ops.reshape(_sum_along(columns, len(columns.shape) - 1, self.window), (*places, channels))
 
 
 @dataclasses.dataclass(frozen=True)
 class _WithinMaps:
-    """Sum over the neighbouring places of the same map."""
+    """`weight` times the sum over the neighbouring places of the same map."""
 
     window: int
 
-    def __call__(self, x):
-        return _sum_along(_sum_along(x, 1, self.window), 2, self.window)
+    def __call__(self, x, weight):
+        return weight * _sum_along(_sum_along(x, 1, self.window), 2, self.window)
+
+
+def band(channels, window, groups=1):
+    """The matrix whose product with the channels sums each one's neighbours: ones along the diagonal.
+
+    Returns:
+        Array `(channels, channels)` of booleans.
+
+    Example:
+        >>> (1 * band(4, 3, groups=2)).tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
+    place = np.arange(channels)
+    column = place // (channels // groups)
+    return (abs(place[:, None] - place) <= window // 2) & (column[:, None] == column)
 
 
 def _sum_along(x, axis, window):
@@ -49,7 +67,7 @@ def _sum_along(x, axis, window):
 
 @functools.cache
 def _normalization(window_sum, k, alpha, beta):
-    """`y = x / d ** beta` with `d = k + alpha * window_sum(x ** 2)`, and the gradient of it.
+    """`y = x / d ** beta` with `d = k + window_sum(x ** 2, alpha)`, and the gradient of it.
 
     The gradient is written out. Automatic differentiation would keep every intermediate array for the backward pass;
     this keeps `x` alone and computes the rest again. A window sum is its own adjoint, being centred and padded with
@@ -61,14 +79,14 @@ def _normalization(window_sum, k, alpha, beta):
 
     def normalize(inputs):
         x = ops.cast(inputs, _precision(inputs))
-        d = k + alpha * window_sum(x * x)
+        d = k + window_sum(x * x, alpha)
         return ops.cast(x * _power(d, beta), inputs.dtype)
 
     def gradient(inputs, upstream):
         x, dy = (ops.cast(tensor, _precision(inputs)) for tensor in (inputs, upstream))
-        d = k + alpha * window_sum(x * x)
+        d = k + window_sum(x * x, alpha)
         p = _power(d, beta)
-        dx = dy * p - 2 * alpha * beta * x * window_sum(dy * x * p / d)
+        dx = dy * p - x * window_sum(dy * x * p / d, 2 * alpha * beta)
         return ops.cast(dx, inputs.dtype)
 
     return normalize, gradient

@@ -1,6 +1,7 @@
 """The kinds of files that networks are exported to: how one is written, and how it is asked for answers."""
 
 import dataclasses
+import functools
 import importlib.util
 import os
 import typing
@@ -9,6 +10,7 @@ import warnings
 import keras
 
 from keras_alexnet import onnx_network
+from keras_alexnet.fusion import unfused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +19,8 @@ class Kind:
 
     Attributes:
         write: Function of a network as `exports.serving_model` makes it, and of the path of the new file.
-        load: Function of the path; gives a function of pictures, uint8 `(batch, size, size, 3)`, to probabilities.
+        load: Function of the path; gives the file's functions of pictures, uint8 `(batch, size, size, 3)`, to
+            probabilities: most have one.
         packages: What must be installed.
         by_tensorflow: Whether TensorFlow must be the backend.
     """
@@ -29,14 +32,27 @@ class Kind:
 
 
 def _write_savedmodel(server, path):
-    server.export(path, format="tf_saved_model", verbose=False)
+    """One signature that runs everywhere, and one that is faster where XLA is: TensorFlow Serving leaves XLA out."""
+    import tensorflow as tf
+
+    def portable(images):
+        with unfused():
+            return server(images, training=False)
+
+    pictures = tf.TensorSpec((None, *server.input_shape[1:]), tf.uint8, name="image")
+    archive = keras.export.ExportArchive()
+    archive.track(server)
+    archive.add_endpoint("serve", portable, [pictures])
+    archive.add_endpoint("compiled", functools.partial(server, training=False), [pictures])
+    archive.write_out(path, verbose=False)
 
 
 def _load_savedmodel(path):
     import tensorflow as tf
 
     served = tf.saved_model.load(path)
-    return lambda images: served.serve(images)["probabilities"].numpy()
+    signatures = (served.signatures[name] for name in ("serving_default", "compiled"))
+    return [lambda images, f=f: f(image=tf.constant(images))["probabilities"].numpy() for f in signatures]
 
 
 def _write_onnx(server, path):
@@ -47,11 +63,12 @@ def _load_onnx(path):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["probabilities"], {"image": images})[0]
+    return [lambda images: session.run(["probabilities"], {"image": images})[0]]
 
 
 def _write_tflite(server, path):
-    server.export(path, format="litert", verbose=False)
+    with unfused():
+        server.export(path, format="litert", verbose=False)
 
 
 def _load_tflite(path):
@@ -61,7 +78,7 @@ def _load_tflite(path):
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
         interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
     runner = interpreter.get_signature_runner()
-    return lambda images: runner(image=images)["probabilities"]
+    return [lambda images: runner(image=images)["probabilities"]]
 
 
 KINDS = {

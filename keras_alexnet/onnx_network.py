@@ -9,7 +9,7 @@ import functools
 import keras
 import numpy as np
 
-from keras_alexnet.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.layers import LocalResponseNormalization, SpatialResponseNormalization, band
 
 OPSET = 17  # ONNX 1.12 of 2022: old enough for the runtimes in use
 
@@ -81,13 +81,16 @@ def _nothing(layer, graph, x):
     return x
 
 
-@_translate.register(keras.layers.Normalization)
+@_translate.register(keras.layers.Rescaling)
 def _preprocessing(layer, graph, x):
-    mean, deviation = (np.asarray(array, np.float32)[0] for array in (layer.mean, np.sqrt(layer.variance)))
+    x = graph.add("Transpose", x, name=f"{layer.name}/channels_first", perm=(0, 3, 1, 2))
     x = graph.add("Cast", x, name=f"{layer.name}/float", to=1)
-    x = graph.add("Sub", x, graph.array("mean", mean), name=f"{layer.name}/less_mean")
-    x = graph.add("Div", x, graph.array("deviation", deviation), name=layer.name)
-    return graph.add("Transpose", x, name=f"{layer.name}/channels_first", perm=(0, 3, 1, 2))
+    scale, offset = (np.array(array, "f4", ndmin=3).transpose(2, 0, 1) for array in (layer.scale, layer.offset))
+    if (scale != 1).any():
+        x = graph.add("Mul", x, graph.array("scale", scale), name=f"{layer.name}/scaled")
+    if offset.any():
+        x = graph.add("Add", x, graph.array("offset", offset), name=layer.name)
+    return x
 
 
 @_translate.register(keras.layers.ZeroPadding2D)
@@ -126,10 +129,7 @@ def _pooling(layer, graph, x):
 @_translate.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
     """The window's sum as a convolution by a band matrix: onnxruntime's own LRN takes four times as long."""
-    columns, channels = layer.groups, layer.input.shape[-1]
-    place = np.arange(channels // columns)
-    band = abs(place[:, None] - place) <= layer.window // 2
-    return _normalized(layer, graph, x, np.tile(band, (columns, 1))[:, :, None, None], columns)
+    return _normalized(layer, graph, x, band(layer.input.shape[-1], layer.window, layer.groups)[..., None, None], 1)
 
 
 @_translate.register(SpatialResponseNormalization)

@@ -5,17 +5,25 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_alexnet.fusion import fused, unfused
+from keras_alexnet.fusion import fused, fuses, unfused
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends run it as it is")
 
 
-def squared(x):
-    return x * x
+def counted():
+    """A function to fuse, and how often it was run in Python."""
+    runs = []
+
+    def squared(x):
+        runs.append(x)
+        return x * x
+
+    return squared, runs
 
 
 def test_does_the_same():
     x = np.arange(4, dtype="float32")
+    squared, _ = counted()
     np.testing.assert_array_equal(ops.convert_to_numpy(fused(squared)(ops.convert_to_tensor(x))), x * x)
 
 
@@ -26,20 +34,35 @@ def test_may_assign_to_variables():
 
 
 @on_tensorflow
-def test_is_compiled_once_where_shared():
-    assert fused(squared) is not squared
-    assert fused(squared, shared=True) is fused(squared, shared=True)
-    assert fused(squared) is not fused(squared)
-
-
-def test_left_alone_for_exports():
-    with unfused():
-        assert fused(squared) is squared
-        assert fused(squared, shared=True) is squared
+@pytest.mark.parametrize(("shared", "compilations"), [(True, 1), (False, 2)])
+def test_is_compiled_once_where_shared(shared, compilations):
+    squared, runs = counted()
+    x = ops.ones(3)
+    for _ in range(2):
+        function = fused(squared, shared=shared)
+        function(x)
+        function(x)
+    assert len(runs) == compilations
 
 
 @on_tensorflow
-def test_compiles_again_afterwards():
+def test_runs_as_it_is_for_exports():
+    squared, runs = counted()
+    function = fused(squared)
+    with unfused():
+        assert not fuses()
+        function(ops.ones(3))
+        function(ops.ones(3))
+    assert len(runs) == 2
+
+
+@on_tensorflow
+def test_is_compiled_again_afterwards():
     with pytest.raises(KeyError), unfused():
         raise KeyError
-    assert fused(squared, shared=True) is not squared
+    assert fuses()
+    squared, runs = counted()
+    function = fused(squared)
+    function(ops.ones(3))
+    function(ops.ones(3))
+    assert len(runs) == 1
