@@ -33,15 +33,20 @@ def add_flags(parser, dataclass):
     """Give `parser` a flag for each field of `dataclass`; flags that are not given stay out of the namespace."""
     types = typing.get_type_hints(dataclass)
     for field in dataclasses.fields(dataclass):
-        kind, several = _kind(types[field.name])
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
-            type=kind,
-            nargs="*" if several else None,
             default=argparse.SUPPRESS,
-            metavar=kind.__name__.upper(),
             help=f"{field.metadata['help']} (default: {_shown(field.default)})",
+            **_reading(types[field.name]),
         )
+
+
+def _reading(hint):
+    """How `argparse` reads a value of this type; a bool is a flag and its opposite."""
+    kind, several = _kind(hint)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": kind, "nargs": "*" if several else None, "metavar": kind.__name__.upper()}
 
 
 def _kind(hint):

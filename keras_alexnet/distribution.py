@@ -4,13 +4,15 @@ The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredS
 and half of the batch: the same result as on one device, and it works for any network.
 """
 
+import json
+import os
 import pathlib
 
 import keras
 import tensorflow as tf
 
 
-def strategy(devices=None, virtual_devices=None):
+def strategy(devices=None, virtual_devices=None, kind="mirrored"):
     """The distribution strategy for this machine.
 
     Memory of GPUs is taken as it is needed, not all at once.
@@ -19,18 +21,23 @@ def strategy(devices=None, virtual_devices=None):
         devices: How many devices train; None takes all GPUs, or the CPU where there is none.
         virtual_devices: Split the CPU in so many logical devices, to rehearse on a machine without GPUs. Must come
             before TensorFlow has touched the CPU.
+        kind: "mirrored"; or "multiworker", for several processes on one machine or on several, each with its own place
+            among them in `TF_CONFIG` and all of its GPUs.
 
     Returns:
-        `tf.distribute.MirroredStrategy` for more than one device, else TensorFlow's default strategy.
+        `tf.distribute.MultiWorkerMirroredStrategy` where asked for, else `MirroredStrategy` for more than one device,
+        else TensorFlow's default strategy.
 
     Raises:
-        ValueError: If there are fewer devices than asked for.
+        ValueError: If there are fewer devices than asked for, or `TF_CONFIG` does not name the workers.
 
     Source: section 3.2.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    if kind == "multiworker":
+        return _of_workers(devices, virtual_devices)
     if virtual_devices:
         _split_cpu(virtual_devices)
     kind = "CPU" if virtual_devices or not gpus else "GPU"
@@ -46,6 +53,30 @@ def strategy(devices=None, virtual_devices=None):
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"Several devices need the tensorflow backend. Received: {keras.backend.backend()}")
     return tf.distribute.MirroredStrategy(names[:wanted])
+
+
+def _of_workers(devices, virtual_devices):
+    if devices or virtual_devices:
+        raise ValueError(
+            "With --strategy multiworker every worker takes what it has: leave out --devices and --virtual-devices. "
+            f"Received: devices={devices}, virtual_devices={virtual_devices}"
+        )
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))
+        place = cluster["cluster"]["worker"][cluster["task"]["index"]]
+    except (ValueError, KeyError, IndexError, TypeError):
+        place = None
+    if not place:
+        raise ValueError(
+            'Expected TF_CONFIG to name the workers and which one this is: {"cluster": {"worker": ["host1:2222", '
+            f'"host2:2222"]}}, "task": {{"type": "worker", "index": 0}}}}. Received: {os.environ.get("TF_CONFIG")}'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def is_chief(strategy):
+    """Whether this process writes: the only one, or the first worker of several."""
+    return (strategy.cluster_resolver.task_id or 0) == 0 if strategy.cluster_resolver else True
 
 
 def _split_cpu(count):

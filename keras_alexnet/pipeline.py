@@ -40,7 +40,7 @@ def _places(side):
     limit = pathlib.Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
     memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
-    return int(memory * MEMORY_SHARE) // (side * side * 3)
+    return max(1, int(memory * MEMORY_SHARE) // (side * side * 3))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _sums(batch, _):
     return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)
 
 
-def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=None):
+def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=None, first_step=0):
     """Gives the batches of several epochs as one stream.
 
     The order of an epoch and every view in it depend on the seed, the number of the epoch and the number of the image,
@@ -131,6 +131,7 @@ def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=
         seed: Integer.
         epochs: `range` of the numbers of the epochs.
         steps_per_epoch: Batches in each epoch, None for all that there are.
+        first_step: Batches of the first epoch that are passed over, since the network has seen them.
 
     Returns:
         A `tf.data.Dataset` of `(float32 (batch, size, size, 3), label (batch,))`: grey levels less the mean.
@@ -138,24 +139,36 @@ def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=
     Raises:
         ValueError: If there are too few images for a batch, or for so many batches.
     """
-    steps = _steps(len(squares), recipe.batch_size, steps_per_epoch)
+    steps = steps_of_an_epoch(len(squares), recipe.batch_size, steps_per_epoch)
     buffer = min(len(squares), _places(recipe.side))
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         tf.compat.v1.set_random_seed(1)  # this function's own, or tf.random.set_seed would change the order as well
         order = squares.enumerate().shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
-        return order.take(steps * recipe.batch_size).map(lambda number, item: (*item, tf.random.fold_in(key, number)))
+        seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
+        left = order.take(steps * recipe.batch_size).skip(seen)
+        return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
 
     def labelled_view(image, label, seed):
         return _random_view(image, seed, statistics, recipe), label
 
     stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
     batches = stream.map(labelled_view, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs))).prefetch(AUTOTUNE)
+    return batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step)).prefetch(AUTOTUNE)
 
 
-def _steps(count, batch_size, steps_per_epoch):
+def steps_of_an_epoch(count, batch_size, steps_per_epoch=None):
+    """How many batches an epoch has.
+
+    Args:
+        count: Training images.
+        batch_size: Images in a batch.
+        steps_per_epoch: As many as this, None for all that there are.
+
+    Raises:
+        ValueError: If there are too few images for a batch, or for so many batches.
+    """
     steps = max(1, count // batch_size) if steps_per_epoch is None else steps_per_epoch
     if steps * batch_size > count:
         raise ValueError(

@@ -81,13 +81,17 @@ class Options:
     steps_per_epoch: int | None = setting(None, "end every epoch after so many batches")
     devices: int | None = setting(None, "how many devices train; all GPUs if not given")
     virtual_devices: int | None = setting(None, "split the CPU in so many devices, to rehearse")
+    strategy: str = setting("mirrored", "of tf.distribute: mirrored, or multiworker on several machines (TF_CONFIG)")
+    deterministic: bool = setting(False, "the same numbers to the last bit, again and resumed; somewhat slower")
+    checkpoint_steps: int | None = setting(None, "save so often within an epoch; it is saved after each in any case")
     weights: str | None = setting(None, "a file with weights of the same network to start from")
     head: str = setting("kept", "of --weights: kept, or new to start the last layer anew for other classes")
 
     def __post_init__(self):
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
+        _check_choice("strategy", self.strategy, ("mirrored", "multiworker"))
         _check_choice("head", self.head, ("kept", "new"))
-        for name in ("steps_per_epoch", "devices", "virtual_devices"):
+        for name in ("steps_per_epoch", "devices", "virtual_devices", "checkpoint_steps"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
 

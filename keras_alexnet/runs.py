@@ -26,6 +26,11 @@ class Run:
         return self.folder / "best.keras"
 
     @property
+    def last(self):
+        """Folder of the checkpoints, see `checkpoints`."""
+        return self.folder / "last"
+
+    @property
     def statistics(self):
         """Mean image and color axes of the training images."""
         return self.folder / "statistics.npz"
@@ -119,21 +124,6 @@ class Run:
             return []
         with path.open(newline="") as file:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-    def last(self):
-        """The newest checkpoint with its optimizer, and the number of epochs behind it; (None, 0) before the first."""
-        checkpoints = sorted((self.folder / "last").glob("epoch-*.keras"))
-        return (checkpoints[-1], int(checkpoints[-1].stem.removeprefix("epoch-"))) if checkpoints else (None, 0)
-
-    def save_last(self, model, epochs):
-        """Keep `model` with its optimizer as the checkpoint after `epochs`; the one before goes when it is whole."""
-        before, _ = self.last()
-        after = self.folder / "last" / f"epoch-{epochs:05d}.keras"
-        after.parent.mkdir(exist_ok=True)
-        with written_aside(after) as aside:
-            model.save(aside)
-        if before is not None and before != after:
-            before.unlink()
 
 
 def find(folder):

@@ -1,28 +1,26 @@
 """A run from first batch to result (paper section 5)."""
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
 import pathlib
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
 
 import keras
 import tensorflow as tf
-import tqdm
 
-from keras_alexnet import evaluation, gallery, pipeline, report, weights
+from keras_alexnet import checkpoints, distribution, evaluation, faults, files, gallery, pipeline, report, weights
 from keras_alexnet.architectures import ARCHITECTURES, lookup
-from keras_alexnet.distribution import fastest_precision
-from keras_alexnet.files import written_aside
+from keras_alexnet.callbacks import Guard, ProgressBar, Record, Saving
 from keras_alexnet.metrics import TopKError
 from keras_alexnet.model import build
-from keras_alexnet.optimizers import PaperSGD, divided_learning_rate
-
-LOGGED = ("loss", "top1_error", "top5_error")
+from keras_alexnet.optimizers import PaperSGD
 
 
 def compiled_model(recipe, classes, file=None, replace_head=False):
@@ -63,60 +61,6 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
     return model
 
 
-class Record(keras.callbacks.Callback):
-    """Keeps the run's record after each epoch, and sets the learning rate that follows from it.
-
-    The order of writing makes a crash harmless: a log that is an epoch ahead of the checkpoint is cut when resumed.
-    """
-
-    def __init__(self, run, recipe, rows):
-        super().__init__()
-        self.run = run
-        self.recipe = recipe
-        self.rows = rows
-
-    def on_epoch_begin(self, epoch, logs=None):
-        errors = [row["val_top1_error"] for row in self.rows]
-        recipe = self.recipe
-        self.rate = divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
-        self.model.optimizer.learning_rate = self.rate
-
-    def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, "learning_rate": self.rate}
-        row |= {key: float(logs[key]) for prefix in ("", "val_") for key in (prefix + name for name in LOGGED)}
-        if row["val_top1_error"] < min((row["val_top1_error"] for row in self.rows), default=float("inf")):
-            network = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)  # not its optimizer
-            with written_aside(self.run.best) as aside:
-                network.save(aside)
-        self.rows.append(row)
-        self.run.write_log(self.rows)
-        self.run.save_last(self.model, epoch + 1)
-
-
-class ProgressBar(keras.callbacks.Callback):
-    """A bar an epoch, with the images a second, and the result of the epoch when it is over."""
-
-    def __init__(self, batch_size):
-        super().__init__()
-        self.batch_size = batch_size
-
-    def on_epoch_begin(self, epoch, logs=None):
-        total = self.params["steps"] * self.batch_size
-        self.bar = tqdm.tqdm(total=total, desc=f"epoch {epoch + 1}/{self.params['epochs']}", unit="img", leave=False)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.set_postfix({name: f"{float(logs[name]):.3f}" for name in LOGGED}, refresh=False)
-        self.bar.update(self.batch_size)
-
-    def on_epoch_end(self, epoch, logs=None):
-        rate = self.bar.format_dict["rate"] or 0
-        self.bar.close()
-        train, validation = (
-            "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED) for prefix in ("", "val_")
-        )
-        print(f"epoch {epoch + 1}: {train}  |  validation {validation}  |  {rate:.0f} images/s", flush=True)
-
-
 def fit(recipe, data, run, options, strategy):
     """Train by `recipe` on `data` and leave everything in the folder of `run`; go on where the run has a checkpoint.
 
@@ -127,11 +71,16 @@ def fit(recipe, data, run, options, strategy):
         options: `recipes.Options`: seed, precision, first weights, length of an epoch.
         strategy: A `tf.distribute.Strategy` for the devices that train.
 
+    A run killed at any moment goes on from its newest whole checkpoint and leaves the record that it would have left:
+    to the last bit with `options.deterministic` on CPUs. SIGTERM saves after the step and exits with status 143.
+
     Returns:
-        The results, as in the run's `results.json`.
+        The results, as in the run's `results.json`; None in a process that is not the chief of several.
 
     Raises:
-        ValueError: If the batch does not divide among the devices, or the data are too few for one batch.
+        ValueError: If the batch does not divide among the devices, the data are too few for one batch, a batch does
+            not fit into memory, the loss is no number, or another process trains this run.
+        OSError: If the run's folder cannot be written or the pictures cannot be read any longer.
 
     Source: section 5.
     """
@@ -142,43 +91,93 @@ def fit(recipe, data, run, options, strategy):
         )
     if "validation" not in data.splits:
         raise ValueError(f"Training needs a validation split, by which the best epoch is chosen. Received: {data.name}")
-    keras.utils.set_random_seed(options.seed)
-    precision = fastest_precision() if options.precision == "auto" else options.precision
-    keras.mixed_precision.set_global_policy(precision)
-    _describe(run, recipe, data, options, strategy, precision)
+    precision = _prepare(options)
     squares = {name: pipeline.squares(split, recipe.side) for name, split in data.splits.items() if name != "test"}
-    statistics = _statistics(run, squares["train"])
+    chief = distribution.is_chief(strategy)
+    with files.locked(run.folder) if chief else contextlib.nullcontext():
+        if chief:
+            files.remove_asides(run.folder)
+            _describe(run, recipe, data, options, strategy, precision)
+        started = time.perf_counter()
+        with faults.explained(recipe, run.folder):
+            _train(recipe, data, squares, run, options, strategy)
+        return _finish(run, recipe, data, squares["validation"], time.perf_counter() - started) if chief else None
 
-    checkpoint, first_epoch = run.last()
-    rows = run.read_log()[:first_epoch]
-    batches = pipeline.training_batches(
-        squares["train"], statistics, recipe, options.seed, range(first_epoch, recipe.epochs), options.steps_per_epoch
-    )
-    size = _validation_batch_size(len(squares["validation"]), recipe.batch_size, replicas)
+
+def _prepare(options):
+    """Set the seeds and the precision, which is returned."""
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    precision = distribution.fastest_precision() if options.precision == "auto" else options.precision
+    keras.mixed_precision.set_global_policy(precision)
+    return precision
+
+
+def _train(recipe, data, squares, run, options, strategy):
+    """The epochs that the newest checkpoint leaves: what is left of the one begun, then all others in one `fit`."""
+    checkpoint = checkpoints.newest(run.last)
+    epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
+    if epoch == recipe.epochs:
+        return
+    chief = distribution.is_chief(strategy)
+    statistics = _statistics(run, squares["train"], chief)
+    steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
+    size = _validation_batch_size(len(squares["validation"]), recipe.batch_size, strategy.num_replicas_in_sync)
     validation = pipeline.evaluation_batches(squares["validation"], statistics, recipe, size)
-    started = time.perf_counter()
-    if first_epoch < recipe.epochs:
-        with strategy.scope():
-            model = (
-                keras.models.load_model(checkpoint)
-                if checkpoint
-                else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
-            )
-        model.fit(
-            batches,
-            validation_data=validation,
-            initial_epoch=first_epoch,
-            epochs=recipe.epochs,
-            shuffle=False,  # the batches come shuffled
-            steps_per_epoch=int(batches.cardinality()) // (recipe.epochs - first_epoch),
-            verbose=0,
-            callbacks=[
-                Record(run, recipe, rows),
-                ProgressBar(recipe.batch_size),
-                keras.callbacks.TensorBoard(run.tensorboard, write_graph=False),
-            ],
+    with strategy.scope():
+        model = (
+            checkpoint.load()
+            if checkpoint
+            else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
         )
-    return _finish(run, recipe, data, squares["validation"], time.perf_counter() - started)
+    with faults.postponed(signal.SIGTERM) as stop:
+        callbacks = _callbacks(recipe, run, options, steps, checkpoint, stop)
+        if step == steps:
+            _judge_epoch(model, validation, checkpoint, callbacks)
+            epoch, step = epoch + 1, 0
+        for epochs, first_step in _parts(epoch, step, recipe.epochs):
+            batches = pipeline.training_batches(
+                squares["train"], statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
+            )
+            model.fit(
+                batches,
+                validation_data=validation,
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                shuffle=False,  # the batches come shuffled
+                steps_per_epoch=steps - first_step,
+                verbose=0,
+                callbacks=callbacks,
+            )
+
+
+def _parts(epoch, step, end):
+    """The epochs of each `fit`, and their first step: the epoch that was begun apart, for it has fewer."""
+    begun = range(epoch, epoch + 1 if step else epoch)
+    return [part for part in ((begun, step), (range(begun.stop, end), 0)) if part[0]]
+
+
+def _callbacks(recipe, run, options, steps, checkpoint, stop):
+    """Those of the chief; of another worker all but what writes."""
+    rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
+    saving = Saving(run.last, steps, checkpoint, options.checkpoint_steps, stop)
+    watching = [Guard(run, recipe, rows, checkpoint.steps if checkpoint else 0), ProgressBar(recipe.batch_size)]
+    recording = Record(run, recipe, rows)
+    return [*watching, recording, saving, keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)]
+
+
+def _judge_epoch(model, validation, checkpoint, callbacks):
+    """End an epoch that was stopped in its validation."""
+    callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
+    errors = model.evaluate(validation, verbose=0, return_dict=True)  # first, for it resets the metrics
+    model.reset_metrics()
+    checkpoints.assign(model.metrics_variables, checkpoint.metrics)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(checkpoint.epochs)
+    logs = model.get_metrics_result() | {f"val_{name}": value for name, value in errors.items()}
+    callbacks.on_epoch_end(checkpoint.epochs, logs)
+    callbacks.on_train_end()
 
 
 def summary(results):
@@ -229,12 +228,13 @@ def _validation_batch_size(pictures, most, replicas):
     return next(fitting, most)
 
 
-def _statistics(run, squares):
+def _statistics(run, squares, writes):
     """Measured once, from the training split; a resumed run reads them."""
     if run.statistics.exists():
         return pipeline.Statistics.load(run.statistics)
     statistics = pipeline.Statistics.measure(squares)
-    statistics.save(run.statistics)
+    if writes:
+        statistics.save(run.statistics)
     return statistics
 
 

@@ -7,6 +7,7 @@ python scripts/fit.py --resume runs/petals-1          go on after an interruptio
 
 import argparse
 import dataclasses
+import pathlib
 import shutil
 import signal
 import sys
@@ -15,6 +16,8 @@ from keras_alexnet.architectures import lookup
 from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors, say
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
+
+MAY_CHANGE = ("data_dir", "devices", "virtual_devices", "strategy", "checkpoint_steps")  # when a run is resumed
 
 
 def parser():
@@ -44,7 +47,7 @@ def resumed(arguments):
         new = dataclasses.replace(old, **given(arguments, kind))
         for field in dataclasses.fields(kind):
             was, now = getattr(old, field.name), getattr(new, field.name)
-            if was != now and field.name not in ("data_dir", "devices", "virtual_devices"):
+            if was != now and field.name not in MAY_CHANGE:
                 raise ValueError(f"Expected the recipe that the run was made with: {field.name}={was}. Received: {now}")
         options = new
     return recipe, options
@@ -58,11 +61,12 @@ def main(argv=None):
         recipe, options = resumed(arguments) if arguments.resume else chosen(arguments)
         from keras_alexnet import datasets, distribution, training  # after the flags: TensorFlow takes seconds
 
-        strategy = distribution.strategy(options.devices, options.virtual_devices)
+        strategy = distribution.strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
         folder = arguments.resume or arguments.run or Run.next_free("runs", options.dataset)
-        run = Run.open(folder) if arguments.resume else Run.create(folder)
+        chief = distribution.is_chief(strategy)
+        run = Run.open(folder) if arguments.resume else Run.create(folder) if chief else Run(pathlib.Path(folder))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             results = training.fit(recipe, data, run, options, strategy)
@@ -70,10 +74,11 @@ def main(argv=None):
             say(f"\nStopped. To go on: python scripts/fit.py --resume {run.folder}")
             sys.exit(getattr(stop, "code", 130))
         except (ValueError, OSError):
-            if not run.read_log():
+            if chief and not arguments.resume and not run.last.exists():
                 shutil.rmtree(run.folder)  # wrong input leaves nothing behind
             raise
-    say(training.summary(results), f"-> {run.folder}")
+    if results:  # the chief of several workers has them
+        say(training.summary(results), f"-> {run.folder}")
 
 
 if __name__ == "__main__":

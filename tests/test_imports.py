@@ -17,8 +17,9 @@ MAX_LINES = 250
 RANKS = (
     {"augment", "caffemodel", "canvas", "command_line", "files", "fusion", "images", "initial_weights", "topology"},
     {"architectures", "measures", "metrics", "recipes", "tables", "weight_files"},
-    {"catalog", "distribution", "figures", "folders", "imagenet", "layers", "optimizers", "petals", "runs"},
-    {"blocks", "onnx_network", "weights"},
+    {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
+    | {"imagenet", "layers", "optimizers", "petals", "runs"},
+    {"blocks", "callbacks", "onnx_network", "weights"},
     {"datasets", "diagrams", "model", "panels", "pipeline"},
     {"classifiers", "description", "network_files", "report"},
     {"evaluation", "exports", "features"},
@@ -33,6 +34,7 @@ MAY_IMPORT_TENSORFLOW = {
     "datasets",
     "distribution",
     "evaluation",
+    "faults",
     "features",
     "folders",
     "fusion",

@@ -32,16 +32,3 @@ def test_existing_folder_is_not_written_over(tmp_path):
 def test_no_run_is_not_opened(tmp_path):
     with pytest.raises(ValueError, match=f"Received: {tmp_path}"):
         Run.open(tmp_path)
-
-
-def test_last_checkpoint_is_the_newest_and_the_only_one(tmp_path):
-    class Model:
-        def save(self, path):
-            path.write_text("weights")
-
-    run = Run.create(tmp_path / "run")
-    assert run.last() == (None, 0)
-    for epoch in (9, 10, 11):
-        run.save_last(Model(), epoch)
-    assert run.last() == (run.folder / "last" / "epoch-00011.keras", 11)
-    assert len(list((run.folder / "last").iterdir())) == 1

@@ -1,0 +1,138 @@
+"""What happens at each step and each epoch of a training: the record, the checkpoints, the bar on the screen."""
+
+import keras
+import numpy as np
+import tqdm
+
+from keras_alexnet import checkpoints, distribution, faults
+from keras_alexnet.files import written_aside
+from keras_alexnet.optimizers import divided_learning_rate
+
+LOGGED = ("loss", "top1_error", "top5_error")
+
+
+class Record(keras.callbacks.Callback):
+    """Keeps the run's record after each epoch, and sets the learning rate that follows from it.
+
+    It comes before `Saving`. A crash between the two is harmless: a log ahead of the checkpoint is cut when resumed.
+    """
+
+    def __init__(self, run, recipe, rows):
+        super().__init__()
+        self.run, self.recipe, self.rows = run, recipe, rows
+
+    def on_epoch_begin(self, epoch, logs=None):
+        errors = [row["val_top1_error"] for row in self.rows]
+        recipe = self.recipe
+        self.rate = divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
+        self.model.optimizer.learning_rate = self.rate
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, "learning_rate": self.rate}
+        row |= {key: float(logs[key]) for prefix in ("", "val_") for key in (prefix + name for name in LOGGED)}
+        is_best = row["val_top1_error"] < min((row["val_top1_error"] for row in self.rows), default=float("inf"))
+        self.rows.append(row)
+        if not distribution.is_chief(self.model.distribute_strategy):
+            return
+        if is_best:
+            network = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)  # not its optimizer
+            with written_aside(self.run.best) as aside:
+                network.save(aside)
+        self.run.write_log(self.rows)
+
+
+class Guard(keras.callbacks.Callback):
+    """Stops a training whose loss is no number before that is kept; says once when a loss stays at chance."""
+
+    def __init__(self, run, recipe, rows, first_steps=0):
+        super().__init__()
+        self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+        self._check(logs["loss"], self.steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(logs["val_loss"], None)
+        losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
+        told = faults.stuck(losses, self.model.output_shape[-1])
+        if told:
+            print(told, flush=True)
+
+    def _check(self, loss, step):
+        faults.check_finite(float(loss), self.epoch, step, self.recipe, self.run.folder)
+
+
+class Saving(keras.callbacks.Callback):
+    """Saves a checkpoint after each epoch, after every so many steps, and when the training is told to stop.
+
+    Args:
+        folder: Path of the folder of checkpoints.
+        steps: Steps of an epoch.
+        resumed: The `checkpoints.Checkpoint` that the training goes on from, or None.
+        every: Steps between two checkpoints, or None for none within an epoch.
+        stop: `threading.Event`: when set, save after the step and exit with status 143.
+    """
+
+    def __init__(self, folder, steps, resumed, every, stop):
+        super().__init__()
+        self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.step, self.sums = epoch, 0, ()
+        if self.resumed and self.resumed.epochs == epoch:
+            self.step, self.sums = self.resumed.steps, self.resumed.metrics
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if self.sums:  # those of the steps before; Keras makes the metrics' variables in the first step
+            both = zip(self.sums, checkpoints.values(self.model.metrics_variables), strict=True)
+            checkpoints.assign(self.model.metrics_variables, [np.add(*np.float32(pair)) for pair in both])
+            self.sums = ()
+        due = self.every and self.step % self.every == 0 and self.step < self.steps
+        if due or self.stop.is_set() or self.step == self.steps:
+            self.metrics = checkpoints.values(self.model.metrics_variables)  # the validation resets them
+        if due or self.stop.is_set():
+            self._save(self.epoch, self.step, self.metrics)
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.stop.is_set():
+            self._save(self.epoch, self.step, self.metrics)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(epoch + 1)
+
+    def _save(self, epochs, steps=0, metrics=()):
+        if any(not np.isfinite(keras.ops.sum(weight)) for weight in self.model.trainable_weights):
+            return  # the next step's loss is no number, and `Guard` says so
+        if distribution.is_chief(self.model.distribute_strategy):
+            checkpoints.save(self.folder, self.model, epochs, steps, metrics)
+        if self.stop.is_set():
+            raise SystemExit(143)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar an epoch, with the images a second, and the result of the epoch when it is over."""
+
+    def __init__(self, batch_size):
+        super().__init__()
+        self.batch_size = batch_size
+
+    def on_epoch_begin(self, epoch, logs=None):
+        total = self.params["steps"] * self.batch_size
+        self.bar = tqdm.tqdm(total=total, desc=f"epoch {epoch + 1}/{self.params['epochs']}", unit="img", leave=False)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.set_postfix({name: f"{float(logs[name]):.3f}" for name in LOGGED}, refresh=False)
+        self.bar.update(self.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = self.bar.format_dict["rate"] or 0
+        self.bar.close()
+        train, validation = (
+            "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED) for prefix in ("", "val_")
+        )
+        print(f"epoch {epoch + 1}: {train}  |  validation {validation}  |  {rate:.0f} images/s", flush=True)
