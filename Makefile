@@ -17,7 +17,7 @@ MODEL_SIDE_TESTS := $(wildcard $(MODEL_SIDE:%=tests/test_%.py) $(MODEL_SIDE:%=ke
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install train test test-tensorflow test-jax test-torch test-slow lint format benchmark
+.PHONY: help install train test test-tensorflow test-jax test-torch test-slow lint format benchmark tutorials lab site
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,15 @@ lint: $(READY) ## check style and format
 format: $(READY) ## mend style and format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+tutorials: $(READY) ## run all chapters and keep their results
+	$(BIN)/python scripts/build_tutorials.py
+
+lab: $(READY) ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab tutorials
+
+site: $(READY) ## make the site of the chapters and the library: build/site/index.html
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 benchmark: $(READY) ## measure the speed of this machine
 	$(BIN)/python scripts/benchmark.py

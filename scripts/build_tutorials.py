@@ -1,0 +1,130 @@
+"""Build the chapters: run tutorials/source/NAME.py and keep it with its results as tutorials/NAME.ipynb.
+
+python scripts/build_tutorials.py                    all chapters
+python scripts/build_tutorials.py 4_2_dropout        one
+python scripts/build_tutorials.py --check            say which are out of step with their source; nothing is run
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import time
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.files import digest, written_aside
+
+TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
+CELL_LIMIT = 400  # seconds, on a machine that has much else to do; a chapter takes at most 60 on two free cores
+
+# Runs behind a chapter's first cell and is not kept: figures carry their description as an alternative text, and those
+# that show pictures are JPEG, in a fraction of the bytes.
+DESCRIBE_FIGURES = """
+from functools import partial
+from io import BytesIO
+from matplotlib.figure import Figure
+
+def _shown(kind, figure):
+    pictures = any(image.get_array().ndim == 3 for axes in figure.axes for image in axes.images)
+    if pictures != (kind == "jpeg"):
+        return None
+    file, settings = BytesIO(), {"pil_kwargs": {"quality": 75}} if pictures else {"metadata": {"Software": None}}
+    figure.savefig(file, format=kind, dpi=80, **settings)
+    return file.getvalue(), {"alt": figure.get_label()}
+
+for _kind in ("png", "jpeg"):
+    _formatter = get_ipython().display_formatter.formatters[f"image/{_kind}"]
+    _formatter.enabled = True
+    _formatter.for_type(Figure, partial(_shown, _kind))
+"""
+
+
+def sources(folder=TUTORIALS):
+    """The written chapters by name, in the paper's order."""
+    return {path.stem: path for path in sorted((folder / "source").glob("*.py"))}
+
+
+def out_of_step(folder=TUTORIALS):
+    """Names of chapters that are not built from their source as it is now, or whose source is gone."""
+    written = {name: digest(path) for name, path in sources(folder).items()}
+    built = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["metadata"].get("source")
+        for path in folder.glob("*.ipynb")
+    }
+    return sorted(name for name in written | built if written.get(name) != built.get(name))
+
+
+def build(source):
+    """Runs a chapter and returns the notebook, the same every time: counted cells, no timings, no warnings."""
+    import jupytext  # with the extra `tutorials`
+    from nbclient import NotebookClient
+
+    notebook, of_source = jupytext.read(source), digest(source)
+    first = next(n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    hook = {"cell_type": "code", "metadata": {}, "source": DESCRIBE_FIGURES, "outputs": [], "execution_count": None}
+    notebook.cells.insert(first + 1, type(notebook.cells[first])(hook))
+    NotebookClient(
+        notebook,
+        timeout=CELL_LIMIT,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": source.parents[1]}},
+    ).execute(env=os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONWARNINGS": "ignore"})
+    del notebook.cells[first + 1]
+    for n, cell in enumerate(notebook.cells, 1):
+        cell["id"] = f"cell-{n}"
+        if cell.cell_type == "code":
+            _settle(cell)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "source": of_source,
+    }
+    return notebook
+
+
+def _settle(cell):
+    """Takes out of a cell what differs between two builds, and hands the site its alternative text."""
+    cell.execution_count = None
+    cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    for output in cell.outputs:
+        if "execution_count" in output:
+            output.execution_count = None
+        for shown in output.get("metadata", {}).values():
+            output.data.pop("text/plain", None)
+            cell.metadata["mystnb"] = {"image": {"alt": shown["alt"]}}
+
+
+def main(argv=None):
+    """Build or check; the exit status is 0 when done, 1 where a chapter is out of step, 2 for wrong input."""
+    line = Parser(prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("chapters", nargs="*", metavar="NAME", help="which to build (default: all)")
+    line.add_argument("--check", action="store_true", help="say which are out of step with their source, and run none")
+    arguments = line.parse_args(argv)
+    written = sources()
+    with one_line_errors(line):
+        for name in set(arguments.chapters) - set(written):
+            raise ValueError(f"Expected names of chapters: {', '.join(written)}. Received: {name}")
+    if arguments.check:
+        names = out_of_step()
+        say(f"out of step: {', '.join(names)}; build them again" if names else "every chapter is built from its source")
+        return int(bool(names))
+    for name in arguments.chapters or written:
+        _write(written[name])
+    return 0
+
+
+def _write(source):
+    import jupytext
+
+    start = time.monotonic()
+    notebook = build(source)
+    built = source.parents[1] / f"{source.stem}.ipynb"
+    with written_aside(built) as aside:
+        jupytext.write(notebook, aside, fmt="ipynb")
+    say(f"{built.name}: {time.monotonic() - start:.0f} s, {built.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

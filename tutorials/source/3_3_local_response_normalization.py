@@ -1,0 +1,188 @@
+# %% [markdown]
+# # 3.3 Local response normalization
+#
+# | in the paper | in the library | needs |
+# |---|---|---|
+# | section 3.3 | `layers.py` | half a minute, no data |
+#
+# **The paper says:** each activity is divided by a measure of its neighbours' energy, over $n = 5$ channels with $k =
+# 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. This lowers the top-1 error by 1.4 and the top-5 error by 1.2 points.
+#
+# **Predict first.** (1) One channel shouts. What becomes of its neighbours? (2) How much does the layer change an
+# activity of 10, all neighbours being 10 too? (3) The same $\alpha$ and $n$ in TensorFlow, PyTorch and Caffe: the same
+# numbers?
+
+# %%
+# %matplotlib inline
+import timeit
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet import ARCHITECTURES, LocalResponseNormalization, SpatialResponseNormalization, figures
+from keras_alexnet.description import differences
+
+# %% [markdown]
+# ## The formula in five lines
+#
+# $$b^i = a^i \Big/ \Big(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\Big)^\beta$$
+
+
+# %%
+def normalize(a, n=5, k=2.0, alpha=1e-4, beta=0.75):
+    b = np.empty_like(a)
+    for i in range(a.shape[-1]):
+        neighbours = a[..., max(0, i - n // 2) : i + n // 2 + 1]
+        b[..., i] = a[..., i] / (k + alpha * (neighbours**2).sum(axis=-1)) ** beta
+    return b
+
+
+activities = np.random.default_rng(0).gamma(1.0, 40.0, (2, 6, 6, 96)).astype("float32")
+layer = LocalResponseNormalization()
+assert np.allclose(layer(activities), normalize(activities), rtol=1e-5)
+
+# %% [markdown]
+# ## One loud channel
+#
+# Twenty channels answer with 20; one of them answers with 400. Biologists call what follows *lateral inhibition*: who
+# is loud quietens the neighbours.
+
+# %%
+quiet = np.full(20, 20.0)
+loud = quiet.copy()
+loud[10] = 400.0
+ratio = normalize(loud) / normalize(quiet)
+neighbour, far = ratio[9], ratio[5]
+said = f"its neighbours fall to {neighbour:.0%} of what they were, channels further away stay at {far:.0%}"
+figure = figures.sheet(7.5, 2.8, f"One loud channel: {said}")
+before, after = figure.subplots(1, 2)
+before.bar(range(20), loud, color="black")
+after.bar(range(20), normalize(loud), color="black")
+for axes, title in ((before, "before"), (after, "after")):
+    axes.set(title=title, xlabel="channel", yscale="log", ylabel="activity")
+assert neighbour < 0.3 and np.isclose(far, 1)
+figure
+
+# %% [markdown]
+# The loud channel is divided by the same number as its neighbours, so among these few only the scale changes. Against
+# the channels further away it falls:
+
+# %%
+before, after = loud[10] / loud[5], normalize(loud)[10] / normalize(loud)[5]
+print(f"the loud channel is {before:.0f} times a far one before, {after:.1f} times after")
+assert after < before / 4
+
+# %% [markdown]
+# How large must an activity be for the layer to matter?
+
+# %%
+sizes = np.array([1.0, 10.0, 30.0, 100.0, 300.0])
+for size in sizes:
+    factor = normalize(np.full(9, size))[4] / size
+    print(f"all at {size:>5.0f}: multiplied by {factor:.3f}")
+least = normalize(np.full(9, 1e-3))[4] / 1e-3
+assert np.isclose(least, 2**-0.75)
+
+# %% [markdown]
+# Below about 10, the layer is nothing but a factor of $2^{-0.75} = 0.595$. It bites from 30 on. Pixels on 0 to 255 give
+# such activities. Whoever divides pixels by 255 turns the layer into a constant.
+#
+# ## Four meanings of alpha and n
+#
+# PyTorch, Caffe and ONNX divide $\alpha$ by the window. TensorFlow does not, and its `depth_radius` is $n // 2$. The
+# authors' code divides, and each GPU normalizes its own channels only.
+
+# %%
+five = {"depth_radius": 2, "bias": 2.0, "beta": 0.75}
+assert np.allclose(tf.nn.lrn(activities, alpha=1e-4, **five), layer(activities), rtol=1e-4)
+
+caffe_style = normalize(activities, k=1.0, alpha=1e-4 / 5)  # what Caffe computes for alpha 1e-4, k 1
+assert np.allclose(LocalResponseNormalization(k=1.0, alpha=2e-5)(activities), caffe_style, rtol=1e-5)
+
+halves = np.split(activities, 2, axis=-1)  # one GPU's channels each
+source_style = np.concatenate([normalize(half, alpha=1e-4 / 5) for half in halves], axis=-1)
+assert np.allclose(LocalResponseNormalization(alpha=2e-5, groups=2)(activities), source_style, rtol=1e-5)
+
+wrong = {
+    "window as radius": tf.nn.lrn(activities, 5, bias=2.0, alpha=1e-4, beta=0.75),
+    "alpha / n": normalize(activities, alpha=2e-5),
+}
+for name, values in wrong.items():
+    print(f"{name}: up to {np.abs(values / normalize(activities) - 1).max():.0%} off the text's formula")
+
+# %% [markdown]
+# With PyTorch the text's formula is `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)`. It is checked where PyTorch is
+# installed:
+
+# %%
+try:
+    import torch
+except ImportError:
+    torch = None
+if torch:
+    channels_first = torch.tensor(np.moveaxis(activities, -1, 1))
+    by_torch = torch.nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)(channels_first).numpy()
+    assert np.allclose(np.moveaxis(by_torch, 1, -1), layer(activities), rtol=1e-4)
+
+# %% [markdown]
+# The authors' network has a second normalization that the paper does not mention: over the 5 x 5 places around, within
+# each map.
+
+# %%
+a = activities[0, :, :, 0]
+padded = np.pad(a**2, 2)
+energy = sum(padded[y : y + 6, x : x + 6] for y in range(5) for x in range(5))
+assert np.allclose(SpatialResponseNormalization()(activities)[0, :, :, 0], a / (1 + 4e-5 * energy) ** 0.75, rtol=1e-5)
+for name in ("source", "caffe", "caffenet", "one_weird_trick"):
+    found = [
+        f"{what} {own}" for what, own, _ in differences(ARCHITECTURES[name], ARCHITECTURES["paper"]) if "norm" in what
+    ]
+    print(f"{name}: {'; '.join(found)}"[:110])
+
+# %% [markdown]
+# ## What it costs
+#
+# The layer has no parameters, and few operations, but it passes over memory. The obvious way is `tf.nn.lrn`; the
+# library's layer writes its own gradient out, and keeps nothing for it but its input.
+
+# %%
+maps = tf.random.stateless_uniform((16, 55, 55, 96), (0, 1), maxval=100.0)
+
+
+@tf.function
+def step(normalization):
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        y = normalization(maps)
+    return tape.gradient(y, maps)
+
+
+def seconds(normalization):
+    step(normalization)  # compiles
+    return min(timeit.repeat(lambda: step(normalization), number=1, repeat=5))
+
+
+ratio = seconds(lambda x: tf.nn.lrn(x, alpha=1e-4, **five)) / seconds(layer)
+print("the library's layer is faster, forward and back" if ratio > 1 else "tf.nn.lrn is faster, forward and back")
+
+# %% [markdown]
+# How much faster depends on the machine: `make benchmark` measures yours.
+#
+# ## Exercises
+#
+# 1. Which activity, the same in all channels, is divided by exactly 2?
+# 2. A window at the edge of the channels has fewer neighbours. Does the first channel come out larger or smaller than
+#    one in the middle, all activities being equal?
+#
+# <details><summary>Answers</summary>
+#
+# 1. $(2 + 5 \cdot 10^{-4} a^2)^{0.75} = 2$, so $a^2 = (2^{4/3} - 2) / (5 \cdot 10^{-4})$, and a is 32.2.
+# 2. Larger: three squares are summed instead of five, and it is divided by less.
+#
+# </details>
+
+# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
+half = np.sqrt((2 ** (4 / 3) - 2) / 5e-4)
+assert round(half, 1) == 32.2
+assert np.isclose(normalize(np.full(9, half))[4], half / 2)
+assert normalize(np.full(9, 50.0))[0] > normalize(np.full(9, 50.0))[4]
