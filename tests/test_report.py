@@ -85,6 +85,17 @@ def test_a_run_that_was_not_judged_has_a_report(small_run):
     assert not page.attributes("img")
 
 
+def test_an_ensemble_has_a_row(judged, small_run):
+    numbers = judged[0].read_json("evaluation-test.json")
+    small_run.write_json("evaluation-test.json", numbers)
+    together = numbers["10_views"] | {"top1_error": 0.123}
+    small_run.write_json("ensemble-test.json", numbers | {"runs": ["small-1", "small-2"], "10_views": together})
+    first, _, others = Page(report.write(small_run).read_text(encoding="utf-8")).text.partition("Results")
+    assert "2 together" in others
+    assert "12.3 %" in others
+    assert "12.3 %" not in first
+
+
 def test_confusions_count_every_picture(judged):
     counts = gallery.confusions(judged[1])
     assert counts.shape == (3, 3)
