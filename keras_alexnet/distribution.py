@@ -79,6 +79,48 @@ def is_chief(strategy):
     return (strategy.cluster_resolver.task_id or 0) == 0 if strategy.cluster_resolver else True
 
 
+def is_alone(strategy):
+    """Whether this process trains without others."""
+    return not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+@keras.saving.register_keras_serializable(package="keras_alexnet")
+class WorkerModel(keras.Model):
+    """A network that `fit` trains in several processes. Elsewhere it is a plain `keras.Model`.
+
+    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and to see the shape of a batch it
+    averages batches that lie in other processes. Here logs are vectors of one number, and the batch is one's own.
+    """
+
+    def train_step(self, data):
+        return self._vectors(super().train_step(data))
+
+    def test_step(self, data):
+        return self._vectors(super().test_step(data))
+
+    def _vectors(self, logs):
+        among_others = isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        return {name: tf.reshape(value, (1,)) for name, value in logs.items()} if among_others else logs
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        if not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            super()._maybe_symbolic_build(iterator, data_batch)
+            return
+        own = self.distribute_strategy.experimental_local_results
+        if iterator is not None:
+            _, _, batches = next(iter(iterator))
+            data_batch = tf.nest.map_structure(lambda values: own(values)[0], next(batches))
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
+
+
+def for_workers(model):
+    """The network as `fit` needs it under the strategy in scope: a `WorkerModel` among several workers."""
+    if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+        return WorkerModel(model.inputs, model.outputs, name=model.name)
+    return model
+
+
 def _split_cpu(count):
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)

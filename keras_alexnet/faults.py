@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import signal
 import threading
 
@@ -11,10 +12,10 @@ STUCK_EPOCHS = 5  # ours: with a loss within 1 % of chance
 
 
 @contextlib.contextmanager
-def postponed(number):
+def postponed(number, wanted=True):
     """Within, a signal does nothing but set the `threading.Event` that this gives. Only a main thread has signals."""
     came = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    if not wanted or threading.current_thread() is not threading.main_thread():
         yield came
         return
     before = signal.signal(number, lambda *_: came.set())
@@ -34,7 +35,7 @@ def explained(recipe, folder):
 
     Raises:
         ValueError: If a batch does not fit into memory.
-        OSError: If pictures cannot be read any longer.
+        OSError: If pictures cannot be read any longer, or another worker is gone.
     """
     try:
         yield
@@ -42,6 +43,11 @@ def explained(recipe, folder):
         raise ValueError(
             f"Expected a batch that fits into memory: take a smaller --batch-size, or more devices. "
             f"Received: --batch-size {recipe.batch_size} ({_line(error)})"
+        ) from error
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        raise OSError(
+            f"Expected all workers to stay while training: start every one of them again with --resume {folder}. "
+            f"Received: {_line(error)}"
         ) from error
     except tf.errors.OpError as error:
         if not _is_of_the_data(error):
@@ -59,7 +65,9 @@ def _is_of_the_data(error):
 
 
 def _line(error):
-    lines = [line.strip() for line in str(error).splitlines()]
+    """The line that names the cause, without the places in TensorFlow where it was met."""
+    plain = re.sub(r"{{.*?}}|Error in user-defined function.*?iterator: \S+: ", "", str(error))
+    lines = [line.strip() for line in plain.splitlines()]
     told = [line for line in lines if line and not line.startswith(("Detected at", "Graph execution error", "File "))]
     return (told or [type(error).__name__])[0][:200]
 

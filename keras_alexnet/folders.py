@@ -54,6 +54,9 @@ def read(folder):
     sources = _split_folders(root) or {"all": root}
     main = next(iter(sources.values()))
     class_names = tuple(path.name for path in _folders(main, root))
+    for name in class_names:
+        if not name.isprintable():
+            raise ValueError(f"The names of class folders must be printable. Received: {name!r} in {main}")
     if len(class_names) < 2:
         raise ValueError(
             "A folder must have at least two class folders with pictures in them. "
@@ -104,14 +107,14 @@ def _check(entries):
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # images.MAX_PIXELS is the limit here
         results = list(pool.map(_try, entries))
     bad = [f"{path} ({result})" for (path, _), result in zip(entries, results, strict=True) if isinstance(result, str)]
-    account = f"{len(bad)} of {len(entries)} pictures: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
+    account = f"{len(bad)} of {len(entries)} pictures"
     if len(bad) > MAX_BAD_SHARE * len(entries):
         raise ValueError(
             f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: mend or remove them. "
-            f"Received: {account}"
+            f"Received: {account}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
         )
     if bad:
-        print(f"Left out, because they cannot be read, {account}", file=sys.stderr)
+        print(f"Left out, because they cannot be read, {account}:", *bad, sep="\n  ", file=sys.stderr)
     return {result.path: result for result in results if not isinstance(result, str)}
 
 

@@ -1,5 +1,6 @@
 """A run's folder: where a training leaves its recipe, its record, its network and its results."""
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -67,11 +68,14 @@ class Run:
         """The run that lies in `folder`.
 
         Raises:
-            ValueError: If no run lies there.
+            ValueError: If no run lies there, or a link in it leads out: what is written must stay in the folder.
         """
         folder = pathlib.Path(folder)
         if not (folder / "recipe.json").is_file():
             raise ValueError(f"Expected a run folder with a recipe.json in it. Received: {folder}")
+        for path in folder.rglob("*"):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"Expected a run folder without links that lead out of it. Received: {path}")
         return cls(folder)
 
     @classmethod
@@ -94,12 +98,22 @@ class Run:
 
     def read_recipe(self):
         """The recipe that the run was made with."""
-        fields = self.read_json("recipe.json")["recipe"]
-        return Recipe(**{**fields, "augmentation": tuple(fields["augmentation"])})
+        with self._as_written():
+            fields = self.read_json("recipe.json")["recipe"]
+            return Recipe(**{**fields, "augmentation": tuple(fields["augmentation"])})
 
     def read_options(self):
         """The options that the run was made with."""
-        return Options(**self.read_json("recipe.json")["options"])
+        with self._as_written():
+            return Options(**self.read_json("recipe.json")["options"])
+
+    @contextlib.contextmanager
+    def _as_written(self):
+        """Within, a recipe.json of another form is one line."""
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"Expected a recipe.json as fit.py writes it. Received: {self.folder}: {error}") from error
 
     def write_classes(self, names):
         """Write the names of the classes, one a line, in the order of the network's outputs."""
@@ -107,8 +121,16 @@ class Run:
             aside.write_text("".join(f"{name}\n" for name in names))
 
     def read_classes(self):
-        """The names of the classes, in the order of the network's outputs."""
-        return tuple((self.folder / "classes.txt").read_text().splitlines())
+        """The names of the classes, in the order of the network's outputs.
+
+        Raises:
+            ValueError: If one has characters that cannot be printed.
+        """
+        names = tuple((self.folder / "classes.txt").read_text().split("\n")[:-1])
+        for name in names:
+            if not name.isprintable():  # it would steer the terminal that it is printed to
+                raise ValueError(f"Expected printable names of classes. Received: {name!r} in {self.folder}")
+        return names
 
     def write_log(self, rows):
         """Write the record: one dictionary an epoch, all with the same keys."""
@@ -123,7 +145,12 @@ class Run:
         if not path.exists():
             return []
         with path.open(newline="") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            return [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(key, text):
+    """As it was before it was written."""
+    return int(text) if key == "epoch" else float(text)
 
 
 def find(folder):

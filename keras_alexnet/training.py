@@ -39,15 +39,16 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
         ValueError: If the recipe or the file is of no such network.
     """
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
-    model = build(
+    network = build(
         dataclasses.replace(architecture, dropout=recipe.dropout),
         input_shape=(recipe.size, recipe.size, 3),
         classes=classes,
         name=f"alexnet_{recipe.architecture}",
         initial_weights=recipe.initial_weights,
     )
-    for line in weights.load(model, file, replace_head) if file else ():
+    for line in weights.load(network, file, replace_head) if file else ():
         print(line)
+    model = distribution.for_workers(network)
     optimizer = PaperSGD(
         recipe.learning_rate, recipe.momentum, recipe.decay, recipe.bias_learning_rate_factor, recipe.decay_into
     )
@@ -120,8 +121,7 @@ def _train(recipe, data, squares, run, options, strategy):
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     if epoch == recipe.epochs:
         return
-    chief = distribution.is_chief(strategy)
-    statistics = _statistics(run, squares["train"], chief)
+    statistics = _statistics(run, squares["train"], distribution.is_chief(strategy))
     steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
     size = _validation_batch_size(len(squares["validation"]), recipe.batch_size, strategy.num_replicas_in_sync)
     validation = pipeline.evaluation_batches(squares["validation"], statistics, recipe, size)
@@ -131,7 +131,7 @@ def _train(recipe, data, squares, run, options, strategy):
             if checkpoint
             else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
         )
-    with faults.postponed(signal.SIGTERM) as stop:
+    with faults.postponed(signal.SIGTERM, distribution.is_alone(strategy)) as stop:
         callbacks = _callbacks(recipe, run, options, steps, checkpoint, stop)
         if step == steps:
             _judge_epoch(model, validation, checkpoint, callbacks)

@@ -142,7 +142,7 @@ def test_fewer_are_named_and_left_out(pets, capsys):
     message = capsys.readouterr().err
     assert "1 of 104 pictures" in message
     assert "cut.jpg (" in message
-    assert message.count("\n") == 1
+    assert message.count("\n") == 2
 
 
 def test_split_is_stratified_and_seeded():
