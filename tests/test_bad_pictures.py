@@ -103,3 +103,18 @@ def test_a_hundred_mutated_files(tmp_path):
 @pytest.mark.slow
 def test_two_thousand_mutated_files(tmp_path):
     assert 100 < fuzz(2100, 1, tmp_path) < 2000
+
+
+@pytest.mark.slow
+def test_training_and_judging_pass_over_the_broken(corpus, tmp_path, monkeypatch, capsys):
+    import evaluate
+    import fit
+
+    monkeypatch.setattr(folders, "MAX_BAD_SHARE", 1.0)
+    run = str(tmp_path / "run")
+    network = ["--architecture", "figure_1", "--size", "16", "--side", "18", "--batch-size", "8", "--epochs", "1"]
+    fit.main(["--dataset", str(corpus), "--run", run, *network])
+    evaluate.main([run, "--split", "all", "--views", "1"])
+    output = capsys.readouterr()
+    assert f"{len(ODD) + 24} pictures of the all split" in output.out
+    assert [name for name in BROKEN if output.err.count(f"/a/{name} (") != 2] == []
