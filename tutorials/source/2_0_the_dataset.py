@@ -88,7 +88,9 @@ figure
 # five most probable. ImageNet needs the second, since many pictures show several things, and have one label.
 
 # %%
-scores = np.array([[0.5, 0.2, 0.1, 0.1, 0.06, 0.04], [0.1, 0.3, 0.2, 0.2, 0.15, 0.05], [0.0, 0.0, 0.2, 0.3, 0.4, 0.1]])
+scores = np.array(
+    [[0.5, 0.2, 0.1, 0.1, 0.06, 0.04], [0.1, 0.3, 0.22, 0.18, 0.15, 0.05], [0.0, 0.0, 0.2, 0.3, 0.4, 0.1]]
+)
 right = np.array([0, 2, 0])
 ranks = [int((row > row[label]).sum()) + 1 for row, label in zip(scores, right, strict=True)]
 print("rank of the right class:", ranks)
