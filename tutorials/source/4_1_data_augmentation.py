@@ -1,0 +1,166 @@
+# %% [markdown]
+# # 4.1 Data augmentation
+#
+# | in the paper | in the library | needs |
+# |---|---|---|
+# | section 4.1 | `augment.py`, `pipeline.py` | half a minute, drawn flowers |
+#
+# **The paper says:** random crops of 224 out of 256 pixels and their mirror images make the training set 2048 times as
+# large. Noise along the principal components of the colors lowers the top-1 error by over 1 %. At test time, ten views
+# are averaged.
+#
+# **Predict first.** (1) On how many places can a square of 224 lie in one of 256? (2) Does the lighting noise change
+# every pixel of an image by the same color, or each by its own? (3) Which moves colors more, the text's noise or that
+# of the authors' code?
+
+# %%
+# %matplotlib inline
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet import augment, diagrams, figures, panels, petals
+from keras_alexnet.pipeline import Statistics
+
+pictures, labels = petals.draw(60, seed=4)
+flower = pictures[list(labels).index(petals.CLASS_NAMES.index("pansy"))]
+
+# %% [markdown]
+# ## Crops and mirrors
+#
+# A crop is a slice; a mirror image is a slice that runs backwards.
+
+# %%
+views = [augment.random_mirror(augment.random_crop(flower, 224, (0, n)), (1, n)).numpy() for n in range(200)]
+corners = {(y, x) for y in range(33) for x in range(33)}
+places = [flower[y : y + 224, x : x + 224] for y, x in corners]
+crops = {hash(place.tobytes()) for place in places} | {hash(place[:, ::-1].tobytes()) for place in places}
+assert all(hash(view.tobytes()) in crops for view in views)
+print(f"{len(corners)} places, with mirror images {2 * len(corners)}; the text counts {32 * 32 * 2}")
+
+# %% [markdown]
+# A square of 224 fits into 256 on 33 places along each axis, not 32. The authors' code draws from all 33. Views of one
+# picture are much alike, of course: "2048 times" is not 2048 times the information.
+
+# %%
+panels.views(flower, views[:16])
+
+# %% [markdown]
+# The same seed gives the same view, so that a run can be made again:
+
+# %%
+again = augment.random_crop(flower, 224, (0, 7))
+assert np.array_equal(again, augment.random_crop(flower, 224, (0, 7)))
+assert not np.array_equal(again, augment.random_crop(flower, 224, (0, 8)))
+
+# %% [markdown]
+# ## Lighting: along which colors do pictures differ?
+#
+# Take all pixels as points in the cube of red, green and blue. The eigenvectors of their covariance are the axes along
+# which they vary. In photographs, and here, the first is nearly grey: pictures differ most in lightness.
+
+# %%
+colors = pictures.reshape(-1, 3).astype(float)
+eigenvalues, eigenvectors = np.linalg.eigh(np.cov(colors.T, bias=True))
+
+squares = tf.data.Dataset.from_tensor_slices((pictures, labels))
+statistics = Statistics.measure(squares)  # the library's, in one pass, of any number of pictures
+assert np.allclose(statistics.eigenvalues, eigenvalues, rtol=1e-4)
+assert np.allclose(np.abs(statistics.eigenvectors), np.abs(eigenvectors), atol=1e-4)
+
+sample = colors[np.random.default_rng(0).choice(len(colors), 600, replace=False)]
+diagrams.color_axes(sample, colors.mean(axis=0), eigenvalues, eigenvectors)
+
+# %% [markdown]
+# For each image three numbers are drawn, one an axis, and the **whole image** moves by one color. Text and code differ
+# in how far:
+#
+# - the text multiplies by the eigenvalue $\lambda$. That is a variance, so it depends on the unit of the pixels;
+# - the authors' code multiplies by $\sqrt\lambda$, a deviation, and then divides everything by 1.1.
+
+# %%
+seed = (3, 0)
+alpha = tf.random.stateless_normal((3,), seed, stddev=0.1).numpy()
+by_hand = {
+    "text": flower + eigenvectors @ (alpha * eigenvalues / 255),  # pixels on 0 to 1, then back to grey levels
+    "source": (flower + eigenvectors @ (alpha * np.sqrt(eigenvalues))) / 1.1,
+}
+for form, expected in by_hand.items():
+    assert np.allclose(augment.lighting(flower, seed, eigenvalues, eigenvectors, form), expected, atol=1e-2)
+for name, deviations in (("text", eigenvalues / 255), ("source", np.sqrt(eigenvalues))):
+    print(f"{name}: the first axis moves by {0.1 * deviations[-1]:.1f} grey levels, one deviation of the noise")
+
+# %%
+strong = 0.4  # four times the paper's, or one would hardly see it
+figure = figures.sheet(8, 3, "Lighting noise: one flower in six draws, above as in the text, below as in the source")
+for row, form in zip(figure.subplots(2, 6), by_hand, strict=True):
+    row[0].set_ylabel(form)
+    for n, axes in enumerate(row):
+        lit = augment.lighting(flower, (n, 1), eigenvalues, eigenvectors, form, strong)
+        lit = lit * (1 + strong) if form == "source" else lit
+        figures.bare(axes).imshow(np.clip(lit, 0, 255).astype("uint8")[::2, ::2])
+figure
+
+# %% [markdown]
+# On ImageNet the largest $\sqrt\lambda$ is 121.78 grey levels. The source's noise moves the first axis by a tenth of
+# that. The text's, on pixels of 0 to 1, moves it by half as much. So do the constants that most code copies: 0.2175 and
+# two more:
+
+# %%
+root = 121.78
+source, text, copied = 0.1 * root, 0.1 * root**2 / 255, 0.1 * 0.2175 * 255
+print(f"source {source:.1f}, text {text:.1f}, copied constants {copied:.1f} grey levels")
+assert round(copied, 1) == 5.5 and round(source / text, 1) == 2.1
+
+# %% [markdown]
+# ## Ten views
+#
+# Four corners, the centre, and their mirror images. The network's probabilities for the ten are averaged.
+
+# %%
+ten = augment.ten_views(flower, 224).numpy()
+assert np.array_equal(ten[0], flower[:224, :224]) and np.array_equal(ten[4], flower[16:240, 16:240])
+assert np.array_equal(ten[5:], ten[:5, :, ::-1])
+figure = figures.sheet(8, 3.2, "Ten views of a flower: four corners and the centre, and below each its mirror image")
+for axes, view in zip(figure.subplots(2, 5).flat, ten, strict=True):
+    figures.bare(axes).imshow(view[::2, ::2])
+figure
+
+# %% [markdown]
+# ## What else there is
+#
+# None of these is in the paper. Our recipe for 1020 flowers uses rotation and scaling, for there are few pictures.
+
+# %%
+others = {
+    "as it is": flower,
+    "rotation": augment.affine(flower, (0, 2), rotation=25.0),
+    "scaling": augment.affine(flower, (0, 3), scaling=0.4),
+    "translation": augment.affine(flower, (0, 4), translation=0.2),
+    "noise": augment.noise(flower, (0, 5), std=25.0),
+    "upside down": flower[::-1],
+}
+figure = figures.sheet(8, 1.9, f"One flower: {', '.join(others)}")
+for axes, (name, view) in zip(figure.subplots(1, 6), others.items(), strict=True):
+    figures.bare(axes).imshow(np.clip(view, 0, 255).astype("uint8")[::2, ::2])
+    axes.set_title(name, size=9)
+figure
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Why is the same color added to all pixels of an image, and not another one to each?
+# 2. The text's noise on pixels of 0 to 255 instead of 0 to 1: how far would ImageNet's first axis move?
+# 3. Which of these would spoil a data set of printed digits?
+#
+# <details><summary>Answers</summary>
+#
+# 1. It stands for another light, and light falls on the whole scene. A color a pixel would be noise, which the
+#    convolutions average away.
+# 2. By 0.1 x 121.78 squared, 1483 grey levels: nothing would be left of the picture. An eigenvalue has the unit of the
+#    pixels squared.
+# 3. Mirror images and turning upside down: a 2 is not a mirrored 2, and a 6 becomes a 9.
+#
+# </details>
+
+# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
+assert round(0.1 * 121.78**2) == 1483
