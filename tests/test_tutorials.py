@@ -2,7 +2,14 @@
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +18,7 @@ import build_tutorials as script
 
 ROOT = Path(__file__).parents[1]
 BUILT = sorted((ROOT / "tutorials").glob("*.ipynb"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def cells(path, kind):
@@ -87,3 +95,68 @@ class TestChapter:
     def test_the_table_of_chapters_has_it(self, path):
         for page in ("tutorials/README.md", "README.md"):
             assert path.stem in (ROOT / page).read_text(encoding="utf-8")
+
+
+# As the reader opens them
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab that has the chapters, without their results, open to this test alone."""
+    pytest.importorskip("jupyterlab")
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    (tmp_path / "tutorials").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = ("--no-browser", f"--port={port}", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True")
+    environment = os.environ | {"HOME": str(tmp_path), "JUPYTER_PREFER_ENV_PATH": "1"}
+    command = [sys.executable, "-m", "jupyterlab", *flags, "--ServerApp.root_dir=" + str(tmp_path / "tutorials")]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with open(tmp_path / "lab.log", "w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api", server)
+            yield f"http://127.0.0.1:{port}/lab/tree", tmp_path / "tutorials"
+        finally:
+            server.terminate()
+            server.wait(60)
+
+
+def _wait_for(address, server, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return urllib.request.urlopen(address, timeout=5)
+        except OSError:
+            time.sleep(0.5)
+    raise TimeoutError(f"no answer from {address}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+def test_run_all_in_jupyterlab(lab):
+    playwright = pytest.importorskip("playwright.sync_api")
+    address, folder = lab
+    notebook = json.loads((ROOT / "tutorials" / "3_4_overlapping_pooling.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell |= {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    path = folder / "3_4_overlapping_pooling.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{address}/{path.name}")
+        page.get_by_role("heading", name="3.4 Overlapping pooling").wait_for(timeout=120_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        end = time.monotonic() + 300
+        while time.monotonic() < end and not all(cell["execution_count"] for cell in cells(path, "code")):
+            page.wait_for_timeout(3000)
+            page.keyboard.press("Control+s")
+        browser.close()
+    code = cells(path, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"] == []
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
