@@ -52,7 +52,7 @@ figure
 # ## Saturation in a deep stack
 #
 # Ten layers of 100 units. How large is the gradient at each layer, coming back from the last? Weights are drawn with a
-# deviation of $g / \sqrt{100}$. With $g = 1$ little saturates; with $g = 3$ sigmoid and tanh are pushed to their ends.
+# deviation of $g / \sqrt{100}$. A large $g$ pushes sigmoid and tanh to their ends.
 
 
 # %%
