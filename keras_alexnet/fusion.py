@@ -53,8 +53,9 @@ def _compiled(function):
     compiled = tf.function(function, jit_compile=True)
 
     def run(*tensors):
-        if not _wanted:
-            return function(*tensors)
+        has_variables = any(isinstance(x, keras.Variable) for x in tensors)
+        if not _wanted or (has_variables and tf.distribute.has_strategy()):
+            return function(*tensors)  # a tf.function takes the first of several mirrored variables of a shape for all
         return compiled(*(x.value if isinstance(x, keras.Variable) else x for x in tensors))
 
     return run
