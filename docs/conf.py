@@ -31,6 +31,8 @@ napoleon_use_ivar = True  # attributes of dataclasses are not described twice
 html_theme = "sphinx_book_theme"
 html_title = "keras_alexnet"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True}
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_sourcelink_suffix = ""
 
 
