@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 
 import keras
@@ -52,6 +53,7 @@ def train(pictures, folder, recipe, options, devices, worker):
     from keras_alexnet import datasets, training
 
     ARCHITECTURES["toy"] = TOY
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as fit.py does
     folder.mkdir(exist_ok=True)
     options = Options(dataset=str(pictures), precision="float32", deterministic=True, **options)
     if worker:
@@ -60,10 +62,10 @@ def train(pictures, folder, recipe, options, devices, worker):
     training.fit(recipe, datasets.load(str(pictures)), Run(folder), options, strategy)
 
 
-def start(pictures, folder, recipe=RECIPE, devices=None, worker=None, **options):
+def start(pictures, folder, recipe=RECIPE, devices=None, worker=None, life=train, **options):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["keras_alexnet.training"])
-    process = context.Process(target=train, args=(pictures, folder, recipe, options, devices, worker))
+    process = context.Process(target=life, args=(pictures, folder, recipe, options, devices, worker))
     process.start()
     return process
 
@@ -160,6 +162,7 @@ def terminate(process, folder):
     return process.exitcode, time.perf_counter() - started
 
 
+@pytest.mark.slow
 def test_sigterm_saves_within_the_epoch(pictures, tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=200)
     process = start(pictures, tmp_path / "run", recipe)
@@ -170,26 +173,53 @@ def test_sigterm_saves_within_the_epoch(pictures, tmp_path):
     assert stopped.epochs + stopped.steps / 3 >= 1
 
 
+def stop_in_the_validation(*life):
+    """A life that is told to stop when it judges the first of its epochs, which has no checkpoint then."""
+    from keras_alexnet.callbacks import Saving
+
+    saved = Saving.on_test_batch_end
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.stop.set()
+        saved(self, batch, logs)
+
+    Saving.on_test_batch_end = on_test_batch_end
+    train(*life)
+
+
 @pytest.mark.slow
-def test_stopped_at_every_step_by_sigterm(pictures, unbroken, tmp_path):
-    """Also in the validation, which belongs to the epoch that was stopped."""
-    folder, places = tmp_path / "run", set()
-    for _ in range(40):
+def test_stopped_in_the_validation(pictures, unbroken, tmp_path):
+    """The epoch's steps are not done again: only its validation is."""
+    folder = tmp_path / "run"
+    process = start(pictures, folder, life=stop_in_the_validation)
+    process.join(120)
+    assert process.exitcode == 143
+    stopped = checkpoints.newest(folder / "last")
+    assert (stopped.epochs, stopped.steps) == (0, 3)
+    assert not (folder / "log.csv").exists()
+    finish(start(pictures, folder))
+    assert_same(folder, unbroken)
+
+
+@pytest.mark.slow
+def test_stopped_again_and_again_by_sigterm(pictures, unbroken, tmp_path):
+    """At any moment from the start of the training on; the status is that of a stop, and nothing is lost."""
+    folder, random, stops = tmp_path / "run", np.random.default_rng(0), 0
+    for _ in range(12):
+        before = set(folder.rglob("*tfevents*"))
         process = start(pictures, folder)
-        before = checkpoints.newest(folder / "last") if (folder / "last").exists() else None
-        while process.is_alive() and (folder / "log.csv").exists() is (before is None):
+        while process.is_alive() and not set(folder.rglob("*tfevents*")) - before:
             time.sleep(0.01)
-        time.sleep(np.random.default_rng(len(places)).uniform(0, 1))
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGTERM)
+        time.sleep(random.uniform(0, 3))
+        process.terminate()
         process.join(60)
         if process.exitcode == 0:
             break
         assert process.exitcode == 143
-        places.add(checkpoints.newest(folder / "last").network.name if saves(folder) else "")
-    else:
-        finish(start(pictures, folder))
+        stops += 1
+    finish(start(pictures, folder))
     assert_same(folder, unbroken)
+    assert stops > 0
 
 
 @pytest.mark.slow
