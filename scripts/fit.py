@@ -7,6 +7,7 @@ python scripts/fit.py --resume runs/petals-1          go on after an interruptio
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import shutil
 import signal
@@ -17,6 +18,7 @@ from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
 
+STOPPED = "\nStopped. To go on: python scripts/fit.py --resume {}"
 MAY_CHANGE = ("data_dir", "devices", "virtual_devices", "strategy", "checkpoint_steps")  # when a run is resumed
 
 
@@ -53,6 +55,15 @@ def resumed(arguments):
     return recipe, options
 
 
+def leave(run):
+    """What SIGTERM does before and after the steps, when there is nothing to save.
+
+    An exception could come in the midst of one of TensorFlow's own, and be lost.
+    """
+    say(STOPPED.format(run.folder))
+    os._exit(143)
+
+
 def main(argv=None):
     """Train; the exit status is 0 when done, 2 for wrong input, 130 or 143 when interrupted."""
     line = parser()
@@ -67,11 +78,11 @@ def main(argv=None):
         folder = arguments.resume or arguments.run or Run.next_free("runs", options.dataset)
         chief = distribution.is_chief(strategy)
         run = Run.open(folder) if arguments.resume else Run.create(folder) if chief else Run(pathlib.Path(folder))
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, lambda *_: leave(run))
         try:
             results = training.fit(recipe, data, run, options, strategy)
         except (KeyboardInterrupt, SystemExit) as stop:
-            say(f"\nStopped. To go on: python scripts/fit.py --resume {run.folder}")
+            say(STOPPED.format(run.folder))
             sys.exit(getattr(stop, "code", 130))
         except (ValueError, OSError):
             if chief and not arguments.resume and not run.last.exists():

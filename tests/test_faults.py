@@ -54,6 +54,7 @@ def explained(action):
         action()
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory to come free
 def test_a_batch_too_large_for_memory_names_its_size():
     with pytest.raises(ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 \(.*OOM"):
         explained(lambda: tf.zeros((2**24, 2**24)) + 1)

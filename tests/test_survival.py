@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import time
 
 import keras
@@ -53,7 +52,7 @@ def train(pictures, folder, recipe, options, devices, worker):
     from keras_alexnet import datasets, training
 
     ARCHITECTURES["toy"] = TOY
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as fit.py does
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))  # as fit.py does
     folder.mkdir(exist_ok=True)
     options = Options(dataset=str(pictures), precision="float32", deterministic=True, **options)
     if worker:
@@ -229,9 +228,10 @@ def test_two_replicas_are_resumed_exactly(pictures, tmp_path):
     assert kill(process, tmp_path / "killed", np.random.default_rng(1), while_saving=True)
     finish(start(pictures, tmp_path / "killed", devices=2))
     one, other = state(tmp_path / "killed"), state(tmp_path / "whole")
-    assert one[:2] == other[:2]
+    np.testing.assert_allclose(numbers(one[0]), numbers(other[0]), rtol=1e-6)  # sums of the replicas are joined sooner
+    assert one[1] == other[1]
     for a, b in zip(one[2], other[2], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(a, b)
 
 
 def start_two_workers(pictures, folder, recipe):
