@@ -36,13 +36,19 @@ def preprocess_input(images, architecture="paper"):
     images = _float32(images)
     if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
         raise ValueError(f"Expected `images` of shape (height, width, 3), or a batch. Received: {tuple(images.shape)}")
-    return (images - np.float32(net.mean)) / np.float32(net.std)
+    mean, std = (_beside(images, values) for values in (net.mean, net.std))
+    return (images - mean) / std
 
 
 def _float32(images):
     if keras.utils.is_keras_tensor(images) or ops.is_tensor(images):
         return ops.cast(images, "float32")
     return np.asarray(images, "float32")
+
+
+def _beside(images, values):
+    """Numbers in what the images are in; PyTorch's tensors do not subtract arrays."""
+    return np.float32(values) if isinstance(images, np.ndarray) else ops.convert_to_tensor(values, "float32")
 
 
 def decode_predictions(probabilities, top=5, class_names=None):
