@@ -81,11 +81,15 @@ def save(folder, model, epochs, steps=0, metrics=()):
             file.unlink()
 
 
-def newest(folder):
+def newest(folder, logged=0):
     """The newest checkpoint that is whole, None where there is none yet. Damaged ones are named on stderr.
 
+    Args:
+        folder: Path of the folder of checkpoints.
+        logged: Epochs in the run's record.
+
     Raises:
-        ValueError: If there are checkpoints and all are damaged.
+        ValueError: If there are checkpoints and all are damaged, or none are left of a run of several epochs.
     """
     files = _newest_first(folder)
     for file in files:
@@ -93,8 +97,10 @@ def newest(folder):
         if checkpoint:
             return checkpoint
         print(f"Damaged, so the checkpoint before it is used: {file.with_suffix('.keras')}", file=sys.stderr)
-    if files:
-        raise ValueError(f"Expected a whole checkpoint: remove the folder to begin anew. Received: {folder}, damaged")
+    if files or logged > 1:  # the second epoch is logged when the first has its checkpoint
+        raise ValueError(
+            f"Expected a whole checkpoint with its .json: begin a new run. Received: {folder}, without one"
+        )
     return None
 
 

@@ -88,9 +88,10 @@ def check_finite(loss, epoch, step, recipe, folder):
     if math.isfinite(loss):
         return
     place = f"step {step}" if step else "the validation"
+    kept = f"; {folder} keeps the last good weights" if epoch > 1 else ""
     raise ValueError(
-        f"Expected a finite loss: train anew with a smaller --learning-rate, or --precision float32; {folder} keeps "
-        f"the last good weights. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}"
+        f"Expected a finite loss: train anew with a smaller --learning-rate, or --precision float32{kept}. "
+        f"Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}"
     )
 
 

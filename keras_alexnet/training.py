@@ -117,7 +117,7 @@ def _prepare(options):
 
 def _train(recipe, data, squares, run, options, strategy):
     """The epochs that the newest checkpoint leaves: what is left of the one begun, then all others in one `fit`."""
-    checkpoint = checkpoints.newest(run.last)
+    checkpoint = checkpoints.newest(run.last, len(run.read_log()))
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     if epoch == recipe.epochs:
         return
