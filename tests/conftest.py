@@ -18,11 +18,14 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(autouse=True)
-def _seeds():
-    """Every test draws the same random numbers, alone or among others."""
+def _as_if_alone():
+    """Every test draws the same random numbers in float32, whatever ran before: training sets a precision for all."""
     import keras  # after the environment above
 
     keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")  # for the fixtures of the next
 
 
 SPECIES = ("<b>rose & co", "daisy", "tulip")
