@@ -35,7 +35,7 @@ class Record(keras.callbacks.Callback):
         if not distribution.is_chief(self.model.distribute_strategy):
             return
         if is_best:
-            network = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)  # not its optimizer
+            network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # not its optimizer
             with written_aside(self.run.best) as aside:
                 network.save(aside)
         self.run.write_log(self.rows)

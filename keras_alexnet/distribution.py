@@ -117,7 +117,7 @@ class WorkerModel(keras.Model):
 def for_workers(model):
     """The network as `fit` needs it under the strategy in scope: a `WorkerModel` among several workers."""
     if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
-        return WorkerModel(model.inputs, model.outputs, name=model.name)
+        return WorkerModel(model.input, model.output, name=model.name)
     return model
 
 

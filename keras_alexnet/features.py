@@ -161,8 +161,7 @@ def class_map(model, view, label, layer="relu5"):
     import tensorflow as tf  # loaded already: it is the backend
 
     last = model.layers[-1]
-    (image,) = model.inputs  # `input` is a list in some saved models, and calling with an array would warn
-    both = keras.Model(image, [model.get_layer(layer).output, last.input])
+    both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
     with tf.GradientTape() as tape:
         maps, hidden = both(view[None], training=False)
         logit = tf.tensordot(tf.cast(hidden[0], last.kernel.dtype), last.kernel[:, label], axes=1)

@@ -98,13 +98,6 @@ def test_class_map_weighs_maps_by_their_mean_gradient(model, view, label):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
-def test_class_map_of_a_model_with_a_list_of_inputs_is_the_same(model, view):
-    listed = keras.Model(model.inputs, model.outputs)
-    found, expected = (features.class_map(each, view, 1, "relu1") for each in (listed, model))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
 def test_half_precision_gives_the_same_in_float32(model, view):
     half = network("mixed_bfloat16")
     half.set_weights(model.get_weights())
