@@ -105,45 +105,41 @@ def run_with_onnxruntime(steps, weights, images):
     import onnxruntime
     from onnx import helper
 
-    nodes = [helper.make_node("Transpose", ["images"], ["x0"], perm=(0, 3, 1, 2))]
-    tensors = []
-
-    def constant(name, array):
-        tensors.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
+    nodes, tensors = [helper.make_node("Transpose", ["images"], ["x0"], perm=(0, 3, 1, 2))], {}
     for n, (kind, *constants) in enumerate(steps):
-        inputs, attributes = [f"x{n}"], {}
-        if kind == "conv":
-            name, strides, (before, after), groups = constants
-            kernel, bias = weights[name]
-            operator = "Conv"
-            inputs += [constant(f"{name}_kernel", kernel.transpose(3, 2, 0, 1)), constant(f"{name}_bias", bias)]
-            attributes = {"strides": (strides, strides), "pads": (before, before, after, after), "group": groups}
-        elif kind == "norm":
-            window, k, alpha, beta = constants
-            operator, attributes = "LRN", {"size": window, "alpha": alpha * window, "beta": beta, "bias": k}
-        elif kind == "pool":
-            operator = "MaxPool"
-            attributes = {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": int(constants[0] == "ceil")}
-        elif kind == "flatten":
-            nodes.append(helper.make_node("Transpose", inputs, [f"t{n}"], perm=(0, 2, 3, 1)))
-            operator, inputs = "Flatten", [f"t{n}"]
-        elif kind == "dense":
-            kernel, bias = weights[constants[0]]
-            operator = "Gemm"
-            inputs += [constant(f"{constants[0]}_kernel", kernel), constant(f"{constants[0]}_bias", bias)]
-        else:
-            operator = {"relu": "Relu", "tanh": "Tanh"}[kind]
-        nodes.append(helper.make_node(operator, inputs, [f"x{n + 1}"], **attributes))
-    kind = onnx.TensorProto.FLOAT
+        source = f"x{n}"
+        if kind == "flatten":  # place by place, channels last
+            nodes.append(helper.make_node("Transpose", [source], [f"t{n}"], perm=(0, 2, 3, 1)))
+            source = f"t{n}"
+        operator, arrays, attributes = _onnx_operator(kind, constants, weights)
+        tensors |= arrays
+        nodes.append(helper.make_node(operator, [source, *arrays], [f"x{n + 1}"], **attributes))
+    number = onnx.TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
         "reference",
-        [helper.make_tensor_value_info("images", kind, images.shape)],
-        [helper.make_tensor_value_info(f"x{len(steps)}", kind, None)],
-        tensors,
+        [helper.make_tensor_value_info("images", number, images.shape)],
+        [helper.make_tensor_value_info(f"x{len(steps)}", number, None)],
+        [onnx.numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"images": images})[0]
+
+
+def _onnx_operator(kind, constants, weights):
+    """Operator, arrays by name and attributes of one step."""
+    if kind == "conv":
+        name, strides, (before, after), groups = constants
+        kernel, bias = weights[name]
+        arrays = {f"{name}_kernel": kernel.transpose(3, 2, 0, 1), f"{name}_bias": bias}
+        return "Conv", arrays, {"strides": (strides,) * 2, "pads": (before, before, after, after), "group": groups}
+    if kind == "norm":
+        window, k, alpha, beta = constants
+        return "LRN", {}, {"size": window, "alpha": alpha * window, "beta": beta, "bias": k}
+    if kind == "pool":
+        return "MaxPool", {}, {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": int(constants[0] == "ceil")}
+    if kind == "dense":
+        (name,) = constants
+        return "Gemm", dict(zip((f"{name}_kernel", f"{name}_bias"), weights[name], strict=True)), {}
+    return {"relu": "Relu", "tanh": "Tanh", "flatten": "Flatten"}[kind], {}, {}
