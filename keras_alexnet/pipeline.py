@@ -13,8 +13,9 @@ from keras_alexnet.files import written_aside
 from keras_alexnet.recipes import AUGMENTATIONS
 
 AUTOTUNE = tf.data.AUTOTUNE
-DIVIDED = tf.data.Options()  # batches, among workers: to divide files, TensorFlow's choice, would make other batches
-DIVIDED.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+OPTIONS = tf.data.Options()  # workers divide batches: to divide files, TensorFlow's choice, would make other batches
+OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+OPTIONS.autotune.enabled = False  # as many threads as cores at once; each pass's end waited for the tuner's timer
 MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one split
 AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.4, "translation": 0.1}  # ours: degrees, and shares of the size
 
@@ -158,7 +159,7 @@ def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=
     stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
     batches = stream.map(labelled_view, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
-    return batches.prefetch(AUTOTUNE).with_options(DIVIDED)
+    return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
 
 
 def steps_of_an_epoch(count, batch_size, steps_per_epoch=None):
@@ -245,4 +246,4 @@ def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
         return _less_mean(cut(image, recipe.size), statistics, recipe), label
 
     batches = squares.map(labelled_views, AUTOTUNE).batch(batch_size)
-    return batches.prefetch(1).with_options(DIVIDED)  # ten views of 128 images are 0.8 GB
+    return batches.prefetch(1).with_options(OPTIONS)  # ten views of 128 images are 0.8 GB
