@@ -120,6 +120,11 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, batch_size):
         super().__init__()
         self.batch_size = batch_size
+        self.bar = tqdm.tqdm(disable=True)
+
+    def close(self):
+        """Clear the line, for what is said of an epoch that does not end."""
+        self.bar.close()
 
     def on_epoch_begin(self, epoch, logs=None):
         total = self.params["steps"] * self.batch_size
@@ -131,7 +136,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         rate = self.bar.format_dict["rate"] or 0
-        self.bar.close()
+        self.close()
         train, validation = (
             "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED) for prefix in ("", "val_")
         )

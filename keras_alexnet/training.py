@@ -131,8 +131,9 @@ def _train(recipe, data, squares, run, options, strategy):
             if checkpoint
             else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
         )
-    with faults.postponed(signal.SIGTERM, distribution.is_alone(strategy)) as stop:
-        callbacks = _callbacks(recipe, run, options, steps, checkpoint, stop)
+    bar = ProgressBar(recipe.batch_size)
+    with faults.postponed(signal.SIGTERM, distribution.is_alone(strategy)) as stop, contextlib.closing(bar):
+        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop)]
         if step == steps:
             _judge_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
@@ -162,9 +163,8 @@ def _callbacks(recipe, run, options, steps, checkpoint, stop):
     """Those of the chief; of another worker all but what writes."""
     rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
     saving = Saving(run.last, steps, checkpoint, options.checkpoint_steps, stop)
-    watching = [Guard(run, recipe, rows, checkpoint.steps if checkpoint else 0), ProgressBar(recipe.batch_size)]
-    recording = Record(run, recipe, rows)
-    return [*watching, recording, saving, keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)]
+    guard = Guard(run, recipe, rows, checkpoint.steps if checkpoint else 0)
+    return [guard, Record(run, recipe, rows), saving, keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)]
 
 
 def _judge_epoch(model, validation, checkpoint, callbacks):

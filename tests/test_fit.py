@@ -101,6 +101,16 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
     assert "learning_rate=0.001. Received: 0.5" in capsys.readouterr().err
 
 
+def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
+    flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, *flags])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.split("\r")[-1]  # what stands behind the bar's last return to the margin
+    assert told.startswith("fit.py: Expected a finite loss: ")
+    assert told.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_terminated_run_can_be_resumed(pictures, tmp_path):
     run = tmp_path / "run"
