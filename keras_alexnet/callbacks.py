@@ -6,13 +6,15 @@ import tqdm
 
 from keras_alexnet import checkpoints, distribution, faults
 from keras_alexnet.files import written_aside
-from keras_alexnet.optimizers import divided_learning_rate
+from keras_alexnet.optimizers import learning_rate
 
 LOGGED = ("loss", "top1_error", "top5_error")
 
 
 class Record(keras.callbacks.Callback):
     """Keeps the run's record after each epoch, and sets the learning rate that follows from it.
+
+    The best network is that of the least validation error; without validation, that of the last epoch.
 
     It comes before `Saving`. A crash between the two is harmless: a log ahead of the checkpoint is cut when resumed.
     """
@@ -22,23 +24,26 @@ class Record(keras.callbacks.Callback):
         self.run, self.recipe, self.rows = run, recipe, rows
 
     def on_epoch_begin(self, epoch, logs=None):
-        errors = [row["val_top1_error"] for row in self.rows]
-        recipe = self.recipe
-        self.rate = divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
+        self.rate = learning_rate(self.recipe, self.rows)
         self.model.optimizer.learning_rate = self.rate
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "learning_rate": self.rate}
-        row |= {key: float(logs[key]) for prefix in ("", "val_") for key in (prefix + name for name in LOGGED)}
-        is_best = row["val_top1_error"] < min((row["val_top1_error"] for row in self.rows), default=float("inf"))
+        row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
         if not distribution.is_chief(self.model.distribute_strategy):
             return
-        if is_best:
+        if self._is_best():
             network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # not its optimizer
             with written_aside(self.run.best) as aside:
                 network.save(aside)
         self.run.write_log(self.rows)
+
+    def _is_best(self):
+        *before, last = self.rows
+        if "val_top1_error" not in last:
+            return len(self.rows) == self.recipe.epochs
+        return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=float("inf"))
 
 
 class Guard(keras.callbacks.Callback):
@@ -56,7 +61,7 @@ class Guard(keras.callbacks.Callback):
         self._check(logs["loss"], self.steps)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._check(logs["val_loss"], None)
+        self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
         told = faults.stuck(losses, self.model.output_shape[-1])
         if told:
@@ -137,7 +142,10 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rate = self.bar.format_dict["rate"] or 0
         self.close()
-        train, validation = (
-            "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED) for prefix in ("", "val_")
+        train, *validation = (
+            "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED)
+            for prefix in ("", "val_")
+            if prefix + "loss" in logs
         )
-        print(f"epoch {epoch + 1}: {train}  |  validation {validation}  |  {rate:.0f} images/s", flush=True)
+        judged = "".join(f"validation {errors}  |  " for errors in validation)
+        print(f"epoch {epoch + 1}: {train}  |  {judged}{rate:.0f} images/s", flush=True)

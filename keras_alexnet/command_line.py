@@ -56,7 +56,9 @@ def _kind(hint):
 
 
 def _shown(default):
-    return " ".join(default) if isinstance(default, tuple) else default
+    if isinstance(default, tuple):
+        return " ".join(map(str, default)) or "none"
+    return default
 
 
 def given(namespace, dataclass):

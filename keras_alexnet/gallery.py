@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import evaluation, features, figures, panels, pipeline
+from keras_alexnet import charts, evaluation, features, figures, panels, pipeline
 from keras_alexnet.classifiers import Classifier
 
 SHOWN = 8  # ours: pictures in a panel
@@ -20,14 +20,15 @@ def draw(run, judgement):
 
     Args:
         run: A `runs.Run`.
-        judgement: Its `evaluation.Judgement`.
+        judgement: Its `evaluation.Judgement`, or None where nothing was judged: then the first two alone.
 
     Source: section 6.1, figures 3 and 4.
     """
     classifier = Classifier.of_run(run)
-    stem = evaluation.stem(run, judgement.data, judgement.split)
     drawn = _of_training(run, classifier.model)
-    drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, judgement).items()}
+    if judgement:
+        stem = evaluation.stem(run, judgement.data, judgement.split)
+        drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, judgement).items()}
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
         figures.save(figure, run.figures / name)
@@ -37,7 +38,7 @@ def _of_training(run, model):
     kernels = features.first_kernels(model)
     drawn = {"kernels.png": figures.kernels(kernels, columns=2 - kernels.shape[-1] % 2)}
     rows = run.read_log()
-    return drawn | ({"curves.png": figures.learning_curves(rows)} if rows else {})
+    return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
 
 
 def _of_judgement(classifier, judgement):

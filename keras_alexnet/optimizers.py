@@ -122,3 +122,21 @@ def divided_learning_rate(first, errors, patience, divisions=3):
         if waited == patience and divided < divisions:
             divided, waited = divided + 1, 0
     return first / 10**divided
+
+
+def learning_rate(recipe, rows):
+    """The learning rate of a run's next epoch: by its errors, or after the epochs that the recipe names.
+
+    Args:
+        recipe: A `Recipe`.
+        rows: The run's record, one mapping an epoch with `val_top1_error`.
+
+    Returns:
+        A number.
+
+    Source: section 5. The authors' own record names the epochs: they divided by hand.
+    """
+    if recipe.divide_after:
+        return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)
+    errors = [row["val_top1_error"] for row in rows]
+    return divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)

@@ -117,4 +117,4 @@ def _settings(recipe):
 
 
 def _said(value):
-    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

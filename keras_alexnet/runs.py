@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import json
 import pathlib
+import subprocess
 
 from keras_alexnet.files import written_aside
 from keras_alexnet.recipes import Options, Recipe
@@ -23,7 +24,7 @@ class Run:
 
     @property
     def best(self):
-        """The network of the epoch with the least validation error, without its optimizer."""
+        """The network of the epoch with the least validation error, else of the last epoch, without its optimizer."""
         return self.folder / "best.keras"
 
     @property
@@ -99,8 +100,7 @@ class Run:
     def read_recipe(self):
         """The recipe that the run was made with."""
         with self._as_written():
-            fields = self.read_json("recipe.json")["recipe"]
-            return Recipe(**{**fields, "augmentation": tuple(fields["augmentation"])})
+            return Recipe.of(self.read_json("recipe.json")["recipe"])
 
     def read_options(self):
         """The options that the run was made with."""
@@ -178,6 +178,7 @@ def summary(run):
         "date": account["date"],
         "command": account["command"],
         "dataset": account["options"]["dataset"],
+        "seed": account["options"]["seed"],
         "epochs": f"{len(run.read_log())} of {account['recipe']['epochs']}",
         "recipe": account["recipe"],
         "results": {split: _results(run, split) for split in ("validation", "test")},
@@ -191,3 +192,12 @@ def _results(run, split):
     results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
     prefix = f"{split}_"
     return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
+
+
+def commit():
+    """The commit of the checkout that the library lies in, None outside one."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

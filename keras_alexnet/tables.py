@@ -129,7 +129,7 @@ def _errors(numbers):
 
 
 def _said(value):
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _plain(rows):

@@ -4,18 +4,16 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
-import pathlib
 import platform
 import shlex
 import signal
-import subprocess
 import sys
 import time
 
 import keras
 import tensorflow as tf
 
-from keras_alexnet import checkpoints, distribution, evaluation, faults, files, gallery, pipeline, report, weights
+from keras_alexnet import checkpoints, distribution, evaluation, faults, files, gallery, pipeline, report, runs, weights
 from keras_alexnet.architectures import ARCHITECTURES, lookup
 from keras_alexnet.callbacks import Guard, ProgressBar, Record, Saving
 from keras_alexnet.metrics import TopKError
@@ -90,8 +88,11 @@ def fit(recipe, data, run, options, strategy):
         raise ValueError(
             f"`--batch-size` must divide among the {replicas} devices. Received: batch_size={recipe.batch_size}"
         )
-    if "validation" not in data.splits:
-        raise ValueError(f"Training needs a validation split, by which the best epoch is chosen. Received: {data.name}")
+    if "validation" not in data.splits and not recipe.divide_after:
+        raise ValueError(
+            "Training without a validation split needs a schedule that was settled before: `--divide-after` and "
+            f"`--epochs`. Received: {data.name}, divide_after={recipe.divide_after}"
+        )
     precision = _prepare(options)
     squares = {name: pipeline.squares(split, recipe.side) for name, split in data.splits.items() if name != "test"}
     chief = distribution.is_chief(strategy)
@@ -102,7 +103,7 @@ def fit(recipe, data, run, options, strategy):
         started = time.perf_counter()
         with faults.explained(recipe, run.folder):
             _train(recipe, data, squares, run, options, strategy)
-        return _finish(run, recipe, data, squares["validation"], time.perf_counter() - started) if chief else None
+        return _finish(run, recipe, data, squares.get("validation"), time.perf_counter() - started) if chief else None
 
 
 def _prepare(options):
@@ -123,8 +124,7 @@ def _train(recipe, data, squares, run, options, strategy):
         return
     statistics = _statistics(run, squares["train"], distribution.is_chief(strategy))
     steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
-    size = _validation_batch_size(len(squares["validation"]), recipe.batch_size, strategy.num_replicas_in_sync)
-    validation = pipeline.evaluation_batches(squares["validation"], statistics, recipe, size)
+    validation = _validation_batches(squares.get("validation"), statistics, recipe, strategy.num_replicas_in_sync)
     with strategy.scope():
         model = (
             checkpoint.load()
@@ -170,7 +170,7 @@ def _callbacks(recipe, run, options, steps, checkpoint, stop):
 def _judge_epoch(model, validation, checkpoint, callbacks):
     """End an epoch that was stopped in its validation."""
     callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
-    errors = model.evaluate(validation, verbose=0, return_dict=True)  # first, for it resets the metrics
+    errors = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
     model.reset_metrics()
     checkpoints.assign(model.metrics_variables, checkpoint.metrics)
     callbacks.on_train_begin()
@@ -182,6 +182,8 @@ def _judge_epoch(model, validation, checkpoint, callbacks):
 
 def summary(results):
     """The result of a run in one line."""
+    if "validation_1_view" not in results:
+        return f"trained for {results['epochs']} epochs without validation: scripts/evaluate.py judges the last network"
     return "validation: " + ", ".join(
         f"{views} view{'s' * (views > 1)} top-1 error {100 * errors['top1_error']:.1f} %, "
         f"top-5 {100 * errors['top5_error']:.1f} %"
@@ -206,26 +208,20 @@ def _describe(run, recipe, data, options, strategy, precision):
             "devices": strategy.num_replicas_in_sync,
             "machine": platform.platform(),
             "command": shlex.join(["python", *sys.argv]),
-            "commit": _commit(),
+            "commit": runs.commit(),
             "date": datetime.date.today().isoformat(),
             "versions": {name: importlib.metadata.version(name) for name in dict.fromkeys(packages)},
         },
     )
 
 
-def _commit():
-    """The checkout's commit, None outside one."""
-    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+def _validation_batches(squares, statistics, recipe, replicas):
+    """As large as leave no replica without a picture in the last batch, on which TensorFlow fails; None of nothing."""
+    if squares is None:
         return None
-
-
-def _validation_batch_size(pictures, most, replicas):
-    """The largest that leaves no replica without a picture in the last batch: TensorFlow fails on none."""
-    fitting = (size for size in range(most, 0, -replicas) if not 0 < pictures % size < replicas)
-    return next(fitting, most)
+    most = recipe.batch_size
+    fitting = (size for size in range(most, 0, -replicas) if not 0 < len(squares) % size < replicas)
+    return pipeline.evaluation_batches(squares, statistics, recipe, next(fitting, most))
 
 
 def _statistics(run, squares, writes):
@@ -240,10 +236,11 @@ def _statistics(run, squares, writes):
 
 def _finish(run, recipe, data, squares, seconds):
     """Judge the best network on the validation split, one view and ten, draw the figures and write the report."""
-    judgement = evaluation.judge_squares(run, data, "validation", squares)
-    numbers = judgement.numbers()
     results = {"epochs": recipe.epochs, "seconds": round(seconds)}
-    results |= {f"validation_{key}": numbers[key] for key in ("1_view", "10_views")}
+    judgement = evaluation.judge_squares(run, data, "validation", squares) if squares is not None else None
+    if judgement:
+        numbers = judgement.numbers()
+        results |= {f"validation_{key}": numbers[key] for key in ("1_view", "10_views")}
     run.write_json("results.json", results)
     gallery.draw(run, judgement)
     report.write(run)

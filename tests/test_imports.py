@@ -19,7 +19,7 @@ RANKS = (
     {"architectures", "measures", "metrics", "recipes", "tables", "weight_files"},
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},
-    {"blocks", "callbacks", "onnx_network", "weights"},
+    {"ablations", "blocks", "callbacks", "charts", "onnx_network", "weights"},
     {"datasets", "diagrams", "model", "panels", "pipeline"},
     {"classifiers", "description", "network_files", "report"},
     {"evaluation", "exports", "features"},

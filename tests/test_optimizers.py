@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_alexnet.optimizers import PaperSGD, divided_learning_rate
+from keras_alexnet.optimizers import PaperSGD, divided_learning_rate, learning_rate
+from keras_alexnet.recipes import Recipe
 
 STEPS = 3
 RATE = 0.01
@@ -140,3 +141,15 @@ def test_rate_follows_from_the_record_alone():
     rates = [divided_learning_rate(0.01, errors[:n], patience=3, divisions=2) for n in range(len(errors))]
     assert rates == sorted(rates, reverse=True)
     assert sorted(set(rates)) == pytest.approx([0.0001, 0.001, 0.01])
+
+
+def test_rate_is_divided_after_the_epochs_that_a_recipe_names():
+    recipe = Recipe(learning_rate=0.01, divide_after=(2, 3), patience=1)
+    rows = [{"val_top1_error": 0.5}] * 5  # never better, which does not count
+    rates = [learning_rate(recipe, rows[:n]) for n in range(6)]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.0001, 0.0001])
+
+
+def test_rate_follows_the_errors_where_a_recipe_names_no_epochs():
+    rows = [{"val_top1_error": error} for error in (0.9, 0.8, 0.8)]
+    assert learning_rate(Recipe(learning_rate=0.01, patience=1), rows) == pytest.approx(0.001)

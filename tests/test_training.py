@@ -1,6 +1,7 @@
 """A run from first batch to result, on toy pictures: what it leaves, how it resumes, how devices share it."""
 
 import csv
+import dataclasses
 import json
 import math
 import shlex
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet import checkpoints, datasets, training
+from keras_alexnet import checkpoints, datasets, evaluation, training
 from keras_alexnet.distribution import strategy
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
@@ -133,6 +134,32 @@ def test_batch_must_divide_among_devices(folder, tmp_path):
 
     with pytest.raises(ValueError, match=r"divide among the 3 devices.*batch_size=8"):
         training.fit(RECIPE, datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(), Three())
+
+
+class TestWithoutValidation:
+    @pytest.fixture
+    def data(self, folder):
+        """All that there is but the test pictures is trained on."""
+        data = datasets.load(str(folder))
+        train = data.splits["train"].concatenate(data.splits["validation"])
+        return dataclasses.replace(data, splits={"train": train, "test": data.splits["test"]})
+
+    def test_the_last_network_counts(self, data, folder, tmp_path):
+        run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(RECIPE, epochs=2, divide_after=(1,))
+        results = training.fit(recipe, data, run, Options(dataset=str(folder)), strategy())
+        assert [row["learning_rate"] for row in run.read_log()] == pytest.approx([0.001, 0.0001])
+        best, last = (keras.models.load_model(path) for path in (run.best, checkpoints.newest(run.last).network))
+        for one, other in zip(best.get_weights(), last.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert set(results) == {"epochs", "seconds"}
+        assert "2 epochs without validation" in training.summary(results)
+        assert (run.folder / "report.html").exists()
+        (judgement,) = evaluation.judge([run], data, "test", views=1)
+        assert len(judgement.labels) == 6
+
+    def test_needs_a_schedule(self, data, tmp_path):
+        with pytest.raises(ValueError, match="--divide-after"):
+            training.fit(RECIPE, data, Run.create(tmp_path / "run"), Options(), strategy())
 
 
 def fit_apart(pictures, run, *flags):

@@ -16,7 +16,7 @@
 import keras
 import numpy as np
 
-from keras_alexnet import PaperSGD, build, features, figure_1, figures, petals, preprocess_input
+from keras_alexnet import PaperSGD, build, charts, features, figure_1, figures, petals, preprocess_input
 
 # %% [markdown]
 # ## Three nonlinearities and their gradients
@@ -139,10 +139,10 @@ tried = {name: {rate: training_errors(name, rate) for rate in (0.001, 0.003)} fo
 best = {name: min(rates, key=lambda rate: sum(rates[rate])) for name, rates in tried.items()}
 curves = {name: tried[name][rate] for name, rate in best.items()}
 print({name: f"learning rate {rate}, ends at {curves[name][-1]:.0%}" for name, rate in best.items()})
-figures.nonlinearities(curves, target=0.5)
+charts.nonlinearities(curves, target=0.5)
 
 # %%
-reached = {name: figures.epochs_to_reach(curve, 0.5) for name, curve in curves.items()}
+reached = {name: charts.epochs_to_reach(curve, 0.5) for name, curve in curves.items()}
 for name, epochs in reached.items():
     print(f"{name}: {'not within 16 epochs' if epochs is None else f'{epochs:.1f} epochs'} to 50 % training error")
 assert curves["relu"][-1] < curves["tanh"][-1]

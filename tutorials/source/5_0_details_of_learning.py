@@ -18,7 +18,7 @@
 import keras
 import numpy as np
 
-from keras_alexnet import PaperSGD, build, figures, petals, preprocess_input
+from keras_alexnet import PaperSGD, build, charts, figures, petals, preprocess_input
 from keras_alexnet.optimizers import divided_learning_rate
 from keras_alexnet.runs import Run
 
@@ -171,7 +171,7 @@ replayed = [
     for epoch in range(len(log))
 ]
 assert np.allclose(replayed, [row["learning_rate"] for row in log])
-figures.learning_curves(log)
+charts.learning_curves(log)
 
 # %%
 divided = [epoch for epoch in range(1, len(log)) if replayed[epoch] < replayed[epoch - 1]]
