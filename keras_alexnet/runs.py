@@ -5,10 +5,13 @@ import csv
 import dataclasses
 import json
 import pathlib
-import subprocess
+import shutil
 
 from keras_alexnet.files import written_aside
 from keras_alexnet.recipes import Options, Recipe
+
+RECORDED_FIGURES = ("curves.png", "kernels.png")
+RECORD_LIMIT = 300 * 1024  # ours: bytes, for records lie in the repository
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +156,35 @@ def _number(key, text):
     return int(text) if key == "epoch" else float(text)
 
 
+def keep(run, folder):
+    """Copy what is worth keeping of a finished run: its account, record, results and two figures, but no network.
+
+    Args:
+        run: A `Run`.
+        folder: Where the record is to lie, under the run's own name; one that is there is replaced.
+
+    Returns:
+        The record, a `Run`.
+
+    Raises:
+        ValueError: If the run is not finished, or so much that it is no record.
+    """
+    if not (run.folder / "results.json").exists():
+        raise ValueError(f"Expected a finished run: go on with --resume {run.folder}. Received: {run.folder}")
+    files = [run.folder / name for name in ("recipe.json", "log.csv", "results.json")]
+    files += sorted(run.folder.glob("e*-*.json"))  # evaluations, and ensembles
+    files += sorted(path for path in run.figures.glob("*.png") if path.name in RECORDED_FIGURES)
+    size = sum(path.stat().st_size for path in files)
+    if size > RECORD_LIMIT:
+        raise ValueError(f"Expected a record of at most {RECORD_LIMIT} bytes. Received: {size} in {run.folder}")
+    record = Run(pathlib.Path(folder) / run.folder.name)
+    for path in files:
+        kept = record.folder / path.relative_to(run.folder)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+    return record
+
+
 def find(folder):
     """The runs that lie in a folder, newest first.
 
@@ -192,12 +224,3 @@ def _results(run, split):
     results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
     prefix = f"{split}_"
     return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
-
-
-def commit():
-    """The commit of the checkout that the library lies in, None outside one."""
-    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -2,20 +2,28 @@
 
 import contextlib
 import dataclasses
-import datetime
-import importlib.metadata
-import platform
-import shlex
 import signal
-import sys
 import time
 
 import keras
 import tensorflow as tf
 
-from keras_alexnet import checkpoints, distribution, evaluation, faults, files, gallery, pipeline, report, runs, weights
+from keras_alexnet import (
+    accounts,
+    checkpoints,
+    distribution,
+    evaluation,
+    faults,
+    features,
+    files,
+    gallery,
+    pipeline,
+    report,
+    weights,
+)
 from keras_alexnet.architectures import ARCHITECTURES, lookup
 from keras_alexnet.callbacks import Guard, ProgressBar, Record, Saving
+from keras_alexnet.classifiers import Classifier
 from keras_alexnet.metrics import TopKError
 from keras_alexnet.model import build
 from keras_alexnet.optimizers import PaperSGD
@@ -193,26 +201,10 @@ def summary(results):
 
 def _describe(run, recipe, data, options, strategy, precision):
     """Keep what the run is made with; a resumed run keeps its first account."""
-    if (run.folder / "recipe.json").exists():
-        return
-    packages = ("keras_alexnet", "keras", keras.backend.backend(), "tensorflow", "tensorflow-datasets", "numpy")
-    run.write_classes(data.class_names)
-    run.write_json(
-        "recipe.json",
-        {
-            "recipe": dataclasses.asdict(recipe),
-            "options": dataclasses.asdict(options),
-            "data": data.describe(),
-            "precision": precision,
-            "backend": keras.backend.backend(),
-            "devices": strategy.num_replicas_in_sync,
-            "machine": platform.platform(),
-            "command": shlex.join(["python", *sys.argv]),
-            "commit": runs.commit(),
-            "date": datetime.date.today().isoformat(),
-            "versions": {name: importlib.metadata.version(name) for name in dict.fromkeys(packages)},
-        },
-    )
+    if not (run.folder / "recipe.json").exists():
+        run.write_classes(data.class_names)
+        made_with = accounts.account(recipe, options, data.describe(), precision, strategy.num_replicas_in_sync)
+        run.write_json("recipe.json", made_with)
 
 
 def _validation_batches(squares, statistics, recipe, replicas):
@@ -241,6 +233,9 @@ def _finish(run, recipe, data, squares, seconds):
     if judgement:
         numbers = judgement.numbers()
         results |= {f"validation_{key}": numbers[key] for key in ("1_view", "10_views")}
+    kernels = features.first_kernels(Classifier.of_run(run).model)
+    if kernels.shape[-1] % 2 == 0:
+        results["specialization"] = features.specialization(kernels)  # for records, which have no weights
     run.write_json("results.json", results)
     gallery.draw(run, judgement)
     report.write(run)

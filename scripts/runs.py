@@ -1,7 +1,7 @@
 """List the runs in a folder, newest first: how their recipes differ, and their top-1 and top-5 errors.
 
-python scripts/runs.py                     those in runs/
-python scripts/runs.py results --readme    those on record, and the table in results/README.md
+python scripts/runs.py                                       those in runs/
+python scripts/runs.py results --add runs/a runs/b --readme  put two on record, and write the page of results
 """
 
 import argparse
@@ -25,9 +25,12 @@ def main(argv=None):
     """List; the exit status is 0 when done, 2 for wrong input."""
     line = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("folder", nargs="?", default="runs", help="a folder with run folders in it (default: runs)")
+    line.add_argument("--add", nargs="+", default=(), metavar="RUN", help="put a finished run on record in the folder")
     line.add_argument("--readme", action="store_true", help="write the results to README.md in the folder")
     arguments = line.parse_args(argv)
     with one_line_errors(line):
+        for run in arguments.add:
+            runs.keep(runs.Run.open(run), arguments.folder)
         rows = [runs.summary(run) for run in runs.find(arguments.folder)]
         say(tables.runs(rows))
         if arguments.readme:

@@ -15,7 +15,18 @@ MAX_LINES = 250
 
 # A module imports only from the lines above its own.
 RANKS = (
-    {"augment", "caffemodel", "canvas", "command_line", "files", "fusion", "images", "initial_weights", "topology"},
+    {
+        "accounts",
+        "augment",
+        "caffemodel",
+        "canvas",
+        "command_line",
+        "files",
+        "fusion",
+        "images",
+        "initial_weights",
+        "topology",
+    },
     {"architectures", "measures", "metrics", "recipes", "tables", "weight_files"},
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},

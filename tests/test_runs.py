@@ -1,5 +1,6 @@
 import pytest
 
+from keras_alexnet import runs
 from keras_alexnet.runs import Run
 
 
@@ -32,3 +33,34 @@ def test_existing_folder_is_not_written_over(tmp_path):
 def test_no_run_is_not_opened(tmp_path):
     with pytest.raises(ValueError, match=f"Received: {tmp_path}"):
         Run.open(tmp_path)
+
+
+class TestKeep:
+    @pytest.fixture
+    def finished(self, tmp_path):
+        run = Run.create(tmp_path / "runs" / "petals-1")
+        for name in ("recipe.json", "results.json", "evaluation-test.json", "log.csv", "best.keras", "report.html"):
+            (run.folder / name).write_text(name)
+        run.figures.mkdir()
+        for name in ("curves.png", "kernels.png", "test-confusion.png"):
+            (run.figures / name).write_text(name)
+        return run
+
+    def test_leaves_the_network_behind(self, finished, tmp_path):
+        record = runs.keep(finished, tmp_path / "results")
+        found = {path.relative_to(record.folder).as_posix() for path in record.folder.rglob("*") if path.is_file()}
+        small = {"recipe.json", "results.json", "evaluation-test.json", "log.csv"}
+        assert found == small | {"figures/curves.png", "figures/kernels.png"}
+        assert record.folder == tmp_path / "results" / "petals-1"
+        assert (record.folder / "log.csv").read_text() == "log.csv"
+
+    def test_refuses_a_run_that_is_not_finished(self, finished, tmp_path):
+        (finished.folder / "results.json").unlink()
+        with pytest.raises(ValueError, match="finished run"):
+            runs.keep(finished, tmp_path / "results")
+
+    def test_refuses_what_is_no_record(self, finished, tmp_path):
+        (finished.figures / "curves.png").write_bytes(bytes(400_000))
+        with pytest.raises(ValueError, match="Received: 400"):
+            runs.keep(finished, tmp_path / "results")
+        assert not (tmp_path / "results").exists()

@@ -151,7 +151,7 @@ class TestWithoutValidation:
         best, last = (keras.models.load_model(path) for path in (run.best, checkpoints.newest(run.last).network))
         for one, other in zip(best.get_weights(), last.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
-        assert set(results) == {"epochs", "seconds"}
+        assert set(results) == {"epochs", "seconds", "specialization"}
         assert "2 epochs without validation" in training.summary(results)
         assert (run.folder / "report.html").exists()
         (judgement,) = evaluation.judge([run], data, "test", views=1)
