@@ -204,23 +204,29 @@ def summary(run):
     Its `results` have the numbers of the splits that were judged, by split and number of views, as
     `measures.measure` gives them.
     """
-    account = run.read_json("recipe.json")
+    account, log = run.read_json("recipe.json"), run.read_log()
     return {
         "run": run.folder.name,
         "date": account["date"],
         "command": account["command"],
         "dataset": account["options"]["dataset"],
         "seed": account["options"]["seed"],
-        "epochs": f"{len(run.read_log())} of {account['recipe']['epochs']}",
+        "epochs": f"{len(log)} of {account['recipe']['epochs']}",
         "recipe": account["recipe"],
+        "training_errors": [row.get("top1_error") for row in log],
+        "specialization": _written(run).get("specialization"),
         "results": {split: _results(run, split) for split in ("validation", "test")},
     }
+
+
+def _written(run):
+    """What `results.json` says, nothing where there is none yet."""
+    return run.read_json("results.json") if (run.folder / "results.json").exists() else {}
 
 
 def _results(run, split):
     """From the file of an evaluation; `results.json` may lie where that does not, in a record without the network."""
     if (run.folder / f"evaluation-{split}.json").exists():
         return run.read_json(f"evaluation-{split}.json")
-    results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
     prefix = f"{split}_"
-    return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): numbers for key, numbers in _written(run).items() if key.startswith(prefix)}

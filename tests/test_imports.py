@@ -31,7 +31,7 @@ RANKS = (
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},
     {"ablations", "blocks", "callbacks", "charts", "onnx_network", "weights"},
-    {"datasets", "diagrams", "model", "panels", "pipeline"},
+    {"datasets", "diagrams", "model", "records", "panels", "pipeline"},
     {"classifiers", "description", "network_files", "report"},
     {"evaluation", "exports", "features"},
     {"gallery", "prediction"},

@@ -48,7 +48,8 @@ def test_script(folder, capsys):
 
 def test_record_in_markdown(folder):
     script.main([str(folder), "--readme"])
-    table = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith("|")]
+    page = (folder / "README.md").read_text()
+    table = [line for line in page[page.index("## All runs") :].splitlines() if line.startswith("|")]
     header, _, begun, judged, record = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     assert header[3:] == ["validation, one view", "validation, ten", "test, one view", "test, ten"]
     assert begun[3:] == [""] * 4
@@ -66,7 +67,7 @@ def test_record_in_markdown(folder):
 def test_the_page_of_results_is_up_to_date():
     results = Path(__file__).parents[1] / "results"
     rows = [runs.summary(run) for run in runs.find(results)]
-    assert (results / "README.md").read_text() == script.README.format(table=tables.record(rows))
+    assert (results / "README.md").read_text() == script.page(rows)
 
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):

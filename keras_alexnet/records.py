@@ -1,0 +1,126 @@
+"""What runs on record say together: several seeds of one recipe, figure 1, how far the columns specialize."""
+
+import itertools
+
+import numpy as np
+import tabulate
+
+from keras_alexnet.charts import epochs_to_reach
+from keras_alexnet.recipes import Recipe
+
+TARGET = 0.25  # the training error at which figure 1 compares epochs
+NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
+
+
+def seeds(rows):
+    """Errors of the recipes that were trained with several seeds, in Markdown.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them.
+
+    Returns:
+        The table: mean, and least to most, of the top-1 errors in per cent.
+    """
+    lines = [
+        {"runs": _common_name(group), "seeds": len(group)}
+        | {
+            f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
+            for split in ("validation", "test")
+            for key, name in (("1_view", "one view"), ("10_views", "ten"))
+            if all(key in row["results"][split] for row in group)
+        }
+        for group in _alike_but_for_the_seed(rows)
+    ]
+    return _markdown(lines)
+
+
+def _alike_but_for_the_seed(rows):
+    def recipe(row):
+        return row["dataset"], str(Recipe.of(row["recipe"]))
+
+    groups = (list(group) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe))
+    return sorted((group for group in groups if len(group) > 1), key=_common_name)
+
+
+def _common_name(group):
+    """Less the seed, by which names on record end."""
+    first = group[0]["run"]
+    return first.rpartition("-")[0] or first
+
+
+def _spread(errors):
+    errors = 100 * np.array(errors)
+    return f"{errors.mean():.1f} ({errors.min():.1f} to {errors.max():.1f})"
+
+
+def epochs_by_nonlinearity(rows):
+    """After how many epochs the networks of figure 1 reach 25 % training error.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them; those of other networks are passed over.
+
+    Returns:
+        A mapping from "ReLU" and "tanh" to the epochs by seed, None where a run never got there.
+
+    Source: section 3.1, figure 1.
+    """
+    found = {name: {} for name in NONLINEARITIES.values()}
+    for row in rows:
+        if (name := NONLINEARITIES.get(row["recipe"]["architecture"])) is not None:
+            found[name][row["seed"]] = epochs_to_reach(row["training_errors"], TARGET)
+    return {name: dict(sorted(by_seed.items())) for name, by_seed in found.items() if by_seed}
+
+
+def figure_1(rows):
+    """The ratio of epochs beside the paper's six, in Markdown.
+
+    Args:
+        rows: As for `epochs_by_nonlinearity`.
+    """
+    found = epochs_by_nonlinearity(rows)
+    numbers = sorted({seed for by_seed in found.values() for seed in by_seed})
+    lines = [
+        {"": f"epochs to {TARGET:.0%}, {name}"} | {f"seed {seed}": _epochs(found[name].get(seed)) for seed in numbers}
+        for name in found
+    ]
+    pairs = {seed: [by_seed.get(seed) for by_seed in found.values()] for seed in numbers}
+    ratios = {seed: slow / fast for seed, (fast, slow) in pairs.items() if fast and slow} if len(found) == 2 else {}
+    if ratios:
+        shown = {f"seed {seed}": f"{ratio:.1f}" for seed, ratio in ratios.items()}
+        lines.append({"": "ratio (the paper: six)"} | shown)
+    return _markdown(lines)
+
+
+def _epochs(number):
+    return "not reached" if number is None else f"{number:.1f}"
+
+
+def specialization(rows):
+    """How far the two halves of conv1's kernels differ in color, by architecture, in Markdown.
+
+    The paper saw one of the halves grey and the other colored. Which one it is depends on the seed, so the distance
+    from 1/2 counts, see `features.specialization`.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them.
+
+    Source: section 6.1.
+    """
+    of_ours = [row for row in rows if row["specialization"] is not None and row["dataset"].startswith("oxford_flowers")]
+    by_network = {}
+    for row in sorted(of_ours, key=lambda row: row["recipe"]["architecture"]):
+        by_network.setdefault(row["recipe"]["architecture"], []).append(row["specialization"])
+    lines = [
+        {
+            "network": network,
+            "runs": len(values),
+            "second column more colorful, share of pairs": ", ".join(f"{value:.2f}" for value in sorted(values)),
+            "mean distance from 1/2": f"{np.abs(np.array(values) - 0.5).mean():.2f}",
+        }
+        for network, values in by_network.items()
+    ]
+    return _markdown(lines)
+
+
+def _markdown(lines):
+    return tabulate.tabulate(lines, headers="keys", tablefmt="github", disable_numparse=True)
