@@ -72,10 +72,11 @@ def build(source):
         resources={"metadata": {"path": source.parents[1]}},
     ).execute(env=os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONWARNINGS": "ignore"})
     del notebook.cells[first + 1]
+    widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {"state": {}})
     for n, cell in enumerate(notebook.cells, 1):
         cell["id"] = f"cell-{n}"
         if cell.cell_type == "code":
-            _settle(cell)
+            _settle(cell, widgets["state"])
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -84,16 +85,26 @@ def build(source):
     return notebook
 
 
-def _settle(cell):
+def _settle(cell, widgets):
     """Takes out of a cell what differs between two builds, and hands the site its alternative text."""
     cell.execution_count = None
-    cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    shown = [still for output in cell.outputs for still in _still(output, widgets)]
+    cell.outputs = [output for output in shown if output.get("name") != "stderr"]
     for output in cell.outputs:
         if "execution_count" in output:
             output.execution_count = None
         for shown in output.get("metadata", {}).values():
             output.data.pop("text/plain", None)
             cell.metadata["mystnb"] = {"image": {"alt": shown["alt"]}}
+
+
+def _still(output, widgets):
+    """An output, or in place of sliders, whose ids are drawn anew each time, the pictures that they move."""
+    view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+    if view is None:
+        return [output]
+    children = [widgets[child.removeprefix("IPY_MODEL_")] for child in widgets[view["model_id"]]["state"]["children"]]
+    return [type(output)(still) for child in children for still in child["state"].get("outputs", [])]
 
 
 def main(argv=None):

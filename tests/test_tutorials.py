@@ -1,5 +1,6 @@
 """The chapters: built from their source as it is now, in the form that the reader is promised."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -76,6 +77,7 @@ class TestChapter:
         assert [cell["id"] for cell in notebook["cells"]] == [f"cell-{n + 1}" for n in range(len(notebook["cells"]))]
         assert all(cell["execution_count"] is None for cell in cells(path, "code"))
         assert "execution" not in {key for cell in notebook["cells"] for key in cell["metadata"]}
+        assert "widget-view" not in path.read_text(encoding="utf-8")  # in its place stands the picture that it moves
 
     def test_outputs_are_neither_errors_nor_warnings(self, path):
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
@@ -134,29 +136,61 @@ def _wait_for(address, server, seconds=120):
     raise TimeoutError(f"no answer from {address}")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
-def test_run_all_in_jupyterlab(lab):
+@contextlib.contextmanager
+def run_all(lab, name, until=None):
+    """Opens a chapter, or its cells until one that has certain words, without results; yields its page and path."""
     playwright = pytest.importorskip("playwright.sync_api")
     address, folder = lab
-    notebook = json.loads((ROOT / "tutorials" / "3_4_overlapping_pooling.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         cell |= {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
-    path = folder / "3_4_overlapping_pooling.ipynb"
+    if until:
+        last = next(n for n, cell in enumerate(notebook["cells"]) if until in "".join(cell["source"]))
+        del notebook["cells"][last + 1 :]
+    path = folder / f"{name}.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/{path.name}")
-        page.get_by_role("heading", name="3.4 Overlapping pooling").wait_for(timeout=120_000)
+        page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        yield page, path
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+def test_run_all_in_jupyterlab(lab):
+    with run_all(lab, "3_4_overlapping_pooling") as (page, path):
         end = time.monotonic() + 300
         while time.monotonic() < end and not all(cell["execution_count"] for cell in cells(path, "code")):
             page.wait_for_timeout(3000)
             page.keyboard.press("Control+s")
-        browser.close()
     code = cells(path, "code")
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"] == []
     assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+def test_a_slider_moves_its_picture_in_jupyterlab(lab):
+    with run_all(lab, "3_3_local_response_normalization", until="@interact") as (page, _):
+        picture = page.locator(".jupyter-widgets img")
+        picture.wait_for(timeout=300_000)
+        before = picture.get_attribute("src")
+        page.get_by_role("slider").first.press("ArrowRight")
+        moved = f"document.querySelector('.jupyter-widgets img')?.src !== {json.dumps(before)}"
+        page.wait_for_function(moved, timeout=60_000)
+        assert page.locator(".widget-readout").first.inner_text() == "420"
+
+
+@pytest.mark.slow
+def test_two_builds_of_a_chapter_are_the_same():
+    """One that has a slider."""
+    jupytext = pytest.importorskip("jupytext")
+    source = script.sources()["3_3_local_response_normalization"]
+    first, second = (jupytext.writes(script.build(source), fmt="ipynb") for _ in range(2))
+    assert first == second

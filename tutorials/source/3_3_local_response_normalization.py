@@ -18,6 +18,7 @@ import timeit
 
 import numpy as np
 import tensorflow as tf
+from ipywidgets import interact
 
 from keras_alexnet import ARCHITECTURES, LocalResponseNormalization, SpatialResponseNormalization, figures
 from keras_alexnet.description import differences
@@ -25,7 +26,7 @@ from keras_alexnet.description import differences
 # %% [markdown]
 # ## The formula in five lines
 #
-# $$b^i = a^i \Big/ \Big(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\Big)^\beta$$
+# $$b^i = \frac{a^i}{\left(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\right)^\beta}$$
 
 
 # %%
@@ -46,31 +47,40 @@ assert np.allclose(layer(activities), normalize(activities), rtol=1e-5)
 #
 # Twenty channels answer with 20; one of them answers with 400. Biologists call what follows *lateral inhibition*: who
 # is loud quietens the neighbours.
+#
+# In JupyterLab the sliders move: how loud the channel is, over how many channels the layer looks, and how hard it
+# divides. On a page you see where they start.
+
 
 # %%
-quiet = np.full(20, 20.0)
-loud = quiet.copy()
-loud[10] = 400.0
-ratio = normalize(loud) / normalize(quiet)
-neighbour, far = ratio[9], ratio[5]
-said = f"its neighbours fall to {neighbour:.0%} of what they were, channels further away stay at {far:.0%}"
-figure = figures.sheet(7.5, 2.8, f"One loud channel: {said}")
-before, after = figure.subplots(1, 2)
-before.bar(range(20), loud, color="black")
-after.bar(range(20), normalize(loud), color="black")
-for axes, title in ((before, "before"), (after, "after")):
-    axes.set(title=title, xlabel="channel", yscale="log", ylabel="activity")
-assert neighbour < 0.3 and np.isclose(far, 1)
-figure
+@interact(loudness=(20, 1000, 20), n=(1, 19, 2), beta=(0.0, 1.5, 0.25))
+def one_loud(loudness=400, n=5, beta=0.75):
+    activities = np.full(20, 20.0)
+    without = normalize(activities, n, beta=beta)
+    activities[10] = loudness
+    normalized = normalize(activities, n, beta=beta)
+    kept = normalized / without
+    said = f"the neighbours keep {kept[9]:.0%} of their activity, channel 0 {kept[0]:.0%}"
+    figure = figures.sheet(7.5, 3, f"One loud channel: {said}")
+    figure.suptitle(said, size=10)
+    for axes, values, when in zip(figure.subplots(1, 2), (activities, normalized), ("before", "after"), strict=True):
+        axes.bar(range(20), values, color="black")
+        axes.set(title=when, xlabel="channel", yscale="log", ylabel="activity", ylim=(1, 1000))
+    return figure
+
 
 # %% [markdown]
 # The loud channel is divided by the same number as its neighbours, so among these few only the scale changes. Against
 # the channels further away it falls:
 
 # %%
+loud = np.full(20, 20.0)
+loud[10] = 400.0
+ratio = normalize(loud) / normalize(np.full(20, 20.0))
 before, after = loud[10] / loud[5], normalize(loud)[10] / normalize(loud)[5]
+print(f"neighbours fall to {ratio[9]:.0%} of what they were, channels further away stay at {ratio[5]:.0%}")
 print(f"the loud channel is {before:.0f} times a far one before, {after:.1f} times after")
-assert after < before / 4
+assert ratio[9] < 0.3 and np.isclose(ratio[5], 1) and after < before / 4
 
 # %% [markdown]
 # How large must an activity be for the layer to matter?

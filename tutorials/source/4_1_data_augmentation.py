@@ -17,6 +17,7 @@
 # %matplotlib inline
 import numpy as np
 import tensorflow as tf
+from ipywidgets import interact
 
 from keras_alexnet import augment, diagrams, figures, panels, petals
 from keras_alexnet.pipeline import Statistics
@@ -88,6 +89,26 @@ for form, expected in by_hand.items():
     assert np.allclose(augment.lighting(flower, seed, eigenvalues, eigenvectors, form), expected, atol=1e-2)
 for name, deviations in (("text", eigenvalues / 255), ("source", np.sqrt(eigenvalues))):
     print(f"{name}: the first axis moves by {0.1 * deviations[-1]:.1f} grey levels, one deviation of the noise")
+
+# %% [markdown]
+# What is each axis for? Each slider is one of the three numbers, each picture the flower moved along one axis, the last
+# along all three, with the color that is added above it. The paper draws numbers of about 0.1, too small to see. In
+# JupyterLab the sliders move; on a page you see where they start.
+
+
+# %%
+@interact(first=(-1.0, 1.0), second=(-1.0, 1.0), third=(-1.0, 1.0), form=["source", "text"])
+def along_axes(first=0.5, second=0.5, third=0.5, form="source"):
+    far = np.sqrt(eigenvalues) if form == "source" else eigenvalues / 255
+    upwards = eigenvectors * np.sign(eigenvectors.sum(axis=0))  # an axis has two ends: the lighter one is positive
+    alone = (upwards * far)[:, ::-1] * [first, second, third]  # the longest axis first
+    moves = {"first axis": alone[:, 0], "second": alone[:, 1], "third": alone[:, 2], "all": alone.sum(axis=1)}
+    figure = figures.sheet(8, 2.1, f"A flower as it is, moved along each color axis, and along all, {form}'s form")
+    for axes, (name, color) in zip(figure.subplots(1, 5), [("as it is", np.zeros(3)), *moves.items()], strict=True):
+        figures.bare(axes).imshow(np.clip(flower + color, 0, 255).astype("uint8")[::2, ::2])
+        axes.set_title(f"{name}\n{', '.join(f'{part:+.0f}' for part in color)}", size=9)
+    return figure
+
 
 # %%
 strong = 0.4  # four times the paper's, or one would hardly see it

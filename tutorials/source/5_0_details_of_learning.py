@@ -17,6 +17,7 @@
 # %matplotlib inline
 import keras
 import numpy as np
+from ipywidgets import interact
 
 from keras_alexnet import PaperSGD, build, charts, figures, petals, preprocess_input
 from keras_alexnet.optimizers import divided_learning_rate
@@ -25,7 +26,7 @@ from keras_alexnet.runs import Run
 # %% [markdown]
 # ## The rule, by hand
 #
-# $$v \leftarrow 0.9\,v - 0.0005\,\epsilon\,w - \epsilon\,g, \qquad w \leftarrow w + v$$
+# $$v \leftarrow 0.9\,v - 0.0005\,\epsilon\,w - \epsilon\,g, \quad w \leftarrow w + v$$
 #
 # Three steps on one weight, with made-up gradients:
 
@@ -55,6 +56,47 @@ for gradient in gradients:
     optimizer.apply([keras.ops.convert_to_tensor([[gradient]])], [weight])
     steps.append(float(weight[0, 0]))
 assert np.allclose(steps, path, atol=1e-6)
+
+# %% [markdown]
+# What is the velocity for? Two weights walk down a valley, 25 times as steep across as along it. Without momentum a
+# rate that does not swing across the valley is slow along it.
+
+
+# %%
+def walk(rate, momentum, decay):
+    """Sixty steps from (0, 0), and the loss at each."""
+    steepness, bottom = np.array([1.0, 25.0]), np.array([8.0, 1.0])
+    weights = velocity = np.zeros(2)
+    path = [weights]
+    for _ in range(60):
+        velocity = momentum * velocity - decay * rate * weights - rate * steepness * (weights - bottom)
+        weights = weights + velocity
+        path.append(weights)
+    return np.array(path), (steepness * (path - bottom) ** 2).sum(axis=1) / 2
+
+
+# %% [markdown]
+# In JupyterLab the sliders move; on a page you see where they start. Which rate is too much without momentum, and which
+# with it? Where does a large decay make the weights stop?
+
+
+# %%
+@interact(rate=(0.005, 0.1, 0.005), momentum=(0.0, 0.98, 0.02), decay=(0.0, 1.0, 0.05))
+def valley(rate=0.03, momentum=0.9, decay=0.0):
+    walks = {name: walk(rate, m, decay) for name, m in (("without momentum", 0.0), ("with momentum", momentum))}
+    said = "; ".join(f"{name} the loss ends at {losses[-1]:.1e}" for name, (_, losses) in walks.items())
+    figure = figures.sheet(8, 3, f"Sixty steps down a valley: {said}")
+    plane, curves = figure.subplots(1, 2)
+    for (name, (path, losses)), style in zip(walks.items(), ("s:", "o-"), strict=True):
+        plane.plot(*path.T, style, color="black", mfc="white", ms=4, lw=0.8, label=name)
+        curves.semilogy(losses, style[1:], color="black", label=name)
+    plane.plot(8, 1, "k*", ms=12, label="bottom")
+    plane.set(xlabel="weight along the valley", ylabel="weight across", xlim=(-1, 16), ylim=(-0.5, 2.5))
+    curves.set(xlabel="step", ylabel="loss", ylim=(1e-6, 1e3))
+    plane.legend(frameon=False, fontsize=8)
+    curves.legend(frameon=False, fontsize=8)
+    return figure
+
 
 # %% [markdown]
 # ## Inside or outside the velocity?
