@@ -5,6 +5,9 @@ import pathlib
 import re
 import shutil
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 # Sphinx finds pages under its own folder alone, and a link to the chapters' folder would lead their links astray.
@@ -18,7 +21,7 @@ project = "keras_alexnet"
 author = "The keras_alexnet authors"
 project_copyright = author
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 nb_execution_mode = "off"  # scripts/build_tutorials.py has run them
 myst_enable_extensions = ["dollarmath"]
@@ -33,6 +36,7 @@ html_title = "keras_alexnet"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True}
 html_static_path = ["_static"]
 html_css_files = ["narrow.css"]
+html_math_renderer = "mathml"
 html_sourcelink_suffix = ""
 
 
@@ -45,6 +49,18 @@ def _as_restructured_text(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def _inline_formula(translator, node):
+    """MathML, which browsers set by themselves: no script and nothing to fetch."""
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _formula(translator, node):
+    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app):
-    """Hooks into autodoc before napoleon does."""
+    """Hooks into autodoc before napoleon does, and sets the formulas."""
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("autodoc-process-docstring", _as_restructured_text, priority=100)

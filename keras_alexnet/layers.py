@@ -143,7 +143,7 @@ class _ResponseNormalization(keras.layers.Layer):
 class LocalResponseNormalization(_ResponseNormalization):
     r"""Normalize each activity by the energy of the neighbouring channels at the same place.
 
-    $$b^i = a^i \Big/ \Big(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\Big)^\beta$$
+    $$b^i = \frac{a^i}{\left(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\right)^\beta}$$
 
     `alpha` weighs the plain sum, as in the paper's formula and in `tf.nn.lrn`. PyTorch, Caffe and ONNX divide theirs by
     the window: their `alpha=5e-4` with a window of 5 is `alpha=1e-4` here.
@@ -192,7 +192,7 @@ class LocalResponseNormalization(_ResponseNormalization):
 class SpatialResponseNormalization(_ResponseNormalization):
     r"""Normalize each activity by the energy of its neighbours in the same map.
 
-    $$b_{x,y} = a_{x,y} \Big/ \Big(k + \alpha \sum_{|u-x|,\,|v-y| \le n/2} a_{u,v}^2\Big)^\beta$$
+    $$b_{x,y} = \frac{a_{x,y}}{\left(k + \alpha \sum_{|u-x|,\,|v-y| \le n/2} a_{u,v}^2\right)^\beta}$$
 
     The authors' code has it after the second normalization over channels; the paper does not mention it.
 

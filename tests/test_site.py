@@ -74,18 +74,36 @@ def test_pictures_have_words(pages):
     assert [source for page in pages.values() for source in page.silent] == []
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
-def test_fits_a_phone(site, pages):
+@pytest.fixture(scope="module")
+def on_a_phone(pages):
+    """By page: how wide it is, what it asks of the net, and how high each formula stands."""
     playwright = pytest.importorskip("playwright.sync_api")
-    wide = {}
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    seen = {}
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": PHONE, "height": 800})
-        page.route(re.compile("^https?://"), lambda route: route.abort())
+        page, asked = browser.new_page(viewport={"width": PHONE, "height": 800}), []
+        page.route(re.compile("^https?://"), lambda route: (asked.append(route.request.url), route.abort()))
         for path in pages:
             page.goto(path.as_uri())
             width = page.evaluate("document.documentElement.scrollWidth")
-            if width > PHONE:
-                wide[path.name] = width
+            page.evaluate("document.querySelectorAll('details').forEach(answers => answers.open = true)")
+            heights = page.evaluate("[...document.querySelectorAll('math')].map(formula => formula.clientHeight)")
+            seen[path.name] = width, list(asked), heights
+            asked.clear()
         browser.close()
-    assert wide == {}
+    return seen
+
+
+def test_fits_a_phone(on_a_phone):
+    assert {name: width for name, (width, _, _) in on_a_phone.items() if width > PHONE} == {}
+
+
+def test_asks_nothing_of_the_net(on_a_phone):
+    assert {name: asked for name, (_, asked, _) in on_a_phone.items() if asked} == {}
+
+
+def test_formulas_can_be_seen(on_a_phone):
+    assert sum(len(heights) for _, _, heights in on_a_phone.values()) > 40
+    assert {name: heights for name, (_, _, heights) in on_a_phone.items() if heights and min(heights) < 5} == {}
