@@ -122,7 +122,7 @@ def nonlinearities(errors: Mapping[str, Sequence[float]], target: float = 0.25) 
     for style, (name, curve) in zip(STYLES * len(errors), errors.items(), strict=False):
         axes.plot(np.arange(1, len(curve) + 1), curve, style, color="black", lw=1.6, label=name)
     axes.axhline(target, color=GREY, lw=0.8, ls=":")
-    axes.text(1, target, f"{target:.0%}", transform=axes.get_yaxis_transform(), color=GREY, ha="right", va="bottom")
+    axes.text(0.01, target, f"{target:.0%}", transform=axes.get_yaxis_transform(), color=GREY, va="bottom")
     _compare_epochs(axes, [epochs for epochs in reached.values() if epochs is not None], target)
     axes.set(xlabel="epoch", ylabel="training error", ylim=(0, None))
     axes.yaxis.set_major_formatter(PercentFormatter(1))

@@ -83,6 +83,7 @@ class TestChapter:
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
         assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
         assert {output.get("name", "stdout") for output in outputs} == {"stdout"}
+        assert [output for output in outputs if "WARNING" in "".join(output.get("text", []))] == []
 
     def test_every_picture_has_an_alternative_text(self, path):
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"] if "data" in output]

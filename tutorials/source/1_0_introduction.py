@@ -17,8 +17,10 @@
 # %matplotlib inline
 import keras
 import numpy as np
+from sklearn.datasets import load_sample_image
 
-from keras_alexnet import PaperSGD, build, decode_predictions, describe, description, figure_1, figures, panels, petals
+from keras_alexnet import PaperSGD, build, decode_predictions, figure_1, figures, images, panels, petals
+from keras_alexnet.description import describe, layer_costs, sketch
 
 # %% [markdown]
 # ## From a picture to five labels
@@ -53,8 +55,8 @@ assert np.allclose(guess.sum(axis=1), 1)
 
 # %% [markdown]
 # Now one that learns: the paper's small network of section 3.1, with the paper's update rule, on 500 drawn flowers of
-# 32 pixels. It takes some seconds. The real one, `python scripts/fit.py --dataset oxford_flowers102`, took half an hour
-# on the machine of our record.
+# 32 pixels. It takes some seconds. The real one, `python scripts/fit.py --dataset oxford_flowers102`, takes longer;
+# [chapter 6](6_0_results.ipynb) has its errors.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -73,8 +75,19 @@ for _, name, share in decode_predictions(probabilities[:1], 5, petals.CLASS_NAME
 panels.predictions([picture[::2, ::2] for picture in new[:8]], probabilities[:8], petals.CLASS_NAMES, truth[:8])
 
 # %% [markdown]
-# A picture goes in, five labels come out, and after so few flowers the first is wrong more often than right. This is
-# what the paper does, with 1000 classes and real photographs.
+# A picture goes in, five labels come out, and after so few flowers the first is wrong more often than right.
+#
+# Now a photograph: a dahlia, which scikit-learn brings along. The network knows ten species of drawn flowers, and this
+# is none of them.
+
+# %%
+photograph = images.square(load_sample_image("flower.jpg"), 256).numpy()[None]
+said = model.predict(small(photograph), verbose=0)
+panels.predictions([photograph[0, ::2, ::2]], said, petals.CLASS_NAMES)
+
+# %% [markdown]
+# It cannot say that it does not know: the shares sum to 1, so it names what looks most like it. The paper's network
+# does the same, with 1000 classes, and learned them from 1.2 million photographs.
 #
 # ## Why 2012
 #
@@ -89,7 +102,7 @@ panels.predictions([picture[::2, ::2] for picture in new[:8]], probabilities[:8]
 # How much work is that?
 
 # %%
-costs = description.layer_costs(description.sketch("paper"))
+costs = layer_costs(sketch("paper"))
 forward = sum(cost.multiply_adds for cost in costs)
 training = 3 * 2 * forward * 1_200_000 * 90  # back takes twice as much as forward; an addition each
 rate = training / (5.5 * 24 * 3600) / 1e12

@@ -59,8 +59,8 @@ assert difference < 3
 # %% [markdown]
 # ## The mean image, the mean color
 #
-# The authors subtract the mean of all training pictures, place by place. It is a blur: in photographs a light middle
-# and dark corners, in drawn flowers a ghost of all species. Most others subtract its mean, one color.
+# The authors subtract the mean of all training pictures, place by place. It is a blur: here a reddish cloud
+# of petals on green. Most others subtract its mean, one color.
 
 # %%
 pictures, labels = petals.draw(160, seed=1)

@@ -167,4 +167,6 @@ assert curves["relu"][-1] < curves["tanh"][-1]
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert np.allclose(np.tanh(x), 2 * functions["sigmoid"](2 * x) - 1)
 assert gradients["tanh"](x).max() == 1.0 and np.isclose(gradients["sigmoid"](x).max(), 0.25)
+at_root = backward("relu", 2**0.5)
+assert 0.5 < at_root[-1] / at_root[0] < 2 and round(2**0.5, 1) == 1.4
 assert np.allclose(functions["relu"](2 * x), 2 * functions["relu"](x))

@@ -66,7 +66,7 @@ figure
 # ## On a flower
 #
 # Maps of a picture's edges, pooled in both ways. Both halve the side; the overlapping one keeps thin lines whole more
-# evenly, because no number is tied to one window alone.
+# evenly, because each window shares a row and a column with its neighbours.
 
 # %%
 grey = petals.draw_one(petals.CLASS_NAMES.index("daisy"), 2).mean(axis=2)[:225:2, :225:2]

@@ -41,8 +41,8 @@ found = slide(picture, edge)
 shown = {"picture": picture, "kernel": edge, "map": found}
 figure = figures.sheet(7, 2.4, "A sliding window: a picture with one edge, a kernel, and the map, large at the edge")
 for axes, (name, numbers) in zip(figure.subplots(1, 3), shown.items(), strict=True):
-    figures.bare(axes).imshow(numbers, cmap="gray")
-    axes.set_title(f"{name}, {numbers.shape[0]} x {numbers.shape[1]}")
+    axes.imshow(numbers, cmap="gray")
+    axes.set(xticks=[], yticks=[], title=f"{name}, {numbers.shape[0]} x {numbers.shape[1]}")
 figure
 
 # %% [markdown]
@@ -109,7 +109,7 @@ assert names[parameters.argmax()] == "fc6" and names[work.argmax()] == "conv2"
 figure
 
 # %% [markdown]
-# fc6 has the most parameters, conv2 does the most work. The paper remarks that each convolutional layer holds no more
+# fc6 has the most parameters, conv2 does the most work. Section 1 remarks that each convolutional layer holds no more
 # than 1 % of the parameters. Nearly so: conv3 and conv4 are a little above.
 
 # %%

@@ -6,7 +6,7 @@
 # | section 7 | `architectures.py`, `description.py` | a minute, no data |
 #
 # **The paper says:** depth matters. Remove any of the middle layers and the top-1 error grows by about 2 points, though
-# each of them holds less than 1 % of the parameters.
+# none of them, says section 1, holds more than 1 % of the parameters.
 #
 # **Predict first.** (1) Which share of its parameters and of its work does the network lose with conv4? (2) In how many
 # places do the printed text and the authors' code differ? (3) What of this network is in use today?
@@ -48,7 +48,7 @@ for number in (3, 4):
 assert without(4).convolutions == ARCHITECTURES["no_conv4"].convolutions
 
 # %% [markdown]
-# So conv4 is about 1 % of the parameters, as the paper says, but 15 % of the work. What was removed is mostly
+# So conv4 is about 1 % of the parameters, nearly as the paper says, but 15 % of the work. What was removed is mostly
 # computation, and one nonlinearity. `python scripts/fit.py --architecture no_conv4` trains that net.
 #
 # ## The text is not the source
@@ -58,7 +58,8 @@ assert without(4).convolutions == ARCHITECTURES["no_conv4"].convolutions
 
 # %%
 source = ARCHITECTURES["source"]
-ledger = [(what, str(own), str(other)) for what, own, other in description.differences(source, paper)]
+found = description.differences(source, paper)
+ledger = [(what, str(own), str(other)) for what, own, other in found if what != "size"]  # 224 is printed in both
 recipes = RECIPES["source"], RECIPES["text"]
 for field in dataclasses.fields(recipes[0]):
     own, other = (getattr(recipe, field.name) for recipe in recipes)
@@ -70,7 +71,19 @@ for what, own, other in ledger:
 assert len(ledger) > 5
 
 # %% [markdown]
-# And one more that no table of settings shows: the text's initial weights.
+# What these settings do not show, from the comments of the authors' files and the chapters before:
+#
+# | | text | source |
+# |---|---|---|
+# | input | 224 pixels, which the first layer does not fit | 224: sizes are rounded up, and zeros join |
+# | mean | "from each pixel": an image or a color | an image, of which every crop has the centre subtracted |
+# | crops | 2048 | 2178: 33 places on each axis, and mirrored |
+# | lighting | to the end | off in the last epochs; pixels are divided by 1.1 |
+# | decay | of "the weight w" | not of biases |
+# | learning rate | the same for all layers, divided three times | by hand, in some layers earlier than in others |
+# | neurons of conv1 | 253,440 | 290,400 |
+#
+# And the initial weights:
 
 # %%
 from keras_alexnet.initial_weights import INITIAL_WEIGHTS
@@ -159,7 +172,7 @@ figure
 # | pixels on 0 to 255 | no: divided, with other initial weights |
 # | local response normalization | no |
 # | overlapping pooling | here and there |
-# | large fully connected layers | no |
+# | large fully connected layers at the end | no |
 # | the network cut in two | as groups of a convolution, on purpose |
 #
 # The two columns were a way around 3 GB of memory. As grouped convolutions they came back, since they save weights and
@@ -182,6 +195,7 @@ figure
 convolutions = sum(
     cost.parameters for cost in description.layer_costs(description.sketch("paper")) if "conv" in cost.name
 )
+assert 33 * 33 * 2 == 2178 and 55 * 55 * 96 == 290_400
 assert convolutions == 2_334_080 and 256 * 1000 + 1000 == 257_000
 assert round(whole[0] / (convolutions + 257_000)) == 24
 assert round(1 - totals(without(4))[1] / whole[1], 2) == 0.15
