@@ -155,6 +155,7 @@ def run_all(lab, name, until=None):
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/{path.name}")
         page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
+        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # widgets that come sooner are not shown
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         yield page, path
