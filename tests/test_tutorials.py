@@ -91,6 +91,10 @@ class TestChapter:
         assert shown
         assert all(len(metadata[kind]["alt"]) > 20 for kind, metadata in shown)
 
+    def test_sliders_have_left_their_picture(self, path):
+        sliders = [cell for cell in cells(path, "code") if "@interact" in "".join(cell["source"])]
+        assert all(kind.startswith("image/") for cell in sliders for kind in cell["outputs"][0]["data"])
+
     def test_links_lead_somewhere(self, path):
         targets = re.findall(r"\]\(([^)#]+)\)", prose(path))
         assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
