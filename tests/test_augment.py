@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from keras_alexnet import augment
 
@@ -187,6 +188,15 @@ def test_affine_fills_with_the_picture(places):
     turned = augment.affine(places, (1, 0), 25.0, 0.2, 0.1).numpy()
     assert turned.shape == places.shape
     np.testing.assert_allclose(turned[..., 2], 1, atol=1e-4)  # no black corners
+
+
+def test_affine_takes_the_pixels_that_scipy_takes(image):
+    inverse, offset = np.float32([[0.9, 0.6], [-0.5, 1.2]]), np.float32([-2.5, 3.0])  # x before y
+    expected = [
+        ndimage.affine_transform(plane, inverse[::-1, ::-1], offset[::-1], order=1, mode="reflect")
+        for plane in np.moveaxis(image.astype(float), -1, 0)
+    ]
+    np.testing.assert_allclose(augment._resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
 
 
 def test_noise(views):
