@@ -28,11 +28,26 @@ def central_crop(image, size):
     return _crop(image, top, left, size)
 
 
-def random_crop(image, size, seed):
-    """Cuts a square out at a random place.
+def random_corner(shape, size, seed):
+    """Draws where a crop begins.
 
     Each axis has `side - size + 1` offsets, all equally likely: 33 for 224 out of 256. The text's factor of 2048 counts
     32 x 32 places and their mirror images; the authors' code draws from 33 x 33.
+
+    Args:
+        shape: `(2,)`, height and width of the image in pixels.
+        size: Side of the crop in pixels, at most the shorter side of the image.
+        seed: Two integers.
+
+    Returns:
+        An int32 tensor `(2,)`, top and left.
+    """
+    places = tf.cast(shape, tf.float32) - size + 1
+    return tf.cast(tf.random.stateless_uniform((2,), seed) * places, tf.int32)
+
+
+def random_crop(image, size, seed):
+    """Cuts a square out at a random place, see `random_corner`.
 
     Args:
         image: Tensor `(height, width, 3)`.
@@ -46,7 +61,7 @@ def random_crop(image, size, seed):
         >>> random_crop(tf.zeros((256, 256, 3)), 224, seed=(0, 1)).shape
         TensorShape([224, 224, 3])
     """
-    return tf.image.stateless_random_crop(image, (size, size, 3), seed)
+    return _crop(image, *tf.unstack(random_corner(tf.shape(image)[:2], size, seed)), size)
 
 
 def random_mirror(image, seed):

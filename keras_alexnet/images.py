@@ -1,5 +1,6 @@
 """Picture files to squares of RGB grey levels, inside tf.data (paper section 2)."""
 
+import functools
 import io
 
 import tensorflow as tf
@@ -43,8 +44,38 @@ def load_square(picture, side):
     """
     if picture.dtype != tf.string:
         return square(picture, side)
-    image = tf.cond(tf.io.is_jpeg(picture), lambda: _decode_jpeg(picture, side), lambda: decode(picture))
-    return square(image, side)
+    return tf.cond(
+        tf.io.is_jpeg(picture),
+        lambda: _load_jpeg(picture, tf.image.extract_jpeg_shape(picture)[:2], side, (0, 0), side),
+        lambda: square(decode(picture), side),
+    )
+
+
+def load_part(picture, side, corner, size):
+    """Makes a square part of the square.
+
+    The result is `load_square(picture, side)[top : top + size, left : left + size]`, but of a JPEG that is not smaller
+    than the square only the part is decoded. It then begins and ends at a whole pixel of what is decoded, so that its
+    own may lie a pixel apart.
+
+    Args:
+        picture: As in `load_square`, or any tensor `(side, side, 3)`.
+        side: Side of the square in pixels.
+        corner: Int32 `(2,)`, top and left of the part in the square.
+        size: Side of the part in pixels.
+
+    Returns:
+        A tensor `(size, size, 3)`, uint8 or of the dtype of `picture`.
+    """
+    if picture.dtype != tf.string:
+        return _cut(square(picture, side), corner, size)
+    is_jpeg, none = tf.io.is_jpeg(picture), tf.zeros(2, tf.int32)
+    shape = tf.cond(is_jpeg, lambda: tf.image.extract_jpeg_shape(picture)[:2], lambda: none)
+    return tf.cond(
+        tf.reduce_min(shape) >= _enough(side),
+        lambda: _load_jpeg(picture, shape, side, corner, size),
+        lambda: _cut(square(decode(picture), side), corner, size),
+    )
 
 
 def square(image, side):
@@ -64,39 +95,53 @@ def square(image, side):
         >>> square(tf.zeros((500, 700, 3), tf.uint8), 256).shape
         TensorShape([256, 256, 3])
     """
+    if image.shape == (side, side, 3):
+        return image
     shape = tf.shape(image)[:2]
     shorter = tf.reduce_min(shape)
-    corner = (shape - shorter) // 2
-    image = tf.slice(image, (corner[0], corner[1], 0), (shorter, shorter, 3))
-    image = tf.cond(shorter == side, lambda: image, lambda: _resize(image, side))
-    return tf.ensure_shape(image, (side, side, 3))
+    return _resize(_cut(image, (shape - shorter) // 2, shorter), side)
 
 
-def _resize(image, side):
-    resized = tf.cond(
-        tf.shape(image)[0] >= 2 * side,
-        lambda: tf.image.resize(image, (side, side), antialias=True),
-        lambda: tf.image.resize(image, (side, side)),
-    )
-    return tf.cast(tf.round(resized), tf.uint8)
+def _cut(image, corner, size):
+    part = tf.slice(image, (*tf.unstack(corner), 0), (size, size, 3))
+    return tf.ensure_shape(part, (size, size, 3)) if isinstance(size, int) else part
 
 
-def _decode_jpeg(picture, side):
-    shape = tf.image.extract_jpeg_shape(picture)[:2]
+def _resize(image, size):
+    before = tf.shape(image)[0]
+    way = tf.cast(before != size, tf.int32) + tf.cast(before >= 2 * size, tf.int32)
+    ways = (lambda: image, lambda: _resampled(image, size, False), lambda: _resampled(image, size, True))
+    return tf.ensure_shape(tf.switch_case(way, ways), (size, size, 3))
+
+
+def _resampled(image, size, antialias):
+    return tf.cast(tf.round(tf.image.resize(image, (size, size), antialias=antialias)), tf.uint8)
+
+
+def _enough(side):
     # Down to 15/16 of the side, which takes in 500 and 480 pixels for 256: what has to be enlarged by so little differs
     # less from an antialiased reduction of the whole (by 1.4 grey levels) than plain bilinear does (1.7).
-    least = side * tf.constant([2, 4, 8]) * 15 // 16
-    halvings = tf.reduce_sum(tf.cast(tf.reduce_min(shape) >= least, tf.int32))
-    return tf.switch_case(halvings, [lambda k=k: _decode_jpeg_square(picture, shape, 2**k) for k in range(4)])
+    return side * 15 // 16
 
 
-def _decode_jpeg_square(picture, shape, ratio):
+def _load_jpeg(picture, shape, side, corner, size):
+    halvings = tf.reduce_sum(tf.cast(tf.reduce_min(shape) >= _enough(side * tf.constant([2, 4, 8])), tf.int32))
+    top, left, extent, width = _window(shape, tf.bitwise.left_shift(1, halvings), side, corner, size)
+    ratios = [functools.partial(tf.io.decode_and_crop_jpeg, channels=3, ratio=ratio) for ratio in (1, 2, 4, 8)]
+    window = tf.stack([top, left, extent, width])
+    image = tf.switch_case(halvings, [functools.partial(decode, picture, window) for decode in ratios])
+    return _resize(image[:, :extent], size)
+
+
+def _window(shape, ratio, side, corner, size):
+    """Where the part lies in a picture of this shape that is decoded at 1 / `ratio` of its size, in whole pixels."""
     shape = (shape + ratio - 1) // ratio  # libjpeg rounds up
     shorter = tf.reduce_min(shape)
-    top, left = tf.unstack((shape - shorter) // 2)
-    width = tf.minimum(shorter + 8, shape[1] - left)  # the last columns borrow colors from their right
-    image = tf.io.decode_and_crop_jpeg(picture, [top, left, shorter, width], channels=3, ratio=ratio)
-    return image[:, :shorter]
+    scale = tf.cast(shorter, tf.float32) / side
+    extent = tf.cast(tf.round(scale * size), tf.int32)
+    offset = tf.minimum(tf.cast(tf.round(scale * tf.cast(corner, tf.float32)), tf.int32), shorter - extent)
+    top, left = tf.unstack((shape - shorter) // 2 + offset)
+    return top, left, extent, tf.minimum(extent + 8, shape[1] - left)  # the last columns borrow colors from their right
 
 
 def needs_rewriting(file):

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from keras_alexnet import augment, images
 from keras_alexnet.files import written_aside
-from keras_alexnet.recipes import AUGMENTATIONS
+from keras_alexnet.views import less_mean, random_view
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()  # workers divide batches: to divide files, TensorFlow's choice, would make other batches
 OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
 OPTIONS.autotune.enabled = False  # as many threads as cores at once; each pass's end waited for the tuner's timer
-MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one split
-AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.4, "translation": 0.1}  # ours: degrees, and shares of the size
+MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one split, or to shuffle pictures in
+SAMPLE = 100  # pictures that tell how large those of a split are
 
 
 def squares(split, side):
@@ -35,15 +35,20 @@ def squares(split, side):
         call has another memory.
     """
     result = split.map(lambda picture, label: (images.load_square(picture, side), label), AUTOTUNE)
-    return result.cache() if len(split) <= _places(side) else result
+    return result.cache() if are_kept(split, side) else result
 
 
-def _places(side):
-    """How many squares the share of the memory holds; of a container's, where it has a limit (Linux)."""
+def are_kept(split, side):
+    """Whether the squares of a split take up less than that quarter."""
+    return len(split) <= _places(side * side * 3)
+
+
+def _places(size):
+    """How often so many bytes fit into the share of the memory; of a container's, where it has a limit (Linux)."""
     limit = pathlib.Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
     memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
-    return max(1, int(memory * MEMORY_SHARE) // (side * side * 3))
+    return max(1, int(memory * MEMORY_SHARE / size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,20 +120,21 @@ def _sums(batch, _):
     return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)
 
 
-def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=None, first_step=0):
+def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch=None, first_step=0):
     """Gives the batches of several epochs as one stream.
 
     The order of an epoch and every view in it depend on the seed, the number of the epoch and the number of the image,
     and on nothing else. So an interrupted run that goes on with `epochs=range(k, n)` sees what it would have seen.
 
-    A set that fits into memory is shuffled whole, a larger one within a buffer of as many squares as fit. An epoch
+    A set that fits into memory is shuffled whole, a larger one within a buffer of as many pictures as fit. An epoch
     leaves out what does not fill a batch: other images each time, and every step has the same shape and weight.
 
-    A view is made as the recipe's `augmentation` has it: vertical flip, rotation, scaling and translation of the
-    square, random crop (else the central one), mirror, less the mean, lighting, noise.
+    A view is made as the recipe's `augmentation` has it: rotation, scaling and translation of the square, random crop
+    (else the central one), vertical flip, mirror, less the mean, lighting, noise.
 
     Args:
-        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it.
+        pictures: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it; or, where those are not
+            kept, of `(picture, label)` as in `datasets.Dataset.splits`: then no more is decoded than a view shows.
         statistics: The `Statistics` of the training set.
         recipe: A `Recipe`; what is used are its augmentation, lighting, mean, size and batch size.
         seed: Integer.
@@ -142,24 +148,33 @@ def training_batches(squares, statistics, recipe, seed, epochs, steps_per_epoch=
     Raises:
         ValueError: If there are too few images for a batch, or for so many batches.
     """
-    steps = steps_of_an_epoch(len(squares), recipe.batch_size, steps_per_epoch)
-    buffer = min(len(squares), _places(recipe.side))
+    steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
+    buffer = min(len(pictures), _places(_mean_size(pictures)))
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         tf.compat.v1.set_random_seed(1)  # this function's own, or tf.random.set_seed would change the order as well
-        order = squares.enumerate().shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
+        order = pictures.enumerate().shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
         seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
         left = order.take(steps * recipe.batch_size).skip(seen)
         return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
 
-    def labelled_view(image, label, seed):
-        return _random_view(image, seed, statistics, recipe), label
+    def labelled_view(picture, label, seed):
+        return random_view(picture, seed, statistics, recipe), label
 
     stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
     batches = stream.map(labelled_view, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
+
+
+def _mean_size(pictures):
+    """Bytes of a picture, before it is decoded where it is a file."""
+    spec, _ = pictures.element_spec
+    if spec.shape.is_fully_defined() and spec.dtype != tf.string:
+        return spec.shape.num_elements()
+    sample = [picture for picture, _ in pictures.take(SAMPLE).as_numpy_iterator()]
+    return sum(len(picture) if isinstance(picture, bytes) else picture.nbytes for picture in sample) / len(sample)
 
 
 def steps_of_an_epoch(count, batch_size, steps_per_epoch=None):
@@ -180,45 +195,6 @@ def steps_of_an_epoch(count, batch_size, steps_per_epoch=None):
             f"smaller batches. Received: {count} images"
         )
     return steps
-
-
-def _random_view(image, seed, statistics, recipe):
-    seeds = dict(zip(AUGMENTATIONS, tf.unstack(tf.random.split(seed, len(AUGMENTATIONS))), strict=True))
-    image = _random_place(image, seeds, recipe)
-    if "lighting" in recipe.augmentation:
-        image = _lit(image, seeds["lighting"], statistics, recipe)
-    else:
-        image = _less_mean(image, statistics, recipe)
-    return augment.noise(image, seeds["noise"]) if "noise" in recipe.augmentation else image
-
-
-def _random_place(image, seeds, recipe):
-    """What moves pixels. Turning comes before cropping, so that the crop leaves out most of what turned in."""
-    limits = {name: limit for name, limit in AFFINE_LIMITS.items() if name in recipe.augmentation}
-    if "vertical_flip" in recipe.augmentation:
-        image = augment.vertical_flip(image, seeds["vertical_flip"])
-    if limits:
-        image = augment.affine(image, seeds["rotation"], **limits)
-    if "crop" in recipe.augmentation:
-        image = augment.random_crop(image, recipe.size, seeds["crop"])
-    else:
-        image = augment.central_crop(image, recipe.size)
-    return augment.random_mirror(image, seeds["mirror"]) if "mirror" in recipe.augmentation else image
-
-
-def _lit(image, seed, statistics, recipe):
-    """Less the mean and in another light: with a mean color in one pass over the pixels, half of the work."""
-    settings = statistics.eigenvalues, statistics.eigenvectors, recipe.lighting, recipe.lighting_std
-    if recipe.mean == "color":
-        return augment.lighting(image, seed, *settings, statistics.mean_color)
-    return augment.lighting(_less_mean(image, statistics, recipe), seed, *settings)
-
-
-def _less_mean(image, statistics, recipe):
-    """Of a mean image its centre is subtracted from every view, wherever that was cut, as the authors' code does."""
-    if recipe.mean == "color":
-        return augment.add_color(image, -statistics.mean_color)
-    return tf.cast(image, tf.float32) - augment.central_crop(statistics.mean_image, recipe.size)
 
 
 def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
@@ -243,7 +219,7 @@ def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
     cut = augment.central_crop if views == 1 else augment.ten_views
 
     def labelled_views(image, label):
-        return _less_mean(cut(image, recipe.size), statistics, recipe), label
+        return less_mean(cut(image, recipe.size), statistics, recipe), label
 
     batches = squares.map(labelled_views, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten views of 128 images are 0.8 GB

@@ -134,20 +134,18 @@ def _train(recipe, data, squares, run, options, strategy):
     steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
     validation = _validation_batches(squares.get("validation"), statistics, recipe, strategy.num_replicas_in_sync)
     with strategy.scope():
-        model = (
-            checkpoint.load()
-            if checkpoint
-            else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
-        )
+        weights, anew = options.weights, options.head == "new"
+        model = checkpoint.load() if checkpoint else compiled_model(recipe, len(data.class_names), weights, anew)
     bar = ProgressBar(recipe.batch_size)
     with faults.postponed(signal.SIGTERM, distribution.is_alone(strategy)) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop)]
         if step == steps:
             _judge_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
+        pictures = (squares if pipeline.are_kept(data.splits["train"], recipe.side) else data.splits)["train"]
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
-                squares["train"], statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
+                pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
             )
             model.fit(
                 batches,

@@ -71,7 +71,7 @@ def test_crop_reaches_each_of_33_offsets():
     for axis in (0, 1):
         assert set(crops[:, 0, 0, axis]) == set(range(33))
     for crop in crops[:20]:
-        top, left, _ = crop[0, 0]
+        top, left, _ = map(int, crop[0, 0])
         np.testing.assert_array_equal(crop, places[top : top + 224, left : left + 224])
 
 

@@ -81,6 +81,7 @@ def test_operations_to_train():
 
 
 def test_the_views_of_pillow_are_as_large_and_as_bright_as_ours(tmp_path):
+    pytest.importorskip("torch")
     from keras_alexnet.pipeline import Statistics
 
     path = tmp_path / "grey.jpg"
@@ -88,8 +89,8 @@ def test_the_views_of_pillow_are_as_large_and_as_bright_as_ours(tmp_path):
     statistics = Statistics(np.full((96, 96, 3), 100, "float32"), np.zeros(3, "float32"), np.eye(3, dtype="float32"))
     views = rivals.PillowViews([path], [7], statistics, network_speed.recipe(SIZE))
     view, label = views[0]
-    assert (view.shape, view.dtype, label, len(views)) == ((SIZE, SIZE, 3), np.float32, 7, 1)
-    np.testing.assert_allclose(view, np.broadcast_to([0.0, 10.0, 20.0], view.shape), atol=2)
+    assert (view.numpy().shape, view.numpy().dtype, label, len(views)) == ((3, SIZE, SIZE), np.float32, 7, 1)
+    np.testing.assert_allclose(view, np.broadcast_to([[[0.0]], [[10.0]], [[20.0]]], view.shape), atol=2)
 
 
 # Turns, medians, the report

@@ -147,6 +147,26 @@ def test_jpeg_at_the_borders_of_its_ratios(ratio):
         assert np.abs(result.astype(int) - by_pillow(picture, 128)).mean() < 2
 
 
+@pytest.mark.parametrize("shape", [(250, 350), (350, 250), (129, 167), (550, 511), (121, 130), (64, 90)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_part_is_what_it_is_of_the_square(kind, shape):
+    picture = tf.constant(encoded(smooth(*shape), kind))
+    square = images.load_square(picture, 128).numpy().astype(int)
+    load_part = tf.function(images.load_part)
+    for top, left in [(0, 0), (15, 3), (8, 15)]:
+        part = load_part(picture, 128, tf.constant([top, left]), 113).numpy()
+        difference = np.abs(part - square[top : top + 113, left : left + 113])
+        decoded_alone = kind == "JPEG" and min(shape) >= 120
+        assert difference.mean() < (1.5 if decoded_alone else 1e-9)  # a pixel apart would be 3
+
+
+def test_a_part_of_an_image():
+    image = tf.constant(smooth(64, 64))
+    part = images.load_part(image, 64, tf.constant([5, 7]), 50)
+    np.testing.assert_array_equal(part, image[5:55, 7:57])
+    assert images.load_part(tf.cast(image, tf.float32), 64, tf.constant([0, 0]), 50).dtype == tf.float32
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (64, 101), (101, 64)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_right_size_comes_through_bit_for_bit(kind, shape):

@@ -30,7 +30,7 @@ RANKS = (
     {"architectures", "measures", "metrics", "recipes", "tables", "weight_files"},
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},
-    {"ablations", "blocks", "callbacks", "charts", "onnx_network", "weights"},
+    {"ablations", "blocks", "callbacks", "charts", "onnx_network", "views", "weights"},
     {"datasets", "diagrams", "model", "records", "panels", "pipeline"},
     {"classifiers", "description", "network_files", "report"},
     {"evaluation", "exports", "features"},
@@ -55,6 +55,7 @@ MAY_IMPORT_TENSORFLOW = {
     "pipeline",
     "prediction",
     "training",
+    "views",
 }
 MODULES = sorted(path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__")
 
