@@ -1,5 +1,6 @@
 """What a network consists of, in numbers and in words (paper sections 3.5 and 5)."""
 
+import concurrent.futures
 import dataclasses
 import math
 
@@ -72,8 +73,15 @@ def sketch(architecture="paper", **arguments):
     Returns:
         A `keras.Model` that can be looked at, but not run.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        return build(architecture, **arguments)
+
+    def build_without_numbers():
+        with keras.StatelessScope(initialize_variables=False):
+            return build(architecture, **arguments)
+
+    # Keras lists such variables, for each thread, and gives all of them numbers at the next occasion, such as a Lambda
+    # layer: 0.24 GB a network. With the thread ends its list.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(build_without_numbers).result()
 
 
 def describe(architecture="paper"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import pytest
 
 from keras_alexnet.architectures import ARCHITECTURES
@@ -87,3 +88,11 @@ def test_every_network_can_be_described(name):
 def test_unknown_name():
     with pytest.raises(ValueError, match="Received: 'papper'"):
         describe("papper")
+
+
+def test_a_sketch_never_gets_numbers():
+    """Not even when Keras gives them to whatever was made without."""
+    kernel = sketch("paper").get_layer("fc6").kernel
+    with keras.StatelessScope():
+        pass
+    assert kernel._value is None
