@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 DIGEST := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 READY := $(VENV)/ready-$(DIGEST)
 
+# Two processes share the tests; who is done first takes over half of what the other has left.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 # The modules that run on every Keras backend: their tests and the examples in their docstrings.
 MODEL_SIDE := architectures topology initial_weights layers optimizers metrics blocks model description imagenet \
 	caffemodel weight_files weights
@@ -31,14 +34,14 @@ train: $(READY) ## train on the drawn flowers, without a download
 test: lint test-tensorflow test-jax test-torch ## all quick tests
 
 test-tensorflow: $(READY) ## the quick tests on the default backend
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+	KERAS_BACKEND=tensorflow $(PYTEST)
 
 test-jax: $(READY) ## the model side on JAX
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(MODEL_SIDE_TESTS)
+	KERAS_BACKEND=jax $(PYTEST) $(MODEL_SIDE_TESTS)
 
 test-torch: $(READY) ## the model side on PyTorch, where it is installed
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; \
-	then KERAS_BACKEND=torch $(BIN)/python -m pytest $(MODEL_SIDE_TESTS); \
+	then KERAS_BACKEND=torch $(PYTEST) $(MODEL_SIDE_TESTS); \
 	else echo "PyTorch is not in $(VENV): its tests are left out ($(BIN)/pip install -c constraints.txt torch)"; fi
 
 test-slow: $(READY) ## the tests that take minutes

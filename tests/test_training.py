@@ -162,11 +162,16 @@ class TestWithoutValidation:
             training.fit(RECIPE, data, Run.create(tmp_path / "run"), Options(), strategy())
 
 
-def fit_apart(pictures, run, *flags):
-    """`fit.py` in a process of its own: logical devices must be there before TensorFlow starts."""
-    recipe = shlex.split("--batch-size 8 --epochs 2 --learning-rate 0.001 --dropout 0 --precision float32")
-    command = [sys.executable, FIT, "--dataset", pictures, "--run", run, *recipe, *flags]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
+def fit_apart(pictures, run, recipe):
+    """`fit.py` on two devices, in a process of its own: logical devices must be there before TensorFlow starts."""
+    flags = shlex.split("--learning-rate 0.001 --dropout 0 --precision float32 --virtual-devices 2")
+    for name in ("architecture", "size", "side", "batch_size", "epochs"):
+        flags += [f"--{name.replace('_', '-')}", str(getattr(recipe, name))]
+    subprocess.run([sys.executable, FIT, "--dataset", pictures, "--run", run, *flags], check=True, capture_output=True)
+
+
+def learned(run):
+    """The numbers of the log, and the weights after the last epoch."""
     with (run / "log.csv").open() as file:
         log = [[float(value) for value in row.values()] for row in csv.DictReader(file)]
     return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras").get_weights()
@@ -182,9 +187,11 @@ def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
     Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The
     last validation batch holds a single picture: the second replica gets none.
     """
-    network = ("--architecture", architecture, "--size", size, "--side", side)
-    one_log, one_weights = fit_apart(folder, tmp_path / "one", *network, "--virtual-devices", 1)
-    two_log, two_weights = fit_apart(folder, tmp_path / "two", *network, "--virtual-devices", 2)
+    changes = {"architecture": architecture, "size": size, "side": side, "epochs": 2, "dropout": 0.0}
+    recipe = dataclasses.replace(RECIPE, **changes, patience=Recipe.patience)
+    fit_apart(folder, tmp_path / "two", recipe)
+    fit(folder, Run.create(tmp_path / "one"), recipe, precision="float32")
+    (one_log, one_weights), (two_log, two_weights) = learned(tmp_path / "one"), learned(tmp_path / "two")
     np.testing.assert_allclose(two_log, one_log, rtol=1e-3, atol=1e-6)
     for two, one in zip(two_weights, one_weights, strict=True):
         np.testing.assert_allclose(two, one, atol=3e-4)
