@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 
-from keras_alexnet.architectures import lookup
+from keras_alexnet.architectures import ARCHITECTURES, lookup
 from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors, say
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
@@ -37,16 +37,18 @@ def chosen(arguments):
     """The recipe and the options of a new run."""
     options = Options(**given(arguments, Options))
     name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset, "text")
-    recipe = lookup(RECIPES, name, "recipe")
-    return dataclasses.replace(recipe, **given(arguments, Recipe)), options
+    recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given(arguments, Recipe))
+    lookup(ARCHITECTURES, recipe.architecture, "architecture")  # before the data are read
+    return recipe, options
 
 
 def resumed(arguments):
     """The recipe and the options of an interrupted run, which no flag may change."""
     run = Run.open(arguments.resume)
     recipe, options = run.read_recipe(), run.read_options()
-    for old, kind in ((recipe, Recipe), (options, Options)):
-        new = dataclasses.replace(old, **given(arguments, kind))
+    asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
+    for old, new, kind in ((recipe, asked, Recipe), (options, options, Options)):
+        new = dataclasses.replace(new, **given(arguments, kind))
         for field in dataclasses.fields(kind):
             was, now = getattr(old, field.name), getattr(new, field.name)
             if was != now and field.name not in MAY_CHANGE:

@@ -99,6 +99,10 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
         fit.main(["--resume", str(run), "--learning-rate", "0.5"])
     assert stop.value.code == 2
     assert "learning_rate=0.001. Received: 0.5" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--resume", str(run), "--recipe", "source"])
+    assert stop.value.code == 2
+    assert "architecture=figure_1. Received: source" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
