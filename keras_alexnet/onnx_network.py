@@ -126,6 +126,28 @@ def _pooling(layer, graph, x):
     )
 
 
+@_translate.register(keras.layers.AdaptiveAveragePooling2D)
+def _averaged(layer, graph, x):
+    """One product with a matrix for each side: ONNX has no operator of this kind."""
+    height, width = (
+        _averages(size, places) for size, places in zip(layer.input.shape[1:3], layer.output_size, strict=True)
+    )
+    x = graph.add("MatMul", x, graph.array(f"{layer.name}/width", width.T), name=f"{layer.name}/narrowed")
+    return graph.add("MatMul", graph.array(f"{layer.name}/height", height), x, name=layer.name)
+
+
+def _averages(size, places):
+    """The matrix `(places, size)` that averages a side to so many places: each over all that it touches.
+
+    Example:
+        >>> _averages(3, 2).tolist()
+        [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]
+    """
+    place, old = np.arange(places)[:, None], np.arange(size)
+    touched = (old >= place * size // places) & (old * places < (place + 1) * size)
+    return (touched / touched.sum(1, keepdims=True)).astype(np.float32)
+
+
 @_translate.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
     """The window's sum as a convolution by a band matrix: onnxruntime's own LRN takes four times as long."""
