@@ -7,6 +7,7 @@ any of it is used.
 
 import hashlib
 import itertools
+import math
 import os
 import pathlib
 
@@ -150,7 +151,9 @@ def _values(layer, model, file, path):
     for name, shape in zip(names, shapes, strict=True):
         array = file.arrays[name]
         if array.shape != shape:
-            raise ValueError(f"{layer.name} expects shape {shape}. Received: {name} with {array.shape}, in {path}")
+            resized = layer is _first_dense(model) and array.size != math.prod(shape)
+            expected = f"shape {shape}{', which follows from the size of the input' if resized else ''}"
+            raise ValueError(f"{layer.name} expects {expected}. Received: {name} with {array.shape}, in {path}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with others, in {path}")
     kernel, bias = (file.arrays[name] for name in names)
@@ -163,9 +166,12 @@ def _shape(layer, convention):
     return (filters, width, *window) if convention.channels_first else (*window, width, filters)
 
 
+def _first_dense(model):
+    return next((layer for layer in model.layers if isinstance(layer, keras.layers.Dense)), None)
+
+
 def _permuted(kernel, layer, model, convention):
-    dense = [other for other in model.layers if isinstance(other, keras.layers.Dense)]
-    if convention.channels_first and layer in dense[:1]:
+    if convention.channels_first and layer is _first_dense(model):
         height, width, channels = model.get_layer("flatten").input.shape[1:]
         kernel = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(kernel), -1)
     if convention.channels_first:

@@ -49,7 +49,7 @@ def test_caffemodel_to_keras_file(caffemodel, capsys):
 WRONG = {
     "architecture": ({"architecture": "cafenet"}, "such as caffenet.* Received: 'cafenet'"),
     "classes": ({"classes": 1000}, r"fc8 expects shape \(1000, 40\)\. Received: fc8 blob 0 with \(10, 40\)"),
-    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)"),
+    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\), which follows from the size of the input\. Received: "),
     "too small": ({"size": 9}, "at least 67x67"),
     "ending": ({"out": "caffenet.h5"}, r"Expected --out to end in \.keras\. Received: caffenet\.h5"),
 }
