@@ -135,10 +135,10 @@ _TFLEARN = Architecture(
     summary="tflearn's example for Oxford Flowers 17, the start of many a tutorial",
     convolutions={
         1: Convolution(96, 11, strides=4, padding="same", then=("relu", "pool", "norm")),  # 57 57 96, 29 29 96
-        2: Convolution(256, 5, padding="same", then=("relu", "pool", "norm")),  # 29 29 256, 15 15 256
-        3: Convolution(384, 3, padding="same"),  # 15 15 384
-        4: Convolution(384, 3, padding="same"),  # 15 15 384
-        5: Convolution(256, 3, padding="same", then=("relu", "pool", "norm")),  # 15 15 256, 8 8 256
+        2: Convolution(256, 5, padding=2, then=("relu", "pool", "norm")),  # 29 29 256, 15 15 256
+        3: Convolution(384, 3, padding=1),  # 15 15 384
+        4: Convolution(384, 3, padding=1),  # 15 15 384
+        5: Convolution(256, 3, padding=1, then=("relu", "pool", "norm")),  # 15 15 256, 8 8 256
     },
     hidden_activation="tanh",
     norm=Normalization(window=11, k=1.0),

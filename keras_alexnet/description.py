@@ -3,11 +3,13 @@
 import concurrent.futures
 import dataclasses
 import math
+import textwrap
 
 import keras
 from keras import layers
 
 from keras_alexnet.architectures import ARCHITECTURES, lookup
+from keras_alexnet.initial_weights import INITIAL_WEIGHTS, in_words
 from keras_alexnet.model import build
 
 
@@ -84,44 +86,54 @@ def sketch(architecture="paper", **arguments):
         return thread.submit(build_without_numbers).result()
 
 
-def describe(architecture="paper"):
+def describe(architecture="paper", classes=1000):
     """Describe a network: its layers, where its parameters and its work lie, and where it departs from the paper.
 
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
+        classes: Number of classes.
 
     Returns:
-        Text to print.
+        Text to print, at most 80 characters wide. What `paper` has instead stands in brackets.
 
     Raises:
         ValueError: If the name is unknown.
 
     Example:
         >>> print(describe("single_tower").splitlines()[-1])
-          conv5 groups: 1; in the paper 2
+          conv5 groups: 1 (paper: 2)
 
     Source: section 3.5, and section 7 on how little of the network a convolution is.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
-    costs = layer_costs(sketch(net))
-    lines = [f"{net.name}: {net.summary}", "", *_table(costs), "", _shares(costs)]
+    costs = layer_costs(sketch(net, classes=classes))
+    lines = [*_wrapped(f"{net.name}: {net.summary}"), "", *_table(costs), "", _shares(costs)]
     departures = differences(net, ARCHITECTURES["paper"])
     if departures:
         lines += ["", "What differs from paper:"]
-    lines += [f"  {what}: {_words(own)}; in the paper {_words(other)}" for what, own, other in departures]
+    for what, own, other in departures:
+        lines += _wrapped(f"{_LABELS.get(what, what)}: {_words(own)} (paper: {_words(other)})", "  ")
     return "\n".join(lines)
 
 
+def _wrapped(text, margin=""):
+    return textwrap.wrap(text, 80, initial_indent=margin, subsequent_indent=margin + "  ")
+
+
 def _table(costs):
-    head = ("layer", "kind", "output", "parameters", "multiply-adds")
+    head = ("layer", "kind", "output", "parameters", "mult-adds")
     rows = [
-        (cost.name, cost.kind, " x ".join(map(str, cost.shape)), f"{cost.parameters:,}", f"{cost.multiply_adds:,}")
+        (cost.name, cost.kind, "x".join(map(str, cost.shape)), _count(cost.parameters), _count(cost.multiply_adds))
         for cost in costs
     ]
-    total = ("total", "", "", *(f"{number:,}" for number in _sums(costs)))
+    total = ("total", "", "", *map(_count, _sums(costs)))
     widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
     form = "  ".join(f"{{:{'<' if n < 3 else '>'}{width}}}" for n, width in enumerate(widths))
-    return [form.format(*row) for row in (head, *rows, total)]
+    return [form.format(*row).rstrip() for row in (head, *rows, total)]
+
+
+def _count(number):
+    return f"{number:,}" if number else ""
 
 
 def _sums(costs):
@@ -166,10 +178,23 @@ def _compared(own, other, path=""):
         yield from _compared(own.get(key), other.get(key), step)
 
 
+_LABELS = {  # where the name of a setting says too little
+    "dropout before": "dropout before the layer, not behind it",
+    "pool": "pool size and stride",
+    "top size": "side that the last maps are averaged to",
+    "size": "side of the input",
+    "smallest size": "side of the smallest input",
+    "mean": "mean that is subtracted",
+    "std": "what is then divided by",
+}
+
+
 def _words(value):
     """A setting as one reads it aloud."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
+    if value in INITIAL_WEIGHTS:
+        return f"{value}, {in_words(INITIAL_WEIGHTS[value])}"
     return {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))

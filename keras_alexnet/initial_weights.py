@@ -4,6 +4,7 @@ The text and the authors' code agree on the network and differ here, and it deci
 """
 
 import dataclasses
+import itertools
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,3 +53,34 @@ INITIAL_WEIGHTS = {
     | dict.fromkeys(_FULLY_CONNECTED, Start(Gaussian(0.02, truncated=True), 0.0)),
     "figure_1": _gaussians(("conv1", "conv2", "conv3", "fc4"), (1e-4, 0.01, 0.01, 0.01), (0.0,) * 4),
 }
+
+
+def in_words(start):
+    """A set of initial weights in one line, layer by layer from first to last; n is how many inputs one unit has.
+
+    Args:
+        start: `Start` by layer, such as a value of `INITIAL_WEIGHTS`.
+
+    Example:
+        >>> in_words(INITIAL_WEIGHTS["caffe"])
+        'kernels 5 of 0.01, 2 of 0.005, 0.01, biases 0, 0.1, 0, 4 of 0.1, 0'
+        >>> in_words(INITIAL_WEIGHTS["torch"])
+        'kernels 8 of +-1/sqrt(n), biases 8 of +-1/sqrt(n)'
+    """
+    kernels = _runs(row.kernel for row in start.values())
+    return f"kernels {kernels}, biases {_runs(row.bias for row in start.values())}"
+
+
+def _runs(distributions):
+    counted = ((word, len(list(run))) for word, run in itertools.groupby(map(_word, distributions)))
+    return ", ".join(f"{count} of {word}" if count > 1 else word for word, count in counted)
+
+
+def _word(distribution):
+    match distribution:
+        case Gaussian(std=std, truncated=truncated):
+            return f"{std:g}{' truncated' if truncated else ''}"
+        case Uniform(factor=factor):
+            return f"+-{factor:.3g}/sqrt(n)"
+        case constant:
+            return f"{constant:g}"

@@ -48,9 +48,10 @@ def test_share_of_the_convolutions(name, parameters, work):
 def test_description_of_the_paper():
     lines = describe().splitlines()
     assert lines[0] == "paper: the network as the paper's text prints it"
-    assert lines[2].split() == ["layer", "kind", "output", "parameters", "multiply-adds"]
+    assert lines[2].split() == ["layer", "kind", "output", "parameters", "mult-adds"]
     rows = {line.split()[0]: line.split() for line in lines[3:] if line}
-    assert rows["conv2"] == ["conv2", "GroupedConv2D", "27", "x", "27", "x", "256", "307,456", "223,948,800"]
+    assert rows["conv2"] == ["conv2", "GroupedConv2D", "27x27x256", "307,456", "223,948,800"]
+    assert rows["drop7"] == ["drop7", "Dropout", "4096"]  # neither parameters nor multiplications
     assert rows["total"] == ["total", "60,965,224", "724,406,816"]
     assert "What differs from paper:" not in lines
 
@@ -58,13 +59,21 @@ def test_description_of_the_paper():
 def test_description_says_what_differs():
     lines = describe("source").splitlines()
     assert lines[lines.index("What differs from paper:") + 1 :] == [
-        "  conv1 then: norm, pool, relu; in the paper relu, norm, pool",
-        "  conv2 then: relu, norm, spatial_norm, pool; in the paper relu, norm, pool",
-        "  conv5 then: pool, relu; in the paper relu, pool",
-        "  norm alpha: 2e-05; in the paper 0.0001",
-        "  norm groups: 2; in the paper 1",
-        "  spatial norm: window 5, k 1.0, alpha 4e-05, beta 0.75; in the paper none",
-        "  size: 224; in the paper 227",
+        "  conv1 then: norm, pool, relu (paper: relu, norm, pool)",
+        "  conv2 then: relu, norm, spatial_norm, pool (paper: relu, norm, pool)",
+        "  conv5 then: pool, relu (paper: relu, pool)",
+        "  norm alpha: 2e-05 (paper: 0.0001)",
+        "  norm groups: 2 (paper: 1)",
+        "  spatial norm: window 5, k 1.0, alpha 4e-05, beta 0.75 (paper: none)",
+        "  side of the input: 224 (paper: 227)",
+    ]
+
+
+def test_description_says_how_a_network_starts():
+    assert describe("tflearn").splitlines()[-3:] == [
+        "  initial weights: tflearn, kernels 5 of +-1.73/sqrt(n), 3 of 0.02 truncated,",
+        "    biases 8 of 0 (paper: source, kernels 2 of 0.01, 3 of 0.03, 3 of 0.01,",
+        "    biases 0, 1, 0, 4 of 1, 0)",
     ]
 
 
@@ -75,14 +84,22 @@ def test_a_network_of_ones_own():
         ("dropout before", True, False),
     ]
     assert describe(own).splitlines()[-2:] == [
-        "  hidden: none; in the paper 4096, 4096",
-        "  dropout before: yes; in the paper no",
+        "  hidden: none (paper: 4096, 4096)",
+        "  dropout before the layer, not behind it: yes (paper: no)",
     ]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_network_can_be_described(name):
-    assert describe(name).startswith(f"{name}: ")
+def test_every_network_can_be_described_in_a_terminal(name):
+    lines = describe(name).splitlines()
+    assert lines[0].startswith(f"{name}: ")
+    assert max(map(len, lines)) <= 80
+
+
+def test_description_for_other_classes():
+    rows = {line.split()[0]: line.split()[1:] for line in describe("figure_1", classes=10).splitlines() if line}
+    assert rows["fc4"] == ["Dense", "10", "10,250", "10,240"]
+    assert rows["total"] == ["89,578", "12,298,240"]
 
 
 def test_unknown_name():
