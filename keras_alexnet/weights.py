@@ -56,7 +56,7 @@ def load(model, path, replace_head=False):
     values = [_values(layer, model, file, path) for layer in learned]
     for layer, arrays in zip(learned, values, strict=True):
         layer.set_weights(arrays)
-    return [_line(layer, file) for layer in learned] + new_head
+    return [_line(layer, model, file) for layer in learned] + new_head
 
 
 def fetch(architecture):
@@ -171,7 +171,7 @@ def _first_dense(model):
 
 
 def _permuted(kernel, layer, model, convention):
-    if convention.channels_first and layer is _first_dense(model):
+    if _is_unflattened(layer, model, convention):
         height, width, channels = model.get_layer("flatten").input.shape[1:]
         kernel = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(kernel), -1)
     if convention.channels_first:
@@ -191,11 +191,20 @@ def _line_of_new_head(layer, file):
     return f"{layer.name}: new, for {layer.units} classes; the file has {size}"
 
 
-def _line(layer, file):
+def _line(layer, model, file):
     name, _ = file.convention.names(layer.name)
     before, after = file.arrays[name].shape, tuple(layer.kernel.shape)
+    moved = f" to {after}" if file.convention.channels_first else ""
+    unflattened = (
+        ", inputs from channel by channel to place by place" if _is_unflattened(layer, model, file.convention) else ""
+    )
     turned = ", blue, green, red to red, green, blue" if _is_turned(layer, file.convention) else ""
-    return f"{layer.name}: {name}, {before}{f' to {after}' if before != after else ''}{turned}"
+    return f"{layer.name}: {name}, {before}{moved}{unflattened}{turned}"
+
+
+def _is_unflattened(layer, model, convention):
+    """Whether the kernel's inputs are maps that the file flattens the other way."""
+    return convention.channels_first and layer is _first_dense(model)
 
 
 def _is_turned(layer, convention):

@@ -62,6 +62,7 @@ def test_onnx(tmp_path, images):
     model = network("caffe")
     lines = weights.load(model, tmp_path / "alexnet.onnx")
     assert lines[0] == "conv1: conv1_w_0, (96, 3, 11, 11) to (11, 11, 3, 96), blue, green, red to red, green, blue"
+    assert lines[5] == "fc6: fc6_w_0, (48, 1024) to (1024, 48), inputs from channel by channel to place by place"
     assert lines[-1] == "fc8: fc8_w_0, (10, 40) to (40, 10)"
     assert_answers(model, images, foreign_weights.onnx_answers(file, images))
 
