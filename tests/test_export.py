@@ -1,11 +1,16 @@
-"""scripts/export.py, as its user sees it."""
+"""scripts/export.py, as its user sees it, and its files on a server that has nothing of this library."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import export
+import fit
+import predict
 
 
 def leave(words):
@@ -61,3 +66,110 @@ def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
     assert message in error
     assert error.count("\n") == 1
     assert sorted(small_run.folder.iterdir()) == before
+
+
+# A run on photographs, and servers: each a process that may not import the packages named first
+
+PREPARE = """
+import json, pathlib, re, sys
+from PIL import Image
+import numpy as np
+
+forbidden, file, folder = sys.argv[1].split(","), *map(pathlib.Path, sys.argv[2:])
+sys.modules |= dict.fromkeys(forbidden)
+said = json.loads(file.with_name(f"{file.name}.json").read_text())
+side, size, *_ = map(int, re.findall("[0-9]+", said["preparation"]))
+
+def prepared(path):
+    picture = Image.open(path).convert("RGB")
+    scale = side / min(picture.size)
+    picture = picture.resize([round(length * scale) for length in picture.size])
+    left, top = ((length - size) // 2 for length in picture.size)
+    return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+images = np.stack([prepared(path) for path in sorted(folder.iterdir())])
+"""
+ANSWER = {
+    "savedmodel": """
+import tensorflow as tf
+signatures = tf.saved_model.load(file).signatures
+answers = [signatures[name](image=images)["probabilities"].numpy() for name in ("serving_default", "compiled")]
+""",
+    "onnx": """
+import onnxruntime
+session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+answers = session.run(["probabilities"], {"image": images})
+""",
+    "tflite": """
+import tensorflow as tf
+answers = [tf.lite.Interpreter(str(file)).get_signature_runner()(image=images)["probabilities"]]
+""",
+}
+REPORT = """
+assert not any(sys.modules.get(name) for name in forbidden)
+print(json.dumps([[dict(zip(said["classes"], row.tolist())) for row in answer] for answer in answers]))
+"""
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory):
+    """A run of a few steps on photographs, twelve that it did not see, and a folder with these."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    folder = tmp_path_factory.mktemp("flowers")
+    for n, (picture, species) in enumerate(photographs(tfds, "train", 80)):
+        (folder / "species" / species).mkdir(parents=True, exist_ok=True)
+        picture.save(folder / "species" / species / f"{n}.png")
+    few = "--recipe flowers --epochs 3 --learning-rate 0.0005 --precision float32"
+    fit.main(["--dataset", str(folder / "species"), "--run", str(folder / "run"), *few.split()])
+    (folder / "unseen").mkdir()
+    for n, (picture, _) in enumerate(photographs(tfds, "test", 12)):
+        sized_for(folder / "run", picture).save(folder / "unseen" / f"{n:02}.png")
+    return folder / "run", folder / "unseen"
+
+
+def photographs(tfds, split, count):
+    """The first of eight species, with the names of these."""
+    flowers, info = tfds.load("oxford_flowers102", split=split, with_info=True)
+    some = flowers.filter(lambda example: example["label"] < 8).take(count)
+    name = info.features["label"].int2str
+    return [(Image.fromarray(each["image"]), name(each["label"])) for each in tfds.as_numpy(some)]
+
+
+def sized_for(run, picture):
+    """As large as the run wants it, so that what is compared is the network and not ways to resize."""
+    side = json.loads((run / "recipe.json").read_text())["recipe"]["side"]
+    picture = picture.resize([round(length * side / min(picture.size)) for length in picture.size])
+    margins_that_halve = [side + (length - side) // 2 * 2 for length in picture.size]
+    return picture.crop((0, 0, *margins_that_halve))
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("kind", "forbidden"),
+    [
+        ("savedmodel", "keras_alexnet,onnxruntime"),
+        ("onnx", "keras_alexnet,keras,tensorflow,jax,torch"),
+        ("tflite", "keras_alexnet,onnxruntime"),
+    ],
+)
+def test_a_server_without_this_library_says_what_predict_says(flowers, kind, forbidden, capsys):
+    run, pictures = flowers
+    export.main([str(run), "--to", kind])
+    capsys.readouterr()
+    program = PREPARE + ANSWER[kind] + REPORT
+    words = [sys.executable, "-I", "-W", "ignore", "-c", program, forbidden, run / f"best.{kind}", pictures]
+    served = subprocess.run(words, check=True, capture_output=True, text=True, cwd=pictures).stdout
+
+    with pytest.raises(SystemExit):
+        predict.main([str(run), str(pictures), "--json", "--views", "1"])
+    expected = [
+        {each["class"]: each["probability"] for each in entry["predictions"]}
+        for entry in json.loads(capsys.readouterr().out)
+    ]
+    assert len(expected) == 12
+    assert np.ptp([max(best.values()) for best in expected]) > 0.001  # pictures differ, by more than is allowed below
+    for answer in json.loads(served):
+        for row, best in zip(answer, expected, strict=True):
+            assert max(row, key=row.get) == max(best, key=best.get)
+            assert {name: row[name] for name in best} == pytest.approx(best, rel=1e-4)
