@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import pathlib
+import pickle  # for the name of its error alone
+import warnings
 import zipfile
 
 import h5py
@@ -127,7 +129,11 @@ def _hint(path):
 def _torch(path):
     import torch
 
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of pickles by other hands
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # PyTorch's own words advise to load it with its code
+        raise ValueError("it is damaged, or holds more than tensors, which may be code") from None
     if not isinstance(tensors, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
         raise ValueError("not a state dict, as torch.save(model.state_dict(), file) writes it")
     return WeightFile({name: tensor.float().numpy() for name, tensor in tensors.items()}, TORCHVISION)

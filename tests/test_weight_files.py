@@ -117,14 +117,14 @@ def trace(tmp_path):
 
 def test_pickle_as_state_dict(tmp_path, trace):
     pytest.importorskip("torch")
-    (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace), protocol=2))
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code")
+    (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace)))
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
 
 
 def test_code_in_state_dict(tmp_path, trace):
     torch = pytest.importorskip("torch")
     torch.save({"features.0.weight": Hostile(trace)}, tmp_path / "alexnet.pth")
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
 
 
 def test_whole_module_instead_of_state_dict(tmp_path):
