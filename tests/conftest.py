@@ -5,6 +5,7 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # before Keras is imported, or a user's ~/.keras decides
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # they take longer than toy networks run
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a thread each, or they wait for one another
     for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM"):
         os.environ.setdefault(f"{library}_THREADS", "1")
