@@ -150,7 +150,7 @@ RECIPES = {
         divide_after=(30,),
     ),
     "figure_1": FIGURE_1,
-    "figure_1_tanh": dataclasses.replace(FIGURE_1, architecture="figure_1_tanh", learning_rate=0.01, epochs=60),
+    "figure_1_tanh": dataclasses.replace(FIGURE_1, architecture="figure_1_tanh", learning_rate=0.03, epochs=60),
     "petals": Recipe(  # ours, for some minutes on two cores: small views, small steps
         size=99,
         side=112,
