@@ -49,7 +49,7 @@ def images():
 def assert_answers(each, images, answers):
     expected = answers_of_keras(each, images)
     assert np.ptp(expected, axis=0).max() > 0.01
-    np.testing.assert_allclose(answers, expected, atol=1e-4)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 # Each kind of file, by its own runtime
@@ -130,7 +130,8 @@ AVERAGED = [("one_weird_trick", size) for size in (67, 160, 224, 260)]  # 1, 4, 
 )
 def test_every_architecture_in_onnx(name, size):
     onnxruntime = pytest.importorskip("onnxruntime")
-    each = classifier(name, size=size)
+    scale = 4.0 if size > 224 else 1.0  # the logits of larger pictures spread wider, and float noise with them
+    each = classifier(name, std=(scale,) * 3, size=size)
     images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
     network = onnx_network.convert(exports.serving_model(each))
     session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])

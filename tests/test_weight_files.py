@@ -115,9 +115,10 @@ def trace(tmp_path):
     assert not path.exists()
 
 
-def test_pickle_as_state_dict(tmp_path, trace):
+@pytest.mark.parametrize("protocol", [2, pickle.DEFAULT_PROTOCOL])  # PyTorch's own, and Python's
+def test_pickle_as_state_dict(tmp_path, trace, protocol):
     pytest.importorskip("torch")
-    (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace)))
+    (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace), protocol))
     assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
 
 
