@@ -6,6 +6,7 @@ python scripts/fit.py --resume runs/petals-1          go on after an interruptio
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -66,6 +67,14 @@ def leave(run):
     os._exit(143)
 
 
+def withdraw(run, parents):
+    """Take away the folder of a run that wrong input ended, and those above it that were made for it."""
+    shutil.rmtree(run.folder)
+    with contextlib.suppress(OSError):  # another run may have come into one of them since
+        for parent in parents:
+            parent.rmdir()
+
+
 def main(argv=None):
     """Train; the exit status is 0 when done, 2 for wrong input, 130 or 143 when interrupted."""
     line = parser()
@@ -79,6 +88,7 @@ def main(argv=None):
         say(data.describe())
         folder = arguments.resume or arguments.run or Run.next_free("runs", options.dataset)
         chief = distribution.is_chief(strategy)
+        new = [parent for parent in pathlib.Path(folder).parents if not parent.exists()]
         run = Run.open(folder) if arguments.resume else Run.create(folder) if chief else Run(pathlib.Path(folder))
         signal.signal(signal.SIGTERM, lambda *_: leave(run))
         try:
@@ -88,7 +98,7 @@ def main(argv=None):
             sys.exit(getattr(stop, "code", 130))
         except (ValueError, OSError):
             if chief and not arguments.resume and not run.last.exists():
-                shutil.rmtree(run.folder)  # wrong input leaves nothing behind
+                withdraw(run, new)
             raise
     if results:  # the chief of several workers has them
         say(training.summary(results), f"-> {run.folder}")

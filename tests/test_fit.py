@@ -73,14 +73,14 @@ def test_help_answers_without_tensorflow():
     ],
 )
 def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tmp_path, capsys):
-    run = [] if "--resume" in argv else ["--run", str(tmp_path / "run")]
+    run = [] if "--resume" in argv else ["--run", str(tmp_path / "runs" / "run")]
     with pytest.raises(SystemExit) as stop:
         fit.main(["--dataset", str(pictures), *run, *TOY, *argv])
     error = capsys.readouterr().err.splitlines()[-1]
     assert stop.value.code == 2
     assert error.startswith("fit.py: ")
     assert expected in error
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
