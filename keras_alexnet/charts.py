@@ -77,6 +77,41 @@ def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
             named = step
 
 
+def overfitting(logs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Figure:
+    """Draws how far training and validation error part, for networks trained in several ways.
+
+    Args:
+        logs: By the way of training: the logs of its seeds, each with rows as for `learning_curves`.
+
+    Returns:
+        A figure with one axes a way and one pair of lines a seed. Its description has the errors at the end, which are
+        means over the seeds.
+
+    Source: sections 4.1 and 4.2.
+    """
+    curves = {way: [_errors(log) for log in of_seeds] for way, of_seeds in logs.items()}
+    ends = {way: np.mean([pair[:, -1] for pair in pairs], axis=0) for way, pairs in curves.items()}
+    said = "; ".join(f"{way}: training {end[0]:.0%}, validation {end[1]:.0%}" for way, end in ends.items())
+    figure = sheet(3.5 * len(logs), 3.2, f"Top-1 errors at the end, {said}")
+    columns = figure.subplots(1, len(logs), sharey=True, squeeze=False)[0]
+    for axes, (way, pairs) in zip(columns, curves.items(), strict=True):
+        for n, (training, validation) in enumerate(pairs):
+            epochs = np.arange(1, len(training) + 1)
+            axes.plot(epochs, training, "--", color=BLUE, lw=1, label=None if n else "training")
+            axes.plot(epochs, validation, color=BLUE, lw=1.6, label=None if n else "validation")
+        axes.set(title=way, xlabel="epoch", ylim=(0, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.spines[["top", "right"]].set_visible(False)
+    columns[0].set_ylabel("top-1 error")
+    columns[0].legend(frameon=False, loc="lower left")
+    return figure
+
+
+def _errors(log: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Top-1 errors `(2, epochs)`: training, validation."""
+    return np.array([[row["top1_error"], row["val_top1_error"]] for row in log]).T
+
+
 def epochs_to_reach(errors: Sequence[float], target: float) -> float | None:
     """After how many epochs an error first falls to a target, None if it never does.
 

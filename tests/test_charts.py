@@ -118,6 +118,19 @@ def test_learning_curves_without_validation():
     assert labels(figure.axes[1]) == ["top-1, training", "top-5, training"]
 
 
+def test_overfitting_has_an_axes_a_way_and_a_pair_of_lines_a_seed():
+    def ended(training, validation):
+        last = {"epoch": 2, "top1_error": training, "val_top1_error": validation}
+        return [{"epoch": 1, "top1_error": 0.9, "val_top1_error": 0.95}, last]
+
+    figure = charts.overfitting({"with": [ended(0.4, 0.6), ended(0.5, 0.7)], "without": [ended(0.1, 0.8)]})
+    assert [(axes.get_title(), len(axes.get_lines())) for axes in figure.axes] == [("with", 4), ("without", 2)]
+    drawn = [line.get_ydata().tolist() for line in figure.axes[1].get_lines()]
+    assert drawn == [[0.9, 0.1], [0.95, 0.8]]
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["training", "validation"]
+    assert figure.get_label().endswith("with: training 45%, validation 65%; without: training 10%, validation 80%")
+
+
 def test_differences_stand_beside_the_papers():
     found = {"no dropout": (3.0, (1.0, 5.0), None), "no overlap": (-0.5, (-2.0, 1.0), 0.4)}
     figure = charts.differences(found)
