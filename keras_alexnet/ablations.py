@@ -128,6 +128,28 @@ def _errors(rows, recipe, key):
     }
 
 
+def describe(rows, name):
+    """One ablation in words, a line for each of top-1 and top-5.
+
+    Args:
+        rows: As for `differences`.
+        name: Of the ablation.
+
+    Raises:
+        ValueError: If there is none of this name, or too few seeds of it.
+    """
+    papers = {ablation.name: ablation.paper for ablation in ABLATIONS}
+    if name not in differences(rows):
+        raise ValueError(f"Expected an ablation with {FEWEST} seeds on record: {', '.join(papers)}. Received: {name}")
+    lines = []
+    for k, paper in zip((1, 5), papers[name], strict=True):
+        found = differences(rows, f"top{k}_error")[name]
+        by_seed = ", ".join(map(_signed, found.points))
+        said = f"top-{k} error: {by_seed} points by seed, mean {_with_interval(found)}"
+        lines.append(f"{said}: {found.verdict(paper)}" + ("" if paper is None else f" (paper: {_signed(paper)})"))
+    return "\n".join(lines)
+
+
 def table(rows):
     """The paper's differences beside ours, in Markdown.
 

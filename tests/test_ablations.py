@@ -75,3 +75,17 @@ def test_table_has_the_papers_differences_beside_ours():
     assert cells[:3] == ["pooling without overlap (3.4)", "+0.4", "+0.3"]
     assert cells[3].startswith("+4.0 (-0.3 to +8.3)")
     assert cells[5:] == ["3", "not told apart"]
+
+
+def test_one_ablation_in_words():
+    top1, top5 = ablations.describe(rows((0.65, 0.64, 0.66)), "no_overlap").splitlines()
+    assert (
+        top1 == "top-1 error: +5.0, +2.0, +5.0 points by seed, mean +4.0 (-0.3 to +8.3): not told apart (paper: +0.4)"
+    )
+    assert top5.startswith("top-5 error: +0.0, +0.0, +0.0 points")
+
+
+@pytest.mark.parametrize("name", ["no_overlap", "no_kernels"])
+def test_an_ablation_that_is_not_on_record_is_refused(name):
+    with pytest.raises(ValueError, match=f"no_dropout.*Received: {name}"):
+        ablations.describe(rows((0.65, 0.64)), name)
