@@ -24,15 +24,13 @@ class Classifier:
         model: The `keras.Model`.
         class_names: In the order of its outputs.
         recipe: The `Recipe` it was trained with.
-        statistics: The `pipeline.Statistics` of its training set.
-        std: What red, green and blue are divided by, less the mean; the paper leaves them on 0 to 255.
+        statistics: The `pipeline.Statistics` of its training set, None where they are not known nor needed.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     recipe: Recipe
-    statistics: pipeline.Statistics
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    statistics: pipeline.Statistics | None = None
 
     @classmethod
     def of_run(cls, run):
@@ -67,7 +65,7 @@ class Classifier:
         size = _input_size(model, path)
         row = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
         side, names = round(size * 256 / 227), tuple(f"class {n}" for n in range(model.output_shape[-1]))
-        return cls(model, names, Recipe(size=size, side=side), *_scale(row, side))
+        return cls(model, names, Recipe(architecture=row.name, size=size, side=side, mean="architecture"))
 
     @classmethod
     def of_imagenet(cls, architecture="one_weird_trick"):
@@ -79,19 +77,12 @@ class Classifier:
         row = lookup(ARCHITECTURES, architecture, "architecture")
         model = build(architecture, weights="imagenet")
         names = tuple(name for ((_, name, _),) in decode_predictions(np.eye(model.output_shape[-1]), top=1))
-        return cls(model, names, Recipe(size=row.size, side=256), *_scale(row, 256))
+        return cls(model, names, Recipe(architecture=architecture, size=row.size, mean="architecture"))
 
     def batches(self, squares, views=1):
         """What the network sees of square pictures: `pipeline.evaluation_batches`, about `BATCH_SIZE` views each."""
         size = max(1, BATCH_SIZE // views)
-        batches = pipeline.evaluation_batches(squares, self.statistics, self.recipe, size, views)
-        return batches.map(lambda views, label: (views / self.std, label)) if set(self.std) != {1.0} else batches
-
-
-def _scale(architecture, side):
-    """What is subtracted from pictures for an architecture, as the statistics of a training set, and divided by."""
-    mean = np.full((side, side, 3), architecture.mean, np.float32)
-    return pipeline.Statistics(mean, np.zeros(3, np.float32), np.eye(3, dtype=np.float32)), architecture.std
+        return pipeline.evaluation_batches(squares, self.statistics, self.recipe, size, views)
 
 
 def _input_size(model, path):

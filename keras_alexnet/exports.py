@@ -17,8 +17,9 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
-from keras_alexnet import augment, network_files
+from keras_alexnet import network_files
 from keras_alexnet.files import written_aside
+from keras_alexnet.views import scale
 
 TOLERANCE = 1e-4  # of the largest probability
 NOISE_IMAGES = 6  # ours: beside the two photographs that an export is checked on
@@ -49,7 +50,7 @@ def serving_model(classifier):
         A `keras.Model` of "image", uint8 `(batch, size, size, 3)`, RGB, to `{"probabilities": (batch, classes)}`.
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
-    network, mean, deviation = _in_float32(classifier.model), _mean(classifier), np.float32(classifier.std)
+    network, (mean, deviation) = _in_float32(classifier.model), scale(classifier.statistics, classifier.recipe)
     if _absorbed(network, mean, deviation):
         mean, deviation = np.float32(0), np.float32(1)
     x = keras.layers.Rescaling(1 / deviation, -mean / deviation, name="preprocessing", dtype="float32")(image)
@@ -73,14 +74,6 @@ def _absorbed(network, mean, deviation):
     kernel = kernel / deviation[:, None]
     first.set_weights([kernel, bias - (kernel * mean[:, None]).sum((0, 1, 2), dtype=float)])
     return True
-
-
-def _mean(classifier):
-    """What is subtracted: a number a channel, or one a pixel."""
-    statistics, recipe = classifier.statistics, classifier.recipe
-    if recipe.mean == "color":
-        return statistics.mean_color
-    return np.asarray(augment.central_crop(statistics.mean_image, recipe.size))
 
 
 def _in_float32(network):
@@ -107,7 +100,8 @@ def expected(classifier, images):
         Float32 `(batch, classes)`, probabilities.
     """
     network = _in_float32(classifier.model)
-    views = (images.astype(np.float32) - _mean(classifier)) / np.float32(classifier.std)
+    mean, deviation = scale(classifier.statistics, classifier.recipe)
+    views = (images.astype(np.float32) - mean) / deviation
     answers = network(views, training=False)
     return keras.ops.convert_to_numpy(answers if _gives_probabilities(network) else keras.ops.softmax(answers))
 
@@ -190,12 +184,13 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, side = classifier.model.input_shape[1], classifier.recipe.side
+    mean, deviation = scale(classifier.statistics, classifier.recipe)
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},
         "preparation": f"Resize the shorter side to {side} pixels, take the central {size} x {size}, as bytes",
-        "mean": _mean(classifier).reshape(-1, 3).mean(0, dtype=float).round(3).tolist(),
-        "deviation": list(classifier.std),
+        "mean": mean.reshape(-1, 3).mean(0, dtype=float).round(3).tolist(),
+        "deviation": deviation.round(3).tolist(),
         "output": {"name": "probabilities", "type": "float32", "shape": [None, len(classifier.class_names)]},
         "classes": list(classifier.class_names),
         "largest_difference": result.difference,

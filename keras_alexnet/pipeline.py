@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet import augment, images
 from keras_alexnet.files import written_aside
-from keras_alexnet.views import less_mean, random_view
+from keras_alexnet.views import prepared, random_view
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()  # workers divide batches: to divide files, TensorFlow's choice, would make other batches
@@ -143,7 +143,8 @@ def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch
         first_step: Batches of the first epoch that are passed over, since the network has seen them.
 
     Returns:
-        A `tf.data.Dataset` of `(float32 (batch, size, size, 3), label (batch,))`: grey levels less the mean.
+        A `tf.data.Dataset` of `(float32 (batch, size, size, 3), label (batch,))`: grey levels less the mean, divided
+        by a deviation where the recipe has one.
 
     Raises:
         ValueError: If there are too few images for a batch, or for so many batches.
@@ -219,7 +220,7 @@ def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
     cut = augment.central_crop if views == 1 else augment.ten_views
 
     def labelled_views(image, label):
-        return less_mean(cut(image, recipe.size), statistics, recipe), label
+        return prepared(cut(image, recipe.size), statistics, recipe), label
 
     batches = squares.map(labelled_views, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten views of 128 images are 0.8 GB

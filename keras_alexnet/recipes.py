@@ -40,7 +40,11 @@ class Recipe:
     dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
     size: int = setting(227, "side of the view that the network sees, pixels; the text's 224 gives the same maps")
     side: int = setting(256, "side of the square that views are cut from, pixels (2)")
-    mean: str = setting("color", "what is subtracted: color, one grey level a channel, or image, one a pixel (2)")
+    mean: str = setting(
+        "color",
+        "what is subtracted: color, one grey level a channel, or image, one a pixel (2), both of the training set; or "
+        "architecture, what the network's authors subtract and divide by, for weights of theirs",
+    )
     augmentation: tuple[str, ...] = setting(("crop", "mirror", "lighting"), "what happens to a view (4.1)")
     lighting: str = setting("text", "deviation of the lighting noise: the eigenvalue (text) or its root (source) (4.1)")
     lighting_std: float = setting(0.1, "strength of the lighting noise (4.1)")
@@ -61,7 +65,7 @@ class Recipe:
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
-        _check_choice("mean", self.mean, ("color", "image"))
+        _check_choice("mean", self.mean, ("color", "image", "architecture"))
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
         for name in ("size", "batch_size", "epochs", "learning_rate", "patience"):

@@ -1,8 +1,10 @@
 """The view of a picture that the network sees, as a recipe has it (paper sections 2 and 4.1)."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import augment, images
+from keras_alexnet.architectures import ARCHITECTURES
 from keras_alexnet.recipes import AUGMENTATIONS
 
 AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.4, "translation": 0.1}  # ours: degrees, and shares of the size
@@ -22,12 +24,11 @@ def random_view(picture, seed, statistics, recipe):
         A float32 tensor `(size, size, 3)`.
     """
     seeds = dict(zip(AUGMENTATIONS, tf.unstack(tf.random.split(seed, len(AUGMENTATIONS))), strict=True))
-    image = _random_place(picture, seeds, recipe)
-    if "lighting" in recipe.augmentation:
-        image = _lit(image, seeds["lighting"], statistics, recipe)
-    else:
-        image = less_mean(image, statistics, recipe)
-    return augment.noise(image, seeds["noise"]) if "noise" in recipe.augmentation else image
+    image, (mean, deviation) = _random_place(picture, seeds, recipe), scale(statistics, recipe)
+    lit = "lighting" in recipe.augmentation
+    image = _lit(image, seeds["lighting"], mean, statistics, recipe) if lit else _less(image, mean)
+    image = augment.noise(image, seeds["noise"]) if "noise" in recipe.augmentation else image
+    return _divided(image, deviation)
 
 
 def _random_place(picture, seeds, recipe):
@@ -45,27 +46,55 @@ def _random_place(picture, seeds, recipe):
     return augment.random_mirror(image, seeds["mirror"]) if "mirror" in recipe.augmentation else image
 
 
-def _lit(image, seed, statistics, recipe):
+def _lit(image, seed, mean, statistics, recipe):
     """Less the mean and in another light: with a mean color in one pass over the pixels, half of the work."""
     settings = statistics.eigenvalues, statistics.eigenvectors, recipe.lighting, recipe.lighting_std
-    if recipe.mean == "color":
-        return augment.lighting(image, seed, *settings, statistics.mean_color)
-    return augment.lighting(less_mean(image, statistics, recipe), seed, *settings)
+    if mean.ndim == 1:
+        return augment.lighting(image, seed, *settings, mean)
+    return augment.lighting(_less(image, mean), seed, *settings)
 
 
-def less_mean(image, statistics, recipe):
-    """Subtracts the mean of the training set.
+def prepared(image, statistics, recipe):
+    """Less the mean, and divided where the recipe says so: what a network is shown when it is asked.
 
     Of a mean image its centre is subtracted from every view, wherever that was cut, as the authors' code does.
 
     Args:
         image: Tensor `(..., size, size, 3)`, grey levels.
-        statistics: The `pipeline.Statistics` of the training set.
-        recipe: A `Recipe`; what is used are its mean and size.
+        statistics: As for `scale`.
+        recipe: A `Recipe`; what is used are its architecture, mean and size.
 
     Returns:
         A float32 tensor of the shape of `image`.
     """
+    mean, deviation = scale(statistics, recipe)
+    return _divided(_less(image, mean), deviation)
+
+
+def scale(statistics, recipe):
+    """What is subtracted from a view, and what is divided by after that.
+
+    Args:
+        statistics: The `pipeline.Statistics` of the training set; None will do where the mean is the architecture's.
+        recipe: A `Recipe`.
+
+    Returns:
+        The mean, float32 `(3,)`, or `(size, size, 3)` of a mean image; and the deviation, float32 `(3,)`, ones for all
+        but a mean of the architecture, since the paper leaves grey levels on 0 to 255.
+    """
+    if recipe.mean == "architecture":
+        row = ARCHITECTURES[recipe.architecture]
+        return np.float32(row.mean), np.float32(row.std)
     if recipe.mean == "color":
-        return augment.add_color(image, -statistics.mean_color)
-    return tf.cast(image, tf.float32) - augment.central_crop(statistics.mean_image, recipe.size)
+        return statistics.mean_color, np.ones(3, np.float32)
+    margin = (len(statistics.mean_image) - recipe.size) // 2
+    centre = slice(margin, margin + recipe.size)
+    return statistics.mean_image[centre, centre], np.ones(3, np.float32)
+
+
+def _less(image, mean):
+    return augment.add_color(image, -mean) if mean.ndim == 1 else tf.cast(image, tf.float32) - mean
+
+
+def _divided(image, deviation):
+    return image if (deviation == 1).all() else image / deviation

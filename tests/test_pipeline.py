@@ -215,6 +215,28 @@ def test_mean_image_stays_in_the_centre(squares, images, statistics):
         assert min(np.abs(crop - cut).max() for cut in cuts) < 1e-3
 
 
+def test_mean_of_the_architecture_scales_as_its_authors_do(squares, images, statistics):
+    """torchvision's constants, on pixels of 0 to 1; in training and in evaluation, where no training set is known."""
+    made = recipe(augmentation=(), architecture="one_weird_trick", mean="architecture")
+    views, labels = seen(squares, statistics, made, 0, range(1))
+    expected = (images[:, 2:13, 2:13] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(views, expected[labels], atol=1e-5)
+    batches = pipeline.evaluation_batches(squares, None, made, batch_size=COUNT)
+    np.testing.assert_allclose(next(iter(batches))[0], expected, atol=1e-5)
+
+
+def test_lighting_comes_before_the_deviation(squares, statistics):
+    usual, scaled = ({}, {"architecture": "one_weird_trick", "mean": "architecture"})
+    moved = []
+    for settings in (usual, scaled):
+        plain, lit = (
+            seen(squares, statistics, recipe(augmentation=augmentation, **settings), 0, range(1))[0]
+            for augmentation in ((), ("lighting",))
+        )
+        moved.append((lit - plain)[:, 0, 0])
+    np.testing.assert_allclose(moved[1] * [58.395, 57.12, 57.375], moved[0], atol=1e-3)
+
+
 def test_lighting_as_the_recipe_says(squares, images, statistics):
     def moves(**settings):
         made = recipe(augmentation=("lighting",), **settings)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet import prediction
+from keras_alexnet import prediction, views
 from keras_alexnet.classifiers import Classifier
 
 SQUARE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
@@ -97,4 +97,6 @@ def test_a_network_file_by_itself_has_the_usual(small_run, tmp_path):
     classifier = Classifier.of_file(alone)
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.size, classifier.recipe.side) == (67, 76)
-    np.testing.assert_allclose(classifier.statistics.mean_color, [123.68, 116.779, 103.939], rtol=1e-6)
+    mean, deviation = views.scale(classifier.statistics, classifier.recipe)
+    np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
+    assert deviation.tolist() == [1, 1, 1]
