@@ -12,7 +12,7 @@ from scipy import stats
 
 from keras_alexnet.recipes import RECIPES, Recipe
 
-RECIPE = "ablation"
+RECIPE, DATASET = "ablation", "oxford_flowers102"
 FEWEST = 3  # ours: seeds on both sides, below which there is no interval
 
 
@@ -63,6 +63,17 @@ class Difference:
 
     points: tuple[float, ...]
 
+    @classmethod
+    def paired(cls, errors, whole):
+        """Of two mappings from seeds to errors, shares of 1, over the seeds that both have; None if these are too few.
+
+        Example:
+            >>> Difference.paired({0: 0.75, 1: 0.5, 2: 0.5}, {0: 0.5, 1: 0.5, 2: 0.25, 3: 0.5})
+            Difference(points=(25.0, 0.0, 25.0))
+        """
+        seeds = sorted(whole.keys() & errors.keys())
+        return cls(tuple(100 * (errors[seed] - whole[seed]) for seed in seeds)) if len(seeds) >= FEWEST else None
+
     @property
     def mean(self):
         """Over the seeds."""
@@ -78,6 +89,9 @@ class Difference:
         """
         half = float(stats.t.ppf(0.975, len(self.points) - 1) * stats.sem(self.points))
         return self.mean - half, self.mean + half
+
+    def __str__(self):
+        return "{:+.1f} ({:+.1f} to {:+.1f})".format(self.mean, *self.interval)
 
     def verdict(self, paper):
         """Whether what the paper says is seen here.
@@ -109,21 +123,28 @@ def differences(rows, key="top1_error"):
     Returns:
         A mapping from names in `ABLATIONS` to `Difference`, of those that have enough seeds.
     """
-    whole = _errors(rows, RECIPES[RECIPE], key)
-    found = {}
-    for ablation in ABLATIONS:
-        errors = _errors(rows, ablation.recipe, key)
-        seeds = sorted(whole.keys() & errors.keys())
-        if len(seeds) >= FEWEST:
-            found[ablation.name] = Difference(tuple(100 * (errors[seed] - whole[seed]) for seed in seeds))
-    return found
+    whole = errors_by_seed(rows, RECIPES[RECIPE], key)
+    found = {each.name: Difference.paired(errors_by_seed(rows, each.recipe, key), whole) for each in ABLATIONS}
+    return {name: difference for name, difference in found.items() if difference}
 
 
-def _errors(rows, recipe, key):
-    """By seed, of the runs by this recipe that were tested."""
+def errors_by_seed(rows, recipe, key, dataset=DATASET, weights=None):
+    """One error of the test pictures, one view, of the runs by a recipe that were tested.
+
+    Args:
+        rows: As for `differences`.
+        recipe: A `Recipe`.
+        key: As for `differences`.
+        dataset: The data set that they were trained on.
+        weights: The file of weights that they started from, None for random ones.
+
+    Returns:
+        A mapping from seeds to errors, shares of 1.
+    """
+    alike = [row for row in rows if (row["dataset"], row["weights"]) == (dataset, weights)]
     return {
         row["seed"]: row["results"]["test"]["1_view"][key]
-        for row in rows
+        for row in alike
         if Recipe.of(row["recipe"]) == recipe and row["results"]["test"]
     }
 
@@ -145,7 +166,7 @@ def describe(rows, name):
     for k, paper in zip((1, 5), papers[name], strict=True):
         found = differences(rows, f"top{k}_error")[name]
         by_seed = ", ".join(map(_signed, found.points))
-        said = f"top-{k} error: {by_seed} points by seed, mean {_with_interval(found)}"
+        said = f"top-{k} error: {by_seed} points by seed, mean {found}"
         lines.append(f"{said}: {found.verdict(paper)}" + ("" if paper is None else f" (paper: {_signed(paper)})"))
     return "\n".join(lines)
 
@@ -165,8 +186,8 @@ def table(rows):
             "change": ablation.what,
             "paper, top-1": _signed(ablation.paper[0]),
             "top-5": _signed(ablation.paper[1]),
-            "here, top-1": _with_interval(top1[ablation.name]),
-            "here, top-5": _with_interval(top5[ablation.name]),
+            "here, top-1": str(top1[ablation.name]),
+            "here, top-5": str(top5[ablation.name]),
             "seeds": len(top1[ablation.name].points),
             "verdict on top-1": top1[ablation.name].verdict(ablation.paper[0]),
         }
@@ -178,8 +199,3 @@ def table(rows):
 
 def _signed(points):
     return "" if points is None else f"{points:+.1f}"
-
-
-def _with_interval(difference):
-    low, high = difference.interval
-    return f"{difference.mean:+.1f} ({low:+.1f} to {high:+.1f})"

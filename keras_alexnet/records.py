@@ -1,10 +1,12 @@
-"""What runs on record say together: several seeds of one recipe, figure 1, how far the columns specialize."""
+"""What runs on record say together: several seeds of one recipe, figure 1, fine-tuning, how columns specialize."""
 
 import itertools
+import pathlib
 
 import numpy as np
 import tabulate
 
+from keras_alexnet.ablations import Difference, errors_by_seed
 from keras_alexnet.charts import epochs_to_reach
 from keras_alexnet.recipes import Recipe
 
@@ -36,7 +38,7 @@ def seeds(rows):
 
 def _alike_but_for_the_seed(rows):
     def recipe(row):
-        return row["dataset"], str(Recipe.of(row["recipe"]))
+        return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
 
     groups = (list(group) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe))
     return sorted((group for group in groups if len(group) > 1), key=_common_name)
@@ -95,6 +97,27 @@ def _epochs(number):
     return "not reached" if number is None else f"{number:.1f}"
 
 
+def fine_tuning(rows):
+    """Runs that start from another network beside those of the same recipe that start from random weights, in Markdown.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them.
+
+    Returns:
+        The table: top-1 errors on the test pictures, one view, and their difference, paired by seed.
+    """
+    lines = []
+    for group in _alike_but_for_the_seed(rows):
+        first = group[0]
+        what = Recipe.of(first["recipe"]), "top1_error", first["dataset"]
+        tuned, scratch = (errors_by_seed(rows, *what, weights) for weights in (first["weights"], None))
+        if first["weights"] and (difference := Difference.paired(tuned, scratch)):
+            line = {"runs": _common_name(group), "start": pathlib.PurePath(first["weights"]).parent.name}
+            line |= {"from there": _spread([*tuned.values()]), "from random weights": _spread([*scratch.values()])}
+            lines.append(line | {"difference": str(difference)})
+    return _markdown(lines)
+
+
 def specialization(rows):
     """How far the two halves of conv1's kernels differ in color, by architecture, in Markdown.
 
@@ -106,9 +129,10 @@ def specialization(rows):
 
     Source: section 6.1.
     """
-    of_ours = [row for row in rows if row["specialization"] is not None and row["dataset"].startswith("oxford_flowers")]
     by_network = {}
-    for row in sorted(of_ours, key=lambda row: row["recipe"]["architecture"]):
+    for row in sorted(rows, key=lambda row: row["recipe"]["architecture"]):
+        if row["specialization"] is None or row["weights"] or not row["dataset"].startswith("oxford_flowers"):
+            continue
         by_network.setdefault(row["recipe"]["architecture"], []).append(row["specialization"])
     lines = [
         {

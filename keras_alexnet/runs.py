@@ -211,6 +211,7 @@ def summary(run):
         "command": account["command"],
         "dataset": account["options"]["dataset"],
         "seed": account["options"]["seed"],
+        "weights": account["options"].get("weights"),
         "epochs": f"{len(log)} of {account['recipe']['epochs']}",
         "recipe": account["recipe"],
         "training_errors": [row.get("top1_error") for row in log],

@@ -33,6 +33,13 @@ of zero. "Not told apart": it holds zero, so that these seeds show neither a dif
 
 {ablations}
 
+## From another network
+
+The same recipe from the weights of another network, but for a new last layer, and from random weights: top-1 errors on
+the test pictures, one view, and their difference in points, paired by seed.
+
+{fine_tuning}
+
 ## Figure 1
 
 Epochs until the training error falls to 25 %, for the four-layer network on CIFAR-10 without regularization, at the
@@ -61,6 +68,7 @@ def page(rows):
     return README.format(
         seeds=records.seeds(rows) or NONE_YET,
         ablations=ablations.table(rows) or NONE_YET,
+        fine_tuning=records.fine_tuning(rows) or NONE_YET,
         figure_1=records.figure_1(rows) or NONE_YET,
         specialization=records.specialization(rows) or NONE_YET,
         runs=tables.record(rows),

@@ -18,6 +18,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
     return {
         "run": f"{name}-{seed}",
         "dataset": "oxford_flowers102",
+        "weights": None,
         "seed": seed,
         "recipe": dataclasses.asdict(RECIPES[recipe]) | {"augmentation": list(RECIPES[recipe].augmentation)},
         "training_errors": list(training),
@@ -42,6 +43,24 @@ def test_a_setting_that_older_records_lack_is_the_default():
     rows = [row("flowers", "flowers", seed) for seed in (0, 1)]
     del rows[0]["recipe"]["divide_after"]
     assert cells(records.seeds(rows))[2][:2] == ["flowers", "2"]
+
+
+def test_fine_tuning_stands_beside_the_same_recipe_from_random_weights():
+    def tested(name, seed, error, weights):
+        made = row(name, "ablation", seed) | {"weights": weights}
+        return made | {"results": made["results"] | {"test": {"1_view": {"top1_error": error}}}}
+
+    scratch = [tested("ablation", seed, error, None) for seed, error in enumerate((0.70, 0.72, 0.74, 0.1))]
+    tuned = [tested("from_a", seed, error, "runs/a/best.keras") for seed, error in enumerate((0.60, 0.61, 0.62))]
+    few = [tested("from_b", seed, 0.5, "runs/b/best.keras") for seed in (0, 1)]
+    header, _, *lines = cells(records.fine_tuning([*scratch, *tuned, *few]))
+    assert header == ["runs", "start", "from there", "from random weights", "difference"]
+    scratch_spread, said = "56.5 (10.0 to 74.0)", "-11.0 (-13.5 to -8.5)"
+    assert lines == [["from_a", "a", "61.0 (60.0 to 62.0)", scratch_spread, said]]
+    assert cells(records.seeds([*scratch, *tuned]))[2:] == [
+        ["ablation", "4", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", scratch_spread],
+        ["from_a", "3", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", "61.0 (60.0 to 62.0)"],
+    ]
 
 
 class TestFigure1:
