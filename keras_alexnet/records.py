@@ -11,6 +11,7 @@ from keras_alexnet.charts import epochs_to_reach
 from keras_alexnet.recipes import Recipe
 
 TARGET = 0.25  # the training error at which figure 1 compares epochs
+VIEWS = {"1_view": "one view", "10_views": "ten"}
 NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
 
 
@@ -28,7 +29,7 @@ def seeds(rows):
         | {
             f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
             for split in ("validation", "test")
-            for key, name in (("1_view", "one view"), ("10_views", "ten"))
+            for key, name in VIEWS.items()
             if all(key in row["results"][split] for row in group)
         }
         for group in _alike_but_for_the_seed(rows)
@@ -95,6 +96,33 @@ def figure_1(rows):
 
 def _epochs(number):
     return "not reached" if number is None else f"{number:.1f}"
+
+
+def ensembles(rows):
+    """Networks alone and together, in Markdown.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them, of all runs that belong to the ensembles.
+
+    Returns:
+        The table of top-1 and top-5 errors in per cent, of networks alone the mean.
+
+    Source: section 6, table 2.
+    """
+    by_name = {row["run"]: row["results"] for row in rows}
+    found = [(split, ensemble) for row in rows for split, ensemble in row["ensembles"].items()]
+    lines = []
+    for (split, ensemble), (key, name) in itertools.product(found, VIEWS.items()):
+        together = _top_errors(ensemble[key])
+        alone = np.mean([_top_errors(by_name[run][split][key]) for run in ensemble["runs"]], axis=0)
+        line = {"networks": ", ".join(ensemble["runs"]), "pictures": split, "views": name}
+        line |= {"alone": "{:.1f}, {:.1f}".format(*alone), "together": "{:.1f}, {:.1f}".format(*together)}
+        lines.append(line | {"difference": "{:+.1f}, {:+.1f}".format(*together - alone)})
+    return _markdown(lines)
+
+
+def _top_errors(numbers):
+    return 100 * np.array([numbers["top1_error"], numbers["top5_error"]])
 
 
 def fine_tuning(rows):

@@ -11,6 +11,7 @@ from keras_alexnet.files import written_aside
 from keras_alexnet.recipes import Options, Recipe
 
 RECORDED_FIGURES = ("curves.png", "kernels.png")
+SPLITS = ("validation", "test")  # that runs are judged on
 RECORD_LIMIT = 300 * 1024  # ours: bytes, for records lie in the repository
 
 
@@ -202,7 +203,7 @@ def summary(run):
     """What there is to compare of a run: a mapping.
 
     Its `results` have the numbers of the splits that were judged, by split and number of views, as
-    `measures.measure` gives them.
+    `measures.measure` gives them; its `ensembles`, those of this run together with others.
     """
     account, log = run.read_json("recipe.json"), run.read_log()
     return {
@@ -216,8 +217,15 @@ def summary(run):
         "recipe": account["recipe"],
         "training_errors": [row.get("top1_error") for row in log],
         "specialization": _written(run).get("specialization"),
-        "results": {split: _results(run, split) for split in ("validation", "test")},
+        "results": {split: _results(run, split) for split in SPLITS},
+        "ensembles": {
+            split: run.read_json(name) for split in SPLITS if (run.folder / (name := _ensemble(split))).exists()
+        },
     }
+
+
+def _ensemble(split):
+    return f"ensemble-{split}.json"
 
 
 def _written(run):

@@ -21,6 +21,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
         "weights": None,
         "seed": seed,
         "recipe": dataclasses.asdict(RECIPES[recipe]) | {"augmentation": list(RECIPES[recipe].augmentation)},
+        "ensembles": {},
         "training_errors": list(training),
         "specialization": specialization,
         "results": {"validation": {"1_view": one, "10_views": ten}, "test": {}},
@@ -43,6 +44,23 @@ def test_a_setting_that_older_records_lack_is_the_default():
     rows = [row("flowers", "flowers", seed) for seed in (0, 1)]
     del rows[0]["recipe"]["divide_after"]
     assert cells(records.seeds(rows))[2][:2] == ["flowers", "2"]
+
+
+def test_networks_stand_alone_and_together():
+    def errors(top1, top5):
+        return {"top1_error": top1, "top5_error": top5}
+
+    rows = [row("flowers", "flowers", seed) for seed in (1, 0)]
+    for made, top1 in zip(rows, (0.6, 0.5), strict=True):
+        made["results"]["test"] = {"1_view": errors(top1, 0.4), "10_views": errors(top1 - 0.1, 0.2)}
+    both = {"runs": ["flowers-0", "flowers-1"], "1_view": errors(0.45, 0.38), "10_views": errors(0.4, 0.21)}
+    rows[1]["ensembles"] = {"test": both}
+    header, _, *lines = cells(records.ensembles(rows))
+    assert header == ["networks", "pictures", "views", "alone", "together", "difference"]
+    assert lines == [
+        ["flowers-0, flowers-1", "test", "one view", "55.0, 40.0", "45.0, 38.0", "-10.0, -2.0"],
+        ["flowers-0, flowers-1", "test", "ten", "45.0, 20.0", "40.0, 21.0", "-5.0, +1.0"],
+    ]
 
 
 def test_fine_tuning_stands_beside_the_same_recipe_from_random_weights():
