@@ -188,7 +188,7 @@ def differences(found: Mapping[str, tuple[float, tuple[float, float], float | No
     Source: sections 3.2 to 4.2 and 7.
     """
     said = "; ".join(f"{name} {mean:+.1f}" for name, (mean, *_) in found.items())
-    figure = sheet(7, 1.3 + 0.32 * len(found), f"Points of top-1 error that a change costs: {said}")
+    figure = sheet(7, 1.3 + 0.32 * len(found), f"Points of error that a change costs: {said}")
     axes = figure.subplots()
     axes.axvline(0, color=GREY, lw=0.8, ls=":")
     for place, (mean, interval, paper) in enumerate(found.values()):
@@ -198,7 +198,7 @@ def differences(found: Mapping[str, tuple[float, tuple[float, float], float | No
             axes.plot(paper, place, "D", mfc="white", mec=ORANGE, ms=7)
     axes.plot([], [], "D", mfc="white", mec=ORANGE, ms=7, ls="", label="the paper, on ImageNet")
     axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5))
-    axes.set_xlabel("points of top-1 error that the change costs")
+    axes.set_xlabel("points of error that the change costs")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
