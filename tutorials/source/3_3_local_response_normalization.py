@@ -20,16 +20,9 @@ import numpy as np
 import tensorflow as tf
 from ipywidgets import interact
 
-from keras_alexnet import (
-    ARCHITECTURES,
-    LocalResponseNormalization,
-    SpatialResponseNormalization,
-    ablations,
-    charts,
-    figures,
-    runs,
-)
+from keras_alexnet import ARCHITECTURES, ablations, charts, figures, runs
 from keras_alexnet.description import differences
+from keras_alexnet.layers import LocalResponseNormalization, SpatialResponseNormalization
 
 tf.get_logger().setLevel("ERROR")  # it warns of many layers of one kind
 
