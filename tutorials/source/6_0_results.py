@@ -51,7 +51,7 @@ from keras_alexnet import PaperSGD, build, figure_1, figures, measures, petals, 
 for row in sorted(map(runs.summary, runs.find("../results")), key=lambda row: row["run"]):
     split = "test" if row["results"]["test"] else "validation"
     errors = [100 * row["results"][split]["1_view"][f"top{k}_error"] for k in (1, 5)]
-    print(f"{row['run']:18} {row['epochs']:>10} epochs  {split:10}  {errors[0]:5.1f} {errors[1]:5.1f}")
+    print(f"{row['run']:32} {row['epochs']:>10} epochs  {split:10}  {errors[0]:5.1f} {errors[1]:5.1f}")
     assert errors[1] < errors[0]
 
 # %% [markdown]
@@ -60,7 +60,7 @@ for row in sorted(map(runs.summary, runs.find("../results")), key=lambda row: ro
 # Ten views cost ten times as much. What do they bring, there and here?
 
 # %%
-evaluation = json.loads(pathlib.Path("../results/oxford_flowers102/evaluation-test.json").read_text())
+evaluation = json.loads(pathlib.Path("../results/flowers-0/evaluation-test.json").read_text())
 one, ten = evaluation["1_view"], evaluation["10_views"]
 gains = {"the paper": (39.0 - 37.5, 18.3 - 17.0)}
 gains["Flowers-102 here"] = tuple(100 * (one[f"top{k}_error"] - ten[f"top{k}_error"]) for k in (1, 5))

@@ -27,7 +27,7 @@ from keras_alexnet import PaperSGD, build, features, figure_1, figures, panels, 
 # Flowers-102, 1020 training pictures:
 
 # %%
-recorded = plt.imread("../results/oxford_flowers102/figures/kernels.png")[..., :3]
+recorded = plt.imread("../results/flowers-0/figures/kernels.png")[..., :3]
 figure = figures.sheet(8, 3, "The 96 kernels of the first layer, learned on Flowers-102: mostly blobs of color")
 figures.bare(figure.subplots()).imshow(recorded)
 figure
