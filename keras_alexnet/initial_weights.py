@@ -44,7 +44,7 @@ _CAFFE_STDS = (0.01,) * 5 + (0.005, 0.005, 0.01)
 
 # By name, then by layer.
 INITIAL_WEIGHTS = {
-    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades and the network stays at chance
+    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning begins late or never
     "source": _gaussians(_LAYERS, (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01), _BIASES),  # layers-145.cfg
     "caffe": _gaussians(_LAYERS, _CAFFE_STDS, (0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0)),
     "caffenet": _gaussians(_LAYERS, _CAFFE_STDS, _BIASES),

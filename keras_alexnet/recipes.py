@@ -36,7 +36,7 @@ class Recipe:
     """
 
     architecture: str = setting("paper", "the network, a name in ARCHITECTURES")
-    initial_weights: str | None = setting(None, "where the weights start, else as the architecture has it; text fails")
+    initial_weights: str | None = setting(None, "where the weights start, else as the architecture has it; text fades")
     dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
     size: int = setting(227, "side of the view that the network sees, pixels; the text's 224 gives the same maps")
     side: int = setting(256, "side of the square that views are cut from, pixels (2)")

@@ -52,7 +52,7 @@ for row in sorted(map(runs.summary, runs.find("../results")), key=lambda row: ro
     split = "test" if row["results"]["test"] else "validation"
     errors = [100 * row["results"][split]["1_view"][f"top{k}_error"] for k in (1, 5)]
     print(f"{row['run']:32} {row['epochs']:>10} epochs  {split:10}  {errors[0]:5.1f} {errors[1]:5.1f}")
-    assert errors[1] < errors[0]
+    assert errors[1] <= errors[0]
 
 # %% [markdown]
 # ## One view and ten
