@@ -1,10 +1,12 @@
 """Runs on record looked at together, on made-up ones."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import runs as script
 from keras_alexnet import features, records, runs
@@ -41,9 +43,9 @@ def test_seeds_of_one_recipe_stand_together():
 
 
 def test_a_setting_that_older_records_lack_is_the_default():
-    rows = [row("flowers", "flowers", seed) for seed in (0, 1)]
+    rows = [row("text", "text", seed) for seed in (0, 1)]
     del rows[0]["recipe"]["divide_after"]
-    assert cells(records.seeds(rows))[2][:2] == ["flowers", "2"]
+    assert cells(records.seeds(rows))[2][:2] == ["text", "2"]
 
 
 def test_networks_stand_alone_and_together():
@@ -128,3 +130,26 @@ def test_the_readme_says_what_figure_1_has_come_to():
     ratios = [reached[f"figure_1_tanh-{seed}"] / reached[f"figure_1-{seed}"] for seed in range(3)]
     said = f"{min(ratios):.1f} to {max(ratios):.1f} times sooner than tanh"
     assert said in " ".join((ROOT / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ablation_half", "half of the kernels costs {:.1f} points ({:.1f} to {:.1f};"),
+        ("ablation_text_initial_weights", "the text's initial weights {:.1f} ({:.1f} to {:.1f})"),
+        ("ablation_no_normalization", "normalization, {:+.1f} ({:.1f} to {:.1f};"),
+        ("from_petals", "--head new`) saves {:.1f} ({:.1f} to {:.1f})"),
+    ],
+)
+def test_the_readme_says_what_the_changes_cost(name, said):
+    """By scipy's paired test, on the files of the evaluations."""
+    folder = ROOT / "results"
+
+    def errors(name):
+        files = [folder / f"{name}-{seed}" / "evaluation-test.json" for seed in range(3)]
+        return [100 * json.loads(file.read_text())["1_view"]["top1_error"] for file in files]
+
+    pair = (errors("ablation"), errors(name)) if name == "from_petals" else (errors(name), errors("ablation"))
+    interval = stats.ttest_rel(*pair).confidence_interval(0.95)
+    measured = said.format(np.subtract(*pair).mean(), interval.low, interval.high)
+    assert measured in " ".join((ROOT / "README.md").read_text().split())
