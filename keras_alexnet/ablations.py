@@ -165,9 +165,9 @@ def describe(rows, name):
     lines = []
     for k, paper in zip((1, 5), papers[name], strict=True):
         found = differences(rows, f"top{k}_error")[name]
+        beside = "" if paper is None else f", paper {_signed(paper)}"
         by_seed = ", ".join(map(_signed, found.points))
-        said = f"top-{k} error: {by_seed} points by seed, mean {found}"
-        lines.append(f"{said}: {found.verdict(paper)}" + ("" if paper is None else f" (paper: {_signed(paper)})"))
+        lines.append(f"top-{k} error: {found}{beside}: {found.verdict(paper)}; by seed {by_seed}")
     return "\n".join(lines)
 
 
