@@ -59,8 +59,8 @@ print(ablations.describe(rows, "no_conv4"))
 
 # %% [markdown]
 # With few pictures the shallower network is, if anything, the better one: the paper's 2 points are not seen, and the
-# top-5 error is lower without the layer in all three seeds. The paper's sentence is about 1.2 million pictures; this does
-# not contradict it.
+# top-5 error is lower without the layer in all three seeds. The paper's sentence is about 1.2 million pictures; this
+# does not contradict it.
 #
 # ## What each part is worth
 #
