@@ -9,6 +9,8 @@ import math
 
 import tensorflow as tf
 
+from keras_alexnet.resampling import resample
+
 
 def central_crop(image, size):
     """Cuts the central square out.
@@ -175,6 +177,28 @@ def vertical_flip(image, seed):
     return tf.image.stateless_random_flip_up_down(image, seed)
 
 
+def random_resized_crop(image, size, seed, area=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
+    """Cuts a part of random size and shape out and makes it a square. Not in the paper.
+
+    This is how later networks are trained, torchvision's AlexNet among them.
+
+    Args:
+        image: Tensor `(height, width, 3)`.
+        size: Side of the view in pixels.
+        seed: Two integers.
+        area: Least and most of the part's share of the image.
+        ratio: Least and most of the part's width to its height.
+
+    Returns:
+        A float32 tensor `(size, size, 3)`.
+    """
+    nothing = tf.zeros((1, 0, 4))  # boxes that the part should cover: none, so that it may lie anywhere
+    corner, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+        tf.shape(image), nothing, seed, 0.0, ratio, area, use_image_if_no_bounding_boxes=True
+    )
+    return tf.ensure_shape(tf.image.resize(tf.slice(image, corner, extent), (size, size)), (size, size, 3))
+
+
 def affine(image, seed, rotation=0.0, scaling=0.0, translation=0.0):
     """Turns, scales and moves the image at once, so that it is resampled once. Not in the paper.
 
@@ -200,31 +224,7 @@ def affine(image, seed, rotation=0.0, scaling=0.0, translation=0.0):
         tf.stack([cosine, -sine, sine, cosine]), (2, 2)
     )  # from places in the view to places in the image
     offset = center - tf.linalg.matvec(inverse, center + draws[2:] * translation * size)
-    return tf.ensure_shape(_resample(image, inverse, offset), image.shape)
-
-
-@tf.function(jit_compile=True)  # one loop over the pixels, in a third of the time of ImageProjectiveTransformV3
-def _resample(image, inverse, offset):
-    """The colors at `inverse @ (x, y) + offset`, bilinear between the four pixels around."""
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    x, y = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)[:, tf.newaxis]
-    left, right_share = _neighbours(inverse[0, 0] * x + inverse[0, 1] * y + offset[0], width)
-    top, bottom_share = _neighbours(inverse[1, 0] * x + inverse[1, 1] * y + offset[1], height)
-    pixels = tf.reshape(image, (-1, 3))
-    corners = (tf.gather(pixels, (top + down) * width + left + right) for down in (0, 1) for right in (0, 1))
-    top_left, top_right, bottom_left, bottom_right = (tf.cast(corner, tf.float32) for corner in corners)
-    upper = top_left + (top_right - top_left) * right_share
-    lower = bottom_left + (bottom_right - bottom_left) * right_share
-    return upper + (lower - upper) * bottom_share
-
-
-def _neighbours(places, length):
-    """The pixel before each place, and the share `(..., 1)` of the one behind it, on an axis of so many pixels."""
-    end = tf.cast(length, tf.float32) - 0.5
-    places = end - tf.abs(end - (tf.abs(places + 0.5) - 0.5))  # mirrored at both ends
-    places = tf.clip_by_value(places, 0.0, end - 0.5)
-    before = tf.minimum(tf.floor(places), end - 1.5)
-    return tf.cast(before, tf.int32), (places - before)[..., tf.newaxis]
+    return tf.ensure_shape(resample(image, inverse, offset), image.shape)
 
 
 def noise(image, seed, std=8.0):

@@ -15,6 +15,7 @@ AUGMENTATIONS = (
     "scaling",
     "translation",
     "noise",
+    "resized_crop",  # in place of "crop"
 )
 
 
@@ -133,6 +134,33 @@ RECIPES = {
     "text": Recipe(),
     "source": Recipe(  # the authors' layer-params-145: what was done, beside what was printed
         architecture="source", size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
+    ),
+    "caffe": Recipe(  # of bvlc_alexnet: rates divided each 100,000 batches of 256, which are 20 epochs of ImageNet
+        architecture="caffe",
+        mean="image",
+        augmentation=("crop", "mirror"),
+        batch_size=256,
+        bias_learning_rate_factor=2.0,
+        divide_after=(20, 40, 60, 80),
+    ),
+    "torchvision": Recipe(  # of its references/classification, for AlexNet; there the decay is on biases as well
+        architecture="one_weird_trick",
+        size=224,
+        mean="architecture",
+        augmentation=("resized_crop", "mirror"),
+        batch_size=256,
+        decay=0.0001,
+        divide_after=(30, 60),
+    ),
+    "tflearn": Recipe(  # of its example for Flowers-17, which goes on for 1000 epochs, on pictures squashed to squares
+        architecture="tflearn",
+        side=227,
+        mean="architecture",
+        augmentation=(),
+        batch_size=64,
+        learning_rate=0.001,
+        decay=0.0,
+        divisions=0,
     ),
     "flowers": Recipe(  # ours, for 1020 training pictures: small views, so many epochs an hour, and more variety
         size=131,

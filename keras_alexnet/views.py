@@ -37,13 +37,20 @@ def _random_place(picture, seeds, recipe):
     limits = {name: limit for name, limit in AFFINE_LIMITS.items() if name in recipe.augmentation}
     if limits:
         picture = augment.affine(images.load_square(picture, side), seeds["rotation"], **limits)
-    corner = tf.constant([(side - size) // 2] * 2)
-    if "crop" in recipe.augmentation:
-        corner = augment.random_corner((side, side), size, seeds["crop"])
-    image = images.load_part(picture, side, corner, size)
+    if "resized_crop" in recipe.augmentation:
+        image = augment.random_resized_crop(images.load_square(picture, side), size, seeds["resized_crop"])
+    else:
+        image = images.load_part(picture, side, _corner(seeds["crop"], recipe), size)
     if "vertical_flip" in recipe.augmentation:
         image = augment.vertical_flip(image, seeds["vertical_flip"])
     return augment.random_mirror(image, seeds["mirror"]) if "mirror" in recipe.augmentation else image
+
+
+def _corner(seed, recipe):
+    """Where the part of the square begins that is seen."""
+    if "crop" in recipe.augmentation:
+        return augment.random_corner((recipe.side, recipe.side), recipe.size, seed)
+    return tf.constant([(recipe.side - recipe.size) // 2] * 2)
 
 
 def _lit(image, seed, mean, statistics, recipe):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from keras_alexnet import augment
+from keras_alexnet.resampling import resample
 
 ROOTS = np.array([19.72, 37.09, 121.78])  # of the eigenvalues of ImageNet's pixels, grey levels, from the authors' code
 AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
@@ -49,6 +50,7 @@ RANDOM = {
     "lighting_source": light("source"),
     "affine": lambda image, seed: augment.affine(image, seed, 25.0, 0.2, 0.1),
     "noise": augment.noise,
+    "random_resized_crop": lambda image, seed: augment.random_resized_crop(image, 8, seed),
 }
 
 
@@ -180,6 +182,23 @@ def test_translation_within_its_limit(places):
     assert (np.abs(shifts).max(axis=0) > 0.09).all()
 
 
+def test_resized_crop_within_its_limits():
+    """Of an image whose every pixel says where it is: the part's sides follow from the distances between pixels."""
+    places = np.stack(np.meshgrid(np.arange(600), np.arange(400), indexing="xy"), axis=-1)
+    places = np.concatenate([places, np.ones((400, 600, 1))], axis=-1).astype(np.float32)
+    parts = in_tf_data(
+        lambda image, seed: augment.random_resized_crop(image, 50, seed), places, [(seed, 0) for seed in range(200)]
+    )
+    assert parts.shape == (200, 50, 50, 3)
+    sides = 50 * (parts[:, 30, 30, :2] - parts[:, 20, 20, :2]) / 10  # width, height
+    shares, ratios = sides.prod(axis=1) / (600 * 400), sides[:, 0] / sides[:, 1]
+    assert 0.075 < shares.min() < 0.15
+    assert 0.8 < shares.max() <= 1
+    assert 0.74 < ratios.min() < 0.8
+    assert 1.25 < ratios.max() < 1.35
+    np.testing.assert_allclose(parts[..., 2], 1, atol=1e-5)
+
+
 def test_affine_without_limits_changes_nothing(image):
     np.testing.assert_allclose(augment.affine(image, (0, 0)), image, atol=1e-3)
 
@@ -196,7 +215,7 @@ def test_affine_takes_the_pixels_that_scipy_takes(image):
         ndimage.affine_transform(plane, inverse[::-1, ::-1], offset[::-1], order=1, mode="reflect")
         for plane in np.moveaxis(image.astype(float), -1, 0)
     ]
-    np.testing.assert_allclose(augment._resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
+    np.testing.assert_allclose(resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
 
 
 def test_noise(views):

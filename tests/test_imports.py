@@ -17,7 +17,6 @@ MAX_LINES = 250
 RANKS = (
     {
         "accounts",
-        "augment",
         "caffemodel",
         "canvas",
         "command_line",
@@ -25,9 +24,10 @@ RANKS = (
         "fusion",
         "images",
         "initial_weights",
+        "resampling",
         "topology",
     },
-    {"architectures", "measures", "metrics", "recipes", "tables", "weight_files"},
+    {"architectures", "augment", "measures", "metrics", "recipes", "tables", "weight_files"},
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},
     {"ablations", "blocks", "callbacks", "charts", "onnx_network", "views", "weights"},
@@ -54,6 +54,7 @@ MAY_IMPORT_TENSORFLOW = {
     "network_files",
     "pipeline",
     "prediction",
+    "resampling",
     "training",
     "views",
 }

@@ -30,6 +30,12 @@ def test_figure_1_has_no_regularization():
     assert {RECIPES[name].architecture for name in ("figure_1", "figure_1_tanh")} <= set(ARCHITECTURES)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_of_networks_on_record(name):
+    architecture = ARCHITECTURES[RECIPES[name].architecture]
+    assert RECIPES[name].size >= architecture.smallest_size
+
+
 def test_default_recipes_exist():
     assert set(DEFAULT_RECIPES.values()) <= set(RECIPES)
 
