@@ -1,5 +1,6 @@
-"""What runs on record say together: several seeds of one recipe, figure 1, fine-tuning, how columns specialize."""
+"""What runs on record say together: recipes, seeds, figure 1, ensembles, fine-tuning, how columns specialize."""
 
+import dataclasses
 import itertools
 import pathlib
 
@@ -8,7 +9,7 @@ import tabulate
 
 from keras_alexnet.ablations import Difference, errors_by_seed
 from keras_alexnet.charts import epochs_to_reach
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes import RECIPES, Recipe
 
 TARGET = 0.25  # the training error at which figure 1 compares epochs
 VIEWS = {"1_view": "one view", "10_views": "ten"}
@@ -37,12 +38,52 @@ def seeds(rows):
     return _markdown(lines)
 
 
-def _alike_but_for_the_seed(rows):
+def from_scratch(rows):
+    """The named recipes on Flowers-102, from random weights, in Markdown: the least error first.
+
+    Args:
+        rows: Sequence of mappings as `runs.summary` gives them; other runs, and those that were not tested, are passed
+            over.
+
+    Returns:
+        The table of errors on the test pictures in per cent: of several seeds the mean, and the least and the most.
+    """
+    tested = [
+        row
+        for row in rows
+        if row["dataset"].startswith("oxford_flowers102") and not row["weights"] and row["results"]["test"]
+    ]
+    lines = []
+    for group in _alike_but_for_the_seed(tested, at_least=1):
+        recipe, (_, _, split) = Recipe.of(group[0]["recipe"]), group[0]["dataset"].partition(":")
+        if (name := _name_of(recipe)) is not None:
+            line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs, "seeds": len(group)}
+            lines.append(line | _test_errors(group))
+    return _markdown(sorted(lines, key=lambda line: float(line["top-1, one view"].split()[0])))
+
+
+def _name_of(recipe):
+    """The name of a recipe, for however many epochs it was followed."""
+    schedule = {"epochs": recipe.epochs, "divide_after": recipe.divide_after}
+    return next((name for name, known in RECIPES.items() if dataclasses.replace(known, **schedule) == recipe), None)
+
+
+def _test_errors(group):
+    results = [row["results"]["test"] for row in group]
+    return {
+        f"top-{k}, {name}": _spread([numbers[key][f"top{k}_error"] for numbers in results])
+        for key, name in VIEWS.items()
+        if all(key in numbers for numbers in results)
+        for k in (1, 5)
+    }
+
+
+def _alike_but_for_the_seed(rows, at_least=2):
     def recipe(row):
         return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
 
     groups = (list(group) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe))
-    return sorted((group for group in groups if len(group) > 1), key=_common_name)
+    return sorted((group for group in groups if len(group) >= at_least), key=_common_name)
 
 
 def _common_name(group):
@@ -53,7 +94,7 @@ def _common_name(group):
 
 def _spread(errors):
     errors = 100 * np.array(errors)
-    return f"{errors.mean():.1f} ({errors.min():.1f} to {errors.max():.1f})"
+    return f"{errors.mean():.1f}" + (f" ({errors.min():.1f} to {errors.max():.1f})" if len(errors) > 1 else "")
 
 
 def epochs_by_nonlinearity(rows):

@@ -19,6 +19,15 @@ Each folder holds what a run left, but for its networks: the recipe with version
 epochs, its results and figures. The command makes it again. Errors in per cent. This page is written by `python
 scripts/runs.py results --readme`.
 
+## Recipes from random weights
+
+Errors on the test pictures of Flowers-102: 6149 of the official split; `flipped` trains on those, and its test is the
+1020 of the official training split, another and easier task. `text`, `source`, `caffe` and `torchvision` are followed
+for their authors' 90 epochs, which have a thousandth of the steps here that they have on ImageNet; `tflearn` for 90 of
+its 1000.
+
+{from_scratch}
+
 ## Several seeds
 
 The same recipe with other random numbers: mean top-1 errors, and the least and the most of them.
@@ -73,6 +82,7 @@ Top-1 and top-5 errors.
 def page(rows):
     """The page of results."""
     return README.format(
+        from_scratch=records.from_scratch(rows) or NONE_YET,
         seeds=records.seeds(rows) or NONE_YET,
         ablations=ablations.table(rows) or NONE_YET,
         ensembles=records.ensembles(rows) or NONE_YET,

@@ -48,6 +48,30 @@ def test_a_setting_that_older_records_lack_is_the_default():
     assert cells(records.seeds(rows))[2][:2] == ["text", "2"]
 
 
+def test_recipes_stand_beside_each_other():
+    """With their names, of which the epochs are no part; those of other data, weights and settings are passed over."""
+
+    def tested(name, recipe, seed, error, **settings):
+        made = row(name, recipe, seed)
+        numbers = {"top1_error": error, "top5_error": error / 2}
+        results = {"test": {"1_view": numbers, "10_views": numbers | {"top1_error": error - 0.1}}}
+        return made | {"recipe": made["recipe"] | settings, "results": made["results"] | results}
+
+    rows = [tested("text", "text", 0, 0.9), *(tested("best", "flowers", n, 0.5 + n / 10) for n in (0, 1))]
+    rows.append(tested("more", "flowers", 0, 0.4, epochs=7) | {"dataset": "oxford_flowers102:train+validation"})
+    rows += [tested("petals", "petals", 0, 0.1) | {"dataset": "petals"}, row("untested", "source", 0)]
+    rows += [tested("tuned", "text", 0, 0.3) | {"weights": "a.keras"}, tested("odd", "text", 0, 0.2, momentum=0.5)]
+    header, _, *lines = cells(records.from_scratch(rows))
+    errors = ["top-1, one view", "top-5, one view", "top-1, ten", "top-5, ten"]
+    assert header == ["recipe", "trained on", "epochs", "seeds", *errors]
+    epochs, top5 = str(RECIPES["flowers"].epochs), "27.5 (25.0 to 30.0)"
+    assert lines == [
+        ["`flowers`", "train+validation", "7", "1", "40.0", "20.0", "30.0", "20.0"],
+        ["`flowers`", "train", epochs, "2", "55.0 (50.0 to 60.0)", top5, "45.0 (40.0 to 50.0)", top5],
+        ["`text`", "train", "90", "1", "90.0", "45.0", "80.0", "45.0"],
+    ]
+
+
 def test_networks_stand_alone_and_together():
     def errors(top1, top5):
         return {"top1_error": top1, "top5_error": top5}
