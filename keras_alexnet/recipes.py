@@ -169,11 +169,11 @@ RECIPES = {
         lighting="source",
         lighting_std=0.2,
         batch_size=32,
-        epochs=120,
+        epochs=240,
         learning_rate=0.0025,
         decay=0.005,
         patience=15,  # after an empty --divide-after
-        divide_after=(95, 112),
+        divide_after=(200, 224),
     ),
     "ablation": Recipe(  # ours: views small enough for many seeds on two cores, and a schedule that no error moves
         size=131,
