@@ -37,7 +37,7 @@ def parser():
 def chosen(arguments):
     """The recipe and the options of a new run."""
     options = Options(**given(arguments, Options))
-    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset, "text")
+    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset.partition(":")[0], "text")  # less split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given(arguments, Recipe))
     lookup(ARCHITECTURES, recipe.architecture, "architecture")  # before the data are read
     return recipe, options
