@@ -142,6 +142,11 @@ def test_halves_of_random_kernels_differ_by_what_the_page_says():
     assert f"random kernels lie {np.abs(np.array(shares) - 0.5).mean():.2f} from 1/2" in script.README
 
 
+def test_the_readme_has_the_table_of_recipes():
+    rows = [runs.summary(run) for run in runs.find(ROOT / "results")]
+    assert records.from_scratch(rows) in (ROOT / "README.md").read_text()
+
+
 def test_the_readme_says_what_figure_1_has_come_to():
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
     reached = {}

@@ -14,9 +14,6 @@
 
 # %%
 # %matplotlib inline
-import json
-import pathlib
-
 import keras
 import numpy as np
 
@@ -44,15 +41,23 @@ from keras_alexnet import PaperSGD, build, figure_1, figures, measures, petals, 
 #
 # ## Our runs on record
 #
-# Every folder of `results/` is a run of `scripts/fit.py`, with its recipe, log and errors. Here are top-1 and top-5
-# errors in per cent, with one view of each picture: of the test pictures where a run was tested, else of validation.
+# Every folder of `results/` is a run of `scripts/fit.py`, with its recipe, log and errors. Here are our recipe for
+# Flowers-102 and those that others gave larger sets, from random weights, by their errors on the test pictures in per
+# cent; of several seeds the mean, and the least and the most.
 
 # %%
-for row in sorted(map(runs.summary, runs.find("../results")), key=lambda row: row["run"]):
-    split = "test" if row["results"]["test"] else "validation"
-    errors = [100 * row["results"][split]["1_view"][f"top{k}_error"] for k in (1, 5)]
-    print(f"{row['run']:32} {row['epochs']:>10} epochs  {split:10}  {errors[0]:5.1f} {errors[1]:5.1f}")
-    assert errors[1] <= errors[0]
+rows = [runs.summary(run) for run in runs.find("../results")]
+print(records.from_scratch(rows))
+
+# %% [markdown]
+# The network of the text's recipe is the network of ours. What differs is what 1020 pictures need: smaller views and
+# batches, so more and cheaper steps, ten times the weight decay, and views that are turned, scaled and moved.
+
+# %%
+tested = {row["run"]: row["results"]["test"] for row in rows if row["results"]["test"]}
+for results in tested.values():
+    assert results["1_view"]["top5_error"] < results["1_view"]["top1_error"]
+assert tested["flowers-0"]["1_view"]["top1_error"] < tested["text-0"]["1_view"]["top1_error"] - 0.15
 
 # %% [markdown]
 # ## One view and ten
@@ -60,7 +65,7 @@ for row in sorted(map(runs.summary, runs.find("../results")), key=lambda row: ro
 # Ten views cost ten times as much. What do they bring, there and here?
 
 # %%
-evaluation = json.loads(pathlib.Path("../results/flowers-0/evaluation-test.json").read_text())
+evaluation = tested["flowers-0"]
 one, ten = evaluation["1_view"], evaluation["10_views"]
 gains = {"the paper": (39.0 - 37.5, 18.3 - 17.0)}
 gains["Flowers-102 here"] = tuple(100 * (one[f"top{k}_error"] - ten[f"top{k}_error"]) for k in (1, 5))
@@ -120,7 +125,6 @@ figure
 # does the same with runs. On record are five of AlexNet itself on Flowers-102:
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
 print(records.ensembles(rows))
 (found,) = (row["ensembles"]["test"] for row in rows if row["ensembles"])
 members = [row["results"]["test"] for row in rows if row["run"] in found["runs"]]
