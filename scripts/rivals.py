@@ -106,12 +106,10 @@ class PyTorchNetwork:
         self.network = pytorch_layers(final_side(model.input_shape[1]))
         copy_weights(model, self.network)
         self.network.to(memory_format=self.format)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY
-        )
-        self.precision = contextlib.nullcontext
-        if precision == "bfloat16":
-            self.precision = lambda: torch.autocast("cpu", torch.bfloat16)
+        parameters = self.network.parameters()
+        self.optimizer = torch.optim.SGD(parameters, LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
+        autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16)
+        self.precision = autocast if precision == "bfloat16" else contextlib.nullcontext
 
     def tensors(self, images, labels):
         """A NumPy batch `(batch, size, size, 3)` with its labels, as this network takes them."""
