@@ -65,16 +65,16 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
-    """The learning rate above the axes, and a line wherever it was divided."""
-    rates = log["learning_rate"]
-    steps, named = np.flatnonzero(rates[1:] < rates[:-1]) + 1, -np.inf
-    for step in (0, *steps):
-        start = log["epoch"][step] - 0.5
+    """The learning rate above the axes, and a line wherever it was divided, with the divisor."""
+    rates, free = log["learning_rate"], 0
+    for step in (0, *np.flatnonzero(rates[1:] < rates[:-1]) + 1):
+        start, name = log["epoch"][step] - 0.5, f"rate {rates[0]:.3g}"
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")
-        if step - named > len(rates) / 6:  # or names would overlap
-            axes.text(start, 1.01, f"rate {rates[step]:.3g}", transform=axes.get_xaxis_transform(), size=8, color=GREY)
-            named = step
+            name = f"/ {rates[0] / rates[step]:.3g}"
+        if step >= free:  # or names would overlap
+            axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
+            free = step + len(name) * len(rates) / 60
 
 
 def overfitting(logs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Figure:

@@ -50,7 +50,7 @@ def test_learning_curves_mark_the_divisions_and_the_best_epoch():
     figure = charts.learning_curves(rows)
     for axes in figure.axes:
         assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [3.5, 6.5]
-        assert texts(axes) == ["rate 0.01", "rate 0.001", "rate 0.0001"]
+        assert texts(axes) == ["rate 0.01", "/ 10", "/ 100"]
     assert labels(figure.axes[1]).count("best: 5.0% at epoch 7") == 1
     assert "5.0% at epoch 7" in figure.get_label()
 
@@ -59,7 +59,7 @@ def test_rates_that_would_overlap_are_not_named():
     rates = (0.1,) * 10 + (0.01,) + (0.001,) * 10
     for axes in charts.learning_curves(log(21, rates)).axes:
         assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [10.5, 11.5]
-        assert texts(axes) == ["rate 0.1", "rate 0.01"]
+        assert texts(axes) == ["rate 0.1", "/ 10"]
 
 
 @pytest.mark.parametrize("broken", [0, 2])

@@ -97,9 +97,10 @@ assert max(table["sigmoid"]) < 0.02
 figure
 
 # %% [markdown]
-# The sigmoid loses the gradient at every scale: small weights pass little on, and large ones push its units to their
-# ends. A ReLU's gradient follows the scale of the weights alone: one can choose it so that nothing is lost. That is
-# near 1.4, the root of 2, since half of the units are silent. tanh does well near 1; beyond, its units saturate:
+# The sigmoid loses the gradient at all four scales: small weights pass little on, and larger ones push its units to
+# their ends. A ReLU's gradient follows the scale of the weights alone: one can choose it so that nothing is lost. That
+# is near 1.4, the root of 2, since half of the units are silent. tanh does well near 1; beyond, its units saturate, and
+# what comes through grows in the few that do not:
 
 # %%
 random = np.random.default_rng(0)

@@ -15,6 +15,7 @@
 # %%
 # %matplotlib inline
 import timeit
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -103,9 +104,9 @@ assert np.isclose(least, 2**-0.75)
 # ## Four meanings of alpha and n
 #
 # Give each the paper's numbers, $\alpha = 10^{-4}$ and $n = 5$. TensorFlow does what the text says, if its
-# `depth_radius` is $n // 2$. PyTorch, Caffe and ONNX divide $\alpha$ by the window, and Caffe's $k$ is 1 if nothing
-# else is said. The authors' code divides too, and each GPU normalizes its own channels only. The library's layer can do
-# all of them:
+# `depth_radius` is $n // 2$. PyTorch, Caffe and ONNX divide $\alpha$ by the window. In all four, $k$ is 1 if nothing
+# else is said, and Caffe's AlexNet leaves it there. The authors' code divides too, and each GPU normalizes its own
+# channels only. The library's layer can do all of them:
 
 # %%
 five = {"depth_radius": 2, "bias": 2.0, "alpha": 1e-4, "beta": 0.75}
@@ -113,8 +114,8 @@ halves = np.split(activities, 2, axis=-1)  # one GPU's channels each
 columns = np.concatenate([normalize(half, alpha=1e-4 / 5) for half in halves], axis=-1)
 meanings = {
     "TensorFlow": (tf.nn.lrn(activities, **five), {}),
-    "PyTorch, ONNX": (normalize(activities, alpha=1e-4 / 5), {"alpha": 2e-5}),
-    "Caffe": (normalize(activities, k=1.0, alpha=1e-4 / 5), {"alpha": 2e-5, "k": 1.0}),
+    "PyTorch, Caffe, ONNX": (normalize(activities, alpha=1e-4 / 5), {"alpha": 2e-5}),
+    "the same, k left at 1": (normalize(activities, k=1.0, alpha=1e-4 / 5), {"alpha": 2e-5, "k": 1.0}),
     "the authors' code": (columns, {"alpha": 2e-5, "groups": 2}),
     "TensorFlow, radius 5": (tf.nn.lrn(activities, **five | {"depth_radius": 5}), {"window": 11}),
 }
@@ -181,7 +182,17 @@ ratio = seconds(lambda x: tf.nn.lrn(x, **five)) / seconds(layer)
 print("the library's layer is faster, forward and back" if ratio > 1 else "tf.nn.lrn is faster, forward and back")
 
 # %% [markdown]
-# How much faster depends on the machine: `make benchmark` measures yours.
+# How much faster depends on the machine: `make benchmark` measures yours. What is that of a training step? The README
+# has both on record, as pictures a second:
+
+# %%
+rows = [line.split("|")[1:-1] for line in Path("../README.md").read_text().splitlines() if line.startswith("|")]
+speed = {name.strip(): rates for name, *rates in rows}
+both = speed["normalization of conv1's maps, forward and backward"], speed["of conv2's"]
+for column, whose in enumerate(("the library", "the obvious way")):
+    spent = sum(1000 / float(rates[column].split()[0]) for rates in both)
+    whole = 1000 / float(speed["training step, batch 64, float32"][column])
+    print(f"{whose}: {spent:.1f} of {whole:.1f} ms a picture, {spent / whole:.0%} of a training step")
 #
 # ## What it is worth
 #

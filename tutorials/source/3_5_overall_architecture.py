@@ -135,7 +135,17 @@ for name, number in printed.items():
 assert int(np.prod(costs["conv1"].shape)) == 290_400
 
 # %% [markdown]
-# Only the first number is off: 55 x 55 x 96 is 290,400. The rest of the paper's row is exact.
+# Only the first number is off: 55 x 55 x 96 is 290,400. The rest of the paper's row is exact. And the 650,000 neurons?
+
+# %%
+units = 4096 + 4096 + 1000
+for first in (printed["conv1"], 290_400):
+    total = first - printed["conv1"] + sum(printed.values()) + units
+    print(f"with {first:,} in conv1: {total:,} neurons")
+assert round(total, -4) == 660_000
+
+# %% [markdown]
+# The printed row adds up to 622,312. With the true first number there are 659,272, nearer to what the paper says.
 #
 # ## Receptive fields
 #

@@ -210,7 +210,7 @@ assert abs(found["no_lighting"].mean) < 0.5
 #    convolutions average away.
 # 2. By 0.1 x 121.78 squared, 1483 grey levels: nothing would be left of the picture. An eigenvalue has the unit of the
 #    pixels squared.
-# 3. Mirror images and turning upside down: a 2 is not a mirrored 2, and a 6 becomes a 9.
+# 3. Mirror images and turning upside down: a 2 is not a mirrored 2, and with both a 6 becomes a 9.
 #
 # </details>
 
