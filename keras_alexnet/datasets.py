@@ -2,11 +2,12 @@
 
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import catalog, folders, images, petals
+from keras_alexnet import catalog, faults, folders, images, petals
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
 VARIANTS = ("flipped", "train+validation")
@@ -35,6 +36,23 @@ class Dataset:
         sizes = ", ".join(f"{split} {len(pictures)}" for split, pictures in self.splits.items())
         return f"{self.name}: {len(self.class_names)} classes; {sizes} pictures ({self.origin})"
 
+    def may_hold_what_trained(self, description, split):
+        """Whether a split may hold pictures of the training split of this data set as `describe` told of it once.
+
+        Example:
+            >>> flipped = "cifar10:flipped 3.0.2: 10 classes; train 10000, test 50000 pictures (flipped: ...)"
+            >>> Dataset("cifar10 3.0.2", (), {}, "official train, test").may_hold_what_trained(flipped, "test")
+            True
+        """
+        names = self.name, description.partition(": ")[0]
+        if not pathlib.Path(self.name).is_dir():
+            names = [re.split("[ :]", name)[0] for name in names]  # less variant and version
+        if self.name == "petals" or len({*names}) > 1:  # every seed draws other flowers
+            return False
+        made_by_seed = f"{'' if split == 'all' else split} is a tenth" in self.origin
+        known = self.describe() if made_by_seed else f"({self.origin.partition(';')[0]}"
+        return known not in description
+
 
 def load(name, data_dir=None, seed=0):
     """Finds a data set.
@@ -51,7 +69,7 @@ def load(name, data_dir=None, seed=0):
     the test; what is missing then is the last tenth of a permutation of the training pictures, fixed by the seed.
 
     Args:
-        name: The name, or the path of a folder. A folder goes before a name.
+        name: The name, or the path of a folder. `petals` goes before a folder, a folder before any other name.
         data_dir: Where TensorFlow Datasets keeps its data. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
         seed: Integer that decides the splits that are not official, and which flowers `petals` are. It belongs to the
             data: runs that differ in their own seed are comparable only on the same data.
@@ -60,7 +78,8 @@ def load(name, data_dir=None, seed=0):
         A `Dataset`.
 
     Raises:
-        ValueError: If there is no such data set, if it cannot be had or read, or if it is not one of labelled images.
+        ValueError: If there is no such data set, if it cannot be had, or if it is not one of labelled images.
+        OSError: If its files cannot be read.
 
     Example:
         >>> load("petals").describe()
@@ -68,9 +87,10 @@ def load(name, data_dir=None, seed=0):
     """
     if name == "petals":
         return _load_petals(seed)
-    if pathlib.Path(name).expanduser().is_dir():
-        return _load_folder(name, seed)
-    return _load_catalog(name, data_dir, seed)
+    with faults.reading(name):
+        if pathlib.Path(name).expanduser().is_dir():
+            return _load_folder(name, seed)
+        return _load_catalog(name, data_dir, seed)
 
 
 def _load_petals(seed):

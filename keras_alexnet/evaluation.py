@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from keras_alexnet import measures, pipeline
+from keras_alexnet import faults, measures, pipeline
 from keras_alexnet.classifiers import Classifier, network_file
 from keras_alexnet.datasets import Dataset
 
@@ -163,7 +163,9 @@ def judge(runs, data, split, views=10):
         A `Judgement` of each run, and one more of the ensemble where there are several runs.
 
     Raises:
-        ValueError: If a run has no network yet, the classes differ or there are no such pictures.
+        ValueError: If a run has no network yet, the classes differ, there are no such pictures, or a run was trained
+            on the same data in other splits, and so on some of the pictures.
+        OSError: If pictures cannot be read.
 
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
@@ -171,6 +173,9 @@ def judge(runs, data, split, views=10):
     for run in runs:  # before the first is shown a picture
         network_file(run)
         columns(run.read_classes(), data.class_names)
+        if data.may_hold_what_trained(before := run.read_data(), split):
+            now = data.describe()
+            raise ValueError(f"Expected the splits that {run.folder} was trained on: {before}. Received: {now}")
     squares, judgements = {}, []
     for run in runs:
         side = run.read_recipe().side
@@ -195,10 +200,14 @@ def judge_squares(run, data, split, squares, views=10):
 
     Returns:
         A `Judgement`.
+
+    Raises:
+        OSError: If pictures cannot be read.
     """
     classifier = Classifier.of_run(run)
     batches = tqdm.tqdm(classifier.batches(squares, views), desc=f"judging {run.folder.name}", leave=False)
-    by_views, labels = probabilities(classifier.model, batches)
+    with faults.reading(data.name):
+        by_views, labels = probabilities(classifier.model, batches)
     order = columns(classifier.class_names, data.class_names)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
     judgement = Judgement((run.folder.name,), data, split, squares, in_order, labels)

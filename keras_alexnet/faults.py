@@ -58,6 +58,24 @@ def explained(recipe, folder):
         ) from error
 
 
+@contextlib.contextmanager
+def reading(name):
+    """Within, what TensorFlow says of a data set's files becomes one line.
+
+    Args:
+        name: The data set's.
+
+    Raises:
+        OSError: If they cannot be read.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not _is_of_the_data(error):
+            raise
+        raise OSError(f"Expected data that can be read. Received: {name}: {_line(error)}") from error
+
+
 def _is_of_the_data(error):
     """Whether reading failed, and not the network: an invalid argument may be of either."""
     kinds = tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError

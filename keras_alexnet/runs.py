@@ -99,7 +99,11 @@ class Run:
 
     def read_json(self, name):
         """What the file `name` holds."""
-        return json.loads((self.folder / name).read_text())
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"Expected a JSON file. Received: {path}: {error}") from error
 
     def read_recipe(self):
         """The recipe that the run was made with."""
@@ -110,6 +114,11 @@ class Run:
         """The options that the run was made with."""
         with self._as_written():
             return Options(**self.read_json("recipe.json")["options"])
+
+    def read_data(self):
+        """The data that the run was made with, in the words of `datasets.Dataset.describe`."""
+        with self._as_written():
+            return self.read_json("recipe.json")["data"]
 
     @contextlib.contextmanager
     def _as_written(self):
@@ -149,12 +158,8 @@ class Run:
         if not path.exists():
             return []
         with path.open(newline="") as file:
-            return [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def _number(key, text):
-    """As it was before it was written."""
-    return int(text) if key == "epoch" else float(text)
+            rows = csv.DictReader(file)
+            return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
 
 
 def keep(run, folder):
@@ -168,7 +173,7 @@ def keep(run, folder):
         The record, a `Run`.
 
     Raises:
-        ValueError: If the run is not finished, or so much that it is no record.
+        ValueError: If the run is not finished, so much that it is no record, or the record itself.
     """
     if not (run.folder / "results.json").exists():
         raise ValueError(f"Expected a finished run: go on with --resume {run.folder}. Received: {run.folder}")
@@ -179,6 +184,10 @@ def keep(run, folder):
     if size > RECORD_LIMIT:
         raise ValueError(f"Expected a record of at most {RECORD_LIMIT} bytes. Received: {size} in {run.folder}")
     record = Run(pathlib.Path(folder) / run.folder.name)
+    if record.folder.exists():
+        if record.folder.samefile(run.folder):
+            raise ValueError(f"Expected a run that is not on record yet. Received: {run.folder}")
+        shutil.rmtree(record.folder)
     for path in files:
         kept = record.folder / path.relative_to(run.folder)
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -204,28 +213,28 @@ def summary(run):
 
     Its `results` have the numbers of the splits that were judged, by split and number of views, as
     `measures.measure` gives them; its `ensembles`, those of this run together with others.
+
+    Raises:
+        ValueError: If its files are not as they were written.
     """
     account, log = run.read_json("recipe.json"), run.read_log()
+    recipe, options = run.read_recipe(), run.read_options()
     return {
         "run": run.folder.name,
-        "date": account["date"],
-        "command": account["command"],
-        "dataset": account["options"]["dataset"],
-        "seed": account["options"]["seed"],
-        "weights": account["options"].get("weights"),
-        "epochs": f"{len(log)} of {account['recipe']['epochs']}",
-        "recipe": account["recipe"],
+        "date": account.get("date"),
+        "command": account.get("command"),
+        "dataset": options.dataset,
+        "seed": options.seed,
+        "weights": options.weights,
+        "epochs": f"{len(log)} of {recipe.epochs}",
+        "recipe": dataclasses.asdict(recipe),
         "training_errors": [row.get("top1_error") for row in log],
         "specialization": _written(run).get("specialization"),
         "results": {split: _results(run, split) for split in SPLITS},
         "ensembles": {
-            split: run.read_json(name) for split in SPLITS if (run.folder / (name := _ensemble(split))).exists()
+            split: run.read_json(file.name) for split in SPLITS for file in run.folder.glob(f"ensemble-{split}.json")
         },
     }
-
-
-def _ensemble(split):
-    return f"ensemble-{split}.json"
 
 
 def _written(run):

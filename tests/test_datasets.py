@@ -151,6 +151,15 @@ def test_folder_sets_pictures_upright(folder):
     assert [picture.shape for picture in pictures] == [(8, 6, 3)] * 6
 
 
+def test_a_file_cut_short_is_one_line(tmp_path):
+    tfds.builder("toy_pictures/complete", data_dir=tmp_path).download_and_prepare()
+    (file,) = tmp_path.rglob("*-test.*record*")
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(OSError, match=r"Expected data that can be read\. Received: toy_pictures/complete: .+") as told:
+        datasets.load("toy_pictures/complete", tmp_path)
+    assert "\n" not in str(told.value)
+
+
 def test_complete_official_splits(toys):
     dataset = toys("complete")
     assert dataset.class_names == ("even", "odd")

@@ -3,6 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_alexnet import datasets, evaluation, pipeline
 from keras_alexnet.classifiers import Classifier
@@ -63,6 +64,45 @@ def test_an_ensemble_averages(small_run, data, tmp_path):
     assert np.abs(first.by_views[1] - second.by_views[1]).max() > 1e-3
     assert small_run.read_json("ensemble-validation.json")["runs"] == ["small-1", "other"]
     assert other.read_json("evaluation-validation.json")["runs"] == ["other"]
+
+
+def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run, tmp_path):
+    for name in ("daisy", "rose", "tulip"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for n in range(10):
+            Image.fromarray(np.full((76, 76, 3), n, np.uint8)).save(tmp_path / "flowers" / name / f"{n}.png")
+    small_run.write_classes(["daisy", "rose", "tulip"])
+    account = small_run.read_json("recipe.json")
+    first, second = (datasets.load(str(tmp_path / "flowers"), seed=seed) for seed in (0, 1))
+    account["data"] = first.describe()
+    small_run.write_json("recipe.json", account)
+    evaluation.judge([small_run], first, "test", views=1)
+    with pytest.raises(ValueError, match=r"trained on: .*seed 0\)\. Received: .*seed 1\)$"):
+        evaluation.judge([small_run], second, "test", views=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "split", "refused"),
+    [
+        ("toys 1.0.0", "official train, validation, test", "test", False),
+        ("toys 1.0.1", "official train, validation, test", "all", False),
+        ("toys:flipped 1.0.0", "flipped: official test and train change places", "test", True),
+        ("toys:train+validation 1.0.0", "official train and validation are trained on", "test", True),
+        ("others 1.0.0", "official train, test; validation is a tenth of train, seed 1", "test", False),
+        ("petals", "drawn with seed 1", "test", False),
+    ],
+)
+def test_official_splits_hold_nothing_that_was_trained_on(name, origin, split, refused):
+    described = datasets.Dataset("toys 1.0.0", (), {}, "official train, validation, test").describe()
+    assert datasets.Dataset(name, (), {}, origin).may_hold_what_trained(described, split) == refused
+
+
+@pytest.mark.parametrize(("split", "refused"), [("test", False), ("validation", True), ("all", True)])
+def test_a_split_made_by_another_seed_may_hold_what_was_trained_on(split, refused):
+    origins = (f"official train, test; validation is a tenth of train, seed {seed}" for seed in (0, 1))
+    first, second = (datasets.Dataset("toys 1.0.0", (), {}, origin) for origin in origins)
+    assert second.may_hold_what_trained(first.describe(), split) == refused
+    assert not first.may_hold_what_trained(first.describe(), split)
 
 
 def test_classes_in_another_order_are_found_by_name(small_run, data):

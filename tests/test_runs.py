@@ -35,6 +35,12 @@ def test_no_run_is_not_opened(tmp_path):
         Run.open(tmp_path)
 
 
+def test_json_that_is_broken_is_named(tmp_path):
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(ValueError, match=r"Expected a JSON file\. Received: .*recipe\.json: "):
+        Run(tmp_path).read_json("recipe.json")
+
+
 class TestKeep:
     @pytest.fixture
     def finished(self, tmp_path):
@@ -53,6 +59,17 @@ class TestKeep:
         assert found == small | {"figures/curves.png", "figures/kernels.png"}
         assert record.folder == tmp_path / "results" / "petals-1"
         assert (record.folder / "log.csv").read_text() == "log.csv"
+
+    def test_replaces_an_older_record(self, finished, tmp_path):
+        runs.keep(finished, tmp_path / "results")
+        (finished.folder / "evaluation-test.json").unlink()
+        record = runs.keep(finished, tmp_path / "results")
+        assert not (record.folder / "evaluation-test.json").exists()
+
+    def test_leaves_a_record_that_is_to_replace_itself(self, finished, tmp_path):
+        with pytest.raises(ValueError, match="not on record yet"):
+            runs.keep(finished, tmp_path / "runs")
+        assert (finished.folder / "best.keras").exists()
 
     def test_refuses_a_run_that_is_not_finished(self, finished, tmp_path):
         (finished.folder / "results.json").unlink()
