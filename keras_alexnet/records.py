@@ -26,7 +26,7 @@ def seeds(rows):
         The table: mean, and least to most, of the top-1 errors in per cent.
     """
     lines = [
-        {"runs": _common_name(group), "seeds": len(group)}
+        {"runs": _common_name(group), "seeds": _seeds(group)}
         | {
             f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
             for split in ("validation", "test")
@@ -57,8 +57,8 @@ def from_scratch(rows):
     for group in _alike_but_for_the_seed(tested, at_least=1):
         recipe, (_, _, split) = Recipe.of(group[0]["recipe"]), group[0]["dataset"].partition(":")
         if (name := _name_of(recipe)) is not None:
-            line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs, "seeds": len(group)}
-            lines.append(line | _test_errors(group))
+            line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs}
+            lines.append(line | {"seeds": _seeds(group)} | _test_errors(group))
     return _markdown(sorted(lines, key=lambda line: float(line["top-1, one view"].split()[0])))
 
 
@@ -83,7 +83,11 @@ def _alike_but_for_the_seed(rows, at_least=2):
         return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
 
     groups = (list(group) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe))
-    return sorted((group for group in groups if len(group) >= at_least), key=_common_name)
+    return sorted((group for group in groups if _seeds(group) >= at_least), key=_common_name)
+
+
+def _seeds(group):
+    return len({row["seed"] for row in group})
 
 
 def _common_name(group):
@@ -143,7 +147,8 @@ def ensembles(rows):
     """Networks alone and together, in Markdown.
 
     Args:
-        rows: Sequence of mappings as `runs.summary` gives them, of all runs that belong to the ensembles.
+        rows: Sequence of mappings as `runs.summary` gives them; an ensemble with a run that is not among them is
+            passed over.
 
     Returns:
         The table of top-1 and top-5 errors in per cent, of networks alone the mean.
@@ -154,8 +159,10 @@ def ensembles(rows):
     found = [(split, ensemble) for row in rows for split, ensemble in row["ensembles"].items()]
     lines = []
     for (split, ensemble), (key, name) in itertools.product(found, VIEWS.items()):
-        together = _top_errors(ensemble[key])
-        alone = np.mean([_top_errors(by_name[run][split][key]) for run in ensemble["runs"]], axis=0)
+        members = [by_name.get(run, {}).get(split, {}).get(key) for run in ensemble["runs"]]
+        if key not in ensemble or not all(members):
+            continue
+        together, alone = _top_errors(ensemble[key]), np.mean([_top_errors(member) for member in members], axis=0)
         line = {"networks": ", ".join(ensemble["runs"]), "pictures": split, "views": name}
         line |= {"alone": "{:.1f}, {:.1f}".format(*alone), "together": "{:.1f}, {:.1f}".format(*together)}
         lines.append(line | {"difference": "{:+.1f}, {:+.1f}".format(*together - alone)})
@@ -182,7 +189,9 @@ def fine_tuning(rows):
         tuned, scratch = (errors_by_seed(rows, *what, weights) for weights in (first["weights"], None))
         if first["weights"] and (difference := Difference.paired(tuned, scratch)):
             line = {"runs": _common_name(group), "start": pathlib.PurePath(first["weights"]).parent.name}
-            line |= {"from there": _spread([*tuned.values()]), "from random weights": _spread([*scratch.values()])}
+            paired = sorted(tuned.keys() & scratch.keys())
+            line |= {"from there": _spread([tuned[seed] for seed in paired])}
+            line |= {"from random weights": _spread([scratch[seed] for seed in paired])}
             lines.append(line | {"difference": str(difference)})
     return _markdown(lines)
 

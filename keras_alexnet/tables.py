@@ -81,7 +81,7 @@ def runs(rows):
     """A row for each run.
 
     Args:
-        rows: Sequence of mappings as `runs.Run.summary` gives them.
+        rows: Sequence of mappings as `runs.summary` gives them.
 
     Returns:
         The table, with those settings of the recipes alone that are not the same in all runs.

@@ -99,12 +99,22 @@ def test_fine_tuning_stands_beside_the_same_recipe_from_random_weights():
     few = [tested("from_b", seed, 0.5, "runs/b/best.keras") for seed in (0, 1)]
     header, _, *lines = cells(records.fine_tuning([*scratch, *tuned, *few]))
     assert header == ["runs", "start", "from there", "from random weights", "difference"]
-    scratch_spread, said = "56.5 (10.0 to 74.0)", "-11.0 (-13.5 to -8.5)"
-    assert lines == [["from_a", "a", "61.0 (60.0 to 62.0)", scratch_spread, said]]
+    tuned_spread = "61.0 (60.0 to 62.0)"
+    assert lines == [["from_a", "a", tuned_spread, "72.0 (70.0 to 74.0)", "-11.0 (-13.5 to -8.5)"]]
     assert cells(records.seeds([*scratch, *tuned]))[2:] == [
-        ["ablation", "4", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", scratch_spread],
-        ["from_a", "3", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", "61.0 (60.0 to 62.0)"],
+        ["ablation", "4", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", "56.5 (10.0 to 74.0)"],
+        ["from_a", "3", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", tuned_spread],
     ]
+
+
+def test_ensembles_of_which_something_is_missing_are_passed_over():
+    one_view = {"1_view": {"top1_error": 0.5, "top5_error": 0.25}}
+    alone = row("a", "flowers", 0)
+    alone = alone | {"results": alone["results"] | {"test": one_view}}
+    known, strange = ({"runs": names} | one_view for names in (["a-0", "a-0"], ["a-0", "elsewhere"]))
+    lines = cells(records.ensembles([alone | {"ensembles": {"test": known}}]))[2:]
+    assert lines == [["a-0, a-0", "test", "one view", "50.0, 25.0", "50.0, 25.0", "+0.0, +0.0"]]
+    assert records.ensembles([alone | {"ensembles": {"test": strange}}]) == ""
 
 
 class TestFigure1:
