@@ -136,7 +136,7 @@ def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch
         pictures: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it; or, where those are not
             kept, of `(picture, label)` as in `datasets.Dataset.splits`: then no more is decoded than a view shows.
         statistics: The `Statistics` of the training set.
-        recipe: A `Recipe`; what is used are its augmentation, lighting, mean, size and batch size.
+        recipe: A `Recipe`; what is used is all that makes its views, and the batch size.
         seed: Integer.
         epochs: `range` of the numbers of the epochs.
         steps_per_epoch: Batches in each epoch, None for all that there are.

@@ -49,6 +49,10 @@ class Recipe:
     augmentation: tuple[str, ...] = setting(("crop", "mirror", "lighting"), "what happens to a view (4.1)")
     lighting: str = setting("text", "deviation of the lighting noise: the eigenvalue (text) or its root (source) (4.1)")
     lighting_std: float = setting(0.1, "strength of the lighting noise (4.1)")
+    rotation: float = setting(25.0, "ours: largest angle of a rotation to either side, degrees")
+    scaling: float = setting(0.4, "ours: largest change of size by scaling, as a share")
+    translation: float = setting(0.1, "ours: largest move by translation, as a share of the side")
+    noise_std: float = setting(8.0, "ours: deviation of the noise, grey levels")
     batch_size: int = setting(128, "images a step, over all devices together (5)")
     epochs: int = setting(90, "times that every training image is seen (5)")
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)")
@@ -72,10 +76,16 @@ class Recipe:
         for name in ("size", "batch_size", "epochs", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
+        for name in ("decay", "bias_learning_rate_factor", "lighting_std", "divisions", "rotation", "noise_std"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"`{name}` must be at least zero. Received: {getattr(self, name)}")
+        for name in ("dropout", "momentum", "scaling", "translation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
+        if any(epoch < 1 for epoch in self.divide_after):
+            raise ValueError(f"`divide_after` must be numbers of epochs, from 1. Received: {self.divide_after}")
         if self.side < self.size:
             raise ValueError(f"`side` must be at least `size`. Received: side={self.side}, size={self.size}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be at least 0 and less than 1. Received: {self.dropout}")
 
     @classmethod
     def of(cls, fields):
@@ -132,7 +142,7 @@ FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the
 
 RECIPES = {
     "text": Recipe(),
-    "source": Recipe(  # the authors' layer-params-145: what was done, beside what was printed
+    "source": Recipe(  # the authors' layer-params-145, but that they never divided the learning rate of biases
         architecture="source", size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
     ),
     "caffe": Recipe(  # of bvlc_alexnet: rates divided each 100,000 batches of 256, which are 20 epochs of ImageNet

@@ -7,7 +7,7 @@ from keras_alexnet import augment, images
 from keras_alexnet.architectures import ARCHITECTURES
 from keras_alexnet.recipes import AUGMENTATIONS
 
-AFFINE_LIMITS = {"rotation": 25.0, "scaling": 0.4, "translation": 0.1}  # ours: degrees, and shares of the size
+AFFINE = ("rotation", "scaling", "translation")  # all in one pass over the pixels
 
 
 def random_view(picture, seed, statistics, recipe):
@@ -27,14 +27,14 @@ def random_view(picture, seed, statistics, recipe):
     image, (mean, deviation) = _random_place(picture, seeds, recipe), scale(statistics, recipe)
     lit = "lighting" in recipe.augmentation
     image = _lit(image, seeds["lighting"], mean, statistics, recipe) if lit else _less(image, mean)
-    image = augment.noise(image, seeds["noise"]) if "noise" in recipe.augmentation else image
+    image = augment.noise(image, seeds["noise"], recipe.noise_std) if "noise" in recipe.augmentation else image
     return _divided(image, deviation)
 
 
 def _random_place(picture, seeds, recipe):
     """What moves pixels. Turning comes before cropping, so that the crop leaves out most of what turned in."""
     side, size = recipe.side, recipe.size
-    limits = {name: limit for name, limit in AFFINE_LIMITS.items() if name in recipe.augmentation}
+    limits = {name: getattr(recipe, name) for name in AFFINE if name in recipe.augmentation}
     if limits:
         picture = augment.affine(images.load_square(picture, side), seeds["rotation"], **limits)
     if "resized_crop" in recipe.augmentation:

@@ -50,6 +50,10 @@ def test_default_recipes_exist():
         ({"batch_size": 0}, "`batch_size` must be more than zero. Received: 0"),
         ({"size": 300}, "side=256, size=300"),
         ({"dropout": 1.0}, "Received: 1.0"),
+        ({"momentum": 3.0}, "`momentum` must be at least 0 and less than 1. Received: 3.0"),
+        ({"lighting_std": -1.0}, "`lighting_std` must be at least zero. Received: -1.0"),
+        ({"divisions": -5}, "Received: -5"),
+        ({"divide_after": (0, 3)}, r"Received: \(0, 3\)"),
     ],
 )
 def test_refuses_what_makes_no_sense(change, message):
