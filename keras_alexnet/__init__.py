@@ -7,7 +7,7 @@ Example:
 
 A public name loads its module, and with it Keras, on first use, so that importing the package costs nothing and a
 script's `--help` answers at once. `import keras_alexnet` is also all that `keras.models.load_model` needs to open a
-saved network.
+saved network; but for checkpoints of several workers, which `--resume` alone reads.
 """
 
 import importlib

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tqdm
 
-from keras_alexnet import checkpoints, distribution, faults
+from keras_alexnet import checkpoints, faults
 from keras_alexnet.files import written_aside
 from keras_alexnet.optimizers import learning_rate
 
@@ -17,11 +17,17 @@ class Record(keras.callbacks.Callback):
     The best network is that of the least validation error; without validation, that of the last epoch.
 
     It comes before `Saving`. A crash between the two is harmless: a log ahead of the checkpoint is cut when resumed.
+
+    Args:
+        run: A `runs.Run`.
+        recipe: A `Recipe`.
+        rows: The record of the epochs so far.
+        chief: Whether this process writes.
     """
 
-    def __init__(self, run, recipe, rows):
+    def __init__(self, run, recipe, rows, chief=True):
         super().__init__()
-        self.run, self.recipe, self.rows = run, recipe, rows
+        self.run, self.recipe, self.rows, self.chief = run, recipe, rows, chief
 
     def on_epoch_begin(self, epoch, logs=None):
         self.rate = learning_rate(self.recipe, self.rows)
@@ -31,7 +37,7 @@ class Record(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": self.rate}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
-        if not distribution.is_chief(self.model.distribute_strategy):
+        if not self.chief:
             return
         if self._is_best():
             network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # not its optimizer
@@ -80,11 +86,13 @@ class Saving(keras.callbacks.Callback):
         resumed: The `checkpoints.Checkpoint` that the training goes on from, or None.
         every: Steps between two checkpoints, or None for none within an epoch.
         stop: `threading.Event`: when set, save after the step and exit with status 143.
+        chief: Whether this process writes.
     """
 
-    def __init__(self, folder, steps, resumed, every, stop):
+    def __init__(self, folder, steps, resumed, every, stop, chief=True):
         super().__init__()
         self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
+        self.chief = chief
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.step, self.sums = epoch, 0, ()
@@ -113,7 +121,7 @@ class Saving(keras.callbacks.Callback):
     def _save(self, epochs, steps=0, metrics=()):
         if any(not np.isfinite(keras.ops.sum(weight)) for weight in self.model.trainable_weights):
             return  # the next step's loss is no number, and `Guard` says so
-        if distribution.is_chief(self.model.distribute_strategy):
+        if self.chief:
             checkpoints.save(self.folder, self.model, epochs, steps, metrics)
         if self.stop.is_set():
             raise SystemExit(143)

@@ -29,10 +29,16 @@ def strategy(devices=None, virtual_devices=None, kind="mirrored"):
         else TensorFlow's default strategy.
 
     Raises:
-        ValueError: If there are fewer devices than asked for, or `TF_CONFIG` does not name the workers.
+        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or Keras has
+            another backend than TensorFlow.
 
     Source: section 3.2.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Expected the tensorflow backend of Keras; with another, call `fit` of what `build` gives. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -50,8 +56,6 @@ def strategy(devices=None, virtual_devices=None, kind="mirrored"):
         )
     if wanted == 1:
         return tf.distribute.get_strategy()
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"Several devices need the tensorflow backend. Received: {keras.backend.backend()}")
     return tf.distribute.MirroredStrategy(names[:wanted])
 
 

@@ -36,7 +36,7 @@ def descriptors(classifier, squares, layer=None):
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
     model = activations(classifier.model, layer or classifier.model.layers[-2].name)
-    found = [model.predict_on_batch(view) for view, _ in classifier.batches(squares)]
+    found = [model.predict_on_batch(np.asarray(view)) for view, _ in classifier.batches(squares)]
     return np.concatenate(found).astype(np.float32)  # of bfloat16, which scikit-learn does not know
 
 

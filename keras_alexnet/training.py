@@ -108,10 +108,11 @@ def fit(recipe, data, run, options, strategy):
         if chief:
             files.remove_asides(run.folder)
             _describe(run, recipe, data, options, strategy, precision)
-        started = time.perf_counter()
+        whole, started = not run.last.exists(), time.perf_counter()
         with faults.explained(recipe, run.folder):
             _train(recipe, data, squares, run, options, strategy)
-        return _finish(run, recipe, data, squares.get("validation"), time.perf_counter() - started) if chief else None
+        seconds = {"seconds": round(time.perf_counter() - started)} if whole else {}  # a resumed run's tell little
+        return _finish(run, recipe, data, squares.get("validation"), seconds) if chief else None
 
 
 def _prepare(options):
@@ -130,7 +131,8 @@ def _train(recipe, data, squares, run, options, strategy):
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     if epoch == recipe.epochs:
         return
-    statistics = _statistics(run, squares["train"], distribution.is_chief(strategy))
+    chief = distribution.is_chief(strategy)
+    statistics = _statistics(run, squares["train"], chief)
     steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
     validation = _validation_batches(squares.get("validation"), statistics, recipe, strategy.num_replicas_in_sync)
     with strategy.scope():
@@ -138,7 +140,7 @@ def _train(recipe, data, squares, run, options, strategy):
         model = checkpoint.load() if checkpoint else compiled_model(recipe, len(data.class_names), weights, anew)
     bar = ProgressBar(recipe.batch_size)
     with faults.postponed(signal.SIGTERM, distribution.is_alone(strategy)) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop)]
+        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, chief)]
         if step == steps:
             _judge_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
@@ -165,12 +167,13 @@ def _parts(epoch, step, end):
     return [part for part in ((begun, step), (range(begun.stop, end), 0)) if part[0]]
 
 
-def _callbacks(recipe, run, options, steps, checkpoint, stop):
-    """Those of the chief; of another worker all but what writes."""
+def _callbacks(recipe, run, options, steps, checkpoint, stop, chief):
+    """Of several workers the chief alone writes."""
     rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
-    saving = Saving(run.last, steps, checkpoint, options.checkpoint_steps, stop)
     guard = Guard(run, recipe, rows, checkpoint.steps if checkpoint else 0)
-    return [guard, Record(run, recipe, rows), saving, keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)]
+    saving = Saving(run.last, steps, checkpoint, options.checkpoint_steps, stop, chief)
+    events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if chief else []
+    return [guard, Record(run, recipe, rows, chief), saving, *events]
 
 
 def _judge_epoch(model, validation, checkpoint, callbacks):
@@ -226,7 +229,7 @@ def _statistics(run, squares, writes):
 
 def _finish(run, recipe, data, squares, seconds):
     """Judge the best network on the validation split, one view and ten, draw the figures and write the report."""
-    results = {"epochs": recipe.epochs, "seconds": round(seconds)}
+    results = {"epochs": recipe.epochs} | seconds
     judgement = evaluation.judge_squares(run, data, "validation", squares) if squares is not None else None
     if judgement:
         numbers = judgement.numbers()

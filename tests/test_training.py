@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,12 @@ def test_run_folder_is_complete(finished):
     assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(results))
     assert run.read_recipe() == RECIPE
     assert run.read_classes() == ("a", "b", "c")
+
+
+def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, tmp_path):
+    run, results = finished
+    resumed = fit(folder, Run(Path(shutil.copytree(run.folder, tmp_path / "run"))))
+    assert resumed == {key: value for key, value in results.items() if key != "seconds"}
 
 
 def test_log_has_the_loss_of_chance_at_first_and_one_row_an_epoch(finished):
