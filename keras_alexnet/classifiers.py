@@ -39,10 +39,14 @@ class Classifier:
         Raises:
             ValueError: If the run has none yet, or its files do not belong together.
         """
-        model, names = load_model(network_file(run)), run.read_classes()
+        return cls._in_run(run, network_file(run))
+
+    @classmethod
+    def _in_run(cls, run, file):
+        model, names = load_model(file), run.read_classes()
         if model.output_shape[-1] != len(names):
             raise ValueError(
-                f"Expected as many outputs as classes.txt has names, {len(names)}. Received: {run.best} with "
+                f"Expected as many outputs as classes.txt has names, {len(names)}. Received: {file} with "
                 f"{model.output_shape[-1]}"
             )
         return cls(model, names, run.read_recipe(), pipeline.Statistics.load(run.statistics))
@@ -55,13 +59,13 @@ class Classifier:
         that the network is named after, views cut from squares as much larger as the paper's, and numbers for names.
 
         Raises:
-            ValueError: If the file holds no image classifier, or code.
+            ValueError: If the file holds no image classifier, or code, or does not belong to the run.
         """
         path = pathlib.Path(path)
-        model = load_model(path)
         for folder in path.absolute().parents[:2]:  # best.keras lies in the run, what can be resumed one deeper
             if (folder / "recipe.json").is_file():
-                return dataclasses.replace(cls.of_run(Run(folder)), model=model)
+                return cls._in_run(Run.open(folder), path)
+        model = load_model(path)
         size = _input_size(model, path)
         row = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
         side, names = round(size * 256 / 227), tuple(f"class {n}" for n in range(model.output_shape[-1]))

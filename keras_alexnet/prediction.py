@@ -100,8 +100,8 @@ def _problem(file):
     """Why a picture was passed over."""
     try:
         images.needs_rewriting(file)
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow calls a broken PNG a SyntaxError
-        return str(error).split("\n")[0]
+    except Exception as error:  # broken headers make Pillow raise errors of many kinds
+        return (str(error).strip() or type(error).__name__).split("\n")[0]
     return "broken or cut short"
 
 

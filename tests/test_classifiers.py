@@ -18,6 +18,20 @@ def test_outputs_and_names_must_agree(small_run):
         classifiers.Classifier.of_run(small_run)
 
 
+def test_a_file_in_a_run_must_belong_to_it(small_run):
+    small_run.write_classes(["rose"])
+    with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
+        classifiers.Classifier.of_file(small_run.best)
+
+
+def test_a_file_in_a_run_whose_names_lie_elsewhere_is_refused(small_run, tmp_path):
+    names = small_run.folder / "classes.txt"
+    names.rename(tmp_path / "secret.txt")
+    names.symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(ValueError, match=r"without links that lead out of it\. Received: .*classes\.txt"):
+        classifiers.Classifier.of_file(small_run.best)
+
+
 def test_code_in_a_file_is_not_run(tmp_path):
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image)).save(tmp_path / "stranger.keras")

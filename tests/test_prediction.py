@@ -45,6 +45,14 @@ def test_bad_pictures_are_named_and_the_others_done(small_run, folder):
     assert {small_run.read_classes()[each.label] for each in good} == {"daisy"}
 
 
+def test_a_broken_header_is_one_pictures_problem(small_run, tmp_path):
+    Image.fromarray(SQUARE).save(tmp_path / "a.png")
+    Image.fromarray(SQUARE).save(tmp_path / "b.jpg", dpi=(72, 72), exif=b"Exif\0\0II*\0")
+    good, bad = prediction.predict(Classifier.of_run(small_run), [tmp_path / "a.png", tmp_path / "b.jpg"], views=1)
+    assert good.problem is None
+    assert bad.problem
+
+
 def test_nothing_readable(small_run, tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     (only,) = prediction.predict(Classifier.of_run(small_run), [tmp_path / "a.png"], views=1)
