@@ -13,7 +13,7 @@ from keras_alexnet.layers import GroupedConv2D, LocalResponseNormalization, Spat
 
 def convolve(x, row, rounding, name, start):
     """One convolution with its zeros; Keras's own padding where that means the same."""
-    padding = "same" if row.strides == 1 and row.padding == row.kernel // 2 else row.padding
+    padding = "same" if row.strides == 1 and row.padding == (row.kernel - 1) / 2 else row.padding
     if padding != "same":
         x = _pad(x, row.kernel, row.strides, rounding, name, padding)
         padding = "valid"
@@ -85,7 +85,7 @@ def _pool(x, step, net, n):
     size, strides = net.pool
     if net.pool_rounding == "same":
         return kind(size, strides, "same", name=f"pool{n}")(x)
-    # Zeros do not change a maximum here: every pooling has a ReLU right before or right behind it.
+    # Zeros do not change a maximum here: where they join, an `Architecture` has a ReLU before the pooling or behind it.
     return kind(size, strides, name=f"pool{n}")(_pad(x, size, strides, net.pool_rounding, f"pool{n}"))
 
 

@@ -62,8 +62,11 @@ def read(path):
 
     Source: Caffe's `caffe.proto`, messages NetParameter, LayerParameter, V1LayerParameter, BlobProto, LRNParameter.
     """
-    net = _fields(memoryview(path.read_bytes()))
-    return [_layer(_fields(message), form) for form in _FORMS for message in net[form.layers]]
+    try:
+        net = _fields(memoryview(path.read_bytes()))
+        return [_layer(_fields(message), form) for form in _FORMS for message in net[form.layers]]
+    except (KeyError, IndexError, TypeError, struct.error) as error:  # of wire types, bytes and numbers in wrong places
+        raise ValueError("it is no protocol buffer of a network") from error
 
 
 def _layer(fields, form):

@@ -139,6 +139,7 @@ def export(classifier, path, kind):
         raise ValueError(f"Expected a new name for the file: give another with --out. Received: {path}, which exists")
     file = network_files.find(kind)
     images = pictures(classifier.model.input_shape[1])
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         aside = pathlib.Path(folder) / f"alexnet.{kind}"
         file.write(serving_model(classifier), aside)

@@ -18,6 +18,11 @@ def is_beyond(probabilities, labels, k):
 def top_k_error(probabilities, labels, k):
     """Share of pictures whose label is not among the `k` most probable classes.
 
+    Args:
+        probabilities: Shape `(pictures, classes)`.
+        labels: Integers, `(pictures,)`.
+        k: How many classes.
+
     Example:
         >>> top_k_error(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]), k=1)
         0.5
@@ -42,6 +47,10 @@ def interval(wrong, pictures):
 def negative_log_likelihood(probabilities, labels):
     """Mean of -log of the right class's probability, in nats; chance is log of the number of classes.
 
+    Args:
+        probabilities: Shape `(pictures, classes)`.
+        labels: Integers, `(pictures,)`.
+
     Example:
         >>> round(negative_log_likelihood(np.full((2, 10), 0.1), np.array([3, 7])), 4)
         2.3026
@@ -51,9 +60,15 @@ def negative_log_likelihood(probabilities, labels):
 
 
 def class_errors(probabilities, labels, class_names):
-    """Pictures and top-1 error of each class, as a list of mappings in the order of `class_names`.
+    """Pictures and top-1 error of each class.
 
-    A class without pictures has the error None.
+    Args:
+        probabilities: Shape `(pictures, classes)`.
+        labels: Integers, `(pictures,)`.
+        class_names: By class.
+
+    Returns:
+        A list of mappings with `class`, `pictures` and `top1_error`, a share of 1; None where there are no pictures.
     """
     wrong = is_beyond(probabilities, labels, 1)
     return [

@@ -205,4 +205,6 @@ _OPERATORS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "
 
 def _activation(function, graph, x):
     name = keras.activations.serialize(function)
+    if name not in (*_OPERATORS, "linear"):
+        raise ValueError(f"Expected nonlinearities of {', '.join(_OPERATORS)}. Received: {name}")
     return x if name == "linear" else graph.add(_OPERATORS[name], x, name=f"{x}/{name}")

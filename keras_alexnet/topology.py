@@ -60,6 +60,9 @@ class Architecture:
         mean: Grey levels, RGB, that are subtracted from the pixels.
         std: What red, green and blue are then divided by.
         initial_weights: Where it starts by default, a name in `INITIAL_WEIGHTS`.
+
+    Raises:
+        ValueError: If zeros that join where sizes are rounded up would change what a pooling gives.
     """
 
     name: str
@@ -81,3 +84,12 @@ class Architecture:
     mean: tuple[float, float, float] = (123.68, 116.779, 103.939)  # of ImageNet's training set of 2012
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     initial_weights: str = "source"
+
+    def __post_init__(self):
+        for n, row in self.convolutions.items():
+            harmless = "average_pool" not in row.then and ("pool" not in row.then or "relu" in row.then)
+            if self.pool_rounding == "ceil" and not harmless:
+                raise ValueError(
+                    '`pool_rounding="ceil"` joins zeros, which change all but a maximum beside a "relu": '
+                    f'take "floor" or "same". Received: conv{n} then {", ".join(row.then)}'
+                )

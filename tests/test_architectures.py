@@ -21,6 +21,7 @@ from references import (
 from keras_alexnet.architectures import ARCHITECTURES, figure_1, lookup
 from keras_alexnet.description import sketch
 from keras_alexnet.model import build
+from keras_alexnet.topology import Convolution
 
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
@@ -327,6 +328,22 @@ def test_a_row_with_something_replaced(changes, missing, sizes):
     assert {layer.name for layer in whole.layers} - {layer.name for layer in changed.layers} == missing
     wanted = ("conv1", "pool1", "pool2", "pool5")
     assert tuple(changed.get_layer(layer).output.shape[1] for layer in wanted) == sizes
+
+
+def test_zeros_on_each_side_of_an_even_kernel():
+    net = ARCHITECTURES["paper"]
+    rows = net.convolutions | {3: Convolution(384, 4, padding=2)}
+    changed = sketch(dataclasses.replace(net, convolutions=rows))
+    assert changed.get_layer("conv3").output.shape[1] == 14  # 13 + 4 - 3
+
+
+@pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])
+def test_zeros_that_would_change_a_pooling_are_refused(then):
+    net = ARCHITECTURES["paper"]
+    rows = net.convolutions | {5: dataclasses.replace(net.convolutions[5], then=then)}
+    with pytest.raises(ValueError, match=f"Received: conv5 then {', '.join(then)}"):
+        dataclasses.replace(net, convolutions=rows)
+    assert dataclasses.replace(net, convolutions=rows, pool_rounding="floor").convolutions[5].then == then
 
 
 @pytest.mark.parametrize("initial_weights", ["text", "source"])

@@ -39,9 +39,17 @@ def test_file_with_names(small_run, tmp_path):
     alone.write_bytes(small_run.best.read_bytes())
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     export.main(
-        [str(alone), "--to", "onnx", "--out", str(tmp_path / "it.onnx"), "--classes", str(tmp_path / "names.txt")]
+        [
+            str(alone),
+            "--to",
+            "onnx",
+            "--out",
+            str(tmp_path / "new" / "it.onnx"),
+            "--classes",
+            str(tmp_path / "names.txt"),
+        ]
     )
-    said = json.loads((tmp_path / "it.onnx.json").read_text())
+    said = json.loads((tmp_path / "new" / "it.onnx.json").read_text())
     assert said["classes"] == ["a", "b", "c"]
     assert said["mean"] == [123.68, 116.779, 103.939]
 
@@ -53,7 +61,7 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}/figures", "--to", "onnx"], "Expected a run folder"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/none/best.onnx"], "No such file or directory"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
         (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
     ],
 )

@@ -171,6 +171,13 @@ def test_layer_without_translation():
         onnx_network.convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 
+def test_nonlinearity_without_translation():
+    pytest.importorskip("onnx")
+    image = keras.Input((8, 8, 3), name="image", dtype="uint8")
+    with pytest.raises(ValueError, match=r"nonlinearities of relu, .*\. Received: elu"):
+        onnx_network.convert(keras.Model(image, keras.layers.Activation("elu")(image)))
+
+
 def test_half_precision_becomes_whole(images):
     each = classifier()
     half = keras.models.clone_model(

@@ -65,6 +65,13 @@ def test_wrong_input_is_one_line(caffemodel, capsys, changed, message):
     assert not caffemodel.with_name("caffenet.keras").exists()
 
 
+@pytest.mark.parametrize("garbage", [b"\x07\x01", b"\xff\xff", b"\xa2\x06\x02\x08\x07", b"no network"])
+def test_garbage_is_no_network(caffemodel, capsys, garbage):
+    caffemodel.write_bytes(garbage)
+    assert leave(arguments(caffemodel)) == 2
+    assert "Expected a Caffe network, whole and without code" in capsys.readouterr().err
+
+
 def test_file_cut_short_leaves_nothing(caffemodel, capsys):
     caffemodel.write_bytes(caffemodel.read_bytes()[:100_000])
     assert leave(arguments(caffemodel)) == 2
