@@ -216,12 +216,17 @@ def specialization(rows):
         {
             "network": network,
             "runs": len(values),
-            "second column more colorful, share of pairs": ", ".join(f"{value:.2f}" for value in sorted(values)),
+            "second column more colorful, share of pairs": _listed(sorted(values)),
             "mean distance from 1/2": f"{np.abs(np.array(values) - 0.5).mean():.2f}",
         }
         for network, values in by_network.items()
     ]
     return _markdown(lines)
+
+
+def _listed(values):
+    few = len(values) <= 4
+    return ", ".join(f"{value:.2f}" for value in values) if few else f"{values[0]:.2f} to {values[-1]:.2f}"
 
 
 def _markdown(lines):

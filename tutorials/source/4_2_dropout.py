@@ -145,6 +145,7 @@ def small_flowers(count, seed):
 train, validation = small_flowers(150, 0), small_flowers(300, 1)
 
 
+# %%
 def learn(share, epochs=40):
     keras.utils.set_random_seed(1)
     layers = [keras.layers.Dense(256, "relu"), keras.layers.Dropout(share), keras.layers.Dense(256, "relu")]

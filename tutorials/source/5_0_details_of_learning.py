@@ -106,12 +106,6 @@ def valley(rate=0.03, momentum=0.9, decay=0.0):
 #
 # </details>
 
-# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-for momentum, most in ((0.0, 0.08), (0.9, 0.152)):
-    below, above = (np.abs(walk(factor * most, momentum, 0.0)[0][:, 1] - 1) for factor in (0.97, 1.03))
-    assert below[-1] < below[0] < above[-1]
-assert np.allclose(walk(0.03, 0.9, 1.0)[0][-1], (8 / 2, 25 / 26), atol=0.1)
-
 # %% [markdown]
 # ## Inside or outside the velocity?
 #
@@ -275,3 +269,7 @@ steps = np.log(2) / (0.01 * 0.0005 / (1 - 0.9))
 assert round(steps, -1) == 13_860
 assert round(steps / (1_200_000 / 128), 1) == 1.5
 assert round(1728**-0.5, 3) == 0.024 and round((2 / 1728) ** 0.5, 3) == 0.034
+for momentum, most in ((0.0, 0.08), (0.9, 0.152)):  # the answers to the sliders
+    below, above = (np.abs(walk(factor * most, momentum, 0.0)[0][:, 1] - 1) for factor in (0.97, 1.03))
+    assert below[-1] < below[0] < above[-1]
+assert np.allclose(walk(0.03, 0.9, 1.0)[0][-1], (8 / 2, 25 / 26), atol=0.1)

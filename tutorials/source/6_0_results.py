@@ -22,14 +22,15 @@ from keras_alexnet import PaperSGD, build, figure_1, figures, measures, petals, 
 # %% [markdown]
 # ## The paper's tables
 #
-# Errors in per cent. A star means that the network was trained on all of ImageNet's autumn 2011 release first.
+# Errors in per cent. A star means a sixth convolutional layer, and training on all of ImageNet's autumn 2011 release
+# first; the seven are two such networks and the five.
 #
 # | table 1, ILSVRC-2010, test | top-1 | top-5 |
 # |---|---|---|
 # | sparse coding | 47.1 | 28.2 |
 # | SIFT and Fisher vectors | 45.7 | 25.7 |
 # | the network, ten views | 37.5 | 17.0 |
-# | the network, one view | 39.0 | 18.3 |
+# | the network, one view (from section 4.1) | 39.0 | 18.3 |
 #
 # | table 2, ILSVRC-2012 | validation, top-1 | top-5 | test, top-5 |
 # |---|---|---|---|
@@ -41,23 +42,27 @@ from keras_alexnet import PaperSGD, build, figure_1, figures, measures, petals, 
 #
 # ## Our runs on record
 #
-# Every folder of `results/` is a run of `scripts/fit.py`, with its recipe, log and errors. Here are our recipe for
-# Flowers-102 and those that others gave larger sets, from random weights, by their errors on the test pictures in per
-# cent; of several seeds the mean, and the least and the most.
+# Every folder of `results/` is a run of `scripts/fit.py`, with its recipe, log and errors. Here are our two recipes for
+# Flowers-102, `flowers` and the short `ablation`, and those that others gave larger sets, from random weights, by their
+# errors on the test pictures in per cent; of several seeds the mean, and the least and the most.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
 print(records.from_scratch(rows))
 
 # %% [markdown]
-# The network of the text's recipe is the network of ours. What differs is what 1020 pictures need: smaller views and
-# batches, so more and cheaper steps, ten times the weight decay, and views that are turned, scaled and moved.
+# The network of the text's recipe is the network of ours, down to the initial weights, which are the source's. What
+# differs is what 1020 pictures need: smaller views and batches, so more and cheaper steps, and more epochs of them; a
+# quarter of the learning rate, divided later; ten times the weight decay; stronger lighting, and views that are turned,
+# scaled and moved. What a few pictures do to a recipe for a million: 1020 make three batches of 256 an epoch, and after
+# 90 epochs `torchvision` has hardly begun to learn.
 
 # %%
 tested = {row["run"]: row["results"]["test"] for row in rows if row["results"]["test"]}
 for results in tested.values():
     assert results["1_view"]["top5_error"] < results["1_view"]["top1_error"]
 assert tested["flowers-0"]["1_view"]["top1_error"] < tested["text-0"]["1_view"]["top1_error"] - 0.15
+assert 1020 // 256 == 3 and tested["torchvision-0"]["1_view"]["top1_error"] > 0.98
 
 # %% [markdown]
 # ## One view and ten
@@ -122,17 +127,20 @@ figure
 
 # %% [markdown]
 # The paper's five take 2.6 points from the top-1 error and 1.8 from the top-5 error. `scripts/evaluate.py RUN RUN ...`
-# does the same with runs. On record are five of AlexNet itself on Flowers-102:
+# does the same with runs. On record are networks of AlexNet itself on Flowers-102: three of our recipe, from random
+# weights, and five that were trained further from one network of drawn flowers, so that they share their start.
 
 # %%
 print(records.ensembles(rows))
-(found,) = (row["ensembles"]["test"] for row in rows if row["ensembles"])
-members = [row["results"]["test"] for row in rows if row["run"] in found["runs"]]
-gain = np.mean([each["1_view"]["top1_error"] - each["10_views"]["top1_error"] for each in members])
-assert len(members) == 5 and found["1_view"]["top1_error"] - found["10_views"]["top1_error"] < gain
+for found in (row["ensembles"]["test"] for row in rows if row["ensembles"]):
+    members = [row["results"]["test"] for row in rows if row["run"] in found["runs"]]
+    assert all(found["1_view"]["top1_error"] < each["1_view"]["top1_error"] for each in members)
+    gain = np.mean([each["1_view"]["top1_error"] - each["10_views"]["top1_error"] for each in members])
+    assert found["1_view"]["top1_error"] - found["10_views"]["top1_error"] < gain
 
 # %% [markdown]
-# Five take more here than there, and ten views bring less when there are five: the mean has settled already.
+# The five take more here than there, the three somewhat less. Ten views bring less when there are several networks: the
+# mean has settled already.
 #
 # Why does it work? Where networks disagree, their errors are not the same pictures:
 
