@@ -7,6 +7,8 @@ import os
 import sys
 import typing
 
+from keras_alexnet.files import printable
+
 # What TensorFlow reads when it is imported. A user's own setting goes before.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: it greets with a page about the processor
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # where it is not the default already, 1.6 times faster in training
@@ -17,7 +19,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Say what is wrong and leave."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+        self.exit(2, f"{self.prog}: {printable(' '.join(message.split()))}\n")
 
 
 @contextlib.contextmanager
@@ -71,6 +73,6 @@ def given(namespace, dataclass):
     }
 
 
-def say(*words):
+def say(*words, file=None):
     """Print a line at once, also into a pipe."""
-    print(*words, file=sys.stdout, flush=True)
+    print(*(printable(str(word)) for word in words), file=file or sys.stdout, flush=True)

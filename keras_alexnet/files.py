@@ -4,11 +4,15 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import re
 
 try:
     import fcntl
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
+
+# Control characters but for tabs and ends of lines, and those that turn the direction of writing.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextlib.contextmanager
@@ -53,6 +57,16 @@ def remove_asides(folder):
     for file in pathlib.Path(folder).rglob(".*.*"):
         if file.is_file() and file.suffixes and file.name.split(".")[-2].isdigit():
             file.unlink()
+
+
+def printable(text):
+    """A text that may have a stranger's names in it, with those characters escaped that would steer a terminal.
+
+    Example:
+        >>> printable("rose\x1b[2J.jpg: broken")
+        'rose\\x1b[2J.jpg: broken'
+    """
+    return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def digest(path):

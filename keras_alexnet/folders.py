@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet import images
+from keras_alexnet.files import printable
 
 SPLIT_OF_FOLDER = {
     "train": "train",
@@ -114,7 +115,7 @@ def _check(entries):
             f"Received: {account}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
         )
     if bad:
-        print(f"Left out, because they cannot be read, {account}:", *bad, sep="\n  ", file=sys.stderr)
+        print(f"Left out, because they cannot be read, {account}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
     return {result.path: result for result in results if not isinstance(result, str)}
 
 

@@ -49,7 +49,7 @@ def picture_files(paths):
 
     Args:
         paths: Files, which are taken whatever their names are, and folders, of which only the names that end in
-            `images.EXTENSIONS` are.
+            `images.EXTENSIONS` are, and no links that lead out.
 
     Returns:
         A list of paths, those of a folder sorted.
@@ -61,15 +61,18 @@ def picture_files(paths):
     for path in map(pathlib.Path, paths):
         if not path.exists():
             raise ValueError(f"Expected a picture or a folder of pictures. Received: {path}, which is not there")
+        root = path.resolve()
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [file for file in inside if file == path or _looks_like_a_picture(file)]
+        files += [file for file in inside if file == path or _looks_like_a_picture(file, root)]
     if not files:
         raise ValueError(f"Expected pictures ({' '.join(images.EXTENSIONS)}). Received: {' '.join(map(str, paths))}")
     return files
 
 
-def _looks_like_a_picture(file):
-    return file.suffix.lower() in images.EXTENSIONS and not file.name.startswith(".") and file.is_file()
+def _looks_like_a_picture(file, root):
+    """By its name, and in the folder itself: a link may lead out of it."""
+    named = file.suffix.lower() in images.EXTENSIONS and not file.name.startswith(".")
+    return named and file.is_file() and file.resolve().is_relative_to(root)
 
 
 def squares(files, side):

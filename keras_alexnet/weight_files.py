@@ -45,6 +45,7 @@ class Convention:
         return self.kernel.format(own), self.bias.format(own)
 
 
+ELSEWHERE = "its data are in another file"
 KERAS = Convention()
 CAFFE = Convention("{} blob 0", "{} blob 1", channels_first=True, blue_first=True)
 CAFFE2 = Convention("{}_w_0", "{}_b_0", channels_first=True, blue_first=True)  # the ONNX zoo's files were made by it
@@ -148,7 +149,9 @@ def _safetensors(path):
 def _onnx(path):
     import onnx
 
-    graph = onnx.load(path).graph  # refuses data in files outside this one's folder
+    graph = onnx.load(path, load_external_data=False).graph
+    if any(array.data_location == onnx.TensorProto.EXTERNAL for array in graph.initializer):
+        raise ValueError(ELSEWHERE)
     arrays = {array.name: onnx.numpy_helper.to_array(array) for array in graph.initializer}
     floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}  # the rest are shapes
     kinds = {"Conv": "conv", "Relu": "relu", "MaxPool": "pool", "LRN": "norm", "Gemm": "dense"}
@@ -205,17 +208,19 @@ def _hdf5(file):
             return
         for number, kind in (("0", "kernel"), ("1", "bias")):
             if number in item:
-                arrays[f"{layer}/{kind}"] = _own_data(item[number])
+                arrays[f"{layer}/{kind}"] = _own(item, number)[()]
 
     with h5py.File(file, "r") as root:
-        root["layers"].visititems(keep)
+        _own(root, "layers").visititems(keep)  # which follows no links
     return WeightFile(arrays, KERAS)
 
 
-def _own_data(dataset):
-    if dataset.external or dataset.is_virtual:
-        raise ValueError("its data are in another file")
-    return dataset[()]
+def _own(group, name):
+    """What has a name in an HDF5 file, if it is in this file itself."""
+    linked = isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink)
+    if linked or (isinstance(found := group[name], h5py.Dataset) and (found.external or found.is_virtual)):
+        raise ValueError(ELSEWHERE)
+    return found
 
 
 _READERS = {  # kind of file, extra that brings the package, function

@@ -73,7 +73,7 @@ def main(argv=None):
             figures.save(prediction.panel(good, names), arguments.figure)
     bad = [each for each in predictions if each.problem]
     for each in bad:
-        print(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
+        say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
     sys.exit(2 if bad else 0)
 
 

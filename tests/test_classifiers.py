@@ -1,3 +1,8 @@
+import io
+import json
+import zipfile
+
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -36,6 +41,51 @@ def test_code_in_a_file_is_not_run(tmp_path):
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image)).save(tmp_path / "stranger.keras")
     with pytest.raises(ValueError, match=r"without code of its own\. Received: .*stranger\.keras: .*[Ll]ambda"):
+        classifiers.load_model(tmp_path / "stranger.keras")
+
+
+def altered(path, name, change):
+    """A small saved network, of which one member of the archive has been changed."""
+    image = keras.Input((4,))
+    keras.Model(image, keras.layers.Dense(2, name="own")(image)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+def test_a_layer_that_opens_a_savedmodel_is_refused(tmp_path):
+    def strange(content):
+        config = json.loads(content)
+        config["config"]["layers"][1] |= {"class_name": "TFSMLayer", "config": {"filepath": str(tmp_path / "evil")}}
+        return json.dumps(config)
+
+    altered(tmp_path / "stranger.keras", "config.json", strange)
+    with pytest.raises(ValueError, match=r"code of its own\. Received: .*stranger\.keras: .*(unsafe|safe_mode)"):
+        classifiers.load_model(tmp_path / "stranger.keras")
+
+
+@pytest.mark.parametrize("kind", ["external data", "link"])
+def test_weights_in_another_file_are_not_read(tmp_path, kind):
+    (tmp_path / "secret").write_bytes(bytes(32))
+    with h5py.File(tmp_path / "secret.h5", "w") as root:
+        root["kernel"] = np.zeros((4, 2), np.float32)
+
+    def strange(content):
+        held = io.BytesIO(content)
+        with h5py.File(held, "r+") as root:
+            place = "layers/dense/vars/0"
+            del root[place]
+            if kind == "link":
+                root[place] = h5py.ExternalLink(tmp_path / "secret.h5", "kernel")
+            else:
+                root.create_dataset(place, (4, 2), np.float32, external=[(tmp_path / "secret", 0, 32)])
+        return held.getvalue()
+
+    altered(tmp_path / "stranger.keras", "model.weights.h5", strange)
+    with pytest.raises(ValueError, match=r"Received: .*stranger\.keras"):
         classifiers.load_model(tmp_path / "stranger.keras")
 
 

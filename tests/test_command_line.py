@@ -32,6 +32,12 @@ def test_wrong_flags_are_one_line(argv, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_errors_do_not_steer_the_terminal(capsys):
+    with pytest.raises(SystemExit), one_line_errors(Parser(prog="fit.py")):
+        raise ValueError("Received: \x1b[2Jconv1")
+    assert capsys.readouterr().err == "fit.py: Received: \\x1b[2Jconv1\n"
+
+
 def test_errors_of_the_library_are_one_line(capsys):
     with pytest.raises(SystemExit) as stop, one_line_errors(Parser(prog="fit.py")):
         raise ValueError("Expected this.\n  Received: that")

@@ -19,7 +19,6 @@ RANKS = (
         "accounts",
         "caffemodel",
         "canvas",
-        "command_line",
         "files",
         "fusion",
         "images",
@@ -27,7 +26,7 @@ RANKS = (
         "resampling",
         "topology",
     },
-    {"architectures", "augment", "measures", "metrics", "recipes", "tables", "weight_files"},
+    {"architectures", "augment", "command_line", "measures", "metrics", "recipes", "tables", "weight_files"},
     {"catalog", "checkpoints", "distribution", "faults", "figures", "folders"}
     | {"imagenet", "layers", "optimizers", "petals", "runs"},
     {"ablations", "blocks", "callbacks", "charts", "onnx_network", "views", "weights"},

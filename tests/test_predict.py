@@ -30,6 +30,16 @@ def test_table_and_panel(small_run, picture, tmp_path, capsys):
         assert panel.info["Title"] == "Predictions"
 
 
+def test_names_do_not_steer_the_terminal(small_run, picture, capsys):
+    picture.rename(picture.with_name("good\x1b[2J.png"))
+    picture.with_name("bad\x1b]0;mine\x07.jpg").write_text("no picture")
+    assert leave([small_run.folder, picture.parent, "--views", 1]) == 2
+    output = capsys.readouterr()
+    assert "\x1b" not in output.out + output.err
+    assert r"good\x1b[2J.png" in output.out
+    assert r"bad\x1b]0;mine\x07.jpg" in output.err
+
+
 def test_json(small_run, picture, capsys):
     (picture.parent / "bad.jpg").write_text("no picture")
     assert leave([small_run.best, picture.parent, "--json", "--views", 1]) == 2

@@ -76,6 +76,14 @@ def test_files_of_a_folder_go_by_their_names_and_others_do_not(folder):
     assert "notes.txt" not in names[1:]
 
 
+def test_links_out_of_a_folder_are_passed_over(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for file in (tmp_path / "secret.png", tmp_path / "folder" / "own.png"):
+        Image.fromarray(SQUARE).save(file)
+    (tmp_path / "folder" / "link.png").symlink_to(tmp_path / "secret.png")
+    assert prediction.picture_files([tmp_path / "folder"]) == [tmp_path / "folder" / "own.png"]
+
+
 def test_paths_must_lead_to_pictures(tmp_path):
     with pytest.raises(ValueError, match="nowhere, which is not there"):
         prediction.picture_files([tmp_path / "nowhere"])

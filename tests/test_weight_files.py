@@ -150,8 +150,8 @@ def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
     assert_refused(tmp_path / "bvlc_alexnet.npy", "pickle.*take bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel")
 
 
-@pytest.mark.parametrize("location", ["../secret", "{outside}"])
-def test_onnx_with_data_outside_its_folder(tmp_path, location):
+@pytest.mark.parametrize("location", ["../secret", "{outside}", "beside.bin"])
+def test_onnx_with_data_in_another_file(tmp_path, location):
     onnx = pytest.importorskip("onnx")
     (tmp_path / "secret").write_bytes(bytes(24))
     network = foreign_weights.onnx_network(ARRAYS, ["conv1"])
@@ -161,8 +161,9 @@ def test_onnx_with_data_outside_its_folder(tmp_path, location):
     kernel.external_data.add(key="location", value=location.format(outside=tmp_path / "secret"))
     path = tmp_path / "own" / "alexnet.onnx"
     path.parent.mkdir()
+    (path.parent / "beside.bin").write_bytes(bytes(24))
     path.write_bytes(network.SerializeToString())
-    assert_refused(path, "an ONNX network, whole and without code")
+    assert_refused(path, "its data are in another file")
 
 
 def test_hdf5_with_data_in_another_file(tmp_path):
@@ -171,6 +172,16 @@ def test_hdf5_with_data_in_another_file(tmp_path):
         layer = root.create_group("layers/conv2d/vars")
         layer.attrs["name"] = "conv1"
         layer.create_dataset("0", (6,), np.float32, external=[(tmp_path / "secret", 0, 24)])
+    assert_refused(tmp_path / "alexnet.weights.h5", "its data are in another file")
+
+
+@pytest.mark.parametrize("place", ["layers", "layers/conv2d/vars/0"])
+def test_hdf5_whose_names_are_links_to_another_file(tmp_path, place):
+    written(tmp_path / "secret.weights.h5")
+    with h5py.File(tmp_path / "alexnet.weights.h5", "w") as root:
+        if place != "layers":
+            root.create_group("layers/conv2d/vars").attrs["name"] = "conv1"
+        root[place] = h5py.ExternalLink(tmp_path / "secret.weights.h5", place)
     assert_refused(tmp_path / "alexnet.weights.h5", "its data are in another file")
 
 
