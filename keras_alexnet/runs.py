@@ -53,19 +53,19 @@ class Run:
 
     @classmethod
     def create(cls, folder):
-        """Make the folder of a new run.
+        """Make the folder of a new run, or take one that is empty, as a run that was killed at its beginning leaves it.
 
         Raises:
             ValueError: If something is there already.
         """
         folder = pathlib.Path(folder)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
+        begun = {path.name for path in folder.glob("[!.]*")} <= {"classes.txt"}  # before recipe.json, to resume by
+        if folder.exists() and not (folder.is_dir() and begun):
             raise ValueError(
                 f"Expected a new run folder: name another with --run, or go on with --resume {folder}. "
                 f"Received: {folder}, which exists"
-            ) from None
+            )
+        folder.mkdir(parents=True, exist_ok=True)
         return cls(folder)
 
     @classmethod

@@ -1,9 +1,12 @@
 """`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
 
 import importlib.util
+import json
+import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from keras_alexnet import checkpoints
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "fit.py"
 SPEC = importlib.util.spec_from_file_location("fit", SCRIPT)
@@ -86,10 +91,11 @@ def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tm
 
 def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit):
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY])
     assert "which exists" in capsys.readouterr().err
-    assert list((tmp_path / "run").iterdir()) == []
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
 def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp_path, capsys):
@@ -104,6 +110,25 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
         fit.main(["--resume", str(run), "--recipe", "source"])
     assert stop.value.code == 2
     assert "architecture=figure_1. Received: source" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_path, monkeypatch, capsys):
+    flags = ["--dataset", str(pictures), *TOY, "--epochs", "2", "--deterministic"]
+    fit.main([*flags, "--run", str(tmp_path / "whole")])
+    save = checkpoints.save
+
+    def save_and_stop(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "save", save_and_stop)
+        with pytest.raises(SystemExit) as stop:
+            fit.main([*flags, "--run", str(tmp_path / "run")])
+    assert stop.value.code == 130
+    assert f"--resume {tmp_path / 'run'}" in capsys.readouterr().out
+    fit.main(["--resume", str(tmp_path / "run"), "--checkpoint-steps", "1"])
+    assert (tmp_path / "run" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
 
 
 def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
@@ -137,6 +162,27 @@ def test_terminated_run_can_be_resumed(pictures, tmp_path):
         time.sleep(0.1)
     process.kill()
     process.wait()
+
+
+@pytest.mark.slow
+def test_two_workers_leave_one_run(pictures, tmp_path):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]  # of ports that are free now
+    for each in sockets:
+        each.close()
+    run, workers = tmp_path / "run", []
+    for n in range(2):
+        place = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
+        command = [sys.executable, SCRIPT, "--dataset", pictures, "--strategy", "multiworker", "--run", run, *TOY]
+        environment = os.environ | {"TF_CONFIG": json.dumps(place)}
+        workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    first, second = (worker.communicate(timeout=300)[0] for worker in workers)
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert first.splitlines()[-1].endswith(f"-> {run}")
+    assert "->" not in second
+    assert [path.name for path in tmp_path.iterdir() if path.name != "pictures"] == ["run"]
+    assert len((run / "log.csv").read_text().splitlines()) == 1 + 1
+    assert len(list(run.glob("tensorboard/train/events*.tfevents*"))) == 1
 
 
 def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, tmp_path, capsys):

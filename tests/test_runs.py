@@ -26,8 +26,21 @@ def test_next_free_counts_up(tmp_path):
 
 
 def test_existing_folder_is_not_written_over(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=f"--resume {tmp_path}"):
         Run.create(tmp_path)
+
+
+def test_a_file_is_no_run_folder(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(ValueError, match="which exists"):
+        Run.create(tmp_path / "run")
+
+
+def test_a_run_killed_at_its_beginning_can_begin_again(tmp_path):
+    for name in ("classes.txt", ".recipe.4711.json"):
+        (tmp_path / name).write_text("")
+    assert Run.create(tmp_path).folder == tmp_path
 
 
 def test_no_run_is_not_opened(tmp_path):
