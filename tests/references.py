@@ -137,8 +137,14 @@ def _onnx_operator(kind, constants, weights):
     if kind == "norm":
         window, k, alpha, beta = constants
         return "LRN", {}, {"size": window, "alpha": alpha * window, "beta": beta, "bias": k}
+    windows = {"kernel_shape": (3, 3), "strides": (2, 2)}
     if kind == "pool":
-        return "MaxPool", {}, {"kernel_shape": (3, 3), "strides": (2, 2), "ceil_mode": int(constants[0] == "ceil")}
+        same = {"auto_pad": "SAME_UPPER"} if constants[0] == "same" else {}
+        return "MaxPool", {}, windows | same | {"ceil_mode": int(constants[0] == "ceil")}
+    if kind == "average pool":
+        return "AveragePool", {}, windows | {"ceil_mode": 1, "count_include_pad": 0}
+    if kind == "adaptive":  # of one place, which is repeated, or of as many as are wanted
+        return "Expand", {"adaptive_shape": np.array([1, 1, constants[0], constants[0]])}, {}
     if kind == "dense":
         (name,) = constants
         return "Gemm", dict(zip((f"{name}_kernel", f"{name}_bias"), weights[name], strict=True)), {}

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ from keras_alexnet.description import sketch
 from keras_alexnet.model import build
 from keras_alexnet.topology import Convolution
 
+_, ON_RECORD = (Path(__file__).parents[1] / "README.md").read_text().split("## Networks on record")
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -45,10 +47,13 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
         ("no_conv4", 60_965_224 - 663_936),
         ("tflearn", 91_738_472),
         ("figure_1", 1_104_328),
+        ("figure_1_tanh", 1_104_328),
     ],
 )
 def test_number_of_parameters(name, parameters):
     assert sketch(name).count_params() == parameters
+    (row,) = (line for line in ON_RECORD.splitlines() if line.startswith("| `") and f"`{name}`" in line.split("|")[1])
+    assert row.endswith(f"| {parameters:,} |")
 
 
 TOP = "flatten fc6 drop6 fc7 drop7 fc8"
@@ -250,7 +255,7 @@ def assert_answers(received, expected):
 
 
 def other_frameworks(name):
-    if importlib.util.find_spec("onnxruntime") and name in ("paper", "caffe", "caffenet"):
+    if importlib.util.find_spec("onnxruntime"):
         yield run_with_onnxruntime
     if importlib.util.find_spec("torch"):
         yield run_with_torch

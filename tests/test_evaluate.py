@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 import evaluate
@@ -17,6 +19,16 @@ def test_judges_a_run(small_run, capsys):
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in output
     assert "hardest classes: " in output
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in (small_run.folder / "report.html").read_text()
+
+
+def test_judges_runs_together(small_run, tmp_path, capsys):
+    other = shutil.copytree(small_run.folder, tmp_path / "other")
+    evaluate.main([str(small_run.folder), str(other), "--views", "1"])
+    rows = [line.split(" 1 ")[0].rstrip() for line in capsys.readouterr().out.splitlines() if " % (" in line]
+    assert rows == ["small-1", "other", "2 together"]
+    together, alone = (small_run.read_json(f"{name}-test.json") for name in ("ensemble", "evaluation"))
+    assert together["runs"] == ["small-1", "other"]
+    assert together["1_view"]["top1_error"] == alone["1_view"]["top1_error"]
 
 
 def test_a_run_without_a_network_is_one_line(small_run, capsys):

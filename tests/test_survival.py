@@ -162,14 +162,37 @@ def terminate(process, folder):
 
 
 @pytest.mark.slow
-def test_sigterm_saves_within_the_epoch(pictures, tmp_path):
+def test_sigterm_stops_within_seconds(pictures, tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=200)
     process = start(pictures, tmp_path / "run", recipe)
     status, seconds = terminate(process, tmp_path / "run")
     assert status == 143
     assert seconds < 10
-    stopped = checkpoints.newest(tmp_path / "run" / "last")
-    assert stopped.epochs + stopped.steps / 3 >= 1
+
+
+def stop_in_the_epoch(*life):
+    """A life that is told to stop in the first of its steps."""
+    from keras_alexnet.callbacks import Saving
+
+    saved = Saving.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.stop.set()
+        saved(self, batch, logs)
+
+    Saving.on_train_batch_end = on_train_batch_end
+    train(*life)
+
+
+def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
+    folder = tmp_path / "run"
+    process = start(pictures, folder, life=stop_in_the_epoch)
+    process.join(120)
+    assert process.exitcode == 143
+    stopped = checkpoints.newest(folder / "last")
+    assert (stopped.epochs, stopped.steps) == (0, 1)
+    finish(start(pictures, folder))
+    assert_same(folder, unbroken)
 
 
 def stop_in_the_validation(*life):

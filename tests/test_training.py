@@ -82,6 +82,7 @@ def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, t
 def test_log_has_the_loss_of_chance_at_first_and_one_row_an_epoch(finished):
     rows = finished[0].read_log()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[0]["loss"] == pytest.approx(math.log(3), rel=0.1)
     assert all(math.isfinite(value) for row in rows for value in row.values())
 
 

@@ -52,7 +52,15 @@ def test_safetensors(tmp_path):
     safetensors.save_file(foreign_weights.state_dict(arrays), tmp_path / "alexnet.safetensors")
     model = network("one_weird_trick")
     weights.load(model, tmp_path / "alexnet.safetensors")
-    np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[0], arrays["fc7"][0].T)
+    by_places = arrays["fc6"][0].reshape(-1, 256, 6, 6).transpose(2, 3, 1, 0)
+    expected = {
+        "conv1": arrays["conv1"][0].transpose(2, 3, 1, 0),
+        "conv5": arrays["conv5"][0].transpose(2, 3, 1, 0),
+        "fc6": by_places.reshape(-1, by_places.shape[-1]),
+        "fc7": arrays["fc7"][0].T,
+    }
+    for name, kernel in expected.items():
+        np.testing.assert_array_equal(model.get_layer(name).get_weights()[0], kernel)
 
 
 def test_onnx(tmp_path, images):
