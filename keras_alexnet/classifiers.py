@@ -89,6 +89,18 @@ class Classifier:
         return pipeline.evaluation_batches(squares, self.statistics, self.recipe, size, views)
 
 
+def gives_logits(model):
+    """Whether a network ends before its softmax.
+
+    Args:
+        model: A `keras.Model`.
+    """
+    last = model.layers[-1]
+    while isinstance(last, keras.Model):
+        last = last.layers[-1]
+    return getattr(last, "activation", None) is keras.activations.linear
+
+
 def _input_size(model, path):
     """The side of the square images that a model classifies."""
     shapes = model.input_shape, model.output_shape

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import tensorflow as tf
 import tqdm
+from scipy import special
 
 from keras_alexnet import faults, measures, pipeline
-from keras_alexnet.classifiers import Classifier, network_file
+from keras_alexnet.classifiers import Classifier, gives_logits, network_file
 from keras_alexnet.datasets import Dataset
 
 CENTRAL = 4  # the place of the central crop among `augment.ten_views`
@@ -22,7 +23,7 @@ def probabilities(model, batches):
     Ten views hold the central one, so both results come from one pass.
 
     Args:
-        model: A `keras.Model` that gives probabilities.
+        model: A `keras.Model` that gives probabilities, or logits.
         batches: Iterable of `(views, label)` as `pipeline.evaluation_batches` gives it: views float32
             `(batch, size, size, 3)`, or `(batch, 10, size, size, 3)` for ten views a picture.
 
@@ -37,6 +38,7 @@ def probabilities(model, batches):
     for views, label in batches:
         views = np.asarray(views)
         outputs = np.asarray(model.predict_on_batch(views.reshape(-1, *views.shape[-3:])))
+        outputs = special.softmax(outputs, axis=-1) if gives_logits(model) else outputs
         if views.ndim == 5:
             outputs = outputs.reshape(*views.shape[:2], -1)
             averaged.append(outputs.mean(axis=1))

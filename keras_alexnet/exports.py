@@ -6,6 +6,7 @@ says the rest: how to cut the pictures, and the names of the classes.
 
 import dataclasses
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import sklearn.datasets
 from PIL import Image
 
 from keras_alexnet import network_files
+from keras_alexnet.classifiers import gives_logits
 from keras_alexnet.files import written_aside
 from keras_alexnet.views import scale
 
@@ -51,14 +53,21 @@ def serving_model(classifier):
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
     network, (mean, deviation) = _in_float32(classifier.model), scale(classifier.statistics, classifier.recipe)
-    if _absorbed(network, mean, deviation):
+    is_chain = _is_chain(network.layers)
+    if is_chain and _absorbed(network, mean, deviation):
         mean, deviation = np.float32(0), np.float32(1)
     x = keras.layers.Rescaling(1 / deviation, -mean / deviation, name="preprocessing", dtype="float32")(image)
-    for layer in network.layers[1:]:
+    for layer in network.layers[1:] if is_chain else [network]:
         x = layer(x)
-    if not _gives_probabilities(network):
+    if gives_logits(network):
         x = keras.layers.Softmax(name="softmax")(x)
     return keras.Model(image, {"probabilities": x}, name=classifier.model.name)
+
+
+def _is_chain(layers):
+    """Whether each layer reads the one before it alone, from the input on."""
+    reads = (layer.input is before.output for before, layer in itertools.pairwise(layers))
+    return isinstance(layers[0], keras.layers.InputLayer) and all(reads)
 
 
 def _absorbed(network, mean, deviation):
@@ -85,10 +94,6 @@ def _in_float32(network):
     return copy
 
 
-def _gives_probabilities(network):
-    return network.layers[-1].activation is keras.activations.softmax
-
-
 def expected(classifier, images):
     """What the Keras network answers in float32, prepared without `serving_model`.
 
@@ -103,7 +108,7 @@ def expected(classifier, images):
     mean, deviation = scale(classifier.statistics, classifier.recipe)
     views = (images.astype(np.float32) - mean) / deviation
     answers = network(views, training=False)
-    return keras.ops.convert_to_numpy(answers if _gives_probabilities(network) else keras.ops.softmax(answers))
+    return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if gives_logits(network) else answers)
 
 
 def pictures(size):

@@ -43,6 +43,19 @@ def test_one_view_alone_is_the_central_one_of_ten(small_run, data):
     np.testing.assert_allclose(one[1], ten[1], atol=1e-6)
 
 
+def test_logits_become_probabilities(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    batches = list(classifier.batches(pipeline.squares(data.splits["test"], 76), views=10))
+    expected, _ = evaluation.probabilities(classifier.model, batches)
+    last = classifier.model.layers[-1]
+    logits = keras.layers.Dense(3, name="logits")
+    model = keras.Model(classifier.model.input, logits(last.input))
+    logits.set_weights(last.get_weights())
+    received, _ = evaluation.probabilities(model, batches)
+    for views in (1, 10):
+        np.testing.assert_allclose(received[views], expected[views], atol=1e-6)
+
+
 def test_judgement_is_kept_in_the_run(small_run, data):
     (judgement,) = evaluation.judge([small_run], data, "test")
     kept = small_run.read_json("evaluation-test.json")

@@ -153,6 +153,31 @@ def test_figure_1_in_onnx():
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
 
 
+def test_sigmoids_stay_sigmoids(images):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    each = classifier(classifier_activation="sigmoid")
+    session = onnxruntime.InferenceSession(onnx_network.convert(exports.serving_model(each)).SerializeToString())
+    mean = each.statistics.mean_image.mean((0, 1))
+    expected = keras.ops.convert_to_numpy(each.model(images.astype(np.float32) - mean))
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["softmax layer", "sequential", "branches"])
+def test_networks_of_other_forms_as_savedmodel(tmp_path, images, kind):
+    each = classifier(include_top=False, pooling="avg")
+    image, maps = each.model.input, each.model.output
+    dense = keras.layers.Dense(3, kernel_initializer="ones")
+    model = {
+        "softmax layer": lambda: keras.Model(image, keras.layers.Softmax()(dense(maps))),
+        "sequential": lambda: keras.Sequential([each.model, dense, keras.layers.Softmax()]),
+        "branches": lambda: keras.Model(image, keras.layers.Softmax()(keras.layers.add([dense(maps), dense(maps)]))),
+    }[kind]()
+    other = dataclasses.replace(each, model=model)
+    exports.export(other, tmp_path / "alexnet", "savedmodel")
+    (answer, *_) = network_files.find("savedmodel").load(tmp_path / "alexnet")
+    np.testing.assert_allclose(answer(images), answers_of_keras(other, images), atol=1e-5)
+
+
 def test_another_exponent_in_onnx():
     onnxruntime = pytest.importorskip("onnxruntime")
     row = ARCHITECTURES["paper"]
