@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # The modules that run on every Keras backend: their tests and the examples in their docstrings.
 MODEL_SIDE := architectures topology initial_weights layers optimizers metrics blocks model description imagenet \
-	caffemodel weight_files weights
+	caffemodel keras_file weight_files weights
 MODEL_SIDE_TESTS := $(wildcard $(MODEL_SIDE:%=tests/test_%.py) $(MODEL_SIDE:%=keras_alexnet/%.py))
 
 .DEFAULT_GOAL := help

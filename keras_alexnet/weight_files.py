@@ -1,16 +1,13 @@
 """What a file of weights holds: arrays by the names that they have there. No code of a file is ever run."""
 
 import dataclasses
-import io
 import pathlib
 import pickle  # for the name of its error alone
 import warnings
-import zipfile
 
-import h5py
 import numpy as np
 
-from keras_alexnet import caffemodel
+from keras_alexnet import caffemodel, keras_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +42,6 @@ class Convention:
         return self.kernel.format(own), self.bias.format(own)
 
 
-ELSEWHERE = "its data are in another file"
 KERAS = Convention()
 CAFFE = Convention("{} blob 0", "{} blob 1", channels_first=True, blue_first=True)
 CAFFE2 = Convention("{}_w_0", "{}_b_0", channels_first=True, blue_first=True)  # the ONNX zoo's files were made by it
@@ -143,7 +139,10 @@ def _torch(path):
 def _safetensors(path):
     import safetensors.numpy
 
-    return WeightFile(safetensors.numpy.load_file(path), TORCHVISION)
+    arrays = safetensors.numpy.load_file(path)
+    return WeightFile(
+        {name: keras_file.widened(array, array.dtype.name) for name, array in arrays.items()}, TORCHVISION
+    )
 
 
 def _onnx(path):
@@ -151,9 +150,9 @@ def _onnx(path):
 
     graph = onnx.load(path, load_external_data=False).graph
     if any(array.data_location == onnx.TensorProto.EXTERNAL for array in graph.initializer):
-        raise ValueError(ELSEWHERE)
-    arrays = {array.name: onnx.numpy_helper.to_array(array) for array in graph.initializer}
-    floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}  # the rest are shapes
+        raise ValueError(keras_file.ELSEWHERE)
+    arrays = ((each.name, onnx.numpy_helper.to_array(each)) for each in graph.initializer)
+    floats = {name: array for name, array in arrays if array.dtype.kind == "f"}  # the rest are shapes
     kinds = {"Conv": "conv", "Relu": "relu", "MaxPool": "pool", "LRN": "norm", "Gemm": "dense"}
     nodes = [(kinds.get(node.op_type), _onnx_constants(onnx, node)) for node in graph.node]
     return WeightFile(floats, CAFFE2, _steps(nodes))
@@ -192,35 +191,8 @@ def _npz(path):
 
 
 def _keras(path):
-    """The arrays of a Keras file by the names of its layers. Its configuration, which could name code, is not read."""
-    if path.suffix != ".keras":
-        return _hdf5(path)
-    with zipfile.ZipFile(path) as archive:
-        return _hdf5(io.BytesIO(archive.read("model.weights.h5")))
-
-
-def _hdf5(file):
-    arrays = {}
-
-    def keep(_, item):
-        layer = item.attrs.get("name")  # Keras writes it beside the variables of each layer
-        if layer is None or not isinstance(item, h5py.Group):
-            return
-        for number, kind in (("0", "kernel"), ("1", "bias")):
-            if number in item:
-                arrays[f"{layer}/{kind}"] = _own(item, number)[()]
-
-    with h5py.File(file, "r") as root:
-        _own(root, "layers").visititems(keep)  # which follows no links
-    return WeightFile(arrays, KERAS)
-
-
-def _own(group, name):
-    """What has a name in an HDF5 file, if it is in this file itself."""
-    linked = isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink)
-    if linked or (isinstance(found := group[name], h5py.Dataset) and (found.external or found.is_virtual)):
-        raise ValueError(ELSEWHERE)
-    return found
+    arrays, nodes = keras_file.read(path)
+    return WeightFile(arrays, KERAS, _steps(nodes) or None)
 
 
 _READERS = {  # kind of file, extra that brings the package, function

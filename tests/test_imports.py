@@ -23,6 +23,7 @@ RANKS = (
         "fusion",
         "images",
         "initial_weights",
+        "keras_file",
         "resampling",
         "topology",
     },

@@ -7,6 +7,7 @@ import zipfile
 
 import foreign_weights
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -49,6 +50,26 @@ def test_whole_file(tmp_path, ending):
     file = weight_files.read(written(tmp_path / f"alexnet.{ending}"))
     kernel, _ = file.convention.names("conv1")
     np.testing.assert_array_equal(file.arrays[kernel], ARRAYS["conv1"][0])
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
+def test_keras_file_in_bfloat16(tmp_path, ending):
+    image = keras.Input((2, 2, 3))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, name="conv1", dtype="bfloat16")(image))
+    path = tmp_path / f"alexnet.{ending}"
+    model.save_weights(path) if ending == "weights.h5" else model.save(path)
+    array = weight_files.read(path).arrays["conv1/kernel"]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, keras.ops.convert_to_numpy(keras.ops.cast(model.weights[0], "float32")))
+
+
+def test_safetensors_in_bfloat16(tmp_path):
+    pytest.importorskip("safetensors")
+    header = json.dumps({"features.0.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    halves = np.array([0x3F80, 0xC000], "<u2")  # 1 and -2: the upper halves of their float32
+    content = len(header).to_bytes(8, "little") + header + halves.tobytes()
+    (tmp_path / "alexnet.safetensors").write_bytes(content)
+    assert weight_files.read(tmp_path / "alexnet.safetensors").arrays["features.0.bias"].tolist() == [1.0, -2.0]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

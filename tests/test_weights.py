@@ -63,6 +63,13 @@ def test_safetensors(tmp_path):
         np.testing.assert_array_equal(model.get_layer(name).get_weights()[0], kernel)
 
 
+def test_keras_file_of_another_network(tmp_path):
+    network("source").save(tmp_path / "source.keras")
+    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.keras with norm"):
+        weights.load(network("paper"), tmp_path / "source.keras")
+    assert weights.load(network("source"), tmp_path / "source.keras")
+
+
 def test_onnx(tmp_path, images):
     pytest.importorskip("onnxruntime")
     file = foreign_weights.onnx_network(foreign_weights.of_caffe())
