@@ -39,7 +39,7 @@ def _initial(start, name, inputs):
     """How a layer starts, each of whose units has so many inputs."""
     if name not in start:
         raise ValueError(
-            f"`initial_weights` must have the layers of the network; leave it out for the network's own. "
+            "`initial_weights` must have each layer of the network: name another set, or give a mapping of your own. "
             f"Received: one without {name}"
         )
     return {

@@ -1,6 +1,7 @@
 """What stands before and behind a network: pictures made ready for it, and the names of the classes it answers with."""
 
 import pathlib
+import sys
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ def preprocess_input(images, architecture="paper"):
     Args:
         images: `(height, width, 3)` or a batch of them, RGB, grey levels 0 to 255: an array, or a tensor, a Keras
             tensor in a functional model too.
-        architecture: A name in `ARCHITECTURES`.
+        architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
 
     Returns:
         A float32 array for an array, or else a tensor. `images` stay as they are.
@@ -32,7 +33,7 @@ def preprocess_input(images, architecture="paper"):
 
     Source: section 2; for other networks, the files of their authors.
     """
-    net = lookup(ARCHITECTURES, architecture, "architecture")
+    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     images = _float32(images)
     if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
         raise ValueError(f"Expected `images` of shape (height, width, 3), or a batch. Received: {tuple(images.shape)}")
@@ -41,14 +42,20 @@ def preprocess_input(images, architecture="paper"):
 
 
 def _float32(images):
-    if keras.utils.is_keras_tensor(images) or ops.is_tensor(images):
+    if _is_of_backend(images):
         return ops.cast(images, "float32")
+    if type(images).__module__.startswith("tensorflow"):  # in tf.data, beside another backend
+        return sys.modules["tensorflow"].cast(images, "float32")
     return np.asarray(images, "float32")
+
+
+def _is_of_backend(images):
+    return keras.utils.is_keras_tensor(images) or ops.is_tensor(images)
 
 
 def _beside(images, values):
     """Numbers in what the images are in; PyTorch's tensors do not subtract arrays."""
-    return np.float32(values) if isinstance(images, np.ndarray) else ops.convert_to_tensor(values, "float32")
+    return ops.convert_to_tensor(values, "float32") if _is_of_backend(images) else np.float32(values)
 
 
 def decode_predictions(probabilities, top=5, class_names=None):

@@ -148,8 +148,8 @@ def _window(shape, ratio, side, corner, size):
 def needs_rewriting(file):
     """Reads the header of a picture file and says whether it must go through `rewrite` before `decode`.
 
-    So must JPEG and WebP that the camera stored turned (EXIF orientation), every BMP (TensorFlow reads no palettes) and
-    animated WebP.
+    So must JPEG and WebP that the camera stored turned (EXIF orientation), WebP that is animated or has alpha, and BMP,
+    whose palettes TensorFlow does not read.
 
     Args:
         file: Path of the file.
@@ -169,7 +169,8 @@ def needs_rewriting(file):
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS // 10**6} megapixels: {image.width} x {image.height}")
         turned = image.format not in ("PNG", "GIF") and image.getexif().get(ORIENTATION) in range(2, 9)
-        return turned or image.format == "BMP" or (image.format == "WEBP" and image.is_animated)
+        webp = image.format == "WEBP" and (image.is_animated or image.mode == "RGBA")
+        return turned or image.format == "BMP" or webp
 
 
 def rewrite(picture):

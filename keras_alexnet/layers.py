@@ -26,7 +26,7 @@ class _OverChannels:
     def __call__(self, x, weight):
         *places, channels = ops.shape(x)
         if not fuses():  # one product with a matrix, and not as many passes over memory as the window is wide
-            return ops.matmul(x, ops.convert_to_tensor(weight * band(channels, self.window, self.groups), x.dtype))
+            return ops.matmul(x, ops.convert_to_tensor(weight * band(int(channels), self.window, self.groups), x.dtype))
         columns = ops.reshape(x, (*places, self.groups, channels // self.groups))
         return weight * ops.reshape(_sum_along(columns, len(columns.shape) - 1, self.window), (*places, channels))
 
@@ -123,6 +123,8 @@ class _ResponseNormalization(keras.layers.Layer):
         self._forward, self._backward = fused(normalize, shared=True), fused(gradient, shared=True)
 
     def call(self, inputs):
+        inputs = inputs if keras.backend.is_float_dtype(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
+
         @ops.custom_gradient
         def normalized(x):
             def gradient(*arguments, upstream=None):  # Keras's backends hand it over in two ways
@@ -158,6 +160,8 @@ class LocalResponseNormalization(_ResponseNormalization):
         groups: Into how many columns of channels the input falls; a window does not reach into another column. 1 is the
             paper's text, 2 the authors' code (each GPU normalized its own channels).
 
+    Its gradient goes backwards, as `fit` asks for it; there is none for `jax.jvp` or `torch.func`, which go forwards.
+
     Raises:
         ValueError: If `window` is even, or the channels do not divide by `groups`.
 
@@ -172,12 +176,14 @@ class LocalResponseNormalization(_ResponseNormalization):
     """
 
     def __init__(self, window=5, k=2.0, alpha=1e-4, beta=0.75, groups=1, **kwargs):
+        if not isinstance(groups, int) or groups < 1:
+            raise ValueError(f"`groups` must be a whole number of at least 1. Received: groups={groups!r}")
         super().__init__(_OverChannels(window, groups), k, alpha, beta, **kwargs)
         self.groups = groups
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        if self.groups < 1 or channels % self.groups:
+        if channels % self.groups:
             raise ValueError(
                 f"The channels must divide by `groups` into columns of equal width. "
                 f"Received: {channels} channels, groups={self.groups}"

@@ -45,14 +45,15 @@ def build(
         classes: Number of classes.
         classifier_activation: Activation of the last layer; None gives logits.
         name: The model's name; by default "alexnet_" and the architecture's.
-        initial_weights: Where random weights start, a name in `INITIAL_WEIGHTS`; by default the architecture's own.
-            "text" is the paper's 0.01 everywhere, which does not train.
+        initial_weights: Where random weights start, a name in `INITIAL_WEIGHTS`, or an `initial_weights.Start` for each
+            layer by its name; by default the architecture's own. "text" is the paper's 0.01 everywhere, which does not
+            train.
 
     Returns:
         A `keras.Model`. Its layers are named as in the paper's figure: `conv1 norm1 pool1 ... fc6 drop6 fc7 drop7 fc8`.
 
     Raises:
-        ValueError: If an argument is unknown, the input too small, or the file of another network.
+        ValueError: If an argument is unknown, the input too small, or the file of another network, as far as it tells.
 
     Example:
         >>> build("paper", classes=102, input_shape=(67, 67, 3)).output_shape
@@ -64,7 +65,8 @@ def build(
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     _check(net, weights, pooling, classes, include_top and classifier_activation)
-    start = lookup(INITIAL_WEIGHTS, initial_weights or net.initial_weights, "set of initial weights")
+    start = initial_weights or net.initial_weights
+    start = lookup(INITIAL_WEIGHTS, start, "set of initial weights") if isinstance(start, str) else start
     image = _image(net, include_top, input_tensor, input_shape)
 
     x = image

@@ -62,7 +62,8 @@ class Architecture:
         initial_weights: Where it starts by default, a name in `INITIAL_WEIGHTS`.
 
     Raises:
-        ValueError: If zeros that join where sizes are rounded up would change what a pooling gives.
+        ValueError: If there is no convolution, a rounding is unknown, or zeros that join where sizes are rounded up
+            would change what a pooling gives.
     """
 
     name: str
@@ -86,6 +87,13 @@ class Architecture:
     initial_weights: str = "source"
 
     def __post_init__(self):
+        if not self.convolutions:
+            raise ValueError("`convolutions` must have one layer or more. Received: none")
+        if self.conv_rounding not in ("ceil", "floor") or self.pool_rounding not in ("ceil", "floor", "same"):
+            raise ValueError(
+                '`conv_rounding` must be "ceil" or "floor", `pool_rounding` one of these or "same". '
+                f"Received: {self.conv_rounding!r}, {self.pool_rounding!r}"
+            )
         for n, row in self.convolutions.items():
             harmless = "average_pool" not in row.then and ("pool" not in row.then or "relu" in row.then)
             if self.pool_rounding == "ceil" and not harmless:

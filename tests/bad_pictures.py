@@ -50,13 +50,14 @@ def odd():
     upright = picture()
     grey, turned = upright.convert("L"), Image.Exif()
     turned[0x0112] = 6
-    animated = [upright, picture(seed=1)]
+    animated, see_through = [upright, picture(seed=1)], upright.convert("RGBA")
+    see_through.putalpha(128)
     files = {
         "grey.jpg": encoded(grey, "JPEG"),
         "grey.png": encoded(grey, "PNG"),
         "grey-alpha.png": encoded(grey.convert("LA"), "PNG"),
         "alpha.png": encoded(upright.convert("RGBA"), "PNG"),
-        "alpha.webp": encoded(upright.convert("RGBA"), "WEBP"),
+        "alpha.webp": encoded(see_through, "WEBP"),
         "palette.png": encoded(upright.convert("P"), "PNG"),
         "palette.bmp": encoded(upright.convert("P"), "BMP"),
         "palette.gif": encoded(upright, "GIF"),

@@ -342,6 +342,19 @@ def test_zeros_on_each_side_of_an_even_kernel():
     assert changed.get_layer("conv3").output.shape[1] == 14  # 13 + 4 - 3
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conv_rounding": "round"}, "Received: 'round', 'ceil'"),
+        ({"pool_rounding": "nope"}, "Received: 'ceil', 'nope'"),
+        ({"convolutions": {}}, "must have one layer or more"),
+    ],
+)
+def test_rows_that_make_no_network_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(ARCHITECTURES["paper"], **changes)
+
+
 @pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])
 def test_zeros_that_would_change_a_pooling_are_refused(then):
     net = ARCHITECTURES["paper"]

@@ -1,5 +1,6 @@
 """Pictures in, names out."""
 
+import dataclasses
 import json
 
 import keras
@@ -49,6 +50,18 @@ def test_arrays_tensors_and_keras_tensors_alike(name):
     symbol = keras.Input((4, 5, 3), dtype="uint8")
     model = keras.Model(symbol, preprocess_input(symbol, name))
     np.testing.assert_allclose(ops.convert_to_numpy(model(PICTURES)), array, atol=1e-4)
+
+
+def test_an_architecture_of_ones_own_has_its_own_mean():
+    own = dataclasses.replace(ARCHITECTURES["paper"], mean=(1.0, 2.0, 3.0), std=(2.0, 2.0, 2.0))
+    np.testing.assert_allclose(preprocess_input(PICTURES, own), (PICTURES - np.array([1.0, 2.0, 3.0])) / 2)
+
+
+def test_inside_tf_data_on_any_backend():
+    tf = pytest.importorskip("tensorflow")
+    pictures = tf.data.Dataset.from_tensors(PICTURES).map(lambda picture: preprocess_input(picture, "one_weird_trick"))
+    (received,) = pictures.as_numpy_iterator()
+    np.testing.assert_allclose(received, preprocess_input(PICTURES, "one_weird_trick"), atol=1e-5)
 
 
 def test_pictures_stay_as_they_are():

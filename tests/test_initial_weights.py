@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from keras_alexnet.architectures import ARCHITECTURES
-from keras_alexnet.initial_weights import INITIAL_WEIGHTS
+from keras_alexnet.initial_weights import INITIAL_WEIGHTS, Gaussian, Start
 from keras_alexnet.model import build
+from keras_alexnet.topology import Convolution
 
 CONVOLUTIONAL = ["conv1", "conv2", "conv3", "conv4", "conv5"]
 ONES = {"conv2", "conv4", "conv5", "fc6", "fc7"}
@@ -81,6 +82,19 @@ def test_the_seed_decides():
 def test_unknown_initial_weights():
     with pytest.raises(ValueError, match=r"set of initial weights, such as text.*Received: 'texts'"):
         build(initial_weights="texts")
+
+
+def test_initial_weights_of_ones_own():
+    rows = ARCHITECTURES["paper"].convolutions | {6: Convolution(8, 3, padding=1)}
+    own = dataclasses.replace(ARCHITECTURES["paper"], convolutions=rows)
+    names = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6")
+    start = {name: Start(Gaussian(0.02), 0.5) for name in names}
+    model = build(own, include_top=False, input_shape=(67, 67, 3), initial_weights=start)
+    kernel, bias = model.get_layer("conv6").get_weights()
+    assert kernel.std() == pytest.approx(0.02, rel=0.05)
+    assert set(bias) == {0.5}
+    with pytest.raises(ValueError, match=r"Received: one without conv6"):
+        build(own, include_top=False, input_shape=(67, 67, 3))
 
 
 def test_initial_weights_of_another_network():

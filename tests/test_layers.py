@@ -209,7 +209,22 @@ def test_window_must_be_odd(make, window):
         make(window=window)
 
 
-@pytest.mark.parametrize("groups", [3, 0, 16])
+@pytest.mark.parametrize("groups", [2.0, 0, "2"])
+def test_groups_must_be_a_whole_number(groups):
+    with pytest.raises(ValueError, match=r"`groups` must be a whole number of at least 1\. Received: groups="):
+        LocalResponseNormalization(groups=groups)
+    assert LocalResponseNormalization(groups=2)(random(1, 2, 2, 8)).shape == (1, 2, 2, 8)  # nothing of it is kept
+
+
+def test_whole_numbers_become_floats():
+    numbers = np.array([[1, 2, 30]])
+    received = ops.convert_to_numpy(LocalResponseNormalization(alpha=1.0)(numbers))
+    floats = ops.convert_to_numpy(LocalResponseNormalization(alpha=1.0)(numbers.astype("float32")))
+    np.testing.assert_array_equal(received, floats)
+    assert received.min() > 0
+
+
+@pytest.mark.parametrize("groups", [3, 16])
 def test_channels_must_divide_into_columns(groups):
     with pytest.raises(ValueError, match=f"Received: 8 channels, groups={groups}"):
         LocalResponseNormalization(groups=groups)(random(1, 2, 2, 8))
