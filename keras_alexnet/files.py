@@ -60,11 +60,11 @@ def remove_asides(folder):
 
 
 def printable(text):
-    """A text that may have a stranger's names in it, with those characters escaped that would steer a terminal.
+    r"""A text that may have a stranger's names in it, with those characters escaped that would steer a terminal.
 
     Example:
-        >>> printable("rose\x1b[2J.jpg: broken")
-        'rose\\x1b[2J.jpg: broken'
+        >>> print(printable("rose\x1b[2J.jpg: broken"))
+        rose\x1b[2J.jpg: broken
     """
     return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 

@@ -156,7 +156,8 @@ def ensembles(rows):
     Source: section 6, table 2.
     """
     by_name = {row["run"]: row["results"] for row in rows}
-    found = [(split, ensemble) for row in rows for split, ensemble in row["ensembles"].items()]
+    in_order = sorted(rows, key=lambda row: row["run"])
+    found = [(split, ensemble) for row in in_order for split, ensemble in row["ensembles"].items()]
     lines = []
     for (split, ensemble), (key, name) in itertools.product(found, VIEWS.items()):
         members = [by_name.get(run, {}).get(split, {}).get(key) for run in ensemble["runs"]]
