@@ -55,7 +55,9 @@ def test_tflearn_draws_kernels_evenly_and_truncates():
         if name in CONVOLUTIONAL:
             assert np.abs(kernel).max() == pytest.approx((3 / np.prod(kernel.shape[:-1])) ** 0.5, rel=0.02)
         else:
-            assert 0.038 < np.abs(kernel).max() <= 0.0401  # two deviations of 0.02
+            beyond = np.abs(kernel) > 0.0401  # two deviations of 0.02
+            assert np.abs(kernel).max() > 0.038
+            assert beyond.mean() < 1e-5  # on PyTorch, Keras draws four times at most
 
 
 def test_figure_1():
