@@ -25,7 +25,7 @@ class Record(keras.callbacks.Callback):
         chief: Whether this process writes.
     """
 
-    def __init__(self, run, recipe, rows, chief=True):
+    def __init__(self, run, recipe, rows, chief):
         super().__init__()
         self.run, self.recipe, self.rows, self.chief = run, recipe, rows, chief
 
@@ -89,7 +89,7 @@ class Saving(keras.callbacks.Callback):
         chief: Whether this process writes.
     """
 
-    def __init__(self, folder, steps, resumed, every, stop, chief=True):
+    def __init__(self, folder, steps, resumed, every, stop, chief):
         super().__init__()
         self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
         self.chief = chief

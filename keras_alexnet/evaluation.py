@@ -35,10 +35,10 @@ def probabilities(model, batches):
     """
     none = np.empty((0, model.output_shape[-1]), np.float32)
     central, averaged, labels = [none], [], [np.empty(0, np.int64)]
+    finish = (lambda logits: special.softmax(logits, axis=-1)) if gives_logits(model) else np.asarray
     for views, label in batches:
         views = np.asarray(views)
-        outputs = np.asarray(model.predict_on_batch(views.reshape(-1, *views.shape[-3:])))
-        outputs = special.softmax(outputs, axis=-1) if gives_logits(model) else outputs
+        outputs = finish(np.asarray(model.predict_on_batch(views.reshape(-1, *views.shape[-3:]))))
         if views.ndim == 5:
             outputs = outputs.reshape(*views.shape[:2], -1)
             averaged.append(outputs.mean(axis=1))

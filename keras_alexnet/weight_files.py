@@ -139,10 +139,8 @@ def _torch(path):
 def _safetensors(path):
     import safetensors.numpy
 
-    arrays = safetensors.numpy.load_file(path)
-    return WeightFile(
-        {name: keras_file.widened(array, array.dtype.name) for name, array in arrays.items()}, TORCHVISION
-    )
+    arrays = safetensors.numpy.load_file(path).items()
+    return WeightFile({name: keras_file.widened(array, array.dtype.name) for name, array in arrays}, TORCHVISION)
 
 
 def _onnx(path):

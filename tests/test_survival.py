@@ -4,6 +4,7 @@ Each life of a run is a process, forked from one that has TensorFlow imported. N
 """
 
 import dataclasses
+import functools
 import json
 import multiprocessing
 import os
@@ -170,23 +171,23 @@ def test_sigterm_stops_within_seconds(pictures, tmp_path):
     assert seconds < 10
 
 
-def stop_in_the_epoch(*life):
-    """A life that is told to stop in the first of its steps."""
+def stop_at(event, *life):
+    """A life that is told to stop in the first step of its training, or of its first validation."""
     from keras_alexnet.callbacks import Saving
 
-    saved = Saving.on_train_batch_end
+    saved = getattr(Saving, event)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def stop_and_save(self, batch, logs=None):
         self.stop.set()
         saved(self, batch, logs)
 
-    Saving.on_train_batch_end = on_train_batch_end
+    setattr(Saving, event, stop_and_save)
     train(*life)
 
 
 def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
     folder = tmp_path / "run"
-    process = start(pictures, folder, life=stop_in_the_epoch)
+    process = start(pictures, folder, life=functools.partial(stop_at, "on_train_batch_end"))
     process.join(120)
     assert process.exitcode == 143
     stopped = checkpoints.newest(folder / "last")
@@ -195,25 +196,11 @@ def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
     assert_same(folder, unbroken)
 
 
-def stop_in_the_validation(*life):
-    """A life that is told to stop when it judges the first of its epochs, which has no checkpoint then."""
-    from keras_alexnet.callbacks import Saving
-
-    saved = Saving.on_test_batch_end
-
-    def on_test_batch_end(self, batch, logs=None):
-        self.stop.set()
-        saved(self, batch, logs)
-
-    Saving.on_test_batch_end = on_test_batch_end
-    train(*life)
-
-
 @pytest.mark.slow
 def test_stopped_in_the_validation(pictures, unbroken, tmp_path):
     """The epoch's steps are not done again: only its validation is."""
     folder = tmp_path / "run"
-    process = start(pictures, folder, life=stop_in_the_validation)
+    process = start(pictures, folder, life=functools.partial(stop_at, "on_test_batch_end"))
     process.join(120)
     assert process.exitcode == 143
     stopped = checkpoints.newest(folder / "last")
