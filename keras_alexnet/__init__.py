@@ -12,38 +12,35 @@ saved network; but for checkpoints of several workers, which `--resume` alone re
 
 import importlib
 
+import lazy_loader
 import wrapt
 
-# The public names, by the module each is loaded from.
-_PUBLIC = {
-    "architectures": ("ARCHITECTURES", "figure_1"),
-    "description": ("describe",),
-    "imagenet": ("decode_predictions", "preprocess_input"),
-    "layers": ("GroupedConv2D", "LocalResponseNormalization", "SpatialResponseNormalization"),
-    "metrics": ("TopKError",),
-    "model": ("build",),
-    "optimizers": ("PaperSGD",),
-    "recipes": ("RECIPES", "Recipe"),
-    "topology": ("Architecture",),
-}
-_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
-
-__all__ = sorted(_MODULE_OF)
-
-
-def __getattr__(name):
-    """Load a public name on first use (PEP 562)."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "evaluation": ["TopKError"],
+        "models": [
+            "ARCHITECTURES",
+            "Architecture",
+            "Convolution",
+            "GroupedConv2D",
+            "LocalResponseNormalization",
+            "Normalization",
+            "SpatialResponseNormalization",
+            "build",
+            "decode_predictions",
+            "describe",
+            "figure_1",
+            "preprocess_input",
+        ],
+        "recipes": ["RECIPES", "Recipe"],
+        "training": ["PaperSGD"],
+    },
+)
 
 
 @wrapt.when_imported("keras")
 def _register(_):
-    """Make what a saved network consists of known to Keras, as soon as there is a Keras to know it."""
-    for module in ("layers", "metrics", "optimizers"):
+    """Register the classes of saved networks with Keras as soon as Keras is imported."""
+    for module in ("evaluation.metrics", "models.layers", "training.optimizers"):
         importlib.import_module(f"{__name__}.{module}")

@@ -51,7 +51,7 @@ def input_pipeline(arguments, report):
 
 def _take_photographs(folder, count):
     """Writes JPEGs of two classes, and the few that the other splits need; gives paths and labels of the first."""
-    from keras_alexnet import petals
+    from keras_alexnet.data.drawings import petals
 
     random = np.random.default_rng(0)
     paths = []
@@ -68,7 +68,7 @@ def _take_photographs(folder, count):
 
 def _read(folder, side):
     """The train split, whose pictures are read as those of a set too large to be kept in memory; and its statistics."""
-    from keras_alexnet import datasets, pipeline
+    from keras_alexnet.data import datasets, pipeline
 
     split = datasets.load(folder).splits["train"]
     return split, pipeline.Statistics.measure(pipeline.squares(split, side))
@@ -76,7 +76,7 @@ def _read(folder, side):
 
 def _our_pass(pictures, statistics, settings):
     """A function that makes every batch of several epochs, and the number of their images."""
-    from keras_alexnet import pipeline
+    from keras_alexnet.data import pipeline
 
     batches = pipeline.training_batches(pictures, statistics, settings, seed=0, epochs=range(PASSES))
     return functools.partial(_exhaust, batches), len(batches) * settings.batch_size
@@ -94,8 +94,8 @@ def fit(arguments, report):
     are in; validation and checkpoints, which come after, are not. The first epoch, in which TensorFlow traces and the
     squares are made, does not count.
     """
-    from keras_alexnet import distribution
-    from keras_alexnet import training as library
+    from keras_alexnet.training import strategies
+    from keras_alexnet.training import trainer as library
 
     batch, name = arguments.batch_sizes[0], arguments.precisions[0]
     settings = recipe(arguments.size, batch_size=batch, epochs=arguments.repeats + 1)
@@ -107,7 +107,7 @@ def fit(arguments, report):
         bar = functools.partial(_timed_bar(), bare=bare, rates=rates)
         run = Run.create(pathlib.Path(folder) / "run")
         with unittest.mock.patch.object(library, "ProgressBar", bar):
-            library.fit(settings, _noise(batch * FIT_STEPS, settings.side), run, options, distribution.strategy(1))
+            library.fit(settings, _noise(batch * FIT_STEPS, settings.side), run, options, strategies.strategy(1))
     counted = {who: measured[1:] for who, measured in rates.items()}
     report.add("fit", f"batch {batch}, {name}, epochs without validation and checkpoints", "images/s", counted)
 
@@ -116,7 +116,7 @@ def _noise(count, side):
     """A data set in memory."""
     import tensorflow as tf
 
-    from keras_alexnet.datasets import Dataset
+    from keras_alexnet.data.datasets import Dataset
 
     random, splits = np.random.default_rng(0), {}
     for split, size in (("train", count), ("validation", 8)):
@@ -127,7 +127,7 @@ def _noise(count, side):
 
 def _timed_bar():
     """The progress bar of `training.fit`, which also lets the bare step run before an epoch, and times both."""
-    from keras_alexnet.training import ProgressBar
+    from keras_alexnet.training.trainer import ProgressBar
 
     class TimedBar(ProgressBar):
         def __init__(self, batch_size, bare, rates):

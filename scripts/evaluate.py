@@ -29,17 +29,13 @@ def main(argv=None):
     with one_line_errors(line):
         runs = [Run.open(folder) for folder in arguments.runs]
         options = runs[0].read_options()
-        from keras_alexnet import (
-            datasets,
-            evaluation,
-            gallery,
-            report,
-            tables,
-        )  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.evaluation import evaluate
+        from keras_alexnet.reporting import gallery, report, tables
 
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
         data = datasets.load(name, folder, options.seed)
-        judgements = evaluation.judge(runs, data, arguments.split, arguments.views)
+        judgements = evaluate.judge(runs, data, arguments.split, arguments.views)
         for run, judgement in zip(runs, judgements, strict=False):  # an ensemble's has no folder of its own
             gallery.draw(run, judgement)
             report.write(run)

@@ -31,16 +31,16 @@ def main(argv=None):
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
-        from keras_alexnet import exports  # after the flags: TensorFlow takes seconds
-        from keras_alexnet.classifiers import Classifier, network_file
+        from keras_alexnet.evaluation.classifier import Classifier, network_file
+        from keras_alexnet.export import exporting  # after the flags: TensorFlow takes seconds
 
         source = pathlib.Path(arguments.network)
         source = network_file(Run.open(source)) if source.is_dir() else source
         classifier = Classifier.of_file(source)
         if arguments.classes:
-            classifier = exports.with_class_names(classifier, arguments.classes)
+            classifier = exporting.with_class_names(classifier, arguments.classes)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
-        export = exports.export(classifier, out, arguments.to)
+        export = exporting.export(classifier, out, arguments.to)
     say(f"checked on photographs and noise: differs by {export.difference:.1e} of the largest probability at most")
     say(f"{export.images_per_second:.0f} images/s here, eight at a time -> {export.path}, {export.path.name}.json")
 

@@ -14,8 +14,8 @@ import shutil
 import signal
 import sys
 
-from keras_alexnet.architectures import ARCHITECTURES, lookup
 from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors, say
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
 
@@ -81,18 +81,19 @@ def main(argv=None):
     arguments = line.parse_args(argv)
     with one_line_errors(line):
         recipe, options = resumed(arguments) if arguments.resume else chosen(arguments)
-        from keras_alexnet import datasets, distribution, training  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.training import strategies, trainer
 
-        strategy = distribution.strategy(options.devices, options.virtual_devices, options.strategy)
+        strategy = strategies.strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
         folder = arguments.resume or arguments.run or Run.next_free("runs", options.dataset)
-        chief = distribution.is_chief(strategy)
+        chief = strategies.is_chief(strategy)
         new = [parent for parent in pathlib.Path(folder).parents if not parent.exists()]
         run = Run.open(folder) if arguments.resume else Run.create(folder) if chief else Run(pathlib.Path(folder))
         signal.signal(signal.SIGTERM, lambda *_: leave(run))
         try:
-            results = training.fit(recipe, data, run, options, strategy)
+            results = trainer.fit(recipe, data, run, options, strategy)
         except (KeyboardInterrupt, SystemExit) as stop:
             say(STOPPED.format(run.folder))
             sys.exit(getattr(stop, "code", 130))
@@ -101,7 +102,7 @@ def main(argv=None):
                 withdraw(run, new)
             raise
     if results:  # the chief of several workers has them
-        say(training.summary(results), f"-> {run.folder}")
+        say(trainer.summary(results), f"-> {run.folder}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ Takes .pth, .pt and .safetensors (torchvision), .onnx (the model zoo), .caffemod
 import argparse
 import pathlib
 
-from keras_alexnet.architectures import ARCHITECTURES, lookup
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 
 def parser():
@@ -37,11 +37,12 @@ def main(argv=None):
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")
         size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
-        from keras_alexnet import model, weights  # after the flags: TensorFlow takes seconds
         from keras_alexnet.files import written_aside
+        from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.weights import loading
 
-        network = model.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
-        for change in weights.load(network, arguments.file):
+        network = alexnet.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
+        for change in loading.load(network, arguments.file):
             say(change)
         with written_aside(out) as aside:
             network.save(aside)

@@ -44,7 +44,7 @@ def _prediction_step(network, images, _):
 
 
 def _compare(topic, step, arguments, report):
-    from keras_alexnet.distribution import fastest_precision
+    from keras_alexnet.training.strategies import fastest_precision
 
     for name in arguments.precisions:
         if name == "bfloat16" and fastest_precision() == "float32":
@@ -96,7 +96,7 @@ def recipe(size, **changes):
 
 def ours(arguments):
     """The network exactly as `training.fit` compiles it."""
-    from keras_alexnet.training import compiled_model
+    from keras_alexnet.training.trainer import compiled_model
 
     return compiled_model(recipe(arguments.size), rivals.CLASSES)
 

@@ -33,7 +33,7 @@ def parser():
 
 def classifier_and_pictures(arguments):
     """The network that is asked, and the paths that are left."""
-    from keras_alexnet.classifiers import Classifier
+    from keras_alexnet.evaluation.classifier import Classifier
 
     if arguments.weights:
         return Classifier.of_imagenet(arguments.architecture), arguments.paths
@@ -57,20 +57,22 @@ def main(argv=None):
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
-        from keras_alexnet import figures, prediction, tables  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.evaluation import predict  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.plotting import figures
+        from keras_alexnet.reporting import tables
 
         if arguments.figure:
             figures.check_path(arguments.figure)
         classifier, pictures = classifier_and_pictures(arguments)
-        files = prediction.picture_files(pictures)
-        predictions = prediction.predict(classifier, files, arguments.views)
+        files = predict.picture_files(pictures)
+        predictions = predict.predict(classifier, files, arguments.views)
         names, good = classifier.class_names, [each for each in predictions if not each.problem]
         if arguments.json:
             say(json.dumps([as_json(each, names) for each in predictions], indent=2))
         elif good:
             say(tables.predictions((each.file, each.best(names)) for each in good))
         if arguments.figure and good:
-            figures.save(prediction.panel(good, names), arguments.figure)
+            figures.save(predict.panel(good, names), arguments.figure)
     bad = [each for each in predictions if each.problem]
     for each in bad:
         say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)

@@ -7,9 +7,11 @@ python scripts/runs.py results --add runs/a runs/b --readme  put two on record, 
 import argparse
 import pathlib
 
-from keras_alexnet import ablations, records, runs, tables
+from keras_alexnet import runs
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.experiments import ablations, records
 from keras_alexnet.files import written_aside
+from keras_alexnet.reporting import tables
 
 NONE_YET = "None yet."
 

@@ -57,7 +57,8 @@ def _small_run(tmp_path_factory):
     import numpy as np
     from PIL import Image
 
-    from keras_alexnet import pipeline, recipes
+    from keras_alexnet import recipes
+    from keras_alexnet.data import pipeline
     from keras_alexnet.runs import Run
 
     folder, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from keras_alexnet.architectures import ARCHITECTURES
+from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
 
 

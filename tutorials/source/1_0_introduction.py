@@ -19,8 +19,11 @@ import keras
 import numpy as np
 from sklearn.datasets import load_sample_image
 
-from keras_alexnet import PaperSGD, build, decode_predictions, figure_1, figures, images, panels, petals
-from keras_alexnet.description import describe, layer_costs, sketch
+from keras_alexnet import PaperSGD, build, decode_predictions, figure_1
+from keras_alexnet.data import decoding
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.models.summary import describe, layer_costs, sketch
+from keras_alexnet.plotting import figures, panels
 
 # %% [markdown]
 # ## From a picture to five labels
@@ -81,7 +84,7 @@ panels.predictions([picture[::2, ::2] for picture in new[:8]], probabilities[:8]
 # is none of them.
 
 # %%
-photograph = images.square(load_sample_image("flower.jpg"), 256).numpy()[None]
+photograph = decoding.square(load_sample_image("flower.jpg"), 256).numpy()[None]
 said = model.predict(small(photograph), verbose=0)
 panels.predictions([photograph[0, ::2, ::2]], said, petals.CLASS_NAMES)
 
@@ -137,7 +140,7 @@ figure
 #
 # | section of the paper | chapter | code |
 # |---|---|---|
-# | 2 The dataset | [2](2_0_the_dataset.ipynb) | `datasets.py`, `images.py`, `petals.py` |
+# | 2 The dataset | [2](2_0_the_dataset.ipynb) | `datasets.py`, `decoding.py`, `petals.py` |
 # | 3.1 ReLU nonlinearity | [3.1](3_1_relu_nonlinearity.ipynb) | `architectures.py`: `figure_1` |
 # | 3.2 Training on multiple GPUs | [3.2](3_2_training_on_multiple_gpus.ipynb) | `layers.py`, `distribution.py` |
 # | 3.3 Local response normalization | [3.3](3_3_local_response_normalization.ipynb) | `layers.py` |

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 2 | `datasets.py`, `images.py`, `pipeline.py`, `measures.py` | half a minute, drawn flowers |
+# | section 2 | `datasets.py`, `decoding.py`, `pipeline.py`, `measures.py` | half a minute, drawn flowers |
 #
 # **The paper says:** ImageNet has over 15 million pictures in some 22,000 categories. The contest, ILSVRC, takes 1000
 # of them: 1.2 million pictures to train on, 50,000 for validation, 150,000 for the test. Pictures of any size become
@@ -21,9 +21,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet import datasets, figures, images, measures, petals
-from keras_alexnet.metrics import TopKError
-from keras_alexnet.pipeline import Statistics
+from keras_alexnet.data import datasets, decoding
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.evaluation import measures
+from keras_alexnet.evaluation.metrics import TopKError
+from keras_alexnet.plotting import figures
 
 # %% [markdown]
 # ## Any size to 256 x 256
@@ -47,11 +50,11 @@ for axes, (name, picture) in zip(figure.subplots(1, 3), stages.items(), strict=T
 figure
 
 # %% [markdown]
-# The library's `images.square` cuts first and scales after, which comes to the same within a fraction of a pixel and
+# The library's `decoding.square` cuts first and scales after, which comes to the same within a fraction of a pixel and
 # scales nothing that is thrown away. The two scalers weigh their pixels differently, so we compare by the mean.
 
 # %%
-by_library = images.square(wide, 256).numpy()
+by_library = decoding.square(wide, 256).numpy()
 difference = np.abs(by_library.astype(float) - square).mean()
 print(f"mean difference {difference:.2f} grey levels; {1 - 500 / 700:.0%} of a picture of 500 x 700 is thrown away")
 assert difference < 3
@@ -173,5 +176,5 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 # </details>
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-assert images.square(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
+assert decoding.square(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
 assert measures.interval(600, 1020)[1] > measures.interval(620, 1020)[0]

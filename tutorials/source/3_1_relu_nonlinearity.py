@@ -16,18 +16,11 @@
 import keras
 import numpy as np
 
-from keras_alexnet import (
-    PaperSGD,
-    build,
-    charts,
-    features,
-    figure_1,
-    figures,
-    petals,
-    preprocess_input,
-    records,
-    runs,
-)
+from keras_alexnet import PaperSGD, build, figure_1, preprocess_input, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.evaluation import features
+from keras_alexnet.experiments import records
+from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
 # ## Three nonlinearities and their gradients

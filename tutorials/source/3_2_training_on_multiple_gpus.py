@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 3.2 | `layers.py` (`GroupedConv2D`), `distribution.py` | half a minute, no data |
+# | section 3.2 | `layers.py` (`GroupedConv2D`), `strategies.py` | half a minute, no data |
 #
 # **The paper says:** a GTX 580 has 3 GB, too little for the network, so half of the kernels live on each of two GPUs.
 # They talk in certain layers only. Against a net with half as many kernels on one GPU this lowers the top-1 error by
@@ -22,13 +22,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import ARCHITECTURES, GroupedConv2D, PaperSGD, ablations, build, distribution, figures, petals, runs
-from keras_alexnet.description import layer_costs, sketch
-from keras_alexnet.imagenet import preprocess_input
+from keras_alexnet import ARCHITECTURES, GroupedConv2D, PaperSGD, build, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.experiments import ablations
+from keras_alexnet.models import layer_costs, preprocess_input, sketch
+from keras_alexnet.plotting import figures
+from keras_alexnet.training import strategies
 
 small = dataclasses.replace(ARCHITECTURES["paper"], name="small", hidden=(64, 64), dropout=0.0)
 tf.get_logger().setLevel("ERROR")  # it tells of every sum over devices
-strategy = distribution.strategy(virtual_devices=2)  # before anything touches the CPU
+strategy = strategies.strategy(virtual_devices=2)  # before anything touches the CPU
 
 # %% [markdown]
 # ## Two columns are groups of two

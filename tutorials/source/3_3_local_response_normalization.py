@@ -21,9 +21,11 @@ import numpy as np
 import tensorflow as tf
 from ipywidgets import interact
 
-from keras_alexnet import ARCHITECTURES, ablations, charts, figures, runs
-from keras_alexnet.description import differences
-from keras_alexnet.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet import ARCHITECTURES, runs
+from keras_alexnet.experiments import ablations
+from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.models.summary import differences
+from keras_alexnet.plotting import charts, figures
 
 tf.get_logger().setLevel("ERROR")  # it warns of many layers of one kind
 

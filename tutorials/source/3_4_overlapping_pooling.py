@@ -16,8 +16,11 @@
 import keras
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, ablations, charts, figures, petals, runs
-from keras_alexnet.description import layer_costs, sketch
+from keras_alexnet import ARCHITECTURES, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.experiments import ablations
+from keras_alexnet.models.summary import layer_costs, sketch
+from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
 # ## By hand, on the numbers 0 to 24

@@ -17,8 +17,9 @@ import dataclasses
 
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, build, describe, diagrams, figures
-from keras_alexnet.description import layer_costs, sketch
+from keras_alexnet import ARCHITECTURES, build, describe
+from keras_alexnet.models.summary import layer_costs, sketch
+from keras_alexnet.plotting import diagrams, figures
 
 # %% [markdown]
 # ## A convolution is a sliding window

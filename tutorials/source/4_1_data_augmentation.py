@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 4.1 | `augment.py`, `pipeline.py` | half a minute, drawn flowers |
+# | section 4.1 | `augmentation.py`, `pipeline.py` | half a minute, drawn flowers |
 #
 # **The paper says:** random crops of 224 out of 256 pixels and their mirror images make the training set 2048 times as
 # large. Noise along the principal components of the colors lowers the top-1 error by over 1 %. At test time, ten views
@@ -19,8 +19,12 @@ import numpy as np
 import tensorflow as tf
 from ipywidgets import interact
 
-from keras_alexnet import ablations, augment, charts, diagrams, figures, panels, petals, runs
-from keras_alexnet.pipeline import Statistics
+from keras_alexnet import runs
+from keras_alexnet.data import augmentation
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.experiments import ablations
+from keras_alexnet.plotting import charts, diagrams, figures, panels
 
 pictures, labels = petals.draw(60, seed=4)
 flower = pictures[list(labels).index(petals.CLASS_NAMES.index("pansy"))]
@@ -31,7 +35,7 @@ flower = pictures[list(labels).index(petals.CLASS_NAMES.index("pansy"))]
 # A crop is a slice; a mirror image is a slice that runs backwards.
 
 # %%
-views = [augment.random_mirror(augment.random_crop(flower, 224, (0, n)), (1, n)).numpy() for n in range(200)]
+views = [augmentation.random_mirror(augmentation.random_crop(flower, 224, (0, n)), (1, n)).numpy() for n in range(200)]
 corners = {(y, x) for y in range(33) for x in range(33)}
 places = [flower[y : y + 224, x : x + 224] for y, x in corners]
 crops = {hash(place.tobytes()) for place in places} | {hash(place[:, ::-1].tobytes()) for place in places}
@@ -49,9 +53,9 @@ panels.views(flower, views[:16])
 # The same seed gives the same view, so that a run can be made again:
 
 # %%
-again = augment.random_crop(flower, 224, (0, 7))
-assert np.array_equal(again, augment.random_crop(flower, 224, (0, 7)))
-assert not np.array_equal(again, augment.random_crop(flower, 224, (0, 8)))
+again = augmentation.random_crop(flower, 224, (0, 7))
+assert np.array_equal(again, augmentation.random_crop(flower, 224, (0, 7)))
+assert not np.array_equal(again, augmentation.random_crop(flower, 224, (0, 8)))
 
 # %% [markdown]
 # ## Lighting: along which colors do pictures differ?
@@ -86,7 +90,7 @@ by_hand = {
     "source": (flower + eigenvectors @ (alpha * np.sqrt(eigenvalues))) / 1.1,
 }
 for form, expected in by_hand.items():
-    assert np.allclose(augment.lighting(flower, seed, eigenvalues, eigenvectors, form), expected, atol=1e-2)
+    assert np.allclose(augmentation.lighting(flower, seed, eigenvalues, eigenvectors, form), expected, atol=1e-2)
 for name, deviations in (("text", eigenvalues / 255), ("source", np.sqrt(eigenvalues))):
     print(f"{name}: the first axis moves by {0.1 * deviations[-1]:.1f} grey levels, one deviation of the noise")
 
@@ -116,7 +120,7 @@ figure = figures.sheet(8, 3, "Lighting noise: one flower in six draws, above as 
 for row, form in zip(figure.subplots(2, 6), by_hand, strict=True):
     row[0].set_ylabel(form)
     for n, axes in enumerate(row):
-        lit = augment.lighting(flower, (n, 1), eigenvalues, eigenvectors, form, strong)
+        lit = augmentation.lighting(flower, (n, 1), eigenvalues, eigenvectors, form, strong)
         lit = lit * (1 + strong) if form == "source" else lit
         figures.bare(axes).imshow(np.clip(lit, 0, 255).astype("uint8")[::2, ::2])
 figure
@@ -138,7 +142,7 @@ assert round(copied, 1) == 5.5 and round(source / text, 1) == 2.1
 # Four corners, the centre, and their mirror images. The network's probabilities for the ten are averaged.
 
 # %%
-ten = augment.ten_views(flower, 224).numpy()
+ten = augmentation.ten_views(flower, 224).numpy()
 assert np.array_equal(ten[0], flower[:224, :224]) and np.array_equal(ten[4], flower[16:240, 16:240])
 assert np.array_equal(ten[5:], ten[:5, :, ::-1])
 figure = figures.sheet(8, 3.2, "Ten views of a flower: four corners and the centre, and below each its mirror image")
@@ -155,12 +159,12 @@ figure
 # %%
 others = {
     "as it is": flower,
-    "rotation": augment.affine(flower, (0, 2), rotation=25.0),
-    "scaling": augment.affine(flower, (0, 3), scaling=0.4),
-    "translation": augment.affine(flower, (0, 4), translation=0.2),
-    "noise": augment.noise(flower, (0, 5), std=25.0),
+    "rotation": augmentation.affine(flower, (0, 2), rotation=25.0),
+    "scaling": augmentation.affine(flower, (0, 3), scaling=0.4),
+    "translation": augmentation.affine(flower, (0, 4), translation=0.2),
+    "noise": augmentation.noise(flower, (0, 5), std=25.0),
     "upside down": flower[::-1],
-    "resized crop": augment.random_resized_crop(flower, len(flower), (0, 7)),
+    "resized crop": augmentation.random_resized_crop(flower, len(flower), (0, 7)),
 }
 figure = figures.sheet(8, 1.6, f"One flower: {', '.join(others)}")
 for axes, (name, view) in zip(figure.subplots(1, len(others)), others.items(), strict=True):

@@ -20,7 +20,10 @@ import itertools
 import keras
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, ablations, charts, figures, petals, runs
+from keras_alexnet import ARCHITECTURES, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.experiments import ablations
+from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
 # ## A mask

@@ -19,9 +19,12 @@ import keras
 import numpy as np
 from ipywidgets import interact
 
-from keras_alexnet import PaperSGD, ablations, build, charts, figures, petals, preprocess_input, runs
-from keras_alexnet.optimizers import divided_learning_rate, learning_rate
+from keras_alexnet import PaperSGD, build, preprocess_input, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.experiments import ablations
+from keras_alexnet.plotting import charts, figures
 from keras_alexnet.runs import Run
+from keras_alexnet.training.optimizers import divided_learning_rate, learning_rate
 
 # %% [markdown]
 # ## The rule, by hand

@@ -17,7 +17,11 @@
 import keras
 import numpy as np
 
-from keras_alexnet import PaperSGD, build, figure_1, figures, measures, petals, records, runs
+from keras_alexnet import PaperSGD, build, figure_1, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.evaluation import measures
+from keras_alexnet.experiments import records
+from keras_alexnet.plotting import figures
 
 # %% [markdown]
 # ## The paper's tables

@@ -18,7 +18,11 @@ import keras
 import numpy as np
 from matplotlib import pyplot as plt
 
-from keras_alexnet import ARCHITECTURES, PaperSGD, build, features, figure_1, figures, panels, petals, records, runs
+from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.evaluation import features
+from keras_alexnet.experiments import records
+from keras_alexnet.plotting import figures, panels
 
 # %% [markdown]
 # ## Kernels

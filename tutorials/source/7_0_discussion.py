@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 7 | `architectures.py`, `description.py` | a minute, no data |
+# | section 7 | `architectures.py`, `summary.py` | a minute, no data |
 #
 # **The paper says:** depth matters. Remove any of the middle layers and the top-1 error grows by about 2 points, though
 # none of them, says section 1, holds more than 1 % of the parameters.
@@ -18,8 +18,12 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, RECIPES, ablations, build, charts, description, figures, petals, runs
-from keras_alexnet.imagenet import preprocess_input
+from keras_alexnet import ARCHITECTURES, RECIPES, build, runs
+from keras_alexnet.data.drawings import petals
+from keras_alexnet.experiments import ablations
+from keras_alexnet.models import summary
+from keras_alexnet.models.preprocessing import preprocess_input
+from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
 # ## A layer removed
@@ -36,7 +40,7 @@ def without(number):
 
 
 def totals(net):
-    costs = description.layer_costs(description.sketch(net))
+    costs = summary.layer_costs(summary.sketch(net))
     return sum(cost.parameters for cost in costs), sum(cost.multiply_adds for cost in costs)
 
 
@@ -88,7 +92,7 @@ assert round(found["half"].mean, 1) == 2.6 and known["half"].paper[0] == 1.7
 
 # %%
 source = ARCHITECTURES["source"]
-found = description.differences(source, paper)
+found = summary.differences(source, paper)
 ledger = [(what, str(own), str(other)) for what, own, other in found if what != "size"]  # 224 is printed in both
 recipes = RECIPES["source"], RECIPES["text"]
 for field in dataclasses.fields(recipes[0]):
@@ -116,7 +120,7 @@ assert len(ledger) > 5
 # And the initial weights:
 
 # %%
-from keras_alexnet.initial_weights import INITIAL_WEIGHTS
+from keras_alexnet.models.initializers import INITIAL_WEIGHTS
 
 text, own = INITIAL_WEIGHTS["text"], INITIAL_WEIGHTS["source"]
 for layer in text:
@@ -140,7 +144,7 @@ for layer in text:
 # Let us see what two of them do for the printed initial weights. First He's, computed beside the paper's:
 
 # %%
-for cost in description.layer_costs(description.sketch("paper")):
+for cost in summary.layer_costs(summary.sketch("paper")):
     if cost.name in text:
         inputs = cost.multiply_adds / np.prod(cost.shape)  # of one unit
         he = np.sqrt(2 / inputs)
@@ -225,9 +229,7 @@ figure
 # </details>
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-convolutions = sum(
-    cost.parameters for cost in description.layer_costs(description.sketch("paper")) if "conv" in cost.name
-)
+convolutions = sum(cost.parameters for cost in summary.layer_costs(summary.sketch("paper")) if "conv" in cost.name)
 assert 33 * 33 * 2 == 2178 and 55 * 55 * 96 == 290_400
 assert convolutions == 2_334_080 and 256 * 1000 + 1000 == 257_000
 assert round(whole[0] / (convolutions + 257_000)) == 24

@@ -1,0 +1,1 @@
+"""Data sets that are drawn, so that they need no download."""

@@ -1,0 +1,1 @@
+"""What the runs archived in this repository say together."""

@@ -1,0 +1,10 @@
+"""Trained networks into files that other programs run."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "exporting": ["export"],
+    },
+)

@@ -1,0 +1,225 @@
+"""The networks on record, as data: what differs between one AlexNet and another (paper section 3).
+
+`model.build` reads a row and makes the network. A network that is not on record is a row with something replaced:
+`dataclasses.replace(ARCHITECTURES["paper"], norm=None)` has no normalization.
+"""
+
+import dataclasses
+import difflib
+
+from keras_alexnet.models.topology import Architecture, Convolution, Normalization
+
+_PAPER = Architecture(
+    name="paper",
+    summary="the network as the paper's text prints it",
+    convolutions={
+        1: Convolution(96, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 96, 27 27 96
+        2: Convolution(256, 5, padding=2, groups=2, then=("relu", "norm", "pool")),  # 27 27 256, 13 13 256
+        3: Convolution(384, 3, padding=1),  # 13 13 384
+        4: Convolution(384, 3, padding=1, groups=2),  # 13 13 384
+        5: Convolution(256, 3, padding=1, groups=2, then=("relu", "pool")),  # 13 13 256, 6 6 256
+    },
+    norm=Normalization(),
+)
+
+_SOURCE = Architecture(
+    name="source",
+    summary="the network of the authors' own code (layers-145), which made the printed results",
+    convolutions={
+        1: Convolution(96, 11, strides=4, then=("norm", "pool", "relu")),  # 55 55 96, 27 27 96
+        2: Convolution(256, 5, padding=2, groups=2, then=("relu", "norm", "spatial_norm", "pool")),  # 27 27, 13 13
+        3: Convolution(384, 3, padding=1),  # 13 13 384
+        4: Convolution(384, 3, padding=1, groups=2),  # 13 13 384
+        5: Convolution(256, 3, padding=1, groups=2, then=("pool", "relu")),  # 13 13 256, 6 6 256
+    },
+    norm=Normalization(alpha=2e-5),  # 1e-4 over the window
+    norm_groups=2,  # each GPU normalized its own channels
+    spatial_norm=Normalization(k=1.0, alpha=4e-5),  # 1e-3 over the 25 places
+    size=224,
+)
+
+_CAFFE = dataclasses.replace(
+    _PAPER,
+    name="caffe",
+    summary="Caffe's replication of the paper (bvlc_alexnet)",
+    norm=Normalization(k=1.0, alpha=2e-5),  # 1e-4 over the window
+    conv_rounding="floor",
+    mean=(122.679, 116.669, 104.007),  # of Caffe's mean image
+    initial_weights="caffe",
+)
+
+
+_CAFFENET = dataclasses.replace(
+    _CAFFE,
+    name="caffenet",
+    summary="Caffe's reference network (bvlc_reference_caffenet), which pools before it normalizes",
+    convolutions={
+        1: Convolution(96, 11, strides=4, then=("relu", "pool", "norm")),  # 55 55 96, 27 27 96
+        2: Convolution(256, 5, padding=2, groups=2, then=("relu", "pool", "norm")),  # 27 27 256, 13 13 256
+        3: Convolution(384, 3, padding=1),  # 13 13 384
+        4: Convolution(384, 3, padding=1, groups=2),  # 13 13 384
+        5: Convolution(256, 3, padding=1, groups=2, then=("relu", "pool")),  # 13 13 256, 6 6 256
+    },
+    initial_weights="caffenet",
+)
+
+_ONE_WEIRD_TRICK = Architecture(
+    name="one_weird_trick",
+    summary="the single tower of 'One weird trick' (Krizhevsky 2014), as torchvision has it",
+    convolutions={
+        1: Convolution(64, 11, strides=4, padding=2, then=("relu", "pool")),  # 55 55 64, 27 27 64
+        2: Convolution(192, 5, padding=2, then=("relu", "pool")),  # 27 27 192, 13 13 192
+        3: Convolution(384, 3, padding=1),  # 13 13 384
+        4: Convolution(256, 3, padding=1),  # 13 13 256
+        5: Convolution(256, 3, padding=1, then=("relu", "pool")),  # 13 13 256, 6 6 256
+    },
+    dropout_before=True,
+    conv_rounding="floor",
+    pool_rounding="floor",
+    top_size=6,
+    size=224,
+    mean=(123.675, 116.28, 103.53),  # 0.485, 0.456, 0.406 on 0 to 1
+    std=(58.395, 57.12, 57.375),  # 0.229, 0.224, 0.225 on 0 to 1
+    initial_weights="torch",
+)
+
+_SINGLE_TOWER = dataclasses.replace(
+    _PAPER,
+    name="single_tower",
+    summary="the paper's network without its division in two, as most re-implementations have it",
+    convolutions={
+        1: Convolution(96, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 96, 27 27 96
+        2: Convolution(256, 5, padding=2, then=("relu", "norm", "pool")),  # 27 27 256, 13 13 256
+        3: Convolution(384, 3, padding=1),  # 13 13 384
+        4: Convolution(384, 3, padding=1),  # 13 13 384
+        5: Convolution(256, 3, padding=1, then=("relu", "pool")),  # 13 13 256, 6 6 256
+    },
+)
+
+_HALF = dataclasses.replace(
+    _PAPER,
+    name="half",
+    summary="the paper's baseline on one GPU (3.2): half the kernels, but for conv5 and the fully connected layers",
+    convolutions={
+        1: Convolution(48, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 48, 27 27 48
+        2: Convolution(128, 5, padding=2, then=("relu", "norm", "pool")),  # 27 27 128, 13 13 128
+        3: Convolution(192, 3, padding=1),  # 13 13 192
+        4: Convolution(192, 3, padding=1),  # 13 13 192
+        5: Convolution(256, 3, padding=1, then=("relu", "pool")),  # 13 13 256, 6 6 256
+    },
+)
+
+# The paper's own experiments on what each part is worth, which name the part that is missing
+
+_NO_NORMALIZATION = dataclasses.replace(
+    _PAPER, name="no_normalization", summary="the paper's network without response normalization (3.3)", norm=None
+)
+
+_NO_OVERLAP = dataclasses.replace(
+    _PAPER,
+    name="no_overlap",
+    summary="the paper's network with poolings that do not overlap, to maps of the same sizes (3.4)",
+    pool=(2, 2),
+    pool_rounding="floor",
+)
+
+_NO_CONV4 = dataclasses.replace(
+    _PAPER,
+    name="no_conv4",
+    summary="the paper's network without one of its middle layers (7)",
+    convolutions={n: row for n, row in _PAPER.convolutions.items() if n != 4},
+)
+
+_TFLEARN = Architecture(
+    name="tflearn",
+    summary="tflearn's example for Oxford Flowers 17, the start of many a tutorial",
+    convolutions={
+        1: Convolution(96, 11, strides=4, padding="same", then=("relu", "pool", "norm")),  # 57 57 96, 29 29 96
+        2: Convolution(256, 5, padding=2, then=("relu", "pool", "norm")),  # 29 29 256, 15 15 256
+        3: Convolution(384, 3, padding=1),  # 15 15 384
+        4: Convolution(384, 3, padding=1),  # 15 15 384
+        5: Convolution(256, 3, padding=1, then=("relu", "pool", "norm")),  # 15 15 256, 8 8 256
+    },
+    hidden_activation="tanh",
+    norm=Normalization(window=11, k=1.0),
+    pool_rounding="same",
+    mean=(0.0, 0.0, 0.0),
+    std=(255.0, 255.0, 255.0),
+    initial_weights="tflearn",
+)
+
+
+def figure_1(nonlinearity="relu"):
+    """The four-layer network for CIFAR-10 of figure 1, with a nonlinearity of choice.
+
+    The paper does not print it. This is the authors' published network of three convolutional layers and one fully
+    connected (cuda-convnet's layers-18pct) without its normalizations, because figure 1 had no regularization.
+
+    Args:
+        nonlinearity: By Keras's name: "relu", "tanh", "sigmoid".
+
+    Returns:
+        An `Architecture`.
+
+    Example:
+        >>> figure_1("tanh").convolutions[1].then
+        ('pool', 'tanh')
+
+    Source: section 3.1, figure 1.
+    """
+    return Architecture(
+        name="figure_1" if nonlinearity == "relu" else f"figure_1_{nonlinearity}",
+        summary=f"the four-layer network for CIFAR-10 of figure 1, with {nonlinearity}",
+        convolutions={
+            1: Convolution(32, 5, padding=2, then=("pool", nonlinearity)),  # 32 32 32, 16 16 32
+            2: Convolution(32, 5, padding=2, then=(nonlinearity, "average_pool")),  # 16 16 32, 8 8 32
+            3: Convolution(64, 5, padding=2, then=(nonlinearity, "average_pool")),  # 8 8 64, 4 4 64
+        },
+        hidden=(),
+        pool_rounding="same",  # at 32 pixels the same as rounding up, which is what cuda-convnet does
+        size=32,
+        smallest_size=8,
+        mean=(125.31, 122.95, 113.87),  # of CIFAR-10's training set
+        initial_weights="figure_1",
+    )
+
+
+ARCHITECTURES = {
+    row.name: row
+    for row in (
+        _PAPER,
+        _SOURCE,
+        _CAFFE,
+        _CAFFENET,
+        _ONE_WEIRD_TRICK,
+        _SINGLE_TOWER,
+        _HALF,
+        _NO_NORMALIZATION,
+        _NO_OVERLAP,
+        _NO_CONV4,
+        _TFLEARN,
+        figure_1(),
+        figure_1("tanh"),
+    )
+}
+
+
+def lookup(table, name, kind):
+    """The row called `name`.
+
+    Args:
+        table: Rows by name.
+        name: The name asked for.
+        kind: What a row is, for the error.
+
+    Raises:
+        ValueError: If there is none; the message has the nearest names.
+
+    Example:
+        >>> lookup(ARCHITECTURES, "paper", "architecture").hidden
+        (4096, 4096)
+    """
+    if name in table:
+        return table[name]
+    near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4) or sorted(table)
+    raise ValueError(f"Expected the name of a known {kind}, such as {', '.join(near)}. Received: {name!r}")

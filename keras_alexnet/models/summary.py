@@ -1,0 +1,200 @@
+"""What a network consists of, in numbers and in words (paper sections 3.5 and 5)."""
+
+import concurrent.futures
+import dataclasses
+import math
+import textwrap
+
+import keras
+from keras import layers
+
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.initializers import INITIAL_WEIGHTS, in_words
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+    """What one layer of a network costs for one image.
+
+    Attributes:
+        name: Of the layer.
+        kind: Its class.
+        shape: Of its output, without the batch.
+        parameters: How many numbers it learns.
+        multiply_adds: How many multiplications, each with an addition, its kernels take for one image; the elementwise
+            work of other layers is left out.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def layer_costs(model):
+    """What each layer of a network costs.
+
+    Args:
+        model: A `keras.Model` with an input of known size.
+
+    Returns:
+        A list of `LayerCost`, from first to last.
+
+    Example:
+        >>> [layer.parameters for layer in layer_costs(sketch("paper")) if layer.name.startswith("fc")]
+        [37752832, 16781312, 4097000]
+    """
+    return [
+        LayerCost(
+            layer.name,
+            type(layer).__name__,
+            tuple(layer.output.shape[1:]),
+            layer.count_params(),
+            _multiply_adds(layer),
+        )
+        for layer in model.layers
+    ]
+
+
+def _multiply_adds(layer):
+    """Every number of a convolution's kernel is used once a place, those of a fully connected layer once."""
+    if isinstance(layer, layers.Conv2D):
+        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+    return math.prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
+
+
+def sketch(architecture="paper", **arguments):
+    """The network of `build` without its numbers: its layers and their shapes, in no time and no memory.
+
+    Args:
+        architecture: As for `build`.
+        **arguments: As for `build`.
+
+    Returns:
+        A `keras.Model` that can be looked at, but not run.
+    """
+
+    def build_without_numbers():
+        with keras.StatelessScope(initialize_variables=False):
+            return build(architecture, **arguments)
+
+    # Keras lists such variables, for each thread, and gives all of them numbers at the next occasion, such as a Lambda
+    # layer: 0.24 GB a network. With the thread ends its list.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(build_without_numbers).result()
+
+
+def describe(architecture="paper", classes=1000):
+    """Describe a network: its layers, where its parameters and its work lie, and where it departs from the paper.
+
+    Args:
+        architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
+        classes: Number of classes.
+
+    Returns:
+        Text to print, at most 80 characters wide. What `paper` has instead stands in brackets.
+
+    Raises:
+        ValueError: If the name is unknown.
+
+    Example:
+        >>> print(describe("single_tower").splitlines()[-1])
+          conv5 groups: 1 (paper: 2)
+
+    Source: section 3.5, and section 7 on how little of the network a convolution is.
+    """
+    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    costs = layer_costs(sketch(net, classes=classes))
+    lines = [*_wrapped(f"{net.name}: {net.summary}"), "", *_table(costs), "", _shares(costs)]
+    departures = differences(net, ARCHITECTURES["paper"])
+    if departures:
+        lines += ["", "What differs from paper:"]
+    for what, own, other in departures:
+        lines += _wrapped(f"{_LABELS.get(what, what)}: {_words(own)} (paper: {_words(other)})", "  ")
+    return "\n".join(lines)
+
+
+def _wrapped(text, margin=""):
+    return textwrap.wrap(text, 80, initial_indent=margin, subsequent_indent=margin + "  ")
+
+
+def _table(costs):
+    head = ("layer", "kind", "output", "parameters", "mult-adds")
+    rows = [
+        (cost.name, cost.kind, "x".join(map(str, cost.shape)), _count(cost.parameters), _count(cost.multiply_adds))
+        for cost in costs
+    ]
+    total = ("total", "", "", *map(_count, _sums(costs)))
+    widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
+    form = "  ".join(f"{{:{'<' if n < 3 else '>'}{width}}}" for n, width in enumerate(widths))
+    return [form.format(*row).rstrip() for row in (head, *rows, total)]
+
+
+def _count(number):
+    return f"{number:,}" if number else ""
+
+
+def _sums(costs):
+    return sum(cost.parameters for cost in costs), sum(cost.multiply_adds for cost in costs)
+
+
+def _shares(costs):
+    parameters, work = _sums(costs)
+    of_convolutions, by_convolutions = _sums([cost for cost in costs if cost.name.startswith("conv")])
+    return (
+        f"The convolutions have {of_convolutions / parameters:.1%} of the parameters "
+        f"and do {by_convolutions / work:.1%} of the work."
+    )
+
+
+def differences(net, other):
+    """What one network has otherwise than another.
+
+    Args:
+        net: An `Architecture`.
+        other: An `Architecture`.
+
+    Returns:
+        A list of `(what, net's, other's)`.
+
+    Example:
+        >>> differences(ARCHITECTURES["caffe"], ARCHITECTURES["paper"])[:2]
+        [('norm k', 1.0, 2.0), ('norm alpha', 2e-05, 0.0001)]
+    """
+    rows = (dataclasses.asdict(row) for row in (net, other))
+    return [found for found in _compared(*rows) if found[0] not in ("name", "summary")]
+
+
+def _compared(own, other, path=""):
+    """Every place where two trees of dictionaries differ, as high in the tree as one of them ends."""
+    if not (isinstance(own, dict) and isinstance(other, dict)):
+        if own != other:
+            yield path, own, other
+        return
+    for key in {**other, **own}:
+        step = f"conv{key}" if isinstance(key, int) else f"{path} {key}".replace("_", " ").strip()
+        yield from _compared(own.get(key), other.get(key), step)
+
+
+_LABELS = {  # where the name of a setting says too little
+    "dropout before": "dropout before the layer, not behind it",
+    "pool": "pool size and stride",
+    "top size": "side that the last maps are averaged to",
+    "size": "side of the input",
+    "smallest size": "side of the smallest input",
+    "mean": "mean that is subtracted",
+    "std": "what is then divided by",
+}
+
+
+def _words(value):
+    """A setting as one reads it aloud."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if value in INITIAL_WEIGHTS:
+        return f"{value}, {in_words(INITIAL_WEIGHTS[value])}"
+    return {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))

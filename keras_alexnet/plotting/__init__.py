@@ -1,0 +1,1 @@
+"""Figures from arrays. Nothing here knows a network."""

@@ -1,0 +1,207 @@
+"""Panels of pictures and what a network says of them: predictions, neighbours, confusions, augmented views.
+
+Pictures are arrays `(height, width, 3)` of RGB grey levels 0 to 255, of any size; what lies outside is clipped.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from keras_alexnet.plotting.figures import GREY, bare, sheet, short
+
+RIGHT, WRONG = "#EF9650", "#DDDDDD"  # a bar's color; the right one is darker, and has bold type
+PER_ROW = 4
+
+
+def predictions(
+    images: Sequence[np.ndarray],
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    labels: Sequence[int | None] | None = None,
+    top: int = 5,
+) -> Figure:
+    """Draws pictures with the most probable classes as bars, as on the left of the paper's figure 4.
+
+    Args:
+        images: The pictures.
+        probabilities: Shape `(pictures, classes)`.
+        class_names: In the order of the columns of `probabilities`.
+        labels: The right classes where they are known, None for a picture whose class is not.
+        top: How many classes to show a picture.
+
+    Returns:
+        A figure with two axes a picture: itself, and its bars.
+
+    Raises:
+        ValueError: If there are no pictures, or not as many as rows of probabilities.
+
+    Source: section 6.1, figure 4.
+    """
+    if not len(images) or len(images) != len(probabilities):
+        message = "Give one picture or more, and a row of probabilities for each."
+        raise ValueError(f"{message} Received: {len(images)} pictures, {len(probabilities)} rows")
+    labels = [None] * len(images) if labels is None else labels
+    across = min(PER_ROW, len(images))
+    down = math.ceil(len(images) / across)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    figure = sheet(2.2 * across, 3.3 * down, _describe(best, class_names, labels))
+    grid = figure.add_gridspec(2 * down, across, height_ratios=[2, 0.2 * best.shape[1]] * down)
+    for n, image in enumerate(images):
+        row, column = 2 * (n // across), n % across
+        _show(figure.add_subplot(grid[row, column]), image, "" if labels[n] is None else class_names[labels[n]])
+        _bars(figure.add_subplot(grid[row + 1, column]), probabilities[n], best[n], class_names, labels[n])
+    return figure
+
+
+def _describe(best: np.ndarray, class_names: Sequence[str], labels: Sequence[int | None]) -> str:
+    said = f"Predictions: pictures with their {best.shape[1]} most probable classes"
+    known = [n for n, label in enumerate(labels) if label is not None]
+    if known:
+        said += f"; {sum(int(best[n, 0] == labels[n]) for n in known)} of {len(known)} are right at the first guess"
+    return f"{said}. First guesses: {', '.join(class_names[n] for n in best[:, 0])}"
+
+
+def _show(axes: Axes, image: np.ndarray, name: str = "", **style) -> None:
+    """A picture with a name under it."""
+    bare(axes).imshow(np.clip(np.rint(image), 0, 255).astype(np.uint8))
+    axes.set_xlabel(short(name), parse_math=False, **({"size": 9} | style))
+
+
+def _bars(axes: Axes, probabilities: np.ndarray, best: np.ndarray, names: Sequence[str], label: int | None) -> None:
+    for row, n in enumerate(best):
+        right = n == label
+        axes.barh(row, probabilities[n], 0.8, color=RIGHT if right else WRONG)
+        style = {"va": "center", "size": 8, "weight": "bold" if right else "normal", "parse_math": False}
+        axes.text(0.02, row, short(names[n], 22), **style)
+        axes.text(1, row, f"{probabilities[n]:.0%}", ha="right", **style)
+    bare(axes).set(xlim=(0, 1), ylim=(len(best) - 0.4, -0.6))
+
+
+def neighbors(
+    queries: Sequence[np.ndarray],
+    found: Sequence[Sequence[np.ndarray]],
+    query_labels: Sequence[int],
+    found_labels: Sequence[Sequence[int]],
+    class_names: Sequence[str],
+) -> Figure:
+    """Draws pictures and those whose descriptors lie nearest, as on the right of the paper's figure 4.
+
+    Args:
+        queries: The pictures asked for.
+        found: For each, its neighbours, nearest first; the same number for all (the paper shows six).
+        query_labels: Classes of the queries.
+        found_labels: Classes of the neighbours.
+        class_names: By class.
+
+    Returns:
+        A figure with a row of axes a query: itself, then its neighbours; a wrong class is struck with a cross.
+
+    Source: section 6.1, figure 4.
+    """
+    count = len(found[0])
+    hits = sum(int(n == label) for label, row in zip(query_labels, found_labels, strict=True) for n in row)
+    description = f"Nearest neighbours: {len(queries)} pictures and {count} neighbours of each"
+    figure = sheet(1.35 * (count + 1), 1.6 * len(queries), f"{description}, {hits} of them of the same class")
+    cells = figure.subplots(len(queries), count + 2, squeeze=False, width_ratios=[1, 0.08] + [1] * count)
+    for row, query in enumerate(queries):
+        cells[row, 1].set_axis_off()
+        _show(cells[row, 0], query, short(class_names[query_labels[row]], 16), size=8, weight="bold")
+        for axes, image, label in zip(cells[row, 2:], found[row], found_labels[row], strict=True):
+            same = label == query_labels[row]
+            name = short(class_names[label], 16)
+            _show(axes, image, name if same else f"✗ {name}", size=8, color="black" if same else GREY)
+    cells[0, 0].set_title("picture", size=9)
+    cells[0, 2].set_title("nearest neighbours", size=9, loc="left")
+    return figure
+
+
+def confusion(counts: np.ndarray, class_names: Sequence[str], most: int = 12) -> Figure:
+    """Draws how often the most confused classes are taken for one another.
+
+    Args:
+        counts: Pictures by right class (row) and predicted class (column), shape `(classes, classes)`.
+        class_names: By class.
+        most: At most how many classes to show: those of the most frequent confusions.
+
+    Returns:
+        A figure of one axes; numbers are percents of the row, over all classes.
+    """
+    chosen = _most_confused(counts, most)
+    pictures = counts.sum(axis=1, keepdims=True)
+    percents = 100 * (counts / np.where(pictures > 0, pictures, 1))[np.ix_(chosen, chosen)]
+    names = [short(class_names[n]) for n in chosen]
+    side = max(4.5, 2.2 + 0.42 * len(chosen))
+    figure = sheet(side, side, f"Confusion: {len(chosen)} of {len(counts)} classes, those most often confused")
+    axes = figure.subplots()
+    axes.imshow(percents, cmap="Greys", vmin=0, vmax=100)
+    for (row, column), percent in np.ndenumerate(percents):
+        if percent > 0:
+            axes.text(
+                column, row, f"{percent:.0f}", ha="center", va="center", color="white" if percent > 55 else "black"
+            )
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set(xlabel="predicted class (%)", ylabel="right class")
+    axes.tick_params(length=0)
+    return figure
+
+
+def _most_confused(counts: np.ndarray, most: int) -> list[int]:
+    """Classes of the most frequent confusions, partners side by side; all of them where there are no more."""
+    if len(counts) <= most:
+        return list(range(len(counts)))
+    mistakes = np.tril(counts + counts.T, -1)
+    chosen = {}
+    for pair in np.argsort(-mistakes, axis=None, kind="stable"):
+        partners = dict.fromkeys(np.unravel_index(pair, counts.shape))
+        if len(chosen | partners) > most:
+            break
+        chosen |= partners
+    return [int(n) for n in chosen]
+
+
+def views(picture: np.ndarray, views: Sequence[np.ndarray]) -> Figure:
+    """Draws a picture beside what augmentation makes of it.
+
+    Args:
+        picture: The picture itself.
+        views: Its views, with the mean added again.
+
+    Returns:
+        A figure with the picture in the first axes and each view in one of the others.
+
+    Source: section 4.1.
+    """
+    side = math.ceil(math.sqrt(len(views)))
+    figure = sheet(8, 4, f"Augmentation: one picture and {len(views)} views of it")
+    grid = figure.add_gridspec(side, 2 * side)
+    _show(figure.add_subplot(grid[:, :side]), picture)
+    for n, view in enumerate(views):
+        _show(figure.add_subplot(grid[n // side, side + n % side]), view)
+    figure.get_layout_engine().set(wspace=0.02, hspace=0.02)
+    return figure
+
+
+def class_maps(pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """Draws pictures, and under each where in it a class is seen: all else is darkened.
+
+    Args:
+        pictures: The pictures.
+        maps: For each, an array `(height, width)` of 0 to 1, as `features.class_map` gives it for the whole picture.
+        names: For each, the class asked about.
+
+    Returns:
+        A figure with two axes a picture.
+    """
+    figure = sheet(1.8 * len(pictures), 3.9, f"Where a class is seen: {', '.join(names)}")
+    cells = figure.subplots(2, len(pictures), squeeze=False)
+    for column, (picture, evidence, name) in enumerate(zip(pictures, maps, names, strict=True)):
+        height, width = picture.shape[:2]
+        light = Image.fromarray(np.float32(evidence)).resize((width, height), Image.Resampling.BILINEAR)
+        _show(cells[0, column], picture)
+        _show(cells[1, column], picture * (0.15 + 0.85 * np.asarray(light)[..., None]), name)
+    return figure

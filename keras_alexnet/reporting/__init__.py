@@ -1,0 +1,1 @@
+"""The figures, tables and report of a run."""

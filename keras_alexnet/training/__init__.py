@@ -1,0 +1,12 @@
+"""Training a network: update rule, schedule, checkpoints, devices (paper section 5)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "optimizers": ["PaperSGD"],
+        "strategies": ["strategy"],
+        "trainer": ["compiled_model", "fit"],
+    },
+)

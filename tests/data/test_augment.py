@@ -1,0 +1,231 @@
+"""Views of one image, eagerly and inside tf.data."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import ndimage
+
+from keras_alexnet.data import augmentation
+from keras_alexnet.data.resampling import resample
+
+ROOTS = np.array([19.72, 37.09, 121.78])  # of the eigenvalues of ImageNet's pixels, grey levels, from the authors' code
+AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+
+
+def eagerly(function, image, seeds):
+    return np.stack([function(tf.constant(image), tf.constant(seed)).numpy() for seed in seeds])
+
+
+def in_tf_data(function, image, seeds):
+    seeds = tf.data.Dataset.from_tensor_slices(np.array(seeds))
+    return np.stack([*seeds.map(lambda seed: function(tf.constant(image), seed)).as_numpy_iterator()])
+
+
+def light(form):
+    return lambda image, seed: augmentation.lighting(image, seed, ROOTS**2, AXES, form)
+
+
+@pytest.fixture(params=[eagerly, in_tf_data])
+def views(request):
+    return request.param
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (12, 15, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def places():
+    """An image whose every pixel says where it is: column, row, 1."""
+    rows, columns = np.mgrid[:64, :80]
+    return np.stack([columns, rows, np.ones_like(rows)], axis=-1).astype(np.float32)
+
+
+RANDOM = {
+    "random_crop": lambda image, seed: augmentation.random_crop(image, 8, seed),
+    "random_mirror": augmentation.random_mirror,
+    "vertical_flip": augmentation.vertical_flip,
+    "lighting_text": light("text"),
+    "lighting_source": light("source"),
+    "affine": lambda image, seed: augmentation.affine(image, seed, 25.0, 0.2, 0.1),
+    "noise": augmentation.noise,
+    "random_resized_crop": lambda image, seed: augmentation.random_resized_crop(image, 8, seed),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_seed_decides(name, image):
+    seeds = [(seed, 1) for seed in range(20)]
+    once = eagerly(RANDOM[name], image, seeds)
+    np.testing.assert_array_equal(once, eagerly(RANDOM[name], image, seeds))
+    np.testing.assert_allclose(once, in_tf_data(RANDOM[name], image, seeds), rtol=1e-5, atol=1e-4)
+    assert any((view != once[0]).any() for view in once[1:])
+
+
+def test_crop_reaches_each_of_33_offsets():
+    row, column = np.mgrid[:256, :256].astype(np.uint8)
+    places = np.stack([row, column, row], axis=-1)
+    seeds = [(seed, 0) for seed in range(500)]
+    crops = in_tf_data(lambda image, seed: augmentation.random_crop(image, 224, seed), places, seeds)
+    assert crops.shape == (500, 224, 224, 3)
+    assert crops.dtype == np.uint8
+    for axis in (0, 1):
+        assert set(crops[:, 0, 0, axis]) == set(range(33))
+    for crop in crops[:20]:
+        top, left, _ = map(int, crop[0, 0])
+        np.testing.assert_array_equal(crop, places[top : top + 224, left : left + 224])
+
+
+@pytest.mark.parametrize(("function", "axis"), [(augmentation.random_mirror, 1), (augmentation.vertical_flip, 0)])
+def test_half_are_flipped(function, axis, views, image):
+    results = views(function, image, [(0, seed) for seed in range(100)])
+    flipped = [np.array_equal(result, np.flip(image, axis)) for result in results]
+    as_it_was = [np.array_equal(result, image) for result in results]
+    assert sum(flipped) + sum(as_it_was) == 100
+    assert 35 < sum(flipped) < 65
+
+
+@pytest.mark.parametrize(("side", "size", "offset"), [(256, 224, 16), (256, 227, 14), (9, 9, 0)])
+def test_central_crop(views, side, size, offset):
+    square = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    (crop,) = views(lambda image, _: augmentation.central_crop(image, size), square, [(0, 0)])
+    np.testing.assert_array_equal(crop, square[offset : offset + size, offset : offset + size])
+
+
+def test_ten_views_in_order(views, image):
+    (ten,) = views(lambda image, _: augmentation.ten_views(image, 10), image, [(0, 0)])
+    corners = [image[:10, :10], image[:10, 5:], image[2:, :10], image[2:, 5:], image[1:11, 2:12]]
+    np.testing.assert_array_equal(ten, [*corners, *(corner[:, ::-1] for corner in corners)])
+
+
+@pytest.mark.parametrize(("form", "deviations"), [("text", 0.1 * ROOTS**2 / 255), ("source", 0.1 * ROOTS / 1.1)])
+def test_lighting_moves_along_the_color_axes(form, deviations):
+    shifts = in_tf_data(light(form), np.zeros((2, 3, 3), np.float32), [(seed, 0) for seed in range(600)])
+    assert (shifts == shifts[:, :1, :1]).all()  # one draw an image
+    draws = shifts[:, 0, 0] @ AXES
+    np.testing.assert_allclose(draws.std(axis=0), deviations, rtol=0.1)
+    np.testing.assert_allclose(draws.mean(axis=0), 0, atol=4 * deviations.max() / np.sqrt(600))
+    assert np.abs(np.corrcoef(draws.T) - np.eye(3)).max() < 0.12
+
+
+def test_size_of_lighting_on_imagenet():
+    """The printed form moves the first axis by 5.8 grey levels, the authors' code by 12.2 before it divides by 1.1."""
+    assert 0.1 * ROOTS[2] ** 2 / 255 == pytest.approx(5.8, abs=0.05)
+    assert 0.1 * ROOTS[2] == pytest.approx(12.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("form", "scale"), [("text", 1), ("source", 1.1)])
+def test_lighting_keeps_the_picture(form, scale, image):
+    (lit,), (black,) = (eagerly(light(form), picture, [(3, 1)]) for picture in (image, np.zeros_like(image)))
+    np.testing.assert_allclose(lit - black, image / scale, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["text", "source"])
+def test_lighting_subtracts_the_mean_first(form, image):
+    mean = np.float32([120.0, 110.0, 100.0])
+    at_once = augmentation.lighting(image, (0, 1), ROOTS**2, AXES, form, mean_color=mean)
+    apart = augmentation.lighting(tf.cast(image, tf.float32) - mean, (0, 1), ROOTS**2, AXES, form)
+    np.testing.assert_allclose(at_once, apart, atol=1e-4)
+
+
+def test_lighting_of_no_known_form(image):
+    with pytest.raises(ValueError, match="Received: 'pca'"):
+        augmentation.lighting(image, (0, 0), ROOTS**2, AXES, "pca")
+
+
+def motion(view):
+    """Where a view took its pixels from, as a 2 x 2 matrix and the place that the centre came from."""
+    height, width = view.shape[:2]
+    inner = np.mgrid[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3][::-1].reshape(2, -1).T
+    centered = inner - [(width - 1) / 2, (height - 1) / 2]
+    taken = view[inner[:, 1], inner[:, 0], :2]
+    solution, residuals, *_ = np.linalg.lstsq(np.column_stack([centered, np.ones(len(inner))]), taken, rcond=None)
+    assert residuals.max() < 0.01
+    return solution[:2].T, solution[2]
+
+
+def test_rotation_within_its_limit(places):
+    results = in_tf_data(
+        lambda image, seed: augmentation.affine(image, seed, rotation=25.0), places, [(s, 0) for s in range(60)]
+    )
+    matrices, centers = zip(*map(motion, results), strict=True)
+    np.testing.assert_allclose([matrix @ matrix.T for matrix in matrices], np.tile(np.eye(2), (60, 1, 1)), atol=1e-3)
+    np.testing.assert_allclose(centers, np.tile([39.5, 31.5], (60, 1)), atol=1e-2)
+    angles = np.degrees([np.arctan2(matrix[1, 0], matrix[0, 0]) for matrix in matrices])
+    assert -25 <= angles.min() < -20
+    assert 20 < angles.max() <= 25
+
+
+def test_scaling_within_its_limit(places):
+    results = in_tf_data(
+        lambda image, seed: augmentation.affine(image, seed, scaling=0.2), places, [(s, 0) for s in range(60)]
+    )
+    factors = []
+    for matrix, center in map(motion, results):
+        np.testing.assert_allclose(matrix, matrix[0, 0] * np.eye(2), atol=1e-4)
+        np.testing.assert_allclose(center, [39.5, 31.5], atol=1e-2)
+        factors.append(1 / matrix[0, 0])
+    assert 0.8 <= min(factors) < 0.83
+    assert 1.17 < max(factors) <= 1.2001
+
+
+def test_translation_within_its_limit(places):
+    moved = eagerly(
+        lambda image, seed: augmentation.affine(image, seed, translation=0.1), places, [(s, 0) for s in range(60)]
+    )
+    shifts = []
+    for matrix, center in map(motion, moved):
+        np.testing.assert_allclose(matrix, np.eye(2), atol=1e-4)
+        shifts.append((center - [39.5, 31.5]) / [80, 64])
+    assert (np.abs(shifts).max(axis=0) <= 0.1001).all()
+    assert (np.abs(shifts).max(axis=0) > 0.09).all()
+
+
+def test_resized_crop_within_its_limits():
+    """Of an image whose every pixel says where it is: the part's sides follow from the distances between pixels."""
+    places = np.stack(np.meshgrid(np.arange(600), np.arange(400), indexing="xy"), axis=-1)
+    places = np.concatenate([places, np.ones((400, 600, 1))], axis=-1).astype(np.float32)
+    parts = in_tf_data(
+        lambda image, seed: augmentation.random_resized_crop(image, 50, seed),
+        places,
+        [(seed, 0) for seed in range(200)],
+    )
+    assert parts.shape == (200, 50, 50, 3)
+    sides = 50 * (parts[:, 30, 30, :2] - parts[:, 20, 20, :2]) / 10  # width, height
+    shares, ratios = sides.prod(axis=1) / (600 * 400), sides[:, 0] / sides[:, 1]
+    assert 0.075 < shares.min() < 0.15
+    assert 0.8 < shares.max() <= 1
+    assert 0.74 < ratios.min() < 0.8
+    assert 1.25 < ratios.max() < 1.35
+    np.testing.assert_allclose(parts[..., 2], 1, atol=1e-5)
+
+
+def test_affine_without_limits_changes_nothing(image):
+    np.testing.assert_allclose(augmentation.affine(image, (0, 0)), image, atol=1e-3)
+
+
+def test_affine_fills_with_the_picture(places):
+    turned = augmentation.affine(places, (1, 0), 25.0, 0.2, 0.1).numpy()
+    assert turned.shape == places.shape
+    np.testing.assert_allclose(turned[..., 2], 1, atol=1e-4)  # no black corners
+
+
+def test_affine_takes_the_pixels_that_scipy_takes(image):
+    inverse, offset = np.float32([[0.9, 0.6], [-0.5, 1.2]]), np.float32([-2.5, 3.0])  # x before y
+    expected = [
+        ndimage.affine_transform(plane, inverse[::-1, ::-1], offset[::-1], order=1, mode="reflect")
+        for plane in np.moveaxis(image.astype(float), -1, 0)
+    ]
+    np.testing.assert_allclose(resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
+
+
+def test_noise(views):
+    (noisy,) = views(augmentation.noise, np.full((100, 100, 3), 100, np.uint8), [(5, 6)])
+    assert noisy.mean() == pytest.approx(100, abs=0.3)
+    assert noisy.std() == pytest.approx(8, abs=0.2)
+
+
+def test_color_is_added_to_batches_too(image):
+    batch = np.stack([image, image[::-1]])
+    np.testing.assert_allclose(augmentation.add_color(batch, [1.0, -2.0, 3.5]), batch + np.array([1.0, -2.0, 3.5]))

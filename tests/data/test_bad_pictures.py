@@ -1,0 +1,121 @@
+"""Odd pictures are read right, broken ones are named and passed over."""
+
+import resource
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from bad_pictures import COLOR, broken, encoded, mutated, odd, picture
+
+from keras_alexnet.data import datasets, decoding, image_folder
+from keras_alexnet.evaluation import predict
+from keras_alexnet.evaluation.classifier import Classifier
+
+ODD, BROKEN = odd(), broken()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """All of them in one of two classes, a link that leads out, and enough good ones."""
+    folder = tmp_path / "corpus"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            (folder / name / f"good-{number}.png").write_bytes(encoded(picture(seed=number), "PNG"))
+    for name, contents in (ODD | BROKEN).items():
+        (folder / "a" / name).write_bytes(contents)
+    (tmp_path / "outside.png").write_bytes(encoded(picture(), "PNG"))
+    (folder / "a" / "link.png").symlink_to(tmp_path / "outside.png")
+    return folder
+
+
+def test_there_are_sixty_and_more():
+    assert len(ODD) + len(BROKEN) + 1 >= 60
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_training_names_the_broken_and_reads_the_rest(corpus, monkeypatch, capsys):
+    """The share that a folder may have is lifted: these are more."""
+    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
+    before = peak()
+    _, splits = image_folder.read(corpus)
+    names = {picture.path.rsplit("/", 1)[1] for picture in splits["all"]}
+    said = capsys.readouterr().err
+    assert names == {*ODD, *(f"good-{number}.png" for number in range(12))}
+    assert [name for name in BROKEN if f"/a/{name} (" not in said] == []
+    assert len(said.splitlines()) == len(BROKEN) + 1
+    assert peak() - before < 600e6  # the bombs are of 1.2 GB each
+
+
+def test_odd_pictures_are_read_right(corpus, monkeypatch):
+    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
+    _, splits = image_folder.read(corpus)
+    squares = datasets._files(splits["all"], 0).map(lambda contents, _: decoding.load_square(contents, 18))
+    greys = {"grey.jpg", "grey.png", "grey-alpha.png", "16-bit.png", "one-bit.png"}
+    wanted = [COLOR] * (len(splits["all"]) - len(greys))
+    grey = np.dot(COLOR, (0.299, 0.587, 0.114))
+    means = np.array([square.mean(axis=(0, 1)) for square in squares.as_numpy_iterator()])
+    is_colored = np.abs(means - COLOR).max(axis=1) < 25  # single pixels have all of the noise, palettes their steps
+    assert is_colored.sum() == len(wanted)
+    assert np.abs(means[~is_colored] - grey).max() < 25
+
+
+def test_more_than_a_hundredth_is_refused(corpus):
+    with pytest.raises(ValueError, match=rf"Received: {len(BROKEN)} of "):
+        image_folder.read(corpus)
+
+
+def test_naming_pictures_names_the_broken(corpus, small_run):
+    files = predict.picture_files([corpus / "a"])
+    predictions = predict.predict(Classifier.of_run(small_run), files, views=1)
+    bad = {each.file.name for each in predictions if each.problem}
+    assert bad == set(BROKEN)
+    assert all(np.isfinite(each.probabilities).all() for each in predictions if not each.problem)
+
+
+def fuzz(count, seed, tmp_path):
+    """How many of the mutated files were read; each is refused or made a square."""
+    random, readable = np.random.default_rng(seed), []
+    originals = [encoded(picture(), "JPEG"), encoded(picture(), "PNG"), encoded(picture(), "JPEG", progressive=True)]
+    file = tmp_path / "fuzz.jpg"
+    for number in range(count):
+        file.write_bytes(mutated(originals[number % 3], random))
+        started = time.perf_counter()
+        result = image_folder._try((str(file), 0))
+        assert time.perf_counter() - started < 10
+        if not isinstance(result, str):
+            contents = file.read_bytes()
+            readable.append(decoding.rewrite(contents) if result.needs_rewriting else contents)
+    files = tf.data.Dataset.from_tensor_slices(readable)
+    squares = list(files.map(lambda contents: decoding.load_square(contents, 18), tf.data.AUTOTUNE).as_numpy_iterator())
+    assert all(square.shape == (18, 18, 3) for square in squares)
+    assert len(squares) == len(readable)
+    return len(readable)
+
+
+def test_a_hundred_mutated_files(tmp_path):
+    assert 5 < fuzz(100, 0, tmp_path) < 95
+
+
+@pytest.mark.slow
+def test_two_thousand_mutated_files(tmp_path):
+    assert 100 < fuzz(2100, 1, tmp_path) < 2000
+
+
+@pytest.mark.slow
+def test_training_and_judging_pass_over_the_broken(corpus, tmp_path, monkeypatch, capsys):
+    import evaluate
+    import fit
+
+    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
+    run = str(tmp_path / "run")
+    network = ["--architecture", "figure_1", "--size", "16", "--side", "18", "--batch-size", "8", "--epochs", "1"]
+    fit.main(["--dataset", str(corpus), "--run", run, *network])
+    evaluate.main([run, "--split", "all", "--views", "1"])
+    output = capsys.readouterr()
+    assert f"{len(ODD) + 24} pictures of the all split" in output.out
+    assert [name for name in BROKEN if output.err.count(f"/a/{name} (") != 2] == []

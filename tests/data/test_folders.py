@@ -1,0 +1,167 @@
+"""What a folder of class folders may hold, and what is said when it holds something else."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.data import image_folder
+
+
+def picture(path, seed=0, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 10, 3), dtype=np.uint8)).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for name in ("cat", "dog"):
+        for number in range(3):
+            picture(tmp_path / "pets" / name / f"{number}.png", number)
+    return tmp_path / "pets"
+
+
+def names(pictures):
+    return ["/".join(entry.path.split("/")[-2:]) for entry in pictures]
+
+
+def test_classes_are_sorted_and_labels_count_them(pets):
+    class_names, splits = image_folder.read(pets)
+    assert class_names == ("cat", "dog")
+    assert [*splits] == ["all"]
+    assert names(splits["all"]) == ["cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/2.png"]
+    assert [entry.label for entry in splits["all"]] == [0, 0, 0, 1, 1, 1]
+
+
+def test_endings_in_any_case_and_depth_and_nothing_else(pets):
+    for name in ("a.JPG", "b.jpeg", "c.GIF", "deeper/down/d.bmp", "e.WebP"):
+        picture(pets / "cat" / name)
+    for name in ("notes.txt", ".hidden.png", ".thumbnails/f.png"):
+        path = pets / "cat" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("no picture")
+    (pets / ".git").mkdir()
+    _, splits = image_folder.read(pets)
+    assert names(splits["all"])[3:8] == ["cat/a.JPG", "cat/b.jpeg", "cat/c.GIF", "down/d.bmp", "cat/e.WebP"]
+    assert len(splits["all"]) == 11
+
+
+def test_what_tensorflow_would_misread_is_to_be_rewritten(pets):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture(pets / "cat" / "turned.jpg", exif=turned)
+    picture(pets / "cat" / "upright.jpg")
+    picture(pets / "cat" / "bitmap.bmp")
+    rewritten = [entry for entry in image_folder.read(pets)[1]["all"] if entry.needs_rewriting]
+    assert names(rewritten) == ["cat/bitmap.bmp", "cat/turned.jpg"]
+
+
+def test_links_that_lead_out_are_not_followed(pets, tmp_path):
+    outside = picture(tmp_path / "outside" / "cow" / "0.png")
+    (pets / "cat" / "link.png").symlink_to(outside)
+    (pets / "cow").symlink_to(outside.parent, target_is_directory=True)
+    (pets / "cat" / "within.png").symlink_to(pets / "dog" / "0.png")
+    class_names, splits = image_folder.read(pets)
+    assert class_names == ("cat", "dog")
+    assert names(splits["all"])[:4] == ["cat/0.png", "cat/1.png", "cat/2.png", "cat/within.png"]
+
+
+@pytest.mark.parametrize("validation", ["validation", "val", "valid"])
+def test_folders_for_the_splits(pets, tmp_path, validation):
+    for name in ("test", validation, "train"):
+        shutil.copytree(pets, tmp_path / "splits" / name)
+    class_names, splits = image_folder.read(tmp_path / "splits")
+    assert class_names == ("cat", "dog")
+    assert [*splits] == ["train", "validation", "test"]
+    assert {len(pictures) for pictures in splits.values()} == {6}
+
+
+def test_train_may_be_a_class(pets):
+    shutil.copytree(pets / "cat", pets / "train")
+    assert image_folder.read(pets)[0] == ("cat", "dog", "train")
+
+
+def test_two_validation_folders(pets, tmp_path):
+    for name in ("train", "val", "validation"):
+        shutil.copytree(pets, tmp_path / "splits" / name)
+    with pytest.raises(ValueError, match=r"Received: .*splits with train, val, validation"):
+        image_folder.read(tmp_path / "splits")
+
+
+def test_class_that_train_lacks(pets, tmp_path):
+    for name in ("train", "test"):
+        shutil.copytree(pets, tmp_path / "splits" / name)
+    picture(tmp_path / "splits" / "test" / "cow" / "0.png")
+    with pytest.raises(ValueError, match=r"Received: .*test/cow"):
+        image_folder.read(tmp_path / "splits")
+
+
+def test_no_class_folder(tmp_path):
+    picture(tmp_path / "0.png")
+    with pytest.raises(ValueError, match=r"two class folders .* with 0$"):
+        image_folder.read(tmp_path)
+
+
+def test_one_class_folder(pets):
+    shutil.rmtree(pets / "dog")
+    with pytest.raises(ValueError, match=r"two class folders .* with 1$"):
+        image_folder.read(pets)
+
+
+def test_empty_class_folder(pets):
+    (pets / "cow").mkdir()
+    with pytest.raises(ValueError, match=r"with none in cow$"):
+        image_folder.read(pets)
+
+
+def test_empty_split(pets, tmp_path):
+    shutil.copytree(pets, tmp_path / "splits" / "train")
+    (tmp_path / "splits" / "test").mkdir()
+    with pytest.raises(ValueError, match=r"with none for test$"):
+        image_folder.read(tmp_path / "splits")
+
+
+def test_more_than_one_in_a_hundred_unreadable(pets):
+    (pets / "cat" / "0.png").write_bytes((pets / "cat" / "1.png").read_bytes()[:100])
+    (pets / "dog" / "text.jpg").write_text("no picture")
+    with pytest.raises(
+        ValueError, match=r"1%.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
+    ):
+        image_folder.read(pets)
+
+
+def test_fewer_are_named_and_left_out(pets, capsys):
+    for number in range(3, 100):
+        picture(pets / "cat" / f"{number}.bmp", number)
+    whole = picture(pets / "dog" / "cut.jpg").read_bytes()
+    (pets / "dog" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    _, splits = image_folder.read(pets)
+    assert len(splits["all"]) == 103
+    message = capsys.readouterr().err
+    assert "1 of 104 pictures" in message
+    assert "cut.jpg (" in message
+    assert message.count("\n") == 2
+
+
+def test_split_is_stratified_and_seeded():
+    pictures = [
+        image_folder.Picture(f"{label}/{number}", label, False)
+        for label, count in enumerate((10, 3, 57))
+        for number in range(count)
+    ]
+    splits = image_folder.stratified(pictures, ("a", "b", "c"), seed=1)
+    counts = {split: np.bincount([entry.label for entry in splits[split]]).tolist() for split in splits}
+    assert counts == {"train": [8, 1, 45], "validation": [1, 1, 6], "test": [1, 1, 6]}
+    assert sorted(entry.path for split in splits.values() for entry in split) == sorted(
+        entry.path for entry in pictures
+    )
+    assert image_folder.stratified(pictures, ("a", "b", "c"), seed=1) == splits
+    assert image_folder.stratified(pictures, ("a", "b", "c"), seed=2) != splits
+
+
+def test_class_too_small_to_split():
+    pictures = [image_folder.Picture(f"{number}", number // 3, False) for number in range(5)]
+    with pytest.raises(ValueError, match=r"Received: 2 in dog"):
+        image_folder.stratified(pictures, ("cat", "dog"), seed=0)

@@ -1,0 +1,197 @@
+"""Picture files of every kind to RGB, and squares of them."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_alexnet.data import decoding
+
+
+def smooth(height=60, width=90):
+    """A picture that JPEG and resampling leave nearly as it is."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = np.stack([np.sin(5 * x + 1), np.cos(7 * y), np.sin(4 * (x + y))], axis=-1)
+    return np.uint8(np.round(127.5 + 100 * waves))
+
+
+def encoded(array_or_image, kind, **options):
+    image = array_or_image if isinstance(array_or_image, Image.Image) else Image.fromarray(array_or_image)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def pillow(picture):
+    with Image.open(io.BytesIO(picture)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def decoded(picture, tmp_path):
+    """As a folder's files are read."""
+    file = tmp_path / "file"
+    file.write_bytes(picture)
+    return decoding.decode(decoding.rewrite(picture) if decoding.needs_rewriting(file) else picture).numpy()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP"])
+def test_lossless_modes_become_rgb(kind, mode, tmp_path):
+    if (kind, mode) == ("BMP", "LA"):
+        pytest.skip("BMP has no grey with alpha")
+    picture = encoded(Image.fromarray(smooth()).convert(mode), kind, **({"lossless": True} if kind == "WEBP" else {}))
+    np.testing.assert_array_equal(decoded(picture, tmp_path), pillow(picture))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_jpeg_modes_become_rgb(mode, options, tmp_path):
+    picture = encoded(Image.fromarray(smooth()).convert(mode), "JPEG", quality=95, **options)
+    difference = np.abs(decoded(picture, tmp_path).astype(int) - pillow(picture))
+    assert difference.mean() < 1.5
+    assert difference.max() < 16
+
+
+def test_alpha_is_dropped_without_blending(tmp_path):
+    picture = np.dstack([smooth(), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
+    np.testing.assert_array_equal(decoded(encoded(picture, "PNG"), tmp_path), smooth())
+
+
+def test_upper_8_of_16_bits(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (60, 90), dtype=np.uint16)
+    rgb = decoded(encoded(deep, "PNG"), tmp_path)
+    np.testing.assert_array_equal(rgb, np.dstack([deep >> 8] * 3))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
+def test_first_frame(kind, tmp_path):
+    frames = [Image.fromarray(array).convert("P") for array in (smooth(), smooth()[::-1])]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    picture = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(decoded(picture, tmp_path), np.asarray(frames[0].convert("RGB")))
+
+
+# What undoes each EXIF orientation, by the standard's definition of where row 0 and column 0 of the file belong.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored.transpose(1, 0, 2)[:, ::-1],
+    7: lambda stored: stored.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda stored: stored.transpose(1, 0, 2)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_orientation(kind, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[decoding.ORIENTATION] = orientation
+    picture = encoded(smooth(), kind, exif=exif, quality=95)
+    difference = np.abs(decoded(picture, tmp_path).astype(int) - UPRIGHT[orientation](pillow(picture)))
+    assert difference.mean() < 1.5
+
+
+def test_more_than_100_megapixels_are_refused_by_the_header(tmp_path):
+    header = b"IHDR" + struct.pack(">IIBBBBB", 10_001, 10_000, 8, 2, 0, 0, 0)
+    file = tmp_path / "vast.png"
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    file.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )
+    with pytest.warns(Image.DecompressionBombWarning), pytest.raises(ValueError, match="10001 x 10000"):
+        decoding.needs_rewriting(file)
+
+
+def loaded(pictures, side):
+    """Through tf.data, where shapes are unknown."""
+    squares = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_square(picture, side))
+    assert squares.element_spec == tf.TensorSpec((side, side, 3), tf.uint8)
+    return np.stack([*squares.as_numpy_iterator()])
+
+
+def by_pillow(picture, side):
+    """Shorter side to `side`, antialiased, then the central square: the paper's order."""
+    image = Image.fromarray(pillow(picture))
+    scale = side / min(image.size)
+    image = image.resize([round(length * scale) for length in image.size], Image.Resampling.BILINEAR)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(image.crop((left, top, left + side, top + side)))
+
+
+SHAPES = [(250, 350), (350, 250), (240, 320), (239, 321), (128, 128), (129, 167), (50, 100), (550, 511), (1030, 1050)]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_square_as_pillow_makes_it(kind, shape):
+    picture = encoded(smooth(*shape), kind)
+    (result,) = loaded([picture], 128)
+    difference = np.abs(result.astype(int) - by_pillow(picture, 128))
+    assert difference.mean() < 2.5  # the centre may lie half a pixel apart
+    assert difference.max() < 14
+
+
+@pytest.mark.parametrize("ratio", [2, 4, 8])
+def test_jpeg_at_the_borders_of_its_ratios(ratio):
+    """120 pixels are enough to be enlarged to 128."""
+    lengths = [enough * ratio + more for enough in (120, 128) for more in (-1, 0, 1)]
+    pictures = [encoded(smooth(length, length + 13), "JPEG") for length in lengths]
+    for picture, result in zip(pictures, loaded(pictures, 128), strict=True):
+        assert np.abs(result.astype(int) - by_pillow(picture, 128)).mean() < 2
+
+
+@pytest.mark.parametrize("shape", [(250, 350), (350, 250), (129, 167), (550, 511), (121, 130), (64, 90)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_part_is_what_it_is_of_the_square(kind, shape):
+    picture = tf.constant(encoded(smooth(*shape), kind))
+    square = decoding.load_square(picture, 128).numpy().astype(int)
+    load_part = tf.function(decoding.load_part)
+    for top, left in [(0, 0), (15, 3), (8, 15)]:
+        part = load_part(picture, 128, tf.constant([top, left]), 113).numpy()
+        difference = np.abs(part - square[top : top + 113, left : left + 113])
+        decoded_alone = kind == "JPEG" and min(shape) >= 120
+        assert difference.mean() < (1.5 if decoded_alone else 1e-9)  # a pixel apart would be 3
+
+
+def test_a_part_of_an_image():
+    image = tf.constant(smooth(64, 64))
+    part = decoding.load_part(image, 64, tf.constant([5, 7]), 50)
+    np.testing.assert_array_equal(part, image[5:55, 7:57])
+    assert decoding.load_part(tf.cast(image, tf.float32), 64, tf.constant([0, 0]), 50).dtype == tf.float32
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (64, 101), (101, 64)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_right_size_comes_through_bit_for_bit(kind, shape):
+    picture = encoded(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8), kind)
+    whole = decoding.decode(picture).numpy()
+    top, left = (shape[0] - 64) // 2, (shape[1] - 64) // 2
+    np.testing.assert_array_equal(loaded([picture], 64)[0], whole[top : top + 64, left : left + 64])
+
+
+def test_images_need_no_decoding():
+    np.testing.assert_array_equal(loaded([smooth(64, 64)], 64)[0], smooth(64, 64))
+    assert loaded([smooth(64, 96)], 32).shape == (1, 32, 32, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_fine_stripes_become_grey(kind):
+    """What one pixel in four would make black or white, if the others were not looked at."""
+    stripes = np.zeros((1024, 1024, 3), np.uint8)
+    stripes[:, ::2] = 255
+    (result,) = loaded([encoded(stripes, kind, **({"subsampling": 0} if kind == "JPEG" else {}))], 256)
+    assert np.abs(result.astype(int) - 127.5).max() < 12  # at the border
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+def test_broken_files_are_found(kind):
+    picture = encoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), kind)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decoding.decode(picture[: len(picture) // 2])

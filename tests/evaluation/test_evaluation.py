@@ -1,0 +1,154 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.data import datasets, pipeline
+from keras_alexnet.evaluation import evaluate
+from keras_alexnet.evaluation.classifier import Classifier
+
+
+@pytest.fixture
+def data(small_run):
+    return datasets.load(small_run.read_options().dataset)
+
+
+def own_ten_views(square, size):
+    """Corners and centre, then their mirror images, by NumPy."""
+    rest = len(square) - size
+    corners = [(0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)]
+    views = [square[top : top + size, left : left + size] for top, left in corners]
+    return views + [view[:, ::-1] for view in views]
+
+
+def test_ten_views_are_ten_predictions_averaged(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    squares = pipeline.squares(data.splits["test"], 76)
+    by_views, labels = evaluate.probabilities(classifier.model, classifier.batches(squares, views=10))
+    assert labels.tolist() == [int(label) for _, label in squares]
+    for n, (square, _) in enumerate(squares.as_numpy_iterator()):
+        views = [view.astype(np.float32) - 128 for view in own_ten_views(square, 67)]
+        singly = np.concatenate([classifier.model.predict_on_batch(view[None]) for view in views])
+        np.testing.assert_allclose(by_views[10][n], singly.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(by_views[1][n], singly[4], atol=1e-6)
+
+
+def test_one_view_alone_is_the_central_one_of_ten(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    squares = pipeline.squares(data.splits["test"], 76)
+    ten, _ = evaluate.probabilities(classifier.model, classifier.batches(squares, views=10))
+    one, _ = evaluate.probabilities(classifier.model, classifier.batches(squares, views=1))
+    assert one.keys() == {1}
+    np.testing.assert_allclose(one[1], ten[1], atol=1e-6)
+
+
+def test_logits_become_probabilities(small_run, data):
+    classifier = Classifier.of_run(small_run)
+    batches = list(classifier.batches(pipeline.squares(data.splits["test"], 76), views=10))
+    expected, _ = evaluate.probabilities(classifier.model, batches)
+    last = classifier.model.layers[-1]
+    logits = keras.layers.Dense(3, name="logits")
+    model = keras.Model(classifier.model.input, logits(last.input))
+    logits.set_weights(last.get_weights())
+    received, _ = evaluate.probabilities(model, batches)
+    for views in (1, 10):
+        np.testing.assert_allclose(received[views], expected[views], atol=1e-6)
+
+
+def test_judgement_is_kept_in_the_run(small_run, data):
+    (judgement,) = evaluate.judge([small_run], data, "test")
+    kept = small_run.read_json("evaluation-test.json")
+    assert kept == json.loads(json.dumps(judgement.numbers()))
+    assert kept["pictures"] == 12
+    assert {row["class"]: row["pictures"] for row in kept["classes"]} == dict.fromkeys(data.class_names, 4)
+    assert kept["10_views"]["top5_error"] == 0
+
+
+def test_an_ensemble_averages(small_run, data, tmp_path):
+    other = type(small_run).create(tmp_path / "other")
+    for name in ("recipe.json", "classes.txt", "statistics.npz"):
+        (other.folder / name).write_bytes((small_run.folder / name).read_bytes())
+    model = keras.models.load_model(small_run.best)
+    model.get_layer("fc8").kernel.assign(-model.get_layer("fc8").kernel)
+    model.save(other.best)
+    first, second, both = evaluate.judge([small_run, other], data, "validation", views=1)
+    np.testing.assert_allclose(both.by_views[1], (first.by_views[1] + second.by_views[1]) / 2, rtol=1e-6)
+    assert np.abs(first.by_views[1] - second.by_views[1]).max() > 1e-3
+    assert small_run.read_json("ensemble-validation.json")["runs"] == ["small-1", "other"]
+    assert other.read_json("evaluation-validation.json")["runs"] == ["other"]
+
+
+def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run, tmp_path):
+    for name in ("daisy", "rose", "tulip"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for n in range(10):
+            Image.fromarray(np.full((76, 76, 3), n, np.uint8)).save(tmp_path / "flowers" / name / f"{n}.png")
+    small_run.write_classes(["daisy", "rose", "tulip"])
+    account = small_run.read_json("recipe.json")
+    first, second = (datasets.load(str(tmp_path / "flowers"), seed=seed) for seed in (0, 1))
+    account["data"] = first.describe()
+    small_run.write_json("recipe.json", account)
+    evaluate.judge([small_run], first, "test", views=1)
+    with pytest.raises(ValueError, match=r"trained on: .*seed 0\)\. Received: .*seed 1\)$"):
+        evaluate.judge([small_run], second, "test", views=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "split", "refused"),
+    [
+        ("toys 1.0.0", "official train, validation, test", "test", False),
+        ("toys 1.0.1", "official train, validation, test", "all", False),
+        ("toys:flipped 1.0.0", "flipped: official test and train change places", "test", True),
+        ("toys:train+validation 1.0.0", "official train and validation are trained on", "test", True),
+        ("others 1.0.0", "official train, test; validation is a tenth of train, seed 1", "test", False),
+        ("petals", "drawn with seed 1", "test", False),
+    ],
+)
+def test_official_splits_hold_nothing_that_was_trained_on(name, origin, split, refused):
+    described = datasets.Dataset("toys 1.0.0", (), {}, "official train, validation, test").describe()
+    assert datasets.Dataset(name, (), {}, origin).may_hold_what_trained(described, split) == refused
+
+
+@pytest.mark.parametrize(("split", "refused"), [("test", False), ("validation", True), ("all", True)])
+def test_a_split_made_by_another_seed_may_hold_what_was_trained_on(split, refused):
+    origins = (f"official train, test; validation is a tenth of train, seed {seed}" for seed in (0, 1))
+    first, second = (datasets.Dataset("toys 1.0.0", (), {}, origin) for origin in origins)
+    assert second.may_hold_what_trained(first.describe(), split) == refused
+    assert not first.may_hold_what_trained(first.describe(), split)
+
+
+def test_classes_in_another_order_are_found_by_name(small_run, data):
+    small_run.write_classes(data.class_names[::-1])
+    (backwards,) = evaluate.judge([small_run], data, "test", views=1)
+    small_run.write_classes(data.class_names)
+    (forwards,) = evaluate.judge([small_run], data, "test", views=1)
+    np.testing.assert_array_equal(backwards.best, forwards.best[:, ::-1])
+
+
+def test_classes_must_be_the_same(small_run, data):
+    small_run.write_classes(["daisy", "lily", "tulip"])
+    with pytest.raises(ValueError, match=r"not in both: <b>rose & co, lily$"):
+        evaluate.judge([small_run], data, "test")
+
+
+def test_all_joins_the_splits(data):
+    assert len(evaluate.pictures_of(data, "all")) == 36
+
+
+def test_a_missing_split_is_named(data):
+    with pytest.raises(ValueError, match=r"train, validation, test, all\. Received: dev"):
+        evaluate.pictures_of(data, "dev")
+
+
+def test_an_empty_split_is_refused(data):
+    empty = datasets.Dataset("none", data.class_names, {"test": data.splits["test"].take(0)}, "")
+    with pytest.raises(ValueError, match="Expected pictures in the test split of none"):
+        evaluate.pictures_of(empty, "test")
+
+
+def test_other_data_have_a_file_of_their_own(small_run, data):
+    other = datasets.Dataset("my flowers 2.0", data.class_names, data.splits, "")
+    evaluate.judge([small_run], other, "test", views=1)
+    assert (small_run.folder / "evaluation-my-flowers-2.0-test.json").exists()

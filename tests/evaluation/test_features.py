@@ -1,0 +1,121 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.data import datasets, pipeline
+from keras_alexnet.evaluation import features
+from keras_alexnet.evaluation.classifier import Classifier
+
+
+def network(policy="float32"):
+    """Maps straight to classes, so that the gradient of a logit over the maps is the last layer's kernel."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv1", dtype=policy)(image)
+    x = keras.layers.ReLU(name="relu1", dtype=policy)(x)
+    x = keras.layers.Flatten(name="flatten", dtype=policy)(x)
+    return keras.Model(image, keras.layers.Dense(2, activation="softmax", name="fc2", dtype=policy)(x))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+@pytest.fixture
+def view():
+    return np.random.default_rng(0).normal(size=(8, 8, 3)).astype(np.float32)
+
+
+def test_activations_are_a_layers_outputs(model, view):
+    maps = features.activations(model, "conv1").predict_on_batch(view[None])
+    kernel, bias = model.get_layer("conv1").get_weights()
+    patches = np.lib.stride_tricks.sliding_window_view(view, (3, 3, 3))[:, :, 0]
+    np.testing.assert_allclose(maps[0], np.einsum("yxijc,ijcn->yxn", patches, kernel) + bias, atol=1e-5)
+
+
+def test_an_unknown_layer_is_named(model):
+    with pytest.raises(ValueError, match="No such layer: conv9"):
+        features.activations(model, "conv9")
+
+
+def test_descriptors_are_of_the_central_view(small_run):
+    classifier = Classifier.of_run(small_run)
+    squares = pipeline.squares(datasets.load(small_run.read_options().dataset).splits["test"], 76)
+    found = features.descriptors(classifier, squares)
+    assert found.shape == (12, 16)
+    square = next(squares.as_numpy_iterator())[0]
+    hidden = keras.Model(classifier.model.input, classifier.model.get_layer("fc7").output)
+    alone = np.asarray(hidden(square[None, 4:71, 4:71].astype(np.float32) - 128))
+    np.testing.assert_allclose(found[:1], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_nearest_is_brute_force():
+    random = np.random.default_rng(0)
+    queries, corpus = random.normal(size=(5, 16)), random.normal(size=(40, 16))
+    distances = np.sqrt(((queries[:, None] - corpus[None]) ** 2).sum(axis=2))
+    np.testing.assert_array_equal(features.nearest(queries, corpus), np.argsort(distances, axis=1)[:, :6])
+
+
+def test_random_kernels_are_two_thirds_color():
+    kernels = np.random.default_rng(0).normal(size=(11, 11, 3, 96))
+    assert features.colorfulness(kernels).mean() == pytest.approx(2 / 3, abs=0.01)
+    assert features.specialization(kernels) == pytest.approx(0.5, abs=0.15)
+
+
+def test_columns_that_share_the_work_are_apart():
+    random = np.random.default_rng(0)
+    grey = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
+    color = random.normal(size=(5, 5, 3, 48))
+    kernels = np.concatenate([grey, color], axis=-1)
+    assert features.specialization(kernels) == 1
+    assert features.specialization(kernels[..., ::-1]) == 0
+    np.testing.assert_allclose(features.colorfulness(grey), 0, atol=1e-12)
+
+
+def test_dead_kernels_have_no_color():
+    assert features.colorfulness(np.zeros((3, 3, 3, 2))).tolist() == [0, 0]
+
+
+def test_sparsity_counts_zeros(model, view):
+    maps = features.activations(model, "relu1").predict_on_batch(view[None])
+    assert features.sparsity(model, view[None]) == {"relu1": pytest.approx((maps == 0).mean())}
+
+
+def test_sparsity_finds_relus_inside_layers(small_run):
+    model = Classifier.of_run(small_run).model
+    shares = features.sparsity(model, np.zeros((2, 67, 67, 3), np.float32))
+    assert list(shares) == ["relu1", "fc6", "fc7"]
+    assert all(0 <= share <= 1 for share in shares.values())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
+@pytest.mark.parametrize("label", [0, 1])
+def test_class_map_weighs_maps_by_their_mean_gradient(model, view, label):
+    maps = features.activations(model, "relu1").predict_on_batch(view[None])[0]
+    gradient = model.get_layer("fc2").get_weights()[0][:, label].reshape(maps.shape)
+    expected = np.maximum((maps * gradient.mean(axis=(0, 1))).sum(axis=-1), 0)
+    found = features.class_map(model, view, label, layer="relu1")
+    np.testing.assert_allclose(found, expected / max(expected.max(), 1e-30), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
+def test_half_precision_gives_the_same_in_float32(model, view):
+    half = network("mixed_bfloat16")
+    half.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        features.class_map(half, view, 0, "relu1"), features.class_map(model, view, 0, "relu1"), atol=0.05
+    )
+    found = [features.descriptors(Alone(network, view), None, "flatten") for network in (half, model)]
+    assert found[0].dtype == np.float32
+    np.testing.assert_allclose(*found, atol=0.05)
+
+
+class Alone:
+    """A classifier that knows one picture."""
+
+    def __init__(self, model, view):
+        self.model = model
+        self.view = view
+
+    def batches(self, squares):
+        return [(self.view[None], 0)]

@@ -1,0 +1,268 @@
+"""Exported files answer as the Keras network does, by the runtimes they are made for."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.export import exporting, formats, onnx_graph
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import Recipe
+
+SIZE, NAMES = 99, ("daisy", "rose", "tulip")
+
+
+def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, **options):
+    """A network whose answers differ from picture to picture, as those of a trained one do."""
+    row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16))
+    model = build(row, input_shape=(size, size, 3), classes=len(NAMES), **options)
+    for layer in (each for each in model.layers if each.weights):
+        kernel, bias = layer.get_weights()
+        random = np.random.default_rng(len(layer.name)).normal(0, (2 / np.prod(kernel.shape[:-1])) ** 0.5, kernel.shape)
+        layer.set_weights([random.astype(np.float32) * (gain if layer.name == "conv1" else 1), bias * 0])
+    image = np.random.default_rng(1).uniform(90, 150, (size + 13, size + 13, 3)).astype(np.float32)
+    statistics = Statistics(image, np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    recipe = Recipe(architecture=architecture, size=size, side=size + 13, mean=mean)
+    return Classifier(model, NAMES, recipe, statistics)
+
+
+def answers_of_keras(each, images):
+    """Probabilities by the network alone, with the preparation written out."""
+    size, image, row = images.shape[1], each.statistics.mean_image, ARCHITECTURES[each.recipe.architecture]
+    first = (len(image) - size) // 2
+    mean, deviation = {
+        "color": (image.mean((0, 1)), 1.0),
+        "image": (image[first : first + size, first : first + size], 1.0),
+        "architecture": (np.float32(row.mean), np.float32(row.std)),
+    }[each.recipe.mean]
+    answers = keras.ops.convert_to_numpy(each.model((images.astype(np.float32) - mean) / deviation))
+    if answers.min() < 0 or not np.allclose(answers.sum(1), 1, atol=1e-3):  # logits
+        answers = np.exp(answers - answers.max(1, keepdims=True))
+    return answers / answers.sum(1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(3).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
+
+
+def assert_answers(each, images, answers):
+    expected = answers_of_keras(each, images)
+    assert np.ptp(expected, axis=0).max() > 0.01
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+# Each kind of file, by its own runtime
+
+
+def test_savedmodel(tmp_path, images):
+    tf = pytest.importorskip("tensorflow")
+    each = classifier()
+    result = exporting.export(each, tmp_path / "flowers", "savedmodel")
+    assert result.difference < 1e-5
+    signatures = tf.saved_model.load(tmp_path / "flowers").signatures
+    for name in ("serving_default", "compiled"):
+        assert_answers(each, images, signatures[name](image=tf.constant(images))["probabilities"].numpy())
+    compiled = {name: list(compiled_functions(tmp_path / "flowers", name)) for name in signatures}
+    assert compiled["serving_default"] == []  # TensorFlow Serving refuses such functions on the CPU
+    assert len(compiled["compiled"]) == 2  # norm1 and norm2
+
+
+def compiled_functions(folder, signature):
+    """Names of all functions that a signature calls, whatever lies between, and that must be compiled by XLA."""
+    loader = pytest.importorskip("tensorflow.python.saved_model.loader_impl")
+    graph = loader.parse_saved_model(str(folder)).meta_graphs[0]
+    library = {function.signature.name: function for function in graph.graph_def.library.function}
+    output = graph.signature_def[signature].outputs["probabilities"].name.split(":")[0]
+    nodes, seen = [node for node in graph.graph_def.node if node.name == output], set()
+    while nodes:
+        called = {attribute.func.name for attribute in nodes.pop().attr.values() if attribute.HasField("func")}
+        for name in called - seen:
+            seen.add(name)
+            nodes += library[name].node_def
+            if library[name].attr["_XlaMustCompile"].b:
+                yield name
+
+
+def test_onnx(tmp_path, images):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    each = classifier(mean="image")
+    result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
+    assert result.difference < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "flowers.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == ["batch", SIZE, SIZE, 3]
+    assert_answers(each, images, session.run(["probabilities"], {"image": images})[0])
+
+
+def test_tflite(tmp_path, images):
+    tf = pytest.importorskip("tensorflow")
+    each = classifier(classifier_activation=None)
+    result = exporting.export(each, tmp_path / "flowers.tflite", "tflite")
+    assert result.difference < 1e-5
+    with pytest.warns(UserWarning, match="tf.lite.Interpreter is deprecated"):
+        runner = tf.lite.Interpreter(str(tmp_path / "flowers.tflite")).get_signature_runner()
+    assert_answers(each, images, runner(image=images)["probabilities"])
+
+
+def test_description(tmp_path):
+    pytest.importorskip("onnxruntime")
+    each = classifier("one_weird_trick", "architecture", size=224)
+    result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
+    said = json.loads((tmp_path / "flowers.onnx.json").read_text())
+    assert said["classes"] == list(NAMES)
+    assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
+    assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
+    assert said["preparation"] == "Resize the shorter side to 237 pixels, take the central 224 x 224, as bytes"
+    np.testing.assert_allclose(said["mean"], [123.675, 116.28, 103.53], atol=1e-3)
+    np.testing.assert_allclose(said["deviation"], [58.395, 57.12, 57.375], atol=1e-3)
+    assert said["largest_difference"] == result.difference
+    assert result.images_per_second > 0
+
+
+# ONNX of every network
+
+
+AVERAGED = [("one_weird_trick", size) for size in (67, 160, 224, 260)]  # 1, 4, 6 (as it is) and 7 places to 6
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [*((name, SIZE) for name, row in ARCHITECTURES.items() if row.size > 32), *AVERAGED]
+)
+def test_every_architecture_in_onnx(name, size):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    gain = 0.005 if size > 224 else 0.02  # the logits of larger pictures spread wider, and float noise with them
+    each = classifier(name, gain=gain, size=size)
+    images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
+    network = onnx_graph.convert(exporting.serving_model(each))
+    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert_answers(each, images, session.run(None, {"image": images})[0])
+
+
+def test_figure_1_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    row = dataclasses.replace(ARCHITECTURES["figure_1_tanh"])
+    model = build(row, classes=10)
+    each = dataclasses.replace(classifier(), model=model, recipe=Recipe(size=32, side=32))
+    images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
+
+
+def test_sigmoids_stay_sigmoids(images):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    each = classifier(classifier_activation="sigmoid")
+    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    mean = each.statistics.mean_image.mean((0, 1))
+    expected = keras.ops.convert_to_numpy(each.model(images.astype(np.float32) - mean))
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["softmax layer", "sequential", "branches"])
+def test_networks_of_other_forms_as_savedmodel(tmp_path, images, kind):
+    each = classifier(include_top=False, pooling="avg")
+    image, maps = each.model.input, each.model.output
+    dense = keras.layers.Dense(3, kernel_initializer="ones")
+    model = {
+        "softmax layer": lambda: keras.Model(image, keras.layers.Softmax()(dense(maps))),
+        "sequential": lambda: keras.Sequential([each.model, dense, keras.layers.Softmax()]),
+        "branches": lambda: keras.Model(image, keras.layers.Softmax()(keras.layers.add([dense(maps), dense(maps)]))),
+    }[kind]()
+    other = dataclasses.replace(each, model=model)
+    exporting.export(other, tmp_path / "alexnet", "savedmodel")
+    (answer, *_) = formats.find("savedmodel").load(tmp_path / "alexnet")
+    np.testing.assert_allclose(answer(images), answers_of_keras(other, images), atol=1e-5)
+
+
+def test_another_exponent_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    row = ARCHITECTURES["paper"]
+    row = dataclasses.replace(row, hidden=(24, 16), norm=dataclasses.replace(row.norm, alpha=1.0, beta=0.5))
+    model = build(row, input_shape=(SIZE, SIZE, 3), classes=3)
+    each = dataclasses.replace(classifier(), model=model)
+    images = np.random.default_rng(4).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
+
+
+def test_layer_without_translation():
+    pytest.importorskip("onnx")
+    image = keras.Input((8, 8, 3), name="image", dtype="uint8")
+    with pytest.raises(ValueError, match=r"layers of this library's networks\. Received: strange, a UpSampling2D"):
+        onnx_graph.convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
+
+
+def test_nonlinearity_without_translation():
+    pytest.importorskip("onnx")
+    image = keras.Input((8, 8, 3), name="image", dtype="uint8")
+    with pytest.raises(ValueError, match=r"nonlinearities of relu, .*\. Received: elu"):
+        onnx_graph.convert(keras.Model(image, keras.layers.Activation("elu")(image)))
+
+
+def test_half_precision_becomes_whole(images):
+    each = classifier()
+    half = keras.models.clone_model(
+        each.model,
+        clone_function=lambda layer: type(layer).from_config(
+            layer.get_config() | {"dtype": "float32" if layer.name == "fc8" else "mixed_bfloat16"}
+        ),
+    )
+    half.set_weights(each.model.get_weights())
+    served = exporting.serving_model(dataclasses.replace(each, model=half))
+    assert_answers(each, images, keras.ops.convert_to_numpy(served(images)["probabilities"]))
+
+
+# Refusals
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "flowers.onnx").write_text("mine")
+    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx, which exists"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+
+
+def test_unknown_kind(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected one of savedmodel, onnx, tflite\. Received: 'coreml'"):
+        exporting.export(classifier(), tmp_path / "flowers", "coreml")
+
+
+def test_missing_package_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[export\]'. Received: no onnxruntime"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+
+
+def test_kinds_that_tensorflow_writes_need_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"tflite needs KERAS_BACKEND=tensorflow\. Received: jax"):
+        formats.find("tflite")
+
+
+def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
+    """As if the file had lost a ReLU."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(exporting, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
+    with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_is_a_wrong_answer(tmp_path):
+    pytest.importorskip("onnxruntime")
+    each = classifier()
+    layer = each.model.get_layer("fc8")
+    layer.set_weights([array * np.nan for array in layer.get_weights()])
+    with pytest.raises(ValueError, match="with a difference of nan"):
+        exporting.export(each, tmp_path / "flowers.onnx", "onnx")
+
+
+def test_class_names_of_a_file(tmp_path):
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    assert exporting.with_class_names(classifier(), tmp_path / "names.txt").class_names == ("a", "b", "c")
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    with pytest.raises(ValueError, match=r"Expected 3 names, one a line\. Received: 2 in .*names\.txt"):
+        exporting.with_class_names(classifier(), tmp_path / "names.txt")

@@ -1,0 +1,375 @@
+"""The networks on record: their numbers, and their answers beside those of other frameworks."""
+
+import dataclasses
+import functools
+import importlib.util
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from references import (
+    convolved,
+    max_pooled,
+    normalized_over_channels,
+    normalized_within_maps,
+    run_with_onnxruntime,
+    run_with_torch,
+    same_margins,
+)
+
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES, figure_1, lookup
+from keras_alexnet.models.summary import sketch
+from keras_alexnet.models.topology import Convolution
+
+_, ON_RECORD = (Path(__file__).parents[2] / "README.md").read_text().split("## Networks on record")
+HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
+every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+# What is on record
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("paper", 60_965_224),
+        ("source", 60_965_224),
+        ("caffe", 60_965_224),
+        ("caffenet", 60_965_224),
+        ("one_weird_trick", 61_100_840),
+        ("single_tower", 62_378_344),
+        ("half", 59_798_312),
+        ("no_normalization", 60_965_224),
+        ("no_overlap", 60_965_224),
+        ("no_conv4", 60_965_224 - 663_936),
+        ("tflearn", 91_738_472),
+        ("figure_1", 1_104_328),
+        ("figure_1_tanh", 1_104_328),
+    ],
+)
+def test_number_of_parameters(name, parameters):
+    assert sketch(name).count_params() == parameters
+    (row,) = (line for line in ON_RECORD.splitlines() if line.startswith("| `") and f"`{name}`" in line.split("|")[1])
+    assert row.endswith(f"| {parameters:,} |")
+
+
+TOP = "flatten fc6 drop6 fc7 drop7 fc8"
+PAPER = f"conv1 relu1 norm1 pool1 conv2 relu2 norm2 pool2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 {TOP}"
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("paper", PAPER),
+        (
+            "source",
+            "conv1_zeros conv1 norm1 pool1 relu1 conv2 relu2 norm2 spatial_norm2 pool2 conv3 relu3 conv4 relu4 "
+            f"conv5 pool5 relu5 {TOP}",
+        ),
+        ("caffe", PAPER),
+        ("caffenet", PAPER.replace("norm1 pool1", "pool1 norm1").replace("norm2 pool2", "pool2 norm2")),
+        (
+            "one_weird_trick",
+            "conv1_zeros conv1 relu1 pool1 conv2 relu2 pool2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 "
+            "flatten drop6 fc6 drop7 fc7 fc8",
+        ),
+        ("single_tower", PAPER),
+        ("half", PAPER),
+        ("no_normalization", PAPER.replace("norm1 ", "").replace("norm2 ", "")),
+        ("no_overlap", PAPER),
+        ("no_conv4", PAPER.replace("conv4 relu4 ", "")),
+        (
+            "tflearn",
+            "conv1 relu1 pool1 norm1 conv2 relu2 pool2 norm2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 norm5 " + TOP,
+        ),
+        ("figure_1", "conv1 pool1 relu1 conv2 relu2 pool2 conv3 relu3 pool3 flatten fc4"),
+        ("figure_1_tanh", "conv1 pool1 tanh1 conv2 tanh2 pool2 conv3 tanh3 pool3 flatten fc4"),
+    ],
+)
+def test_order_of_layers(name, layers):
+    assert [layer.name for layer in sketch(name).layers] == ["image", *layers.split()]
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("paper", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("source", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("no_overlap", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("one_weird_trick", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("tflearn", (227, 57, 29, 29, 15, 15, 15, 15, 8)),
+    ],
+)
+def test_sizes_of_maps(name, sizes):
+    model = sketch(name)
+    wanted = ["image", "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"]
+    assert tuple(model.get_layer(layer).output.shape[1] for layer in wanted) == sizes
+
+
+def constants(name, *layers):
+    model = sketch(name)
+    return [
+        (layer.window, layer.k, layer.alpha, layer.beta, getattr(layer, "groups", None))
+        for layer in map(model.get_layer, layers)
+    ]
+
+
+def test_constants_of_normalization():
+    assert constants("paper", "norm1", "norm2") == [(5, 2.0, 1e-4, 0.75, 1)] * 2
+    assert constants("source", "norm1", "norm2") == [(5, 2.0, 2e-5, 0.75, 2)] * 2
+    assert constants("source", "spatial_norm2") == [(5, 1.0, 4e-5, 0.75, None)]
+    assert constants("caffe", "norm1", "norm2") == [(5, 1.0, 2e-5, 0.75, 1)] * 2
+    assert constants("caffenet", "norm1", "norm2") == [(5, 1.0, 2e-5, 0.75, 1)] * 2
+    assert constants("tflearn", "norm1", "norm2", "norm5") == [(11, 1.0, 1e-4, 0.75, 1)] * 3
+
+
+def test_nonlinearities():
+    assert sketch("tflearn").get_layer("fc7").activation is keras.activations.tanh
+    assert sketch("paper").get_layer("fc7").activation is keras.activations.relu
+    assert sketch(figure_1("sigmoid")).get_layer("sigmoid3").activation is keras.activations.sigmoid
+
+
+def test_names_are_those_of_the_table():
+    assert all(row.name == name for name, row in ARCHITECTURES.items())
+
+
+def test_unknown_name_gets_the_nearest():
+    with pytest.raises(ValueError, match=r"such as caffenet, caffe.*Received: 'cafenet'"):
+        lookup(ARCHITECTURES, "cafenet", "architecture")
+    with pytest.raises(ValueError, match=r"such as caffe, .*tflearn.*Received: 'xyz'"):
+        lookup(ARCHITECTURES, "xyz", "architecture")
+
+
+# What they answer. Each network once more, as a list of steps for another framework.
+
+
+def ceil_margins(size, window, strides):
+    return 0, (window - size) % strides
+
+
+def conv(name, margin, groups=1):
+    return "conv", name, 1, (margin, margin), groups
+
+
+def top(nonlinearity="relu"):
+    return [("flatten",), ("dense", "fc6"), (nonlinearity,), ("dense", "fc7"), (nonlinearity,), ("dense", "fc8")]
+
+
+def paper_steps(size, norm=("norm", 5, 2.0, 1e-4, 0.75), groups=2, margins=ceil_margins):
+    relu, pool = ("relu",), ("pool", "ceil")
+    return [
+        *(("conv", "conv1", 4, margins(size, 11, 4), 1), relu, norm, pool),
+        *(conv("conv2", 2, groups), relu, norm, pool),
+        *(conv("conv3", 1), relu),
+        *(conv("conv4", 1, groups), relu),
+        *(conv("conv5", 1, groups), relu, pool),
+        *top(),
+    ]
+
+
+def caffe_steps(size):
+    return paper_steps(size, ("norm", 5, 1.0, 2e-5, 0.75), margins=lambda *_: (0, 0))
+
+
+def caffenet_steps(size):
+    steps = caffe_steps(size)
+    for n in (2, 6):
+        steps[n : n + 2] = steps[n + 1], steps[n]
+    return steps
+
+
+def one_weird_trick_steps(size):
+    relu, pool = ("relu",), ("pool", "floor")
+    return [
+        *(("conv", "conv1", 4, (2, 2), 1), relu, pool),
+        *(conv("conv2", 2), relu, pool),
+        *(conv("conv3", 1), relu),
+        *(conv("conv4", 1), relu),
+        *(conv("conv5", 1), relu, pool),
+        *(("adaptive", 6), *top()),
+    ]
+
+
+def tflearn_steps(size):
+    relu, pool, norm = ("relu",), ("pool", "same"), ("norm", 11, 1.0, 1e-4, 0.75)
+    return [
+        *(("conv", "conv1", 4, same_margins(size, 11, 4), 1), relu, pool, norm),
+        *(conv("conv2", 2), relu, pool, norm),
+        *(conv("conv3", 1), relu),
+        *(conv("conv4", 1), relu),
+        *(conv("conv5", 1), relu, pool, norm),
+        *top("tanh"),
+    ]
+
+
+def figure_1_steps(size, nonlinearity="relu"):
+    act, average = (nonlinearity,), ("average pool",)
+    return [
+        *(conv("conv1", 2), ("pool", "ceil"), act),
+        *(conv("conv2", 2), act, average),
+        *(conv("conv3", 2), act, average),
+        *(("flatten",), ("dense", "fc4")),
+    ]
+
+
+STEPS = {
+    "paper": paper_steps,
+    "single_tower": functools.partial(paper_steps, groups=1),
+    "half": functools.partial(paper_steps, groups=1),
+    "caffe": caffe_steps,
+    "caffenet": caffenet_steps,
+    "one_weird_trick": one_weird_trick_steps,
+    "tflearn": tflearn_steps,
+    "figure_1": figure_1_steps,
+    "figure_1_tanh": functools.partial(figure_1_steps, nonlinearity="tanh"),
+}
+
+
+def network(net, size):
+    """The network with few hidden units, and weights that keep the signal's size from layer to layer."""
+    net = dataclasses.replace(net, hidden=HIDDEN[: len(net.hidden)])
+    model = build(net, input_shape=(size, size, 3), classes=7, classifier_activation=None)
+    generator = np.random.default_rng(0)
+    weights = {}
+    for layer in (layer for layer in model.layers if layer.weights):
+        kernel, bias = (tuple(array.shape) for array in layer.weights)
+        std = (2 / np.prod(kernel[:-1])) ** 0.5
+        weights[layer.name] = [
+            generator.normal(0, s, shape).astype("float32") for s, shape in ((std, kernel), (1, bias))
+        ]
+        layer.set_weights(weights[layer.name])
+    return model, weights
+
+
+def pictures(size, count=2):
+    return np.random.default_rng(1).normal(0, 60, (count, size, size, 3)).astype("float32")
+
+
+def assert_answers(received, expected):
+    received = ops.convert_to_numpy(received)
+    assert np.abs(expected).max() > 0.1
+    assert np.abs(received - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def other_frameworks(name):
+    if importlib.util.find_spec("onnxruntime"):
+        yield run_with_onnxruntime
+    if importlib.util.find_spec("torch"):
+        yield run_with_torch
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("paper", 67),
+        ("paper", 127),
+        ("paper", 224),  # with zeros at bottom and right
+        ("paper", 227),
+        ("caffe", 130),  # the last pixels dropped
+        ("caffenet", 130),
+        ("single_tower", 67),
+        ("half", 67),
+        ("one_weird_trick", 67),  # one place averaged to 36
+        ("one_weird_trick", 224),
+        ("tflearn", 130),
+        ("figure_1", 32),
+        ("figure_1_tanh", 16),
+    ],
+)
+def test_answers_are_those_of_other_frameworks(name, size):
+    model, weights = network(ARCHITECTURES[name], size)
+    images = pictures(size) / (60 if name == "figure_1_tanh" else 1)  # tanh is flat far from zero
+    others = list(other_frameworks(name))
+    if not others:
+        pytest.skip("neither onnxruntime nor PyTorch is there to compare with")
+    for run in others:
+        assert_answers(model(images), run(STEPS[name](size), weights, images))
+
+
+def test_answers_of_the_source_are_those_of_loops():
+    """Columns, both normalizations, and sizes rounded up, with few kernels."""
+    rows = ARCHITECTURES["source"].convolutions
+    filters = {1: 6, 2: 12, 3: 8, 4: 8, 5: 8}
+    small = {n: dataclasses.replace(row, filters=filters[n]) for n, row in rows.items()}
+    model, weights = network(dataclasses.replace(ARCHITECTURES["source"], convolutions=small), 70)
+    images = pictures(70, count=1)
+
+    x = images.astype("float64")
+    x = convolved(x, *weights["conv1"], strides=4)
+    x = normalized_over_channels(x, 5, 2.0, 2e-5, 0.75, groups=2)
+    x = np.maximum(max_pooled(x), 0)
+    x = np.maximum(convolved(x, *weights["conv2"], margin=2, groups=2), 0)
+    x = normalized_over_channels(x, 5, 2.0, 2e-5, 0.75, groups=2)
+    x = normalized_within_maps(x, 5, 1.0, 4e-5, 0.75)
+    x = max_pooled(x)
+    x = np.maximum(convolved(x, *weights["conv3"], margin=1), 0)
+    x = np.maximum(convolved(x, *weights["conv4"], margin=1, groups=2), 0)
+    x = np.maximum(max_pooled(convolved(x, *weights["conv5"], margin=1, groups=2)), 0)
+    x = x.reshape(1, -1)
+    for name in ("fc6", "fc7", "fc8"):
+        kernel, bias = weights[name]
+        x = x @ kernel + bias
+        x = x if name == "fc8" else np.maximum(x, 0)
+    assert_answers(model(images), x)
+
+
+# Networks that are not on record
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "sizes"),
+    [
+        ({"norm": None}, {"norm1", "norm2"}, (55, 27, 13, 6)),
+        ({"pool": (2, 2), "pool_rounding": "floor"}, set(), (55, 27, 13, 6)),
+        ({"dropout": 0.0, "hidden": (64,)}, {"fc8", "drop7"}, (55, 27, 13, 6)),
+    ],
+    ids=["no normalization", "no overlap", "one hidden layer"],
+)
+def test_a_row_with_something_replaced(changes, missing, sizes):
+    whole, changed = sketch("paper"), sketch(dataclasses.replace(ARCHITECTURES["paper"], **changes))
+    assert {layer.name for layer in whole.layers} - {layer.name for layer in changed.layers} == missing
+    wanted = ("conv1", "pool1", "pool2", "pool5")
+    assert tuple(changed.get_layer(layer).output.shape[1] for layer in wanted) == sizes
+
+
+def test_zeros_on_each_side_of_an_even_kernel():
+    net = ARCHITECTURES["paper"]
+    rows = net.convolutions | {3: Convolution(384, 4, padding=2)}
+    changed = sketch(dataclasses.replace(net, convolutions=rows))
+    assert changed.get_layer("conv3").output.shape[1] == 14  # 13 + 4 - 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conv_rounding": "round"}, "Received: 'round', 'ceil'"),
+        ({"pool_rounding": "nope"}, "Received: 'ceil', 'nope'"),
+        ({"convolutions": {}}, "must have one layer or more"),
+    ],
+)
+def test_rows_that_make_no_network_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(ARCHITECTURES["paper"], **changes)
+
+
+@pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])
+def test_zeros_that_would_change_a_pooling_are_refused(then):
+    net = ARCHITECTURES["paper"]
+    rows = net.convolutions | {5: dataclasses.replace(net.convolutions[5], then=then)}
+    with pytest.raises(ValueError, match=f"Received: conv5 then {', '.join(then)}"):
+        dataclasses.replace(net, convolutions=rows)
+    assert dataclasses.replace(net, convolutions=rows, pool_rounding="floor").convolutions[5].then == then
+
+
+@pytest.mark.parametrize("initial_weights", ["text", "source"])
+def test_a_middle_layer_removed(initial_weights):
+    net = ARCHITECTURES["paper"]
+    fewer = {n: row for n, row in net.convolutions.items() if n != 3}
+    small = dataclasses.replace(net, convolutions=fewer, hidden=HIDDEN)
+    model = build(small, input_shape=(67, 67, 3), classes=3, initial_weights=initial_weights)
+    names = [layer.name for layer in model.layers if layer.weights]
+    assert names == ["conv1", "conv2", "conv4", "conv5", "fc6", "fc7", "fc8"]
+    assert float(ops.mean(model.get_layer("conv4").bias)) == 1  # it starts as conv4, not as the third

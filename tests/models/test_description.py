@@ -1,0 +1,115 @@
+"""Parameters and multiplications, layer by layer, and what differs from the paper."""
+
+import dataclasses
+
+import keras
+import pytest
+
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.summary import describe, differences, layer_costs, sketch
+
+
+def costs(name):
+    return {cost.name: cost for cost in layer_costs(sketch(name))}
+
+
+def test_parameters_of_the_paper():
+    layers = costs("paper")
+    learned = {name: cost.parameters for name, cost in layers.items() if cost.parameters}
+    assert learned == {
+        "conv1": 34_944,
+        "conv2": 307_456,
+        "conv3": 885_120,
+        "conv4": 663_936,
+        "conv5": 442_624,
+        "fc6": 37_752_832,
+        "fc7": 16_781_312,
+        "fc8": 4_097_000,
+    }
+
+
+def test_multiply_adds_of_the_paper_in_millions():
+    layers = costs("paper")
+    convolutions = [round(layers[f"conv{n}"].multiply_adds / 1e6, 1) for n in range(1, 6)]
+    assert convolutions == [105.4, 223.9, 149.5, 112.1, 74.8]
+    assert round(sum(layers[f"fc{n}"].multiply_adds for n in (6, 7, 8)) / 1e6, 1) == 58.6
+    assert round(sum(cost.multiply_adds for cost in layers.values()) / 1e6) == 724
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "work"),
+    [("paper", 3.8, 91.9), ("single_tower", 6.0, 94.8), ("one_weird_trick", 4.0, 91.8), ("tflearn", 4.1, 93.8)],
+)
+def test_share_of_the_convolutions(name, parameters, work):
+    sentence = f"The convolutions have {parameters}% of the parameters and do {work}% of the work."
+    assert sentence in describe(name).splitlines()
+
+
+def test_description_of_the_paper():
+    lines = describe().splitlines()
+    assert lines[0] == "paper: the network as the paper's text prints it"
+    assert lines[2].split() == ["layer", "kind", "output", "parameters", "mult-adds"]
+    rows = {line.split()[0]: line.split() for line in lines[3:] if line}
+    assert rows["conv2"] == ["conv2", "GroupedConv2D", "27x27x256", "307,456", "223,948,800"]
+    assert rows["drop7"] == ["drop7", "Dropout", "4096"]  # neither parameters nor multiplications
+    assert rows["total"] == ["total", "60,965,224", "724,406,816"]
+    assert "What differs from paper:" not in lines
+
+
+def test_description_says_what_differs():
+    lines = describe("source").splitlines()
+    assert lines[lines.index("What differs from paper:") + 1 :] == [
+        "  conv1 then: norm, pool, relu (paper: relu, norm, pool)",
+        "  conv2 then: relu, norm, spatial_norm, pool (paper: relu, norm, pool)",
+        "  conv5 then: pool, relu (paper: relu, pool)",
+        "  norm alpha: 2e-05 (paper: 0.0001)",
+        "  norm groups: 2 (paper: 1)",
+        "  spatial norm: window 5, k 1.0, alpha 4e-05, beta 0.75 (paper: none)",
+        "  side of the input: 224 (paper: 227)",
+    ]
+
+
+def test_description_says_how_a_network_starts():
+    assert describe("tflearn").splitlines()[-3:] == [
+        "  initial weights: tflearn, kernels 5 of +-1.73/sqrt(n), 3 of 0.02 truncated,",
+        "    biases 8 of 0 (paper: source, kernels 2 of 0.01, 3 of 0.03, 3 of 0.01,",
+        "    biases 0, 1, 0, 4 of 1, 0)",
+    ]
+
+
+def test_a_network_of_ones_own():
+    own = dataclasses.replace(ARCHITECTURES["paper"], name="mine", hidden=(), dropout_before=True)
+    assert differences(own, ARCHITECTURES["paper"]) == [
+        ("hidden", (), (4096, 4096)),
+        ("dropout before", True, False),
+    ]
+    assert describe(own).splitlines()[-2:] == [
+        "  hidden: none (paper: 4096, 4096)",
+        "  dropout before the layer, not behind it: yes (paper: no)",
+    ]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_network_can_be_described_in_a_terminal(name):
+    lines = describe(name).splitlines()
+    assert lines[0].startswith(f"{name}: ")
+    assert max(map(len, lines)) <= 80
+
+
+def test_description_for_other_classes():
+    rows = {line.split()[0]: line.split()[1:] for line in describe("figure_1", classes=10).splitlines() if line}
+    assert rows["fc4"] == ["Dense", "10", "10,250", "10,240"]
+    assert rows["total"] == ["89,578", "12,298,240"]
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="Received: 'papper'"):
+        describe("papper")
+
+
+def test_a_sketch_never_gets_numbers():
+    """Not even when Keras gives them to whatever was made without."""
+    kernel = sketch("paper").get_layer("fc6").kernel
+    with keras.StatelessScope():
+        pass
+    assert kernel._value is None

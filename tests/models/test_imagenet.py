@@ -1,0 +1,136 @@
+"""Pictures in, names out."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from keras.applications import imagenet_utils
+
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.preprocessing import decode_predictions, preprocess_input
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), "uint8")
+
+
+@pytest.mark.parametrize("name", ["paper", "source", "single_tower", "half"])
+def test_the_paper_subtracts_the_mean(name):
+    expected = PICTURES - np.array([123.68, 116.779, 103.939])
+    np.testing.assert_allclose(preprocess_input(PICTURES, name), expected, atol=1e-4)
+
+
+def test_is_that_of_keras_in_rgb():
+    """Keras's "caffe" mode is the same subtraction, with the colors turned round."""
+    expected = imagenet_utils.preprocess_input(PICTURES.astype("float32"), mode="caffe", data_format="channels_last")
+    np.testing.assert_allclose(preprocess_input(PICTURES), expected[..., ::-1], atol=1e-4)
+
+
+def test_one_weird_trick_is_that_of_torch():
+    expected = imagenet_utils.preprocess_input(PICTURES.astype("float32"), mode="torch", data_format="channels_last")
+    np.testing.assert_allclose(preprocess_input(PICTURES, "one_weird_trick"), expected, atol=1e-5)
+
+
+def test_tflearn_divides_by_255():
+    np.testing.assert_allclose(preprocess_input(PICTURES, "tflearn"), PICTURES / 255.0, atol=1e-6)
+
+
+def test_caffe_keeps_red_first():
+    expected = PICTURES - np.array([122.679, 116.669, 104.007])
+    np.testing.assert_allclose(preprocess_input(PICTURES, "caffenet"), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_arrays_tensors_and_keras_tensors_alike(name):
+    array = preprocess_input(PICTURES, name)
+    assert array.dtype == "float32"
+    tensor = preprocess_input(ops.convert_to_tensor(PICTURES), name)
+    np.testing.assert_allclose(ops.convert_to_numpy(tensor), array, atol=1e-4)
+    symbol = keras.Input((4, 5, 3), dtype="uint8")
+    model = keras.Model(symbol, preprocess_input(symbol, name))
+    np.testing.assert_allclose(ops.convert_to_numpy(model(PICTURES)), array, atol=1e-4)
+
+
+def test_an_architecture_of_ones_own_has_its_own_mean():
+    own = dataclasses.replace(ARCHITECTURES["paper"], mean=(1.0, 2.0, 3.0), std=(2.0, 2.0, 2.0))
+    np.testing.assert_allclose(preprocess_input(PICTURES, own), (PICTURES - np.array([1.0, 2.0, 3.0])) / 2)
+
+
+def test_inside_tf_data_on_any_backend():
+    tf = pytest.importorskip("tensorflow")
+    pictures = tf.data.Dataset.from_tensors(PICTURES).map(lambda picture: preprocess_input(picture, "one_weird_trick"))
+    (received,) = pictures.as_numpy_iterator()
+    np.testing.assert_allclose(received, preprocess_input(PICTURES, "one_weird_trick"), atol=1e-5)
+
+
+def test_pictures_stay_as_they_are():
+    floats = PICTURES.astype("float32")
+    preprocess_input(floats)
+    np.testing.assert_array_equal(floats, PICTURES)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (2, 3, 4, 5), (1, 2, 4, 5, 3)])
+def test_pictures_must_be_rgb(shape):
+    with pytest.raises(ValueError, match=r"\(height, width, 3\).*Received: \("):
+        preprocess_input(np.zeros(shape))
+
+
+def test_unknown_architecture():
+    with pytest.raises(ValueError, match="Received: 'papper'"):
+        preprocess_input(PICTURES, "papper")
+
+
+# Names
+
+PROBABILITIES = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]], "float32")
+NAMES = ["daisy", "rose", "tulip"]
+BEST = [[("2", "tulip"), ("1", "rose")], [("0", "daisy"), ("1", "rose")]]
+
+
+def test_most_probable_first():
+    decoded = decode_predictions(ops.convert_to_tensor(PROBABILITIES), top=2, class_names=NAMES)
+    assert [[each[:2] for each in row] for row in decoded] == BEST
+    assert decoded[0][0][2] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_names_of_a_file(tmp_path, kind):
+    path = tmp_path / "classes.txt"
+    path.write_text("daisy\nrose\ntulip\n")
+    decoded = decode_predictions(PROBABILITIES, top=2, class_names=kind(path))
+    assert [[each[:2] for each in row] for row in decoded] == BEST
+
+
+def test_more_asked_for_than_there_are():
+    assert len(decode_predictions(PROBABILITIES, class_names=NAMES)[0]) == 3
+
+
+@pytest.mark.parametrize("probabilities", [PROBABILITIES[:, :2], PROBABILITIES[0]])
+def test_as_many_names_as_classes(probabilities):
+    with pytest.raises(ValueError, match=r"\(batch, 3\).*Received: \("):
+        decode_predictions(probabilities, class_names=NAMES)
+
+
+def test_names_of_imagenet_are_those_of_keras(tmp_path, monkeypatch):
+    index = tmp_path / "imagenet_class_index.json"
+    index.write_text(json.dumps({str(n): [f"n{n:08}", f"thing_{n}"] for n in range(1000)}))
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(index))
+    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
+    decoded = decode_predictions(np.eye(1000)[[7]], top=1)
+    assert decoded == [[("n00000007", "thing_7", 1.0)]]
+
+
+def test_names_of_imagenet_without_a_network(monkeypatch):
+    def get_file(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
+    with pytest.raises(ValueError, match=r"imagenet_class_index.json.*by hand.*Received: URL fetch failure"):
+        decode_predictions(np.eye(1000)[[7]])
+
+
+def test_other_classes_than_imagenets_need_names():
+    with pytest.raises(ValueError, match=r"1000.*Give `class_names`"):
+        decode_predictions(PROBABILITIES)

@@ -1,0 +1,276 @@
+"""Response normalization and the grouped convolution, on whichever backend Keras runs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from references import convolved, normalized_over_channels, normalized_within_maps
+
+from keras_alexnet.models.layers import GroupedConv2D, LocalResponseNormalization, SpatialResponseNormalization
+
+BACKEND = keras.backend.backend()
+SHAPE = (2, 5, 6, 8)
+LAYERS = {
+    "norm": lambda **kwargs: LocalResponseNormalization(3, 1.0, 0.1, 0.5, groups=2, **kwargs),
+    "spatial norm": lambda **kwargs: SpatialResponseNormalization(3, 2.0, 0.2, 0.6, **kwargs),
+    "grouped convolution": lambda **kwargs: GroupedConv2D(4, 3, padding="same", groups=2, **kwargs),
+}
+every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+
+
+def random(*shape, scale=1.0):
+    return np.random.default_rng(0).normal(0, scale, shape).astype("float32")
+
+
+def numbers(tensor):
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+def gradient(function, x, upstream):
+    """Gradient of `sum(upstream * function(x))` as the backend takes it."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(upstream * function(x))
+        return tape.gradient(total, x).numpy()
+    if BACKEND == "jax":
+        import jax
+
+        return np.array(jax.grad(lambda x: (upstream * function(x)).sum())(x))
+    x = ops.convert_to_tensor(x).requires_grad_()
+    (ops.convert_to_tensor(upstream) * function(x)).sum().backward()
+    return ops.convert_to_numpy(x.grad)
+
+
+def numerical_gradient(function, x, upstream, step=1e-5):
+    """The same in double precision, by moving each number a little both ways."""
+    x = x.astype("float64")
+    slopes = np.empty_like(x)
+    for place in np.ndindex(x.shape):
+        move = np.zeros_like(x)
+        move[place] = step
+        slopes[place] = (upstream * (function(x + move) - function(x - move))).sum() / (2 * step)
+    return slopes
+
+
+# The contract of every layer
+
+
+@every_layer
+def test_config_makes_the_layer_again(make):
+    config = make(name="again").get_config()
+    assert type(make()).from_config(config).get_config() == config
+    serialized = keras.saving.serialize_keras_object(make(name="again"))
+    assert keras.saving.deserialize_keras_object(serialized).get_config() == config
+
+
+@every_layer
+@pytest.mark.parametrize("sides", [SHAPE[1:3], (None, None)], ids=["known sizes", "any size"])
+def test_symbolic_shape_is_the_eager_one(make, sides):
+    layer = make()
+    symbol = layer(keras.Input((*sides, SHAPE[-1])))
+    assert symbol.shape[1:3] == sides
+    assert symbol.shape[3] == layer(random(*SHAPE)).shape[3]
+    assert tuple(layer(random(*SHAPE)).shape[:3]) == SHAPE[:3]
+
+
+def small_model(layer):
+    image = keras.Input(SHAPE[1:])
+    x = layer(keras.layers.Conv2D(8, 3, padding="same")(image))
+    return keras.Model(image, keras.layers.Dense(3, dtype="float32")(keras.layers.Flatten()(x)))
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_trains_under_every_policy(make, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = small_model(make())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=BACKEND == "jax")
+    before = numbers(model.layers[1].kernel)
+    assert np.isfinite(model.train_on_batch(random(*SHAPE), np.array([0, 1])))
+    assert np.abs(numbers(model.layers[1].kernel) - before).max() > 0
+
+
+@every_layer
+@pytest.mark.parametrize(("policy", "digits"), [("mixed_bfloat16", 2e-2), ("mixed_float16", 2e-3)])
+def test_half_precision_is_near(make, policy, digits):
+    x = random(*SHAPE)
+    full, half = make(), make(dtype=policy)
+    expected = numbers(full(x))
+    half.build(SHAPE)
+    half.set_weights(full.get_weights())
+    assert keras.backend.standardize_dtype(half(x).dtype) == policy.removeprefix("mixed_")
+    assert np.abs(numbers(half(x)) - expected).max() < digits * np.abs(expected).max()
+
+
+@every_layer
+def test_file_gives_identical_numbers(make, tmp_path):
+    model = small_model(make())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    x = random(*SHAPE)
+    np.testing.assert_array_equal(numbers(loaded(x)), numbers(model(x)))
+
+
+# Response normalization
+
+CONSTANTS = {
+    "paper": (5, 2.0, 1e-4, 0.75, 1),
+    "strong, in columns": (5, 1.0, 0.3, 0.75, 2),
+    "tflearn": (11, 1.0, 1e-4, 0.75, 1),
+    "other exponent": (3, 1.0, 0.3, 0.5, 1),
+}
+constants = pytest.mark.parametrize("constants", CONSTANTS.values(), ids=CONSTANTS)
+
+
+@constants
+def test_norm_is_the_formula(constants):
+    x = random(1, 2, 2, 12, scale=10)
+    expected = normalized_over_channels(x.astype("float64"), *constants)
+    np.testing.assert_allclose(numbers(LocalResponseNormalization(*constants)(x)), expected, rtol=2e-6)
+
+
+@constants
+def test_gradient_of_norm_is_the_slope(constants):
+    x, upstream = random(1, 2, 2, 12), random(1, 2, 2, 12)[..., ::-1].copy()
+    slopes = numerical_gradient(lambda x: normalized_over_channels(x, *constants), x, upstream)
+    np.testing.assert_allclose(gradient(LocalResponseNormalization(*constants), x, upstream), slopes, atol=2e-6)
+
+
+def test_spatial_norm_is_the_formula():
+    x = random(1, 5, 4, 2, scale=10)
+    expected = normalized_within_maps(x.astype("float64"), 3, 1.0, 0.3, 0.75)
+    layer = SpatialResponseNormalization(3, 1.0, 0.3, 0.75)
+    np.testing.assert_allclose(numbers(layer(x)), expected, rtol=2e-6)
+
+
+def test_gradient_of_spatial_norm_is_the_slope():
+    x, upstream = random(1, 5, 4, 2), random(1, 5, 4, 2)[..., ::-1].copy()
+    slopes = numerical_gradient(lambda x: normalized_within_maps(x, 3, 1.0, 0.3, 0.75), x, upstream)
+    layer = SpatialResponseNormalization(3, 1.0, 0.3, 0.75)
+    np.testing.assert_allclose(gradient(layer, x, upstream), slopes, atol=2e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the reference is TensorFlow's")
+def test_norm_and_its_gradient_are_those_of_tensorflow():
+    import tensorflow as tf
+
+    x, upstream = random(2, 4, 4, 16, scale=30), random(2, 4, 4, 16)[::-1].copy()
+    layer = LocalResponseNormalization(5, 2.0, 1e-3, 0.75)
+
+    def reference(x):
+        return tf.nn.lrn(x, depth_radius=2, bias=2.0, alpha=1e-3, beta=0.75)
+
+    np.testing.assert_allclose(layer(x), reference(x), rtol=1e-5)
+    np.testing.assert_allclose(gradient(layer, x, upstream), gradient(reference, x, upstream), rtol=1e-4, atol=1e-5)
+
+
+def test_norm_is_that_of_torch_with_alpha_times_window():
+    torch = pytest.importorskip("torch")
+    x = random(2, 4, 4, 16, scale=30)
+    reference = torch.nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
+    expected = reference(torch.tensor(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(numbers(LocalResponseNormalization()(x)), expected, rtol=1e-5)
+
+
+def test_norm_takes_any_rank():
+    x = random(6, 8)
+    expected = normalized_over_channels(x, 5, 2.0, 1e-4, 0.75)
+    np.testing.assert_allclose(numbers(LocalResponseNormalization()(x)), expected, rtol=1e-6)
+
+
+def test_columns_do_not_see_each_other():
+    x = random(1, 2, 2, 8)
+    other = x.copy()
+    other[..., 4:] = 100
+    layer = LocalResponseNormalization(alpha=0.5, groups=2)
+    np.testing.assert_array_equal(numbers(layer(x))[..., :4], numbers(layer(other))[..., :4])
+
+
+@pytest.mark.parametrize("make", [LocalResponseNormalization, SpatialResponseNormalization])
+def test_squares_do_not_overflow_in_half_precision(make):
+    x = np.full((1, 3, 3, 8), 1000.0, "float16")  # its square is beyond float16's 65504
+    y = numbers(make(dtype="float16")(x))
+    assert np.isfinite(y).all()
+    assert (y > 0).all()
+
+
+@pytest.mark.parametrize("make", [LocalResponseNormalization, SpatialResponseNormalization])
+@pytest.mark.parametrize("window", [4, 0, -1, 2.5, "5"])
+def test_window_must_be_odd(make, window):
+    with pytest.raises(ValueError, match=f"odd.*Received: window={window!r}"):
+        make(window=window)
+
+
+@pytest.mark.parametrize("groups", [2.0, 0, "2"])
+def test_groups_must_be_a_whole_number(groups):
+    with pytest.raises(ValueError, match=r"`groups` must be a whole number of at least 1\. Received: groups="):
+        LocalResponseNormalization(groups=groups)
+    assert LocalResponseNormalization(groups=2)(random(1, 2, 2, 8)).shape == (1, 2, 2, 8)  # nothing of it is kept
+
+
+def test_whole_numbers_become_floats():
+    numbers = np.array([[1, 2, 30]])
+    received = ops.convert_to_numpy(LocalResponseNormalization(alpha=1.0)(numbers))
+    floats = ops.convert_to_numpy(LocalResponseNormalization(alpha=1.0)(numbers.astype("float32")))
+    np.testing.assert_array_equal(received, floats)
+    assert received.min() > 0
+
+
+@pytest.mark.parametrize("groups", [3, 16])
+def test_channels_must_divide_into_columns(groups):
+    with pytest.raises(ValueError, match=f"Received: 8 channels, groups={groups}"):
+        LocalResponseNormalization(groups=groups)(random(1, 2, 2, 8))
+
+
+# Grouped convolution
+
+
+@pytest.mark.parametrize(
+    ("groups", "padding", "strides"), [(1, "same", 1), (2, "same", 1), (2, "valid", 2), (4, "same", 2)]
+)
+def test_grouped_convolution_is_that_of_keras(groups, padding, strides):
+    x = random(2, 7, 7, 8)
+    arguments = {"filters": 12, "kernel_size": 3, "padding": padding, "strides": strides, "groups": groups}
+    layer, reference = GroupedConv2D(**arguments), keras.layers.Conv2D(**arguments)
+    expected = numbers(reference(x))
+    layer.build(x.shape)
+    layer.set_weights(reference.get_weights())
+    np.testing.assert_allclose(numbers(layer(x)), expected, atol=1e-5)
+
+
+def test_grouped_convolution_is_the_sum_by_loop():
+    x, bias = random(2, 5, 5, 6), random(4)
+    layer = GroupedConv2D(4, 3, groups=2)
+    layer.build(x.shape)
+    kernel = random(3, 3, 3, 4)
+    layer.set_weights([kernel, bias])
+    np.testing.assert_allclose(numbers(layer(x)), convolved(x, kernel, bias, groups=2), atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow on the CPU convolves channels last only")
+def test_grouped_convolution_channels_first():
+    x = random(2, 7, 7, 8)
+    last, first = (GroupedConv2D(4, 3, groups=2, data_format=f"channels_{end}") for end in ("last", "first"))
+    expected = numbers(last(x)).transpose(0, 3, 1, 2)
+    first.build((2, 8, 7, 7))
+    first.set_weights(last.get_weights())
+    np.testing.assert_allclose(numbers(first(x.transpose(0, 3, 1, 2).copy())), expected, atol=1e-5)
+
+
+def test_grouped_convolution_has_the_config_of_keras():
+    arguments = {"filters": 4, "kernel_size": 3, "groups": 2, "activation": "relu", "name": "conv2"}
+    assert GroupedConv2D(**arguments).get_config() == keras.layers.Conv2D(**arguments).get_config()
+
+
+@pytest.mark.parametrize(("filters", "channels"), [(5, 8), (4, 7)])
+def test_groups_must_divide_filters_and_channels(filters, channels):
+    with pytest.raises(ValueError, match=r"[Rr]eceived:?.*groups=2"):
+        GroupedConv2D(filters, 3, groups=2)(random(1, 5, 5, channels))

@@ -1,0 +1,255 @@
+"""`build`: the arguments of `keras.applications`, files, precision, and what it says of wrong input."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_alexnet
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.summary import sketch
+from keras_alexnet.training.optimizers import PaperSGD
+
+COMPILED = keras.backend.backend() == "jax"  # as a whole; elsewhere that would take longer than the step
+SIZE = 67
+SHAPE = (SIZE, SIZE, 3)
+SMALL = dataclasses.replace(ARCHITECTURES["paper"], hidden=(32, 16))
+SMALL_SOURCE = dataclasses.replace(ARCHITECTURES["source"], hidden=(32, 16))
+
+
+def pictures(count=2, size=SIZE):
+    return np.random.default_rng(0).normal(0, 60, (count, size, size, 3)).astype("float32")
+
+
+def numbers(tensor):
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+def small(**arguments):
+    return build(SMALL, **({"input_shape": SHAPE, "classes": 5} | arguments))
+
+
+# The arguments of keras.applications
+
+
+def test_default_is_the_paper():
+    model = sketch()
+    assert model.name == "alexnet_paper"
+    assert model.count_params() == 60_965_224
+    assert model.input_shape == (None, 227, 227, 3)
+    assert model.output_shape == (None, 1000)
+
+
+def test_224_gives_the_maps_of_227():
+    one, other = sketch(input_shape=(224, 224, 3)), sketch(input_shape=(227, 227, 3))
+    for layer in ("conv1", "pool1", "pool2", "pool5", "fc6"):
+        assert one.get_layer(layer).output.shape == other.get_layer(layer).output.shape
+
+
+def test_height_and_width_may_differ():
+    assert sketch(input_shape=(67, 131, 3)).get_layer("pool5").output.shape == (None, 1, 3, 256)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "shape"), [(None, (None, None, None, 256)), ("avg", (None, 256)), ("max", (None, 256))]
+)
+def test_without_top_any_size(pooling, shape):
+    assert sketch(include_top=False, pooling=pooling).output_shape == shape
+
+
+@pytest.mark.parametrize("name", ["paper", "source"])
+def test_unknown_size_gives_the_maps_of_the_known(name):
+    free = build(name, include_top=False)
+    for size in (67, 70):
+        fixed = build(name, include_top=False, input_shape=(size, size, 3))
+        fixed.set_weights(free.get_weights())
+        np.testing.assert_array_equal(numbers(free(pictures(1, size))), numbers(fixed(pictures(1, size))))
+
+
+def test_input_tensor():
+    image = keras.Input((70, 80, 3), name="photograph")
+    model = small(input_tensor=keras.layers.Rescaling(255.0)(image))
+    assert model.input_shape == (None, 70, 80, 3)
+    assert model.layers[0].name == "photograph"
+
+
+def test_logits_are_what_softmax_makes_probabilities_of():
+    probabilities = small()
+    logits = small(classifier_activation=None)
+    logits.set_weights(probabilities.get_weights())
+    x = pictures()
+    np.testing.assert_allclose(numbers(ops.softmax(logits(x))), numbers(probabilities(x)), atol=1e-6)
+
+
+def test_names():
+    assert sketch(name="mine").name == "mine"
+    assert sketch("half").name == "alexnet_half"
+
+
+def test_grey_pictures():
+    assert sketch(input_shape=(67, 67, 1)).get_layer("conv1").kernel.shape == (11, 11, 1, 96)
+
+
+def test_numpy_numbers_are_numbers():
+    assert sketch(classes=np.int64(7)).output_shape == (None, 7)
+
+
+# Training
+
+
+def test_every_layer_learns():
+    model = small()
+    model.compile(PaperSGD(0.01, decay=0), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    assert model.train_on_batch(pictures(), np.array([0, 1])) == pytest.approx(np.log(5), abs=0.5)
+    for name, (kernel, bias) in before.items():
+        new_kernel, new_bias = model.get_layer(name).get_weights()
+        assert np.abs(new_kernel - kernel).max() > 0
+        assert np.abs(new_bias - bias).max() > 0
+
+
+def test_signal_of_the_text_fades():
+    """Why the text's initial weights stay at chance: what conv5 makes of different pictures hardly differs."""
+    spread = {}
+    for start in ("text", "source"):
+        model = build(include_top=False, input_shape=SHAPE, initial_weights=start)
+        spread[start] = numbers(model(pictures(8))).std(axis=0).mean()
+    assert 10 < spread["source"] / spread["text"] < 27  # about 15, and three layers of three times at most
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_answers_in_float32(policy):
+    full = small()
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = small()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(full.get_weights())
+    answers = mixed(pictures())
+    assert keras.backend.standardize_dtype(answers.dtype) == "float32"
+    assert {layer.compute_dtype for layer in mixed.layers if layer.name != "fc8"} == {policy.removeprefix("mixed_")}
+    np.testing.assert_allclose(numbers(answers), numbers(full(pictures())), atol=0.03)
+    mixed.compile(PaperSGD(0.001), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    assert np.isfinite(mixed.train_on_batch(pictures(), np.array([0, 1])))
+
+
+# Files
+
+
+@pytest.mark.parametrize("net", [SMALL, SMALL_SOURCE], ids=["paper", "source"])
+def test_file_gives_identical_answers(net, tmp_path):
+    model = build(net, input_shape=SHAPE, classes=5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(numbers(loaded(pictures())), numbers(model(pictures())))
+
+
+@pytest.mark.parametrize("imports", ["import keras, keras_alexnet", "import keras_alexnet, keras"])
+def test_file_opens_where_only_the_package_is_imported(imports, tmp_path):
+    model = small()
+    model.compile(PaperSGD(), "sparse_categorical_crossentropy", metrics=[keras_alexnet.TopKError(1)])
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "pictures.npy", pictures())
+    np.save(tmp_path / "answers.npy", numbers(model(pictures())))
+    program = f"""
+import numpy as np
+{imports}
+model = keras.models.load_model("model.keras")
+answers = keras.ops.convert_to_numpy(model(np.load("pictures.npy")))
+np.testing.assert_allclose(answers, np.load("answers.npy"), atol=1e-6)
+print(type(model.optimizer).__name__)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, env=os.environ
+    )
+    assert answer.stdout.split() == ["PaperSGD"], answer.stderr
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.weights.h5"])
+def test_weights_of_a_file(file, tmp_path):
+    model = small()
+    model.save(tmp_path / file) if file.endswith(".keras") else model.save_weights(tmp_path / file)
+    again = small(weights=tmp_path / file)
+    np.testing.assert_array_equal(numbers(again(pictures())), numbers(model(pictures())))
+
+
+def test_weights_without_the_top(tmp_path):
+    model = small()
+    model.save(tmp_path / "model.keras")
+    maps = small(weights=str(tmp_path / "model.keras"), include_top=False)
+    np.testing.assert_array_equal(maps.get_layer("conv5").get_weights()[0], model.get_layer("conv5").get_weights()[0])
+
+
+def test_fine_tuning_replaces_the_head_and_says_so(tmp_path, capsys):
+    """As Keras users do it: weights of a file, other classes, all but the head frozen, one more epoch."""
+    trained = small()
+    trained.save(tmp_path / "model.keras")
+
+    model = small(weights=tmp_path / "model.keras", classes=3)
+    assert "fc8: new, for 3 classes; the file has 5" in capsys.readouterr().out
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    model.compile(PaperSGD(0.01), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    head = model.get_layer("fc8").get_weights()[0]
+    model.fit(pictures(4), np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
+
+    assert model.output_shape == (None, 3)
+    assert np.abs(model.get_layer("fc8").get_weights()[0] - head).max() > 0
+    for name in ("conv1", "conv5", "fc7"):
+        for one, other in zip(model.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+# Wrong input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"architecture": "papper"}, r"known architecture, such as paper\b.*Received: 'papper'"),
+        ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
+        ({"initial_weights": "sourse"}, r"such as source\b.*Received: 'sourse'"),
+        ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),
+        ({"input_shape": (3, 227, 227)}, "at least 67x67"),
+        ({"include_top": False, "input_shape": (None, 66, 3)}, "at least 67x67"),
+        ({"architecture": "figure_1", "input_shape": (7, 7, 3)}, "at least 8x8"),
+        ({"input_shape": (227, 227)}, "tuple of three integers. Received"),
+        ({"input_shape": 227}, "tuple of three integers. Received: input_shape=227"),
+        ({"input_shape": (None, None, 3)}, "static `input_shape`. Received"),
+        ({"input_tensor": np.zeros((1, 67, 67, 3))}, "must be a Keras tensor. Received: ndarray"),
+        ({"pooling": "mean"}, "None, 'avg' or 'max'. Received: pooling='mean'"),
+        ({"classes": 0}, "at least 1. Received: classes=0"),
+        ({"classes": 2.5}, "Received: classes=2.5"),
+        ({"classes": "ten"}, "Received: classes='ten'"),
+        ({"weights": "nowhere.keras"}, "path to the weights file.*Received: weights='nowhere.keras'"),
+        ({"weights": 1}, "path to the weights file.*Received: weights=1"),  # not the file that is open as number 1
+        ({"weights": "imagenet"}, r"one_weird_trick and caffe.*Received: .*'paper'"),
+        ({"weights": __file__, "classifier_activation": "sigmoid"}, "Only `None` and 'softmax'.*'sigmoid'"),
+    ],
+)
+def test_wrong_argument(arguments, message):
+    with pytest.raises(ValueError, match=message) as error:
+        sketch(**arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match=r"set_image_data_format\('channels_last'\)"):
+            sketch()
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_weights_of_another_network(tmp_path):
+    small().save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"step 3 of it is pool\. .*model\.keras with norm"):
+        build("one_weird_trick", weights=tmp_path / "model.keras", input_shape=SHAPE, classes=5)

@@ -1,0 +1,84 @@
+"""Who imports whom: the library's order, and what the package costs before it is used."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_alexnet
+
+LIBRARY = Path(keras_alexnet.__file__).parent
+
+# A room of the library, a folder or a module at its root, imports only from its own and from those of the rows above.
+ROWS = (
+    {"accounts", "files", "recipes"},
+    {"command_line", "plotting", "runs"},
+    {"models"},
+    {"weights"},
+    {"data"},
+    {"evaluation"},
+    {"export", "reporting"},
+    {"training"},
+    {"experiments"},
+)
+ROW = {room: n for n, rooms in enumerate(ROWS) for room in rooms}
+BACKEND_FREE = ("models", "weights", "plotting", "experiments")  # none of their modules imports TensorFlow
+UPWARD = {("models", "weights"), ("models", "training"), ("evaluation", "training"), ("data", "training")}
+MODULES = sorted(path.relative_to(LIBRARY) for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
+
+
+def imported(module):
+    """Names of all that a module imports, wherever in it: `keras.layers`, `keras_alexnet.models.alexnet.build`."""
+    for node in ast.walk(ast.parse((LIBRARY / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(module):
+    return module.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_run_one_way(module):
+    others = {name.split(".")[1] for name in imported(module) if name.startswith("keras_alexnet.")} - {room(module)}
+    upward = {other for other in others if ROW[other] >= ROW[room(module)]}
+    assert {other for other in upward if (room(module), other) not in UPWARD} == set()
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) in BACKEND_FREE], ids=str)
+def test_model_side_does_not_import_tensorflow(module):
+    packages = {name.split(".")[0] for name in imported(module)}
+    assert module.name == "fusion.py" or packages.isdisjoint({"tensorflow", "tensorflow_datasets"})
+
+
+def test_public_names_exist():
+    assert [name for name in keras_alexnet.__all__ if not hasattr(keras_alexnet, name)] == []
+    assert set(keras_alexnet.__all__) <= set(dir(keras_alexnet))
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="attribute alexnet"):
+        keras_alexnet.alexnet  # noqa: B018
+
+
+def loaded_after(statements, backend):
+    """Which of the heavy packages a fresh interpreter has loaded after these statements."""
+    report = "; import sys; print(*sorted({'jax', 'keras', 'tensorflow', 'torch'} & set(sys.modules)))"
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    command = [sys.executable, "-c", statements + report]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_importing_the_package_loads_nothing():
+    assert loaded_after("import keras_alexnet", "tensorflow") == []
+
+
+def test_a_network_on_jax_loads_no_tensorflow():
+    pytest.importorskip("jax")
+    build = "keras_alexnet.build(include_top=False, input_shape=(67, 67, 3)).compile(keras_alexnet.PaperSGD())"
+    assert loaded_after(f"import keras_alexnet; {build}", "jax") == ["jax", "keras"]

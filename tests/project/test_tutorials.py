@@ -1,0 +1,202 @@
+"""The chapters: built from their source as it is now, in the form that the reader is promised."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import build_tutorials as script
+
+ROOT = Path(__file__).parents[2]
+BUILT = sorted((ROOT / "tutorials").glob("*.ipynb"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def cells(path, kind):
+    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def prose(path):
+    return "\n\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
+
+
+def test_every_chapter_is_built_from_its_source():
+    assert script.out_of_step() == []
+
+
+def test_a_changed_a_missing_and_an_orphaned_chapter_are_out_of_step(tmp_path):
+    (tmp_path / "source").mkdir()
+    for name in ("kept", "changed", "missing"):
+        (tmp_path / "source" / f"{name}.py").write_text("# %%\n1 + 1\n")
+    of_source = hashlib.sha256(b"# %%\n1 + 1\n").hexdigest()
+    for name, kept in (("kept", of_source), ("changed", "another"), ("orphaned", of_source)):
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps({"metadata": {"source": kept}}))
+    assert script.out_of_step(tmp_path) == ["changed", "missing", "orphaned"]
+
+
+def test_an_unknown_chapter_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stop:
+        script.main(["3_9_nothing"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
+class TestChapter:
+    def test_is_small(self, path):
+        assert path.stat().st_size <= 300 * 1024
+        code = [[line for line in "".join(cell["source"]).splitlines() if line.strip()] for cell in cells(path, "code")]
+        assert len(code) <= 15
+        assert [lines[0] for lines in code if len(lines) > 15] == []
+
+    def test_has_the_form(self, path):
+        text = prose(path)
+        for part in (
+            "# ",
+            "| in the paper |",
+            "**The paper says:**",
+            "**Predict first.**",
+            "## Exercises",
+            "<details>",
+        ):
+            assert part in text
+        assert any("assert " in "".join(cell["source"]) for cell in cells(path, "code"))
+
+    def test_differs_in_nothing_between_two_builds(self, path):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        assert [cell["id"] for cell in notebook["cells"]] == [f"cell-{n + 1}" for n in range(len(notebook["cells"]))]
+        assert all(cell["execution_count"] is None for cell in cells(path, "code"))
+        assert "execution" not in {key for cell in notebook["cells"] for key in cell["metadata"]}
+        assert "widget-view" not in path.read_text(encoding="utf-8")  # in its place stands the picture that it moves
+
+    def test_outputs_are_neither_errors_nor_warnings(self, path):
+        outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+        assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
+        assert {output.get("name", "stdout") for output in outputs} == {"stdout"}
+        assert [output for output in outputs if "WARNING" in "".join(output.get("text", []))] == []
+
+    def test_every_picture_has_an_alternative_text(self, path):
+        outputs = [output for cell in cells(path, "code") for output in cell["outputs"] if "data" in output]
+        shown = [(kind, output["metadata"]) for output in outputs for kind in output["data"] if "image/" in kind]
+        assert shown
+        assert all(len(metadata[kind]["alt"]) > 20 for kind, metadata in shown)
+
+    def test_sliders_have_left_their_picture(self, path):
+        sliders = [cell for cell in cells(path, "code") if "@interact" in "".join(cell["source"])]
+        assert all(kind.startswith("image/") for cell in sliders for kind in cell["outputs"][0]["data"])
+
+    def test_links_lead_somewhere(self, path):
+        targets = re.findall(r"\]\(([^)#]+)\)", prose(path))
+        assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
+
+    def test_the_table_of_chapters_has_it(self, path):
+        for page in ("tutorials/README.md", "README.md"):
+            assert path.stem in (ROOT / page).read_text(encoding="utf-8")
+
+
+# As the reader opens them
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab that has the chapters, without their results, open to this test alone."""
+    pytest.importorskip("jupyterlab")
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    (tmp_path / "tutorials").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = ("--no-browser", f"--port={port}", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True")
+    environment = os.environ | {"HOME": str(tmp_path), "JUPYTER_PREFER_ENV_PATH": "1"}
+    command = [sys.executable, "-m", "jupyterlab", *flags, "--ServerApp.root_dir=" + str(tmp_path / "tutorials")]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with open(tmp_path / "lab.log", "w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api", server)
+            yield f"http://127.0.0.1:{port}/lab/tree", tmp_path / "tutorials"
+        finally:
+            server.terminate()
+            server.wait(60)
+
+
+def _wait_for(address, server, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            return urllib.request.urlopen(address, timeout=5)
+        except OSError:
+            time.sleep(0.5)
+    raise TimeoutError(f"no answer from {address}")
+
+
+@contextlib.contextmanager
+def run_all(lab, name, until=None):
+    """Opens a chapter, or its cells until one that has certain words, without results; yields its page and path."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    address, folder = lab
+    notebook = json.loads((ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell |= {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    if until:
+        last = next(n for n, cell in enumerate(notebook["cells"]) if until in "".join(cell["source"]))
+        del notebook["cells"][last + 1 :]
+    path = folder / f"{name}.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{address}/{path.name}")
+        page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
+        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # widgets that come sooner are not shown
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        yield page, path
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+def test_run_all_in_jupyterlab(lab):
+    with run_all(lab, "3_4_overlapping_pooling") as (page, path):
+        end = time.monotonic() + 300
+        while time.monotonic() < end and not all(cell["execution_count"] for cell in cells(path, "code")):
+            page.wait_for_timeout(3000)
+            page.keyboard.press("Control+s")
+    code = cells(path, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"] == []
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+def test_a_slider_moves_its_picture_in_jupyterlab(lab):
+    with run_all(lab, "3_3_local_response_normalization", until="@interact") as (page, _):
+        picture = page.locator(".jupyter-widgets img")
+        picture.wait_for(timeout=300_000)
+        before = picture.get_attribute("src")
+        page.get_by_role("slider").first.press("ArrowRight")
+        moved = f"document.querySelector('.jupyter-widgets img')?.src !== {json.dumps(before)}"
+        page.wait_for_function(moved, timeout=60_000)
+        assert page.locator(".widget-readout").first.inner_text() == "420"
+
+
+@pytest.mark.slow
+def test_two_builds_of_a_chapter_are_the_same():
+    """One that has a slider."""
+    jupytext = pytest.importorskip("jupytext")
+    source = script.sources()["3_3_local_response_normalization"]
+    first, second = (jupytext.writes(script.build(source), fmt="ipynb") for _ in range(2))
+    assert first == second

@@ -1,0 +1,219 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import benchmark
+import keras_alexnet
+import measuring
+import network_speed
+import rivals
+
+SIZE = 67
+TOY = ["--size", str(SIZE), "--batch-sizes", "2", "--files", "4", "--seconds", "0", "--precisions", "float32"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return keras_alexnet.build(input_shape=(SIZE, SIZE, 3))
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).normal(0, 60, (3, SIZE, SIZE, 3)).astype("float32")
+
+
+def measured(tmp_path, capsys, *argv):
+    """What a run leaves: the table, and the measurements by topic and subject."""
+    path = tmp_path / "speed.json"
+    benchmark.main([*TOY, *argv, "--json", str(path)])
+    report = json.loads(path.read_text())
+    assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
+    return capsys.readouterr().out, report["measurements"]
+
+
+def check(measurement, unit, *contenders):
+    """Five rounds of each contender, medians and ratios that follow from them."""
+    rates = measurement["rates"]
+    assert measurement["unit"] == unit
+    assert len(rates) == len(contenders)
+    assert all(name.startswith(start) for name, start in zip(rates, contenders, strict=True))
+    assert all(len(rounds) == 5 and min(rounds) > 0 for rounds in rates.values())
+    assert measurement["medians"] == pytest.approx({name: np.median(rounds) for name, rounds in rates.items()})
+    first, *others = rates
+    expected = {name: np.median(np.divide(rates[first], rates[name])) for name in others}
+    assert measurement["ratios"] == pytest.approx(expected)
+
+
+# The rivals compute what our network computes
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+def test_the_obvious_keras_network_is_the_same_function(model, images, jit_compile):
+    network = rivals.keras_network(model, jit_compile)
+    np.testing.assert_allclose(network.predict_on_batch(images), model.predict_on_batch(images), rtol=0, atol=1e-4)
+    assert network.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+def test_the_pytorch_network_is_the_same_function(model, images, memory_format):
+    pytest.importorskip("torch")
+    network = rivals.PyTorchNetwork(model, memory_format, "float32", threads=2)
+    tensor, labels = network.tensors(images, np.arange(3))
+    expected = model.predict_on_batch(images)
+    np.testing.assert_allclose(network.predict_on_batch(tensor), expected, rtol=0, atol=1e-4)
+    assert np.isfinite(network.train_on_batch(tensor, labels))
+
+
+def test_side_of_the_last_maps():
+    assert [rivals.final_side(size) for size in (67, 99, 227)] == [1, 2, 6]
+    features = keras_alexnet.build(include_top=False, input_shape=(99, 99, 3))
+    assert features.output_shape == (None, 2, 2, 256)
+
+
+def test_operations_to_train():
+    """Places of each layer's output x weights of a place, from the shapes of the paper."""
+    convolutions = (55**2 * 96 * 363, 27**2 * 256 * 1200, 169 * 384 * 2304, 169 * 384 * 1728, 169 * 256 * 1728)
+    forward = sum(convolutions) + 9216 * 4096 + 4096 * 4096 + 4096 * 1000
+    assert forward == 724_406_816
+    assert network_speed.operations_to_train(keras_alexnet.build()) == 2 * (3 * forward - convolutions[0])
+
+
+def test_the_views_of_pillow_are_as_large_and_as_bright_as_ours(tmp_path):
+    pytest.importorskip("torch")
+    from keras_alexnet.data.pipeline import Statistics
+
+    path = tmp_path / "grey.jpg"
+    Image.new("RGB", (90, 120), (100, 110, 120)).save(path)
+    statistics = Statistics(np.full((96, 96, 3), 100, "float32"), np.zeros(3, "float32"), np.eye(3, dtype="float32"))
+    views = rivals.PillowViews([path], [7], statistics, network_speed.recipe(SIZE))
+    view, label = views[0]
+    assert (view.numpy().shape, view.numpy().dtype, label, len(views)) == ((3, SIZE, SIZE), np.float32, 7, 1)
+    np.testing.assert_allclose(view, np.broadcast_to([[[0.0]], [[10.0]], [[20.0]]], view.shape), atol=2)
+
+
+# Turns, medians, the report
+
+
+def test_contenders_take_turns():
+    calls = []
+    contenders = {name: (lambda name=name: calls.append(name), 10) for name in "abc"}
+    rates = measuring.take_turns(contenders, repeats=5, seconds=0)
+    assert "".join(calls) == "abc" * 6  # one round to warm up
+    assert {name: len(rounds) for name, rounds in rates.items()} == {"a": 5, "b": 5, "c": 5}
+
+
+def test_a_turn_lasts_as_long_as_was_said(monkeypatch):
+    clock = iter(np.arange(0, 100, 0.25))  # a second is four looks at the clock
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
+    rates = measuring.take_turns({"a": (lambda: None, 10)}, repeats=5, seconds=1)
+    assert rates == {"a": [40.0] * 5}
+
+
+def test_ratios_are_of_rounds(tmp_path):
+    rates = {"ours": [10.0, 20.0, 60.0], "theirs": [5.0, 5.0, 20.0]}
+    measurement = measuring.Measurement("training", "batch 64", "images/s", rates)
+    assert (measurement.medians, measurement.ratios) == ({"ours": 20.0, "theirs": 5.0}, {"theirs": 3.0})
+    assert list(measurement.rows()) == ["| training, batch 64, images/s | ours: 20.0 | theirs: 5.00 | 3.00 |"]
+
+
+def test_the_report_is_on_disk_after_each_measurement(tmp_path):
+    path = tmp_path / "speed.json"
+    report = measuring.Report(path)
+    assert json.loads(path.read_text())["measurements"] == []
+    report.add("lrn", "forward", "images/s", {"ours": [1.0] * 5, "theirs": [2.0] * 5})
+    report.leave_out("PyTorch")
+    report.leave_out("PyTorch")
+    found = json.loads(path.read_text())
+    assert [one["topic"] for one in found["measurements"]] == ["lrn"]
+    assert found["left_out"] == ["PyTorch"]
+    assert {"processor", "cores", "instruction_sets", "versions", "date"} <= found["machine"].keys()
+    assert "- Left out: PyTorch" in report.markdown()
+
+
+# The script, at toy sizes
+
+
+def test_normalization_and_peak(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(network_speed, "PRODUCT_SIDE", 64)
+    table, (*normalizations, peak) = measured(tmp_path, capsys, "--only", "lrn", "peak")
+    for one in normalizations:
+        check(one, "images/s", "keras_alexnet", "tf.nn.lrn")
+    assert [one["subject"] for one in normalizations] == [
+        "forward, 2 x 15 x 15 x 96",
+        "forward and backward, 2 x 15 x 15 x 96",
+        "forward, 2 x 7 x 7 x 256",
+        "forward and backward, 2 x 7 x 7 x 256",
+    ]
+    check(peak, "GFLOP/s", "training step", "tf.matmul")
+    assert table.count("\n|") == 6  # a rule and five rows under the head
+
+
+def test_training_and_prediction(tmp_path, capsys, monkeypatch):
+    trials = [1.0, 2.0] + [2.0, 1.0] * rivals.HAS_PYTORCH  # of Keras the first setting wins, of PyTorch the second
+    seconds = iter(trials * 2)
+    monkeypatch.setattr(network_speed, "_trial", lambda *_: next(seconds))
+    _, measurements = measured(tmp_path, capsys, "--only", "training", "prediction")
+    others = ["PyTorch, channels_last"] if rivals.HAS_PYTORCH else []
+    for one in measurements:
+        check(one, "images/s", "keras_alexnet", "Keras the obvious way, jit_compile=False", *others)
+    assert [(one["topic"], one["subject"]) for one in measurements] == [
+        ("training", "batch 2, float32"),
+        ("prediction", "batch 2, float32"),
+    ]
+
+
+def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("keras_alexnet.training.strategies.fastest_precision", lambda: "float32")
+    table, (one,) = measured(tmp_path, capsys, "--only", "prediction", "--precisions", "bfloat16")
+    check(one, "images/s", "keras_alexnet, bfloat16", "keras_alexnet, float32")
+    assert "Left out: rivals in bfloat16" in table
+
+
+def test_input_pipeline(tmp_path, capsys):
+    _, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
+    others = ["Pillow, DataLoader, 2 workers"] if rivals.HAS_PYTORCH else []
+    check(one, "images/s", "keras_alexnet", *others)
+    assert one["subject"].startswith("4 JPEGs of 500 x 700, ")
+
+
+def test_without_pytorch(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(rivals, "HAS_PYTORCH", False)
+    table, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
+    check(one, "images/s", "keras_alexnet")
+    assert "Left out: PyTorch" in table
+
+
+@pytest.mark.slow  # compiles the whole step with XLA
+def test_the_faster_setting_is_taken(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(network_speed, "TRIAL_BATCH", 1)
+    _, (one,) = measured(tmp_path, capsys, "--only", "training")
+    assert list(one["rates"])[1] in {f"Keras the obvious way, jit_compile={setting}" for setting in ("False", "'auto'")}
+
+
+@pytest.mark.slow  # saves the network after each of six epochs
+def test_fit(tmp_path, capsys):
+    _, (one,) = measured(tmp_path, capsys, "--only", "fit")
+    check(one, "images/s", "training.fit", "bare training step")
+
+
+@pytest.mark.parametrize(
+    ("argv", "received"),
+    [
+        (["--repeats", "3"], "3"),
+        (["--size", "224"], "224"),
+        (["--batch-sizes", "0"], "0"),
+        (["--files", "1", "--batch-sizes", "2"], "1 files"),
+        (["--json", "no/such/folder/speed.json"], "no/such/folder"),
+        (["--only", "speed"], "speed"),
+    ],
+)
+def test_wrong_input_is_one_line(argv, received, capsys):
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main([*TOY, *argv])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("benchmark.py: ")
+    assert received in error
+    assert error.count("\n") == 1

@@ -1,0 +1,201 @@
+"""`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
+
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.training import checkpoints
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
+SPEC = importlib.util.spec_from_file_location("fit", SCRIPT)
+fit = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(fit)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes of ten pictures each."""
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+TOY = shlex.split(
+    "--architecture figure_1 --size 16 --side 18 --batch-size 4 --epochs 1 --steps-per-epoch 1 --learning-rate 0.001"
+)
+
+
+def chosen(*argv):
+    return fit.chosen(fit.parser().parse_args(argv))
+
+
+def test_the_recipe_follows_the_data():
+    assert chosen()[0] == fit.RECIPES["petals"]
+    assert chosen("--dataset", "oxford_flowers102")[0] == fit.RECIPES["flowers"]
+    assert chosen("--dataset", "oxford_flowers102:flipped")[0] == fit.RECIPES["flowers"]
+    assert chosen("--dataset", "cifar10")[0] == fit.RECIPES["text"]
+    assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == fit.RECIPES["source"]
+
+
+def test_flags_change_the_recipe():
+    assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
+
+
+def test_help_answers_without_tensorflow():
+    code = f"import runpy, sys; sys.argv = ['fit.py', '--help']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    watch = "import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules));"
+    answer = subprocess.run([sys.executable, "-c", watch + code], capture_output=True, text=True, check=True)
+    assert "--bias-learning-rate-factor" in answer.stdout
+    assert answer.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--recipe", "txt"], "such as text"),
+        (["--architecture", "papre"], "such as paper"),
+        (["--batch-size", "0"], "Received: 0"),
+        (["--devices", "9"], "Received: devices=9"),
+        (["--size", "7"], "at least 8"),
+        (["--resume", "nowhere"], "Received: nowhere"),
+        (["--weights", "nowhere.keras"], "nowhere.keras"),
+        (["--batch-size", "500"], "Received: "),
+        (["--initial-weights", "xavier"], "Received: 'xavier'"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tmp_path, capsys):
+    run = [] if "--resume" in argv else ["--run", str(tmp_path / "runs" / "run")]
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(pictures), *run, *TOY, *argv])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code == 2
+    assert error.startswith("fit.py: ")
+    assert expected in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(SystemExit):
+        fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY])
+    assert "which exists" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
+def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"-> {run}")
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--resume", str(run), "--learning-rate", "0.5"])
+    assert stop.value.code == 2
+    assert "learning_rate=0.001. Received: 0.5" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--resume", str(run), "--recipe", "source"])
+    assert stop.value.code == 2
+    assert "architecture=figure_1. Received: source" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_path, monkeypatch, capsys):
+    flags = ["--dataset", str(pictures), *TOY, "--epochs", "2", "--deterministic"]
+    fit.main([*flags, "--run", str(tmp_path / "whole")])
+    save = checkpoints.save
+
+    def save_and_stop(*state):
+        save(*state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "save", save_and_stop)
+        with pytest.raises(SystemExit) as stop:
+            fit.main([*flags, "--run", str(tmp_path / "run")])
+    assert stop.value.code == 130
+    assert f"--resume {tmp_path / 'run'}" in capsys.readouterr().out
+    fit.main(["--resume", str(tmp_path / "run"), "--checkpoint-steps", "1"])
+    assert (tmp_path / "run" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
+
+
+def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
+    flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, *flags])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.split("\r")[-1]  # what stands behind the bar's last return to the margin
+    assert told.startswith("fit.py: Expected a finite loss: ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_terminated_run_can_be_resumed(pictures, tmp_path):
+    run = tmp_path / "run"
+    flags = [*TOY, "--epochs", "2000"]
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, "--dataset", pictures, "--run", run, *flags], stdout=subprocess.PIPE, text=True
+    )
+    while not (run / "last").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"--resume {run}" in output
+    rows = len((run / "log.csv").read_text().splitlines())
+    process = subprocess.Popen([sys.executable, SCRIPT, "--resume", run], stdout=subprocess.DEVNULL)
+    while len((run / "log.csv").read_text().splitlines()) <= rows:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.slow
+def test_two_workers_leave_one_run(pictures, tmp_path):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]  # of ports that are free now
+    for each in sockets:
+        each.close()
+    run, workers = tmp_path / "run", []
+    for n in range(2):
+        place = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
+        command = [sys.executable, SCRIPT, "--dataset", pictures, "--strategy", "multiworker", "--run", run, *TOY]
+        environment = os.environ | {"TF_CONFIG": json.dumps(place)}
+        workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    first, second = (worker.communicate(timeout=300)[0] for worker in workers)
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert first.splitlines()[-1].endswith(f"-> {run}")
+    assert "->" not in second
+    assert [path.name for path in tmp_path.iterdir() if path.name != "pictures"] == ["run"]
+    assert len((run / "log.csv").read_text().splitlines()) == 1 + 1
+    assert len(list(run.glob("tensorboard/train/events*.tfevents*"))) == 1
+
+
+def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, tmp_path, capsys):
+    fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
+    (pictures / "a").rename(pictures / "c")
+    shutil.copytree(pictures / "b", pictures / "d")
+    flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
+    flags += ["--weights", str(tmp_path / "two" / "best.keras")]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        fit.main(flags)
+    assert stop.value.code == 2
+    assert "fc4" in capsys.readouterr().err
+    assert not (tmp_path / "three").exists()
+    fit.main([*flags, "--head", "new"])
+    assert "fc4: new" in capsys.readouterr().out

@@ -1,0 +1,84 @@
+"""Checkpoints that are whole, damaged, or not there yet."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.training import checkpoints
+
+
+@pytest.fixture
+def model():
+    """A network with the random numbers of a dropout, two steps old."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inputs)))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    for _ in range(2):
+        model.train_on_batch(np.ones((3, 4)), np.ones((3, 2)))
+    return model
+
+
+def test_the_next_step_is_the_one_that_would_have_been(model, tmp_path):
+    checkpoints.save(tmp_path / "last", model, 3, 7, metrics=[0.1, 2])
+    again = checkpoints.newest(tmp_path / "last")
+    assert (again.epochs, again.steps, again.metrics) == (3, 7, [0.1, 2])
+    again = again.load()
+    for network in (model, again):
+        network.train_on_batch(np.ones((3, 4)), np.ones((3, 2)))
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_numbers_come_back_to_the_last_bit():
+    variable = keras.Variable(np.float32([1 / 3, 1e-38, 3e38]))
+    other = keras.Variable(np.zeros(3, "float32"))
+    checkpoints.assign([other], checkpoints.values([variable]))
+    np.testing.assert_array_equal(other.numpy(), variable.numpy())
+
+
+def test_two_are_kept(model, tmp_path):
+    for epochs, steps in ((8, 0), (9, 0), (9, 5), (10, 0)):
+        checkpoints.save(tmp_path, model, epochs, steps)
+    names = sorted(path.name for path in tmp_path.glob("*.keras"))
+    assert names == ["epoch-00009-step-00000005.keras", "epoch-00010.keras"]
+    assert checkpoints.newest(tmp_path).epochs == 10
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("place", ["network", "state"])
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
+def test_a_damaged_one_is_named_and_the_one_before_used(model, tmp_path, capsys, place, damage):
+    for epochs in (1, 2):
+        checkpoints.save(tmp_path, model, epochs)
+    file = tmp_path / ("epoch-00002.keras" if place == "network" else "epoch-00002.json")
+    contents = bytearray(file.read_bytes())
+    contents[20] ^= 1
+    file.write_bytes(contents if damage == "bit" else contents[: len(contents) // 2])
+    if damage == "gone":
+        file.unlink()
+    assert checkpoints.newest(tmp_path).epochs == 1
+    if file.exists() or place == "network":
+        assert "epoch-00002.keras" in capsys.readouterr().err
+
+
+def test_all_damaged_is_an_error_and_none_is_not(model, tmp_path):
+    assert checkpoints.newest(tmp_path) is None
+    checkpoints.save(tmp_path, model, 1)
+    (tmp_path / "epoch-00001.keras").write_bytes(b"")
+    with pytest.raises(ValueError, match=f"whole checkpoint.*Received: {tmp_path}"):
+        checkpoints.newest(tmp_path)
+
+
+def test_a_record_without_checkpoints_is_not_begun_anew(tmp_path):
+    assert checkpoints.newest(tmp_path, logged=1) is None  # killed before the first was whole
+    with pytest.raises(ValueError, match="begin a new run"):
+        checkpoints.newest(tmp_path, logged=2)
+
+
+def test_a_network_without_its_state_does_not_count(model, tmp_path):
+    """As after a kill between the two files."""
+    checkpoints.save(tmp_path, model, 1)
+    (tmp_path / "epoch-00002.keras").write_bytes((tmp_path / "epoch-00001.keras").read_bytes())
+    assert checkpoints.newest(tmp_path).epochs == 1
+    checkpoints.save(tmp_path, model, 3)
+    assert not (tmp_path / "epoch-00002.keras").exists()

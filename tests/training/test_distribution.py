@@ -1,0 +1,48 @@
+"""Several devices and several workers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.training import strategies
+from keras_alexnet.training.optimizers import PaperSGD
+
+
+def test_variables_of_one_shape_are_each_updated_under_a_strategy():
+    """By hand: v = -0.1 g, w = w + v, without decay."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        weights = [keras.Variable(np.full((2, 2), n, "float32")) for n in (1.0, 2.0, 3.0)]
+        optimizer = PaperSGD(learning_rate=0.1, decay=0.0)
+        optimizer.build(weights)
+    gradients = [tf.fill((2, 2), n) for n in (10.0, 20.0, 30.0)]
+
+    @tf.function
+    def step():
+        strategy.run(lambda: optimizer.apply(gradients))
+
+    with strategy.scope():
+        step()
+    np.testing.assert_allclose([weight.numpy()[0, 0] for weight in weights], [0.0, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose([v.numpy()[0, 0] for v in optimizer.velocities], [-1.0, -2.0, -3.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [None, "{}", "worker 1", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}'])
+def test_workers_that_are_not_named(monkeypatch, config):
+    if config is None:
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+    else:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match=r"Expected TF_CONFIG to name the workers.*Received: "):
+        strategies.strategy(kind="multiworker")
+
+
+def test_a_worker_takes_all_that_its_machine_has():
+    with pytest.raises(ValueError, match=r"leave out --devices.*Received: devices=2"):
+        strategies.strategy(devices=2, kind="multiworker")
+
+
+def test_one_process_is_the_chief():
+    assert strategies.is_chief(tf.distribute.get_strategy())
+    assert strategies.is_alone(tf.distribute.get_strategy())

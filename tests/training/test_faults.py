@@ -1,0 +1,178 @@
+"""Faults of the machine, the disk and the data: one line that says what to do, and nothing lost."""
+
+import dataclasses
+import math
+import os
+import resource
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_alexnet.data import datasets, pipeline
+from keras_alexnet.files import locked, remove_asides, written_aside
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.runs import Run
+from keras_alexnet.training import checkpoints, errors, trainer
+from keras_alexnet.training.strategies import strategy
+
+RECIPE = Recipe(architecture="figure_1", size=16, side=18, batch_size=8, epochs=4, learning_rate=0.001)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder, random = tmp_path / "pictures", np.random.default_rng(0)
+    for split, count in (("train", 16), ("validation", 8), ("test", 2)):
+        for number in range(count):
+            path = folder / split / "ab"[number % 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (18, 18, 3), np.uint8)).save(path)
+    return folder
+
+
+def fit(pictures, run, recipe=RECIPE):
+    options = Options(dataset=str(pictures), precision="float32")
+    return trainer.fit(recipe, datasets.load(str(pictures)), run, options, strategy())
+
+
+def after_the_first_epoch(monkeypatch, act):
+    """Let something happen when the first epoch is on disk."""
+    saved = trainer.Saving.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        saved(self, epoch, logs)
+        if epoch == 0:
+            act()
+
+    monkeypatch.setattr(trainer.Saving, "on_epoch_end", on_epoch_end)
+
+
+def explained(action):
+    with errors.explained(RECIPE, "runs/a"):
+        action()
+
+
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory to come free
+def test_a_batch_too_large_for_memory_names_its_size():
+    with pytest.raises(ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 \(.*OOM"):
+        explained(lambda: tf.zeros((2**24, 2**24)) + 1)
+
+
+def test_a_data_file_cut_short(tmp_path):
+    file = tmp_path / "train.tfrecord"
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        writer.write(b"picture" * 100)
+    file.write_bytes(file.read_bytes()[:300])
+    with pytest.raises(OSError, match=r"bring them back, then --resume runs/a\. Received: .*truncated"):
+        explained(lambda: list(tf.data.TFRecordDataset(str(file))))
+
+
+def test_a_picture_that_is_gone(tmp_path):
+    files = tf.data.Dataset.from_tensors(str(tmp_path / "gone.jpg")).map(tf.io.read_file)
+    with pytest.raises(OSError, match=r"Received: .*gone\.jpg"):
+        explained(lambda: list(files))
+
+
+def test_an_error_of_the_network_is_not_explained_away():
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        explained(lambda: tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3))))
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number(loss):
+    errors.check_finite(1e30, 3, 7, RECIPE, "runs/a")
+    with pytest.raises(ValueError, match=r"--learning-rate.*runs/a keeps.*Received: (nan|inf) at step 7 of epoch 3"):
+        errors.check_finite(loss, 3, 7, RECIPE, "runs/a")
+
+
+def test_a_loss_at_chance_is_said_once():
+    said = [errors.stuck([4.62] * epochs, 102) for epochs in range(12)]
+    assert [epochs for epochs, line in enumerate(said) if line] == [5]
+    assert "divided by 255" in said[5]
+    assert errors.stuck([4.62, 4.62, 4.62, 4.62, 4.5], 102) is None
+
+
+def test_a_signal_waits():
+    before = signal.getsignal(signal.SIGTERM)
+    with errors.postponed(signal.SIGTERM) as came:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert came.wait(1)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_lock_is_for_one(tmp_path):
+    with locked(tmp_path), pytest.raises(ValueError, match=f"no other process.*Received: {tmp_path}"), locked(tmp_path):
+        pass
+    with locked(tmp_path):  # free again
+        pass
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    for name in ("log.csv", ".log.4711.csv", "last/.epoch-00001.4711.keras", ".hidden", "last/.kept.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    remove_asides(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", ".kept.csv", "log.csv"]
+
+
+def test_a_folder_that_cannot_be_written():
+    with (
+        pytest.raises(OSError, match=r"Expected to write /proc/log\.csv.*Received: "),
+        written_aside("/proc/log.csv") as aside,
+    ):
+        aside.write_text("")
+
+
+def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_path, monkeypatch):
+    run, good = Run.create(tmp_path / "run"), []
+    begin = trainer.Record.on_epoch_begin
+
+    def explode(self, epoch, logs=None):
+        begin(self, epoch, logs)
+        if epoch == 1:
+            good.extend(self.model.get_weights())
+            self.model.optimizer.learning_rate = 1e30
+
+    monkeypatch.setattr(trainer.Record, "on_epoch_begin", explode)
+    with pytest.raises(ValueError, match=r"Received: (nan|inf) at (step \d|the validation) of epoch 2"):
+        fit(pictures, run)
+    last = checkpoints.newest(run.last)
+    assert last.epochs == 1
+    for one, other in zip(last.load().get_weights(), good, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_checkpoint_before(pictures, tmp_path, monkeypatch):
+    run, limits = Run.create(tmp_path / "run"), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        size = checkpoints.newest(run.last).network.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
+
+    after_the_first_epoch(monkeypatch, fill)
+    try:
+        with pytest.raises(OSError, match=r"Expected to write .*\.keras.*Make room.*Received: "):
+            fit(pictures, run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    monkeypatch.undo()
+    assert checkpoints.newest(run.last).epochs == 1
+    fit(pictures, run)  # there is room again
+    assert [row["epoch"] for row in run.read_log()] == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_pictures_that_vanish_while_training(pictures, tmp_path, monkeypatch):
+    run = Run.create(tmp_path / "run")
+    monkeypatch.setattr(pipeline, "_places", lambda side: 1)  # nothing is kept in memory
+    after_the_first_epoch(monkeypatch, lambda: pictures.rename(tmp_path / "elsewhere"))
+    with pytest.raises(OSError, match=r"bring them back, then --resume .*run\. Received: "):
+        fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))
+    assert checkpoints.newest(run.last).epochs >= 1
+    shutil.move(tmp_path / "elsewhere", pictures)
+    fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))
+    assert len(run.read_log()) == 4

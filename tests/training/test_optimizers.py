@@ -1,0 +1,155 @@
+"""The paper's update rule, against the rule written by hand, and its schedule."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.training.optimizers import PaperSGD, divided_learning_rate, learning_rate
+
+STEPS = 3
+RATE = 0.01
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(0, 1, shape).astype("float32")
+
+
+def trained(optimizer, kernel, bias, gradients):
+    """Kernel and bias after one step a pair of gradients."""
+    variables = [keras.Variable(kernel), keras.Variable(bias)]
+    optimizer.build(variables)
+    for pair in gradients:
+        optimizer.apply([ops.convert_to_tensor(gradient) for gradient in pair], variables)
+    return [ops.convert_to_numpy(variable) for variable in variables]
+
+
+GRADIENTS = [(random(4, 3, seed=10 + n), random(3, seed=20 + n)) for n in range(STEPS)]
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_three_steps_by_hand(factor):
+    w, b = random(4, 3), random(3)
+    kernel, bias = trained(PaperSGD(RATE, bias_learning_rate_factor=factor), w, b, GRADIENTS)
+    v_w = v_b = 0
+    for g_w, g_b in GRADIENTS:
+        v_w = 0.9 * v_w - 0.0005 * RATE * w - RATE * g_w
+        v_b = 0.9 * v_b - factor * RATE * g_b  # no decay on biases
+        w, b = w + v_w, b + v_b
+    np.testing.assert_allclose(kernel, w, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(bias, b, rtol=1e-5, atol=1e-7)
+
+
+def test_decay_beside_the_velocity_by_hand():
+    w = random(4, 3)
+    kernel, _ = trained(PaperSGD(RATE, decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
+    velocity = 0
+    for gradient, _ in GRADIENTS:
+        velocity = 0.9 * velocity - RATE * gradient
+        w = w + velocity - 0.1 * RATE * w
+    np.testing.assert_allclose(kernel, w, rtol=1e-5, atol=1e-7)
+
+
+def test_is_momentum_with_half_the_decay_as_l2():
+    def network(**kwargs):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, **kwargs), keras.layers.Dense(3, **kwargs)])
+        return model
+
+    x, y = random(16, 5), random(16, 3, seed=1)
+    ours, theirs = network(), network(kernel_regularizer=keras.regularizers.L2(0.1 / 2))
+    ours.compile(PaperSGD(RATE, decay=0.1), "mse")
+    theirs.compile(keras.optimizers.SGD(RATE, momentum=0.9), "mse")
+    for model in (ours, theirs):
+        model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_learning_rate_may_change_and_be_a_schedule():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0], [RATE, RATE / 10])
+    scheduled = trained(PaperSGD(schedule, momentum=0), random(4, 3), random(3), GRADIENTS[:2])
+    optimizer = PaperSGD(RATE, momentum=0)
+    first = trained(optimizer, random(4, 3), random(3), GRADIENTS[:1])
+    by_hand = trained(PaperSGD(RATE / 10, momentum=0), *first, GRADIENTS[1:2])
+    np.testing.assert_allclose(scheduled[0], by_hand[0], rtol=1e-6)
+
+
+def compiled():
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0), "mse")
+    return model
+
+
+def test_resumed_is_unbroken(tmp_path):
+    x, y = random(16, 5), random(16, 3, seed=1)
+    unbroken, broken = compiled(), compiled()
+    unbroken.fit(x, y, epochs=4, shuffle=False, verbose=0)
+    broken.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    broken.save(tmp_path / "last.keras")
+    resumed = keras.models.load_model(tmp_path / "last.keras")
+    velocities = [ops.convert_to_numpy(velocity) for velocity in resumed.optimizer.velocities]
+    assert all(np.abs(velocity).max() > 0 for velocity in velocities)
+    resumed.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_config_makes_the_optimizer_again():
+    optimizer = PaperSGD(0.1, 0.8, 0.01, 2.0, "weights", name="again", clipnorm=1.0)
+    assert PaperSGD.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("momentum", 1.0),
+        ("momentum", -0.1),
+        ("decay", -1.0),
+        ("bias_learning_rate_factor", -1.0),
+        ("decay_into", "biases"),
+    ],
+)
+def test_senseless_settings(setting, value):
+    with pytest.raises(ValueError, match=f"Received: .*{setting}={value!r}"):
+        PaperSGD(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("errors", "divisions"),
+    [
+        ([], 0),
+        ([0.9], 0),
+        ([0.9, 0.8, 0.7], 0),  # still improving
+        ([0.9, 0.9], 0),  # waits once
+        ([0.9, 0.9, 0.9], 1),
+        ([0.9, 0.9, 0.9, 0.9], 1),  # waits again from the start
+        ([0.9, 0.9, 0.9, 0.9, 0.9], 2),
+        ([0.9, 0.9, 0.8, 0.9, 0.9], 1),  # an improvement ends the waiting
+        ([float("nan")] * 2, 1),  # no improvement either
+        ([0.9] * 100, 3),  # three times and no more
+    ],
+)
+def test_rate_is_divided_when_errors_stop_improving(errors, divisions):
+    assert divided_learning_rate(0.01, errors, patience=2) == pytest.approx(0.01 / 10**divisions)
+
+
+def test_rate_follows_from_the_record_alone():
+    errors = random(40).tolist()
+    rates = [divided_learning_rate(0.01, errors[:n], patience=3, divisions=2) for n in range(len(errors))]
+    assert rates == sorted(rates, reverse=True)
+    assert sorted(set(rates)) == pytest.approx([0.0001, 0.001, 0.01])
+
+
+def test_rate_is_divided_after_the_epochs_that_a_recipe_names():
+    recipe = Recipe(learning_rate=0.01, divide_after=(2, 3), patience=1)
+    rows = [{"val_top1_error": 0.5}] * 5  # never better, which does not count
+    rates = [learning_rate(recipe, rows[:n]) for n in range(6)]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.0001, 0.0001])
+
+
+def test_rate_follows_the_errors_where_a_recipe_names_no_epochs():
+    rows = [{"val_top1_error": error} for error in (0.9, 0.8, 0.8)]
+    assert learning_rate(Recipe(learning_rate=0.01, patience=1), rows) == pytest.approx(0.001)

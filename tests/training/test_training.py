@@ -1,0 +1,207 @@
+"""A run from first batch to result, on toy pictures: what it leaves, how it resumes, how devices share it."""
+
+import csv
+import dataclasses
+import json
+import math
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.data import datasets
+from keras_alexnet.evaluation import evaluate
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.runs import Run
+from keras_alexnet.training import checkpoints, trainer
+from keras_alexnet.training.strategies import strategy
+
+SIZE, SIDE = 16, 18
+RECIPE = Recipe(  # the smallest network on record
+    architecture="figure_1", size=SIZE, side=SIDE, batch_size=8, epochs=3, learning_rate=0.001, patience=1
+)
+FIT = Path(__file__).parents[2] / "scripts" / "fit.py"
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Three classes of tiny pictures told by their colour; 17 for validation: two batches of 8 and one picture."""
+    root = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for split, counts in {"train": (9, 9, 8), "validation": (6, 6, 5), "test": (2, 2, 2)}.items():
+        for channel, (name, count) in enumerate(zip("abc", counts, strict=True)):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 120, (SIDE, SIDE, 3), np.uint8)
+                pixels[..., channel] += 120
+                Image.fromarray(pixels).save(root / split / name / f"{number}.png")
+    return root
+
+
+def fit(folder, run, recipe=RECIPE, **options):
+    return trainer.fit(recipe, datasets.load(str(folder)), run, Options(dataset=str(folder), **options), strategy())
+
+
+@pytest.fixture(scope="session")
+def finished(folder, tmp_path_factory):
+    run = Run.create(tmp_path_factory.mktemp("runs") / "run")
+    return run, fit(folder, run)
+
+
+def test_run_folder_is_complete(finished):
+    run, results = finished
+    names = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
+    assert {
+        "recipe.json",
+        "classes.txt",
+        "statistics.npz",
+        "log.csv",
+        "best.keras",
+        "last/epoch-00003.keras",
+        "results.json",
+        "figures/curves.png",
+        "figures/kernels.png",
+    } <= names
+    assert any(name.startswith("tensorboard/train/") for name in names)
+    assert not any(Path(name).name.startswith(".") for name in names)  # nothing half written
+    assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(results))
+    assert run.read_recipe() == RECIPE
+    assert run.read_classes() == ("a", "b", "c")
+
+
+def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, tmp_path):
+    run, results = finished
+    resumed = fit(folder, Run(Path(shutil.copytree(run.folder, tmp_path / "run"))))
+    assert resumed == {key: value for key, value in results.items() if key != "seconds"}
+
+
+def test_log_has_the_loss_of_chance_at_first_and_one_row_an_epoch(finished):
+    rows = finished[0].read_log()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[0]["loss"] == pytest.approx(math.log(3), rel=0.1)
+    assert all(math.isfinite(value) for row in rows for value in row.values())
+
+
+def test_schedule_is_the_rule_of_section_5(finished):
+    rows = finished[0].read_log()
+    errors, rate, best = [row["val_top1_error"] for row in rows], 0.001, math.inf
+    for row, error in zip(rows, errors, strict=True):
+        assert row["learning_rate"] == pytest.approx(rate)
+        rate, best = (rate, error) if error < best else (rate / 10, best)  # a patience of one epoch
+
+
+def test_results_are_those_of_the_best_network(finished, folder):
+    run, results = finished
+    model = keras.models.load_model(run.best)
+    assert not isinstance(model.input, list)  # or every call with an array would warn
+    mean = np.load(run.statistics)["mean_image"].mean(axis=(0, 1))
+    wrong = []
+    for label, name in enumerate("abc"):
+        for path in sorted((folder / "validation" / name).iterdir()):
+            crop = np.asarray(Image.open(path), "float32")[1:17, 1:17] - mean  # the centre 16 of 18
+            wrong.append(np.argmax(model.predict(crop[None], verbose=0)) != label)
+    assert results["validation_1_view"]["top1_error"] == pytest.approx(np.mean(wrong), abs=1e-6)
+    assert np.mean(wrong) == pytest.approx(min(row["val_top1_error"] for row in run.read_log()), abs=1e-6)
+
+
+def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_path, monkeypatch):
+    run = Run.create(tmp_path / "run")
+    begin = trainer.Record.on_epoch_begin
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        begin(self, epoch, logs)
+
+    monkeypatch.setattr(trainer.Record, "on_epoch_begin", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, run)
+    monkeypatch.setattr(trainer.Record, "on_epoch_begin", begin)
+    assert checkpoints.newest(run.last).epochs == 2
+    fit(folder, run)
+    for row, unbroken in zip(run.read_log(), finished[0].read_log(), strict=True):
+        assert row == pytest.approx(unbroken, rel=1e-3)
+
+
+def test_rows_ahead_of_the_checkpoint_are_cut(finished, folder, tmp_path):
+    """As after a crash between the log and the checkpoint."""
+    run = Run.create(tmp_path / "run")
+    fit(folder, run, RECIPE.__class__(**{**vars(RECIPE), "epochs": 1}))
+    run.write_log(run.read_log() + finished[0].read_log()[1:])
+    fit(folder, run)
+    assert [row["epoch"] for row in run.read_log()] == [1, 2, 3]
+
+
+def test_batch_must_divide_among_devices(folder, tmp_path):
+    class Three:
+        num_replicas_in_sync = 3
+
+    with pytest.raises(ValueError, match=r"divide among the 3 devices.*batch_size=8"):
+        trainer.fit(RECIPE, datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(), Three())
+
+
+class TestWithoutValidation:
+    @pytest.fixture
+    def data(self, folder):
+        """All that there is but the test pictures is trained on."""
+        data = datasets.load(str(folder))
+        train = data.splits["train"].concatenate(data.splits["validation"])
+        return dataclasses.replace(data, splits={"train": train, "test": data.splits["test"]})
+
+    def test_the_last_network_counts(self, data, folder, tmp_path):
+        run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(RECIPE, epochs=2, divide_after=(1,))
+        results = trainer.fit(recipe, data, run, Options(dataset=str(folder)), strategy())
+        assert [row["learning_rate"] for row in run.read_log()] == pytest.approx([0.001, 0.0001])
+        best, last = (keras.models.load_model(path) for path in (run.best, checkpoints.newest(run.last).network))
+        for one, other in zip(best.get_weights(), last.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert set(results) == {"epochs", "seconds", "specialization"}
+        assert "2 epochs without validation" in trainer.summary(results)
+        assert (run.folder / "report.html").exists()
+        (judgement,) = evaluate.judge([run], data, "test", views=1)
+        assert len(judgement.labels) == 6
+
+    def test_needs_a_schedule(self, data, tmp_path):
+        with pytest.raises(ValueError, match="--divide-after"):
+            trainer.fit(RECIPE, data, Run.create(tmp_path / "run"), Options(), strategy())
+
+
+def fit_apart(pictures, run, recipe):
+    """`fit.py` on two devices, in a process of its own: logical devices must be there before TensorFlow starts."""
+    flags = shlex.split("--learning-rate 0.001 --dropout 0 --precision float32 --virtual-devices 2")
+    for name in ("architecture", "size", "side", "batch_size", "epochs"):
+        flags += [f"--{name.replace('_', '-')}", str(getattr(recipe, name))]
+    subprocess.run([sys.executable, FIT, "--dataset", pictures, "--run", run, *flags], check=True, capture_output=True)
+
+
+def learned(run):
+    """The numbers of the log, and the weights after the last epoch."""
+    with (run / "log.csv").open() as file:
+        log = [[float(value) for value in row.values()] for row in csv.DictReader(file)]
+    return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras").get_weights()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size", "side"),
+    [("figure_1", SIZE, SIDE), pytest.param("paper", 67, 70, marks=pytest.mark.slow)],
+)
+def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
+    """Losses to 1e-3 and weights to 3e-4: two halves of a batch sum in another order than the whole.
+
+    Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The
+    last validation batch holds a single picture: the second replica gets none.
+    """
+    changes = {"architecture": architecture, "size": size, "side": side, "epochs": 2, "dropout": 0.0}
+    recipe = dataclasses.replace(RECIPE, **changes, patience=Recipe.patience)
+    fit_apart(folder, tmp_path / "two", recipe)
+    fit(folder, Run.create(tmp_path / "one"), recipe, precision="float32")
+    (one_log, one_weights), (two_log, two_weights) = learned(tmp_path / "one"), learned(tmp_path / "two")
+    np.testing.assert_allclose(two_log, one_log, rtol=1e-3, atol=1e-6)
+    for two, one in zip(two_weights, one_weights, strict=True):
+        np.testing.assert_allclose(two, one, atol=3e-4)

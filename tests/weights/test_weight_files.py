@@ -1,0 +1,213 @@
+"""Files of weights are read as data: cut short, foreign or hostile ones are refused in one line, and nothing is run."""
+
+import json
+import pickle
+import sys
+import zipfile
+
+import foreign_weights
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.weights import formats
+
+ARRAYS = {"conv1": (np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32))}
+
+
+def written(path):
+    """A small whole file of any kind."""
+    if path.suffix == ".pth":
+        torch = pytest.importorskip("torch")
+        torch.save({"features.0.weight": torch.ones(2, 3, 1, 1)}, path)
+    elif path.suffix == ".safetensors":
+        pytest.importorskip("safetensors.numpy").save_file(foreign_weights.state_dict(ARRAYS), path)
+    elif path.suffix == ".onnx":
+        pytest.importorskip("onnx")
+        path.write_bytes(foreign_weights.onnx_network(ARRAYS, ["conv1"]).SerializeToString())
+    elif path.suffix == ".caffemodel":
+        path.write_bytes(foreign_weights.caffemodel(ARRAYS, ["conv1"]))
+    elif path.suffix == ".npz":
+        np.savez(path, **{"conv1/kernel": ARRAYS["conv1"][0]})
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as root:
+            layer = root.create_group("layers/conv2d/vars")
+            layer.attrs["name"] = "conv1"
+            layer["0"] = ARRAYS["conv1"][0]
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps({"module": "os", "class_name": "system", "config": "true"}))
+            archive.write(written(path.with_name("model.weights.h5")), "model.weights.h5")
+    return path
+
+
+ENDINGS = ("pth", "safetensors", "onnx", "caffemodel", "npz", "weights.h5", "keras")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whole_file(tmp_path, ending):
+    file = formats.read(written(tmp_path / f"alexnet.{ending}"))
+    kernel, _ = file.convention.names("conv1")
+    np.testing.assert_array_equal(file.arrays[kernel], ARRAYS["conv1"][0])
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
+def test_keras_file_in_bfloat16(tmp_path, ending):
+    image = keras.Input((2, 2, 3))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, name="conv1", dtype="bfloat16")(image))
+    path = tmp_path / f"alexnet.{ending}"
+    model.save_weights(path) if ending == "weights.h5" else model.save(path)
+    array = formats.read(path).arrays["conv1/kernel"]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, keras.ops.convert_to_numpy(keras.ops.cast(model.weights[0], "float32")))
+
+
+def test_safetensors_in_bfloat16(tmp_path):
+    pytest.importorskip("safetensors")
+    header = json.dumps({"features.0.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    halves = np.array([0x3F80, 0xC000], "<u2")  # 1 and -2: the upper halves of their float32
+    content = len(header).to_bytes(8, "little") + header + halves.tobytes()
+    (tmp_path / "alexnet.safetensors").write_bytes(content)
+    assert formats.read(tmp_path / "alexnet.safetensors").arrays["features.0.bias"].tolist() == [1.0, -2.0]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_file_cut_short(tmp_path, ending):
+    path = written(tmp_path / f"alexnet.{ending}")
+    path.write_bytes(path.read_bytes()[:-9])
+    assert_refused(path, rf"Expected an? \w.*, whole and without code\. Received: {path}: .")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_text_under_a_wrong_name(tmp_path, ending):
+    if ending == "pth":
+        pytest.importorskip("torch")
+    path = tmp_path / f"alexnet.{ending}"
+    path.write_text("<!doctype html>\nnot found\n")
+    assert_refused(path, f"Received: {path}: .")
+
+
+def assert_refused(path, message):
+    with pytest.raises(ValueError, match=message) as error:
+        formats.read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"alexnet\.onnx"):
+        formats.read(tmp_path / "alexnet.onnx")
+
+
+def test_unknown_ending(tmp_path):
+    assert_refused(tmp_path / "alexnet.pkl", r"\.pth .*\.npz.*Received: .*alexnet\.pkl")
+
+
+@pytest.mark.parametrize(
+    ("ending", "package", "extra"),
+    [("pth", "torch", "torch"), ("onnx", "onnx", "weights"), ("safetensors", "safetensors", "weights")],
+)
+def test_missing_package_is_asked_for(tmp_path, monkeypatch, ending, package, extra):
+    path = tmp_path / f"alexnet.{ending}"
+    path.touch()
+    for name in [name for name in sys.modules if name.startswith(f"{package}.")] + [package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert_refused(path, rf"Expected the package {package}.*pip install 'keras-alexnet\[{extra}\]'")
+
+
+# Hostile files
+
+
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return open, (str(self.trace), "w")
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """What must not come to be."""
+    path = tmp_path / "trace"
+    yield path
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.DEFAULT_PROTOCOL])  # PyTorch's own, and Python's
+def test_pickle_as_state_dict(tmp_path, trace, protocol):
+    pytest.importorskip("torch")
+    (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace), protocol))
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+
+
+def test_code_in_state_dict(tmp_path, trace):
+    torch = pytest.importorskip("torch")
+    torch.save({"features.0.weight": Hostile(trace)}, tmp_path / "alexnet.pth")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+
+
+def test_whole_module_instead_of_state_dict(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save(torch.nn.Conv2d(3, 2, 1), tmp_path / "alexnet.pth")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict")
+
+
+def test_other_values_than_tensors(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "alexnet.pth")
+    assert_refused(tmp_path / "alexnet.pth", r"not a state dict, as torch\.save\(model\.state_dict\(\), file\)")
+
+
+def test_pickled_array_in_archive(tmp_path, trace):
+    np.savez(tmp_path / "alexnet.npz", **{"conv1/kernel": np.array([Hostile(trace)], object)})
+    assert_refused(tmp_path / "alexnet.npz", "a NumPy archive of arrays, whole and without code")
+
+
+def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
+    np.save(tmp_path / "bvlc_alexnet.npy", np.array({"conv1": Hostile(trace)}, object))
+    assert_refused(tmp_path / "bvlc_alexnet.npy", "pickle.*take bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel")
+
+
+@pytest.mark.parametrize("location", ["../secret", "{outside}", "beside.bin"])
+def test_onnx_with_data_in_another_file(tmp_path, location):
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "secret").write_bytes(bytes(24))
+    network = foreign_weights.onnx_network(ARRAYS, ["conv1"])
+    kernel = network.graph.initializer[0]
+    kernel.ClearField("raw_data")
+    kernel.data_location = onnx.TensorProto.EXTERNAL
+    kernel.external_data.add(key="location", value=location.format(outside=tmp_path / "secret"))
+    path = tmp_path / "own" / "alexnet.onnx"
+    path.parent.mkdir()
+    (path.parent / "beside.bin").write_bytes(bytes(24))
+    path.write_bytes(network.SerializeToString())
+    assert_refused(path, "its data are in another file")
+
+
+def test_hdf5_with_data_in_another_file(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(24))
+    with h5py.File(tmp_path / "alexnet.weights.h5", "w") as root:
+        layer = root.create_group("layers/conv2d/vars")
+        layer.attrs["name"] = "conv1"
+        layer.create_dataset("0", (6,), np.float32, external=[(tmp_path / "secret", 0, 24)])
+    assert_refused(tmp_path / "alexnet.weights.h5", "its data are in another file")
+
+
+@pytest.mark.parametrize("place", ["layers", "layers/conv2d/vars/0"])
+def test_hdf5_whose_names_are_links_to_another_file(tmp_path, place):
+    written(tmp_path / "secret.weights.h5")
+    with h5py.File(tmp_path / "alexnet.weights.h5", "w") as root:
+        if place != "layers":
+            root.create_group("layers/conv2d/vars").attrs["name"] = "conv1"
+        root[place] = h5py.ExternalLink(tmp_path / "secret.weights.h5", place)
+    assert_refused(tmp_path / "alexnet.weights.h5", "its data are in another file")
+
+
+def test_hdf5_with_link_to_another_file_has_nothing(tmp_path):
+    written(tmp_path / "secret.weights.h5")
+    with h5py.File(tmp_path / "alexnet.weights.h5", "w") as root:
+        root.create_group("layers")["conv2d"] = h5py.ExternalLink(tmp_path / "secret.weights.h5", "layers/conv2d")
+    assert formats.read(tmp_path / "alexnet.weights.h5").arrays == {}

@@ -1,0 +1,246 @@
+"""Weights of other frameworks give the answers that they give at home, and no file fills a network in part."""
+
+import dataclasses
+
+import foreign_weights
+import keras
+import numpy as np
+import pytest
+from foreign_weights import CAFFE_STEPS, CAFFENET_STEPS, CLASSES, HIDDEN, SIDE
+
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.weights import loading
+
+LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+
+
+def network(name, **options):
+    row = dataclasses.replace(ARCHITECTURES[name], hidden=HIDDEN)
+    options = {"input_shape": (SIDE, SIDE, 3), "classes": CLASSES, "classifier_activation": None} | options
+    return build(row, name=f"alexnet_{name}", **options)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).normal(0, 60, (3, SIDE, SIDE, 3)).astype(np.float32)
+
+
+def assert_answers(model, images, expected):
+    received = keras.ops.convert_to_numpy(model(images))
+    assert np.abs(expected).max() > 0.5
+    np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max())
+
+
+# Round trips
+
+
+def test_torchvision_state_dict(tmp_path, images):
+    torch = pytest.importorskip("torch")
+    arrays = foreign_weights.of_torchvision()
+    state = {name: torch.tensor(array) for name, array in foreign_weights.state_dict(arrays).items()}
+    torch.save(state, tmp_path / "alexnet.pth")
+    model = network("one_weird_trick")
+    lines = loading.load(model, tmp_path / "alexnet.pth")
+    assert [line.split(":")[0] for line in lines] == LAYERS
+    assert_answers(model, images, foreign_weights.torchvision_answers(arrays, images))
+
+
+def test_safetensors(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    arrays = foreign_weights.of_torchvision()
+    safetensors.save_file(foreign_weights.state_dict(arrays), tmp_path / "alexnet.safetensors")
+    model = network("one_weird_trick")
+    loading.load(model, tmp_path / "alexnet.safetensors")
+    by_places = arrays["fc6"][0].reshape(-1, 256, 6, 6).transpose(2, 3, 1, 0)
+    expected = {
+        "conv1": arrays["conv1"][0].transpose(2, 3, 1, 0),
+        "conv5": arrays["conv5"][0].transpose(2, 3, 1, 0),
+        "fc6": by_places.reshape(-1, by_places.shape[-1]),
+        "fc7": arrays["fc7"][0].T,
+    }
+    for name, kernel in expected.items():
+        np.testing.assert_array_equal(model.get_layer(name).get_weights()[0], kernel)
+
+
+def test_keras_file_of_another_network(tmp_path):
+    network("source").save(tmp_path / "source.keras")
+    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.keras with norm"):
+        loading.load(network("paper"), tmp_path / "source.keras")
+    assert loading.load(network("source"), tmp_path / "source.keras")
+
+
+def test_onnx(tmp_path, images):
+    pytest.importorskip("onnxruntime")
+    file = foreign_weights.onnx_network(foreign_weights.of_caffe())
+    (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
+    model = network("caffe")
+    lines = loading.load(model, tmp_path / "alexnet.onnx")
+    assert lines[0] == "conv1: conv1_w_0, (96, 3, 11, 11) to (11, 11, 3, 96), blue, green, red to red, green, blue"
+    assert lines[5] == "fc6: fc6_w_0, (48, 1024) to (1024, 48), inputs from channel by channel to place by place"
+    assert lines[-1] == "fc8: fc8_w_0, (10, 40) to (40, 10)"
+    assert_answers(model, images, foreign_weights.onnx_answers(file, images))
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["layer", "layers"])
+def test_caffemodel(tmp_path, images, old):
+    arrays = foreign_weights.of_caffe()
+    (tmp_path / "caffenet.caffemodel").write_bytes(foreign_weights.caffemodel(arrays, old=old))
+    model = network("caffenet")
+    lines = loading.load(model, tmp_path / "caffenet.caffemodel")
+    assert [line.split(":")[0] for line in lines] == LAYERS
+    assert_answers(model, images, foreign_weights.caffe_answers(arrays, images))
+
+
+def test_arrays_by_name(tmp_path):
+    model, other = network("paper"), network("paper")
+    arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
+    np.savez(tmp_path / "alexnet.npz", **arrays)
+    loading.load(other, tmp_path / "alexnet.npz")
+    for variable in other.trainable_variables:
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), arrays[variable.path])
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
+def test_keras_file(tmp_path, ending):
+    model, other = network("paper"), network("paper")
+    path = tmp_path / f"alexnet.{ending}"
+    model.save(path) if ending == "keras" else model.save_weights(path)
+    loading.load(other, path)
+    for one, another in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+# Another top
+
+
+@pytest.fixture
+def caffe_file(tmp_path):
+    path = tmp_path / "alexnet.caffemodel"
+    path.write_bytes(foreign_weights.caffemodel(foreign_weights.of_caffe(), CAFFE_STEPS))
+    return path
+
+
+def test_without_top(caffe_file):
+    model = network("caffe", include_top=False)
+    assert [line.split(":")[0] for line in loading.load(model, caffe_file)] == LAYERS[:5]
+    np.testing.assert_array_equal(model.get_layer("conv5").get_weights()[1], foreign_weights.of_caffe()["conv5"][1])
+
+
+def test_new_head_is_said_aloud(caffe_file):
+    model = network("caffe", classes=3)
+    before = model.get_layer("fc8").get_weights()[0]
+    lines = loading.load(model, caffe_file, replace_head=True)
+    assert lines[-1] == "fc8: new, for 3 classes; the file has 10"
+    np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[0], before)
+    np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[1], foreign_weights.of_caffe()["fc7"][1])
+
+
+def test_no_new_head_unless_asked_for(caffe_file):
+    with pytest.raises(ValueError, match=r"fc8 expects shape \(3, 40\)\. Received: fc8 blob 0 with \(10, 40\)"):
+        loading.load(network("caffe", classes=3), caffe_file)
+
+
+# Refusals
+
+
+def changed(arrays, name, kernel):
+    return arrays | {name: (kernel, arrays[name][1])}
+
+
+def renamed(arrays):
+    return {"conv9" if name == "conv2" else name: pair for name, pair in arrays.items()}
+
+
+def with_nan(arrays):
+    kernel = arrays["fc7"][0].copy()
+    kernel[3, 4] = np.nan
+    return changed(arrays, "fc7", kernel)
+
+
+SPOILT = {
+    "missing": (lambda arrays: {k: v for k, v in arrays.items() if k != "fc8"}, "fc8_b_0, fc8_w_0 is missing"),
+    "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is left over"),
+    "transposed": (
+        lambda arrays: changed(arrays, "fc6", np.ascontiguousarray(arrays["fc6"][0].T)),
+        r"fc6 expects shape \(48, 1024\)\. Received: fc6_w_0 with \(1024, 48\)",
+    ),
+    "other axes": (
+        lambda arrays: changed(arrays, "conv3", np.ascontiguousarray(arrays["conv3"][0].transpose(2, 3, 1, 0))),
+        r"conv3 expects shape \(384, 256, 3, 3\)\. Received: conv3_w_0 with \(3, 3, 256, 384\)",
+    ),
+    "not finite": (with_nan, "fc7 expects finite numbers. Received: fc7_w_0"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
+def test_spoilt_file_changes_nothing(tmp_path, spoil, message):
+    pytest.importorskip("onnx")
+    file = foreign_weights.onnx_network(spoil(foreign_weights.of_caffe()))
+    (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
+    model = network("caffe")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message) as error:
+        loading.load(model, tmp_path / "alexnet.onnx")
+    assert "\n" not in str(error.value)
+    for one, another in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_extra_array(tmp_path):
+    model = network("paper")
+    arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
+    np.savez(tmp_path / "alexnet.npz", **arrays, **{"conv6/kernel": np.zeros(3, np.float32)})
+    with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is left over"):
+        loading.load(model, tmp_path / "alexnet.npz")
+
+
+def test_integers_are_no_weights(tmp_path):
+    model = network("paper")
+    arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
+    np.savez(tmp_path / "alexnet.npz", **arrays | {"conv1/bias": np.arange(96)})
+    with pytest.raises(ValueError, match="conv1 expects finite numbers"):
+        loading.load(model, tmp_path / "alexnet.npz")
+
+
+@pytest.mark.parametrize(("steps", "place"), [(CAFFENET_STEPS, "pool"), (CAFFE_STEPS[2:], "norm")])
+def test_file_of_another_architecture(tmp_path, steps, place):
+    """Caffe's two networks have arrays of the same shapes."""
+    path = tmp_path / "alexnet.caffemodel"
+    path.write_bytes(foreign_weights.caffemodel(foreign_weights.of_caffe(), steps))
+    with pytest.raises(ValueError, match=rf"alexnet_caffe: step \d .* Received: {path} with {place}"):
+        loading.load(network("caffe"), path)
+
+
+# The publishers' files
+
+
+def test_published_of_two_networks_alone():
+    with pytest.raises(ValueError, match=r"one_weird_trick and caffe alone.*Received: .*'paper'"):
+        loading.fetch("paper")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setitem(loading.PUBLISHED, "caffe", ("http://127.0.0.1:9/bvlcalexnet-12.onnx", "fcde2b2e"))
+    (tmp_path / "models").mkdir()
+    return tmp_path / "models"
+
+
+def test_offline_says_where_to_put_the_file(cache):
+    with pytest.raises(ValueError, match=f"bring the file by hand to {cache / 'bvlcalexnet-12.onnx'}"):
+        loading.fetch("caffe")
+
+
+def test_file_brought_by_hand(cache):
+    path = cache / "bvlcalexnet-12.onnx"
+    path.write_bytes(b"bar")
+    assert loading.fetch("caffe") == path
+
+
+def test_file_brought_by_hand_is_another(cache):
+    path = cache / "bvlcalexnet-12.onnx"
+    path.write_bytes(b"foo")
+    with pytest.raises(ValueError, match=f"begins with fcde2b2e: delete {path}. Received: 2c26b46b"):
+        loading.fetch("caffe")
