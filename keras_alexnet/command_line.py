@@ -35,8 +35,10 @@ def add_flags(parser, dataclass):
     """Give `parser` a flag for each field of `dataclass`; flags that are not given stay out of the namespace."""
     types = typing.get_type_hints(dataclass)
     for field in dataclasses.fields(dataclass):
+        names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
         parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
+            *(f"--{name.replace('_', '-')}" for name in names),
+            dest=field.name,
             default=argparse.SUPPRESS,
             help=f"{field.metadata['help']} (default: {_shown(field.default)})",
             **_reading(types[field.name]),

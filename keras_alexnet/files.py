@@ -16,7 +16,7 @@ STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 @contextlib.contextmanager
-def written_aside(path):
+def atomic_write(path):
     """A path to write to; what is written there becomes `path` in one step, or vanishes if the writing fails.
 
     A crash leaves the old file or the new one, never a half; so does a power cut: the disk has it before it moves.
@@ -27,24 +27,24 @@ def written_aside(path):
     Example:
         >>> import tempfile
         >>> folder = pathlib.Path(tempfile.mkdtemp())
-        >>> with written_aside(folder / "classes.txt") as aside:
-        ...     _ = aside.write_text("daisy")
+        >>> with atomic_write(folder / "classes.txt") as temporary:
+        ...     _ = temporary.write_text("daisy")
         >>> [file.name for file in folder.iterdir()]
         ['classes.txt']
     """
     path = pathlib.Path(path)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")  # keeps the ending: writers go by it
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")  # keeps the ending: writers go by it
     try:
-        yield aside
-        _flush(aside)
-        os.replace(aside, path)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
     except OSError as error:
         reason = " ".join(str(error).split())[:300]
         raise OSError(
             f"Expected to write {path}; what stood there is kept. Make room or mend the permissions. Received: {reason}"
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _flush(path):
@@ -52,7 +52,7 @@ def _flush(path):
         os.fsync(file.fileno())
 
 
-def remove_asides(folder):
+def remove_partial_files(folder):
     """Removes what killed processes left half written, in a folder and the folders in it."""
     for file in pathlib.Path(folder).rglob(".*.*"):
         if file.is_file() and file.suffixes and file.name.split(".")[-2].isdigit():

@@ -5,6 +5,7 @@ made with, so that its result can be made again.
 """
 
 import dataclasses
+from typing import Any
 
 AUGMENTATIONS = (
     "crop",
@@ -19,9 +20,9 @@ AUGMENTATIONS = (
 )
 
 
-def setting(default, help):
-    """A field of a dataclass with the words that explain it on the command line."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def setting(default: Any, help: str, alias: str | None = None) -> Any:
+    """Declare a field with the words that explain it on the command line, and its name until version 0.1.0."""
+    return dataclasses.field(default=default, metadata={"help": help, "alias": alias})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,10 @@ class Recipe:
     architecture: str = setting("paper", "the network, a name in ARCHITECTURES")
     initial_weights: str | None = setting(None, "where the weights start, else as the architecture has it; text fades")
     dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
-    size: int = setting(227, "side of the view that the network sees, pixels; the text's 224 gives the same maps")
-    side: int = setting(256, "side of the square that views are cut from, pixels (2)")
+    crop_size: int = setting(
+        227, "height and width of what the network sees, pixels; the text's 224 gives the same maps", alias="size"
+    )
+    resize_size: int = setting(256, "shorter side of a picture before it is cropped, pixels (2)", alias="side")
     mean: str = setting(
         "color",
         "what is subtracted: color, one grey level a channel, or image, one a pixel (2), both of the training set; or "
@@ -58,7 +61,7 @@ class Recipe:
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)")
     bias_learning_rate_factor: float = setting(1.0, "how much faster biases learn; 2 in the authors' code (5)")
     momentum: float = setting(0.9, "share of the velocity that is kept (5)")
-    decay: float = setting(0.0005, "weight decay, on kernels alone (5)")
+    weight_decay: float = setting(0.0005, "weight decay, on kernels alone (5)", alias="decay")
     decay_into: str = setting("velocity", "where the decay goes: velocity, as in the paper, or weights, beside it (5)")
     patience: int = setting(5, "ours: epochs without a new best before the learning rate is divided by ten")
     divisions: int = setting(3, "times that the learning rate is divided by ten at most (5)")
@@ -73,10 +76,10 @@ class Recipe:
         _check_choice("mean", self.mean, ("color", "image", "architecture"))
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
-        for name in ("size", "batch_size", "epochs", "learning_rate", "patience"):
+        for name in ("crop_size", "batch_size", "epochs", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
-        for name in ("decay", "bias_learning_rate_factor", "lighting_std", "divisions", "rotation", "noise_std"):
+        for name in ("weight_decay", "bias_learning_rate_factor", "lighting_std", "divisions", "rotation", "noise_std"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`{name}` must be at least zero. Received: {getattr(self, name)}")
         for name in ("dropout", "momentum", "scaling", "translation"):
@@ -84,18 +87,29 @@ class Recipe:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
         if any(epoch < 1 for epoch in self.divide_after):
             raise ValueError(f"`divide_after` must be numbers of epochs, from 1. Received: {self.divide_after}")
-        if self.side < self.size:
-            raise ValueError(f"`side` must be at least `size`. Received: side={self.side}, size={self.size}")
+        if self.resize_size < self.crop_size:
+            raise ValueError(
+                "`resize_size` must be at least `crop_size`. "
+                f"Received: resize_size={self.resize_size}, crop_size={self.crop_size}"
+            )
 
     @classmethod
-    def of(cls, fields):
-        """The recipe that JSON brought back, where tuples have become lists; what an older one lacks is the default.
+    def of(cls, fields: dict[str, Any]) -> "Recipe":
+        """Return the recipe that was read from JSON, where tuples have become lists.
+
+        Settings that an older recipe does not have get their default, and settings that were renamed their new name.
 
         Example:
-            >>> Recipe.of({"augmentation": ["crop"]}).augmentation
-            ('crop',)
+            >>> Recipe.of({"augmentation": ["crop"], "size": 131}).crop_size
+            131
         """
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        new_names = {field.metadata["alias"]: field.name for field in dataclasses.fields(cls)}
+        return cls(
+            **{
+                new_names.get(name, name): tuple(value) if isinstance(value, list) else value
+                for name, value in fields.items()
+            }
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,10 +145,10 @@ def _check_choice(name, value, choices):
 
 FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the best of 0.001 to 0.03, is ours
     architecture="figure_1",
-    size=32,
-    side=32,
+    crop_size=32,
+    resize_size=32,
     augmentation=(),
-    decay=0.0,
+    weight_decay=0.0,
     learning_rate=0.003,
     epochs=16,
     divisions=0,
@@ -143,7 +157,7 @@ FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the
 RECIPES = {
     "text": Recipe(),
     "source": Recipe(  # the authors' layer-params-145, but that they never divided the learning rate of biases
-        architecture="source", size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
+        architecture="source", crop_size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
     ),
     "caffe": Recipe(  # of bvlc_alexnet: rates divided each 100,000 batches of 256, which are 20 epochs of ImageNet
         architecture="caffe",
@@ -155,39 +169,39 @@ RECIPES = {
     ),
     "torchvision": Recipe(  # of its references/classification, for AlexNet; there the decay is on biases as well
         architecture="one_weird_trick",
-        size=224,
+        crop_size=224,
         mean="architecture",
         augmentation=("resized_crop", "mirror"),
         batch_size=256,
-        decay=0.0001,
+        weight_decay=0.0001,
         divide_after=(30, 60),
     ),
     "tflearn": Recipe(  # of its example for Flowers-17, which goes on for 1000 epochs, on pictures squashed to squares
         architecture="tflearn",
-        side=227,
+        resize_size=227,
         mean="architecture",
         augmentation=(),
         batch_size=64,
         learning_rate=0.001,
-        decay=0.0,
+        weight_decay=0.0,
         divisions=0,
     ),
     "flowers": Recipe(  # ours, for 1020 training pictures: small views, so many epochs an hour, and more variety
-        size=131,
-        side=148,
+        crop_size=131,
+        resize_size=148,
         augmentation=("crop", "mirror", "lighting", "vertical_flip", "rotation", "scaling", "translation"),
         lighting="source",
         lighting_std=0.2,
         batch_size=32,
         epochs=240,
         learning_rate=0.0025,
-        decay=0.005,
+        weight_decay=0.005,
         patience=15,  # after an empty --divide-after
         divide_after=(200, 224),
     ),
     "ablation": Recipe(  # ours: views small enough for many seeds on two cores, and a schedule that no error moves
-        size=131,
-        side=148,
+        crop_size=131,
+        resize_size=148,
         lighting="source",
         batch_size=32,
         epochs=36,
@@ -197,8 +211,8 @@ RECIPES = {
     "figure_1": FIGURE_1,
     "figure_1_tanh": dataclasses.replace(FIGURE_1, architecture="figure_1_tanh", learning_rate=0.03, epochs=60),
     "petals": Recipe(  # ours, for some minutes on two cores: small views, small steps
-        size=99,
-        side=112,
+        crop_size=99,
+        resize_size=112,
         dropout=0.2,
         batch_size=16,
         epochs=16,

@@ -1,18 +1,21 @@
-"""A run's folder: where a training leaves its recipe, its record, its network and its results."""
+"""A run's folder, and what the run was made with."""
 
 import contextlib
 import csv
 import dataclasses
+import datetime
+import importlib.metadata
 import json
 import pathlib
-import shutil
+import platform
+import shlex
+import subprocess
+import sys
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 from keras_alexnet.recipes import Options, Recipe
 
-RECORDED_FIGURES = ("curves.png", "kernels.png")
 SPLITS = ("validation", "test")  # that runs are judged on
-RECORD_LIMIT = 300 * 1024  # ours: bytes, for records lie in the repository
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +97,8 @@ class Run:
 
     def write_json(self, name, value):
         """Write `value` as the file `name`."""
-        with written_aside(self.folder / name) as aside:
-            aside.write_text(json.dumps(value, indent=2) + "\n")
+        with atomic_write(self.folder / name) as temporary:
+            temporary.write_text(json.dumps(value, indent=2) + "\n")
 
     def read_json(self, name):
         """What the file `name` holds."""
@@ -130,8 +133,8 @@ class Run:
 
     def write_classes(self, names):
         """Write the names of the classes, one a line, in the order of the network's outputs."""
-        with written_aside(self.folder / "classes.txt") as aside:
-            aside.write_text("".join(f"{name}\n" for name in names))
+        with atomic_write(self.folder / "classes.txt") as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names))
 
     def read_classes(self):
         """The names of the classes, in the order of the network's outputs.
@@ -147,7 +150,7 @@ class Run:
 
     def write_log(self, rows):
         """Write the record: one dictionary an epoch, all with the same keys."""
-        with written_aside(self.folder / "log.csv") as aside, aside.open("w", newline="") as file:
+        with atomic_write(self.folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
@@ -160,39 +163,6 @@ class Run:
         with path.open(newline="") as file:
             rows = csv.DictReader(file)
             return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
-
-
-def keep(run, folder):
-    """Copy what is worth keeping of a finished run: its account, record, results and two figures, but no network.
-
-    Args:
-        run: A `Run`.
-        folder: Where the record is to lie, under the run's own name; one that is there is replaced.
-
-    Returns:
-        The record, a `Run`.
-
-    Raises:
-        ValueError: If the run is not finished, so much that it is no record, or the record itself.
-    """
-    if not (run.folder / "results.json").exists():
-        raise ValueError(f"Expected a finished run: go on with --resume {run.folder}. Received: {run.folder}")
-    files = [run.folder / name for name in ("recipe.json", "log.csv", "results.json")]
-    files += sorted(run.folder.glob("e*-*.json"))  # evaluations, and ensembles
-    files += sorted(path for path in run.figures.glob("*.png") if path.name in RECORDED_FIGURES)
-    size = sum(path.stat().st_size for path in files)
-    if size > RECORD_LIMIT:
-        raise ValueError(f"Expected a record of at most {RECORD_LIMIT} bytes. Received: {size} in {run.folder}")
-    record = Run(pathlib.Path(folder) / run.folder.name)
-    if record.folder.exists():
-        if record.folder.samefile(run.folder):
-            raise ValueError(f"Expected a run that is not on record yet. Received: {run.folder}")
-        shutil.rmtree(record.folder)
-    for path in files:
-        kept = record.folder / path.relative_to(run.folder)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept)
-    return record
 
 
 def find(folder):
@@ -248,3 +218,43 @@ def _results(run, split):
         return run.read_json(f"evaluation-{split}.json")
     prefix = f"{split}_"
     return {key.removeprefix(prefix): numbers for key, numbers in _written(run).items() if key.startswith(prefix)}
+
+
+def provenance(recipe, options, data, precision, devices):
+    """What a run's `recipe.json` says.
+
+    Args:
+        recipe: A `Recipe`.
+        options: `recipes.Options`.
+        data: The data set in words.
+        precision: The policy that the network is trained in, which the options may have left open.
+        devices: How many train.
+
+    Returns:
+        A mapping for JSON: these, and the command, the date, the machine, the commit and the versions.
+    """
+    import keras  # here, so that listing runs does not load it
+
+    packages = ("keras_alexnet", "keras", keras.backend.backend(), "tensorflow", "tensorflow-datasets", "numpy")
+    return {
+        "recipe": dataclasses.asdict(recipe),
+        "options": dataclasses.asdict(options),
+        "data": data,
+        "precision": precision,
+        "backend": keras.backend.backend(),
+        "devices": devices,
+        "machine": platform.platform(),
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": _commit(),
+        "date": datetime.date.today().isoformat(),
+        "versions": {name: importlib.metadata.version(name) for name in dict.fromkeys(packages)},
+    }
+
+
+def _commit():
+    """The commit of the checkout that the library lies in, None outside one."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -9,10 +9,7 @@ Give it the machine alone: whatever else runs takes from one contender and not f
 import argparse
 import os
 
-import data_speed
-import measuring
-import network_speed
-import rivals
+from benchmarks import data_speed, measuring, network_speed, rivals
 from keras_alexnet.command_line import Parser, one_line_errors, say
 
 COMPARISONS = {

@@ -12,7 +12,7 @@ import pathlib
 import time
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
-from keras_alexnet.files import digest, written_aside
+from keras_alexnet.files import atomic_write, digest
 
 TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
 CELL_LIMIT = 400  # seconds, on a machine that has much else to do; a chapter takes at most 60 on two free cores
@@ -132,8 +132,8 @@ def _write(source):
     start = time.monotonic()
     notebook = build(source)
     built = source.parents[1] / f"{source.stem}.ipynb"
-    with written_aside(built) as aside:
-        jupytext.write(notebook, aside, fmt="ipynb")
+    with atomic_write(built) as temporary:
+        jupytext.write(notebook, temporary, fmt="ipynb")
     say(f"{built.name}: {time.monotonic() - start:.0f} s, {built.stat().st_size / 1024:.0f} KiB")
 
 

@@ -35,11 +35,11 @@ def main(argv=None):
 
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
         data = datasets.load(name, folder, options.seed)
-        judgements = evaluate.judge(runs, data, arguments.split, arguments.views)
-        for run, judgement in zip(runs, judgements, strict=False):  # an ensemble's has no folder of its own
-            gallery.draw(run, judgement)
+        evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
+        for run, evaluation in zip(runs, evaluations, strict=False):  # an ensemble's has no folder of its own
+            gallery.draw(run, evaluation)
             report.write(run)
-    results = [judgement.numbers() for judgement in judgements]
+    results = [evaluation.numbers() for evaluation in evaluations]
     say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
     say(f"{tables.evaluations(results)}\n\nhardest classes: {tables.hardest_classes(results[-1])}")
 

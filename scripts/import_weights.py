@@ -37,15 +37,15 @@ def main(argv=None):
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")
         size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
-        from keras_alexnet.files import written_aside
+        from keras_alexnet.files import atomic_write
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
         from keras_alexnet.weights import loading
 
         network = alexnet.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
         for change in loading.load(network, arguments.file):
             say(change)
-        with written_aside(out) as aside:
-            network.save(aside)
+        with atomic_write(out) as temporary:
+            network.save(temporary)
     say(f"{network.count_params():,} parameters -> {out}")
 
 

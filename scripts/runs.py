@@ -9,8 +9,9 @@ import pathlib
 
 from keras_alexnet import runs
 from keras_alexnet.command_line import Parser, one_line_errors, say
-from keras_alexnet.experiments import ablations, records
-from keras_alexnet.files import written_aside
+from keras_alexnet.experiments import ablations, archive, records
+from keras_alexnet.experiments.tables import record as archive_table
+from keras_alexnet.files import atomic_write
 from keras_alexnet.reporting import tables
 
 NONE_YET = "None yet."
@@ -91,7 +92,7 @@ def page(rows):
         fine_tuning=records.fine_tuning(rows) or NONE_YET,
         figure_1=records.figure_1(rows) or NONE_YET,
         specialization=records.specialization(rows) or NONE_YET,
-        runs=tables.record(rows),
+        runs=archive_table(rows),
     )
 
 
@@ -104,12 +105,12 @@ def main(argv=None):
     arguments = line.parse_args(argv)
     with one_line_errors(line):
         for run in arguments.add:
-            runs.keep(runs.Run.open(run), arguments.folder)
+            archive.keep(runs.Run.open(run), arguments.folder)
         rows = [runs.summary(run) for run in runs.find(arguments.folder)]
         say(tables.runs(rows))
         if arguments.readme:
-            with written_aside(pathlib.Path(arguments.folder) / "README.md") as aside:
-                aside.write_text(page(rows))
+            with atomic_write(pathlib.Path(arguments.folder) / "README.md") as temporary:
+                temporary.write_text(page(rows))
 
 
 if __name__ == "__main__":

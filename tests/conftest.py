@@ -58,7 +58,7 @@ def _small_run(tmp_path_factory):
     from PIL import Image
 
     from keras_alexnet import recipes
-    from keras_alexnet.data import pipeline
+    from keras_alexnet.data.statistics import Statistics
     from keras_alexnet.runs import Run
 
     folder, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
@@ -68,7 +68,7 @@ def _small_run(tmp_path_factory):
         Image.fromarray(random.integers(0, 256, (80 + n, 90, 3), np.uint8)).save(path)
 
     run = Run.create(folder / "small-1")
-    recipe = recipes.Recipe(size=67, side=76, epochs=2, batch_size=4)
+    recipe = recipes.Recipe(crop_size=67, resize_size=76, epochs=2, batch_size=4)
     options = recipes.Options(dataset=str(folder / "pictures"))
     run.write_json(
         "recipe.json",
@@ -94,7 +94,7 @@ def _small_run(tmp_path_factory):
     ]
     run.write_log(rows)
     mean = np.full((76, 76, 3), 128, np.float32)
-    pipeline.Statistics(mean, np.float32([1, 2, 3]), np.eye(3, dtype=np.float32)).save(run.statistics)
+    Statistics(mean, np.float32([1, 2, 3]), np.eye(3, dtype=np.float32)).save(run.statistics)
     _small_network(len(SPECIES)).save(run.best)
     return run
 

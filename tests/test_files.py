@@ -1,11 +1,11 @@
 import pytest
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 
 
 def write_half(path):
-    with written_aside(path) as aside:
-        aside.write_text("half of the ne")
+    with atomic_write(path) as temporary:
+        temporary.write_text("half of the ne")
         raise OSError("disk full")
 
 
@@ -19,7 +19,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path):
 
 
 def test_ending_stays_for_writers_that_go_by_it(tmp_path):
-    with written_aside(tmp_path / "best.keras") as aside:
-        assert aside.suffix == ".keras"
-        aside.write_text("new")
+    with atomic_write(tmp_path / "best.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        temporary.write_text("new")
     assert (tmp_path / "best.keras").read_text() == "new"

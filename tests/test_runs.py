@@ -1,6 +1,6 @@
 import pytest
 
-from keras_alexnet import runs
+from keras_alexnet.experiments import archive
 from keras_alexnet.runs import Run
 
 
@@ -66,7 +66,7 @@ class TestKeep:
         return run
 
     def test_leaves_the_network_behind(self, finished, tmp_path):
-        record = runs.keep(finished, tmp_path / "results")
+        record = archive.keep(finished, tmp_path / "results")
         found = {path.relative_to(record.folder).as_posix() for path in record.folder.rglob("*") if path.is_file()}
         small = {"recipe.json", "results.json", "evaluation-test.json", "log.csv"}
         assert found == small | {"figures/curves.png", "figures/kernels.png"}
@@ -74,23 +74,23 @@ class TestKeep:
         assert (record.folder / "log.csv").read_text() == "log.csv"
 
     def test_replaces_an_older_record(self, finished, tmp_path):
-        runs.keep(finished, tmp_path / "results")
+        archive.keep(finished, tmp_path / "results")
         (finished.folder / "evaluation-test.json").unlink()
-        record = runs.keep(finished, tmp_path / "results")
+        record = archive.keep(finished, tmp_path / "results")
         assert not (record.folder / "evaluation-test.json").exists()
 
     def test_leaves_a_record_that_is_to_replace_itself(self, finished, tmp_path):
         with pytest.raises(ValueError, match="not on record yet"):
-            runs.keep(finished, tmp_path / "runs")
+            archive.keep(finished, tmp_path / "runs")
         assert (finished.folder / "best.keras").exists()
 
     def test_refuses_a_run_that_is_not_finished(self, finished, tmp_path):
         (finished.folder / "results.json").unlink()
         with pytest.raises(ValueError, match="finished run"):
-            runs.keep(finished, tmp_path / "results")
+            archive.keep(finished, tmp_path / "results")
 
     def test_refuses_what_is_no_record(self, finished, tmp_path):
         (finished.figures / "curves.png").write_bytes(bytes(400_000))
         with pytest.raises(ValueError, match="Received: 400"):
-            runs.keep(finished, tmp_path / "results")
+            archive.keep(finished, tmp_path / "results")
         assert not (tmp_path / "results").exists()

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "datasets": ["Dataset", "load"],
-        "pipeline": ["Statistics", "evaluation_batches", "training_batches"],
+        "statistics": ["Statistics"],
+        "pipeline": ["evaluation_batches", "training_batches"],
     },
 )

@@ -7,9 +7,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import decoding, image_folder, tfds
+from keras_alexnet.data import decoding, errors, image_folder, tfds
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.training import errors
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
 VARIANTS = ("flipped", "train+validation")

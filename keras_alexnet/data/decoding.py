@@ -28,7 +28,7 @@ def decode(picture):
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def load_square(picture, side):
+def load_resized(picture, side):
     """Makes the square that the network's views are cut from.
 
     The result is `square(decode(picture), side)`, but of a JPEG only the central square is decoded, and at 1/2, 1/4
@@ -51,15 +51,15 @@ def load_square(picture, side):
     )
 
 
-def load_part(picture, side, corner, size):
+def load_crop(picture, side, corner, size):
     """Makes a square part of the square.
 
-    The result is `load_square(picture, side)[top : top + size, left : left + size]`, but of a JPEG that is not smaller
+    The result is `load_resized(picture, side)[top : top + size, left : left + size]`, but of a JPEG that is not smaller
     than the square only the part is decoded. It then begins and ends at a whole pixel of what is decoded, so that its
     own may lie a pixel apart.
 
     Args:
-        picture: As in `load_square`, or any tensor `(side, side, 3)`.
+        picture: As in `load_resized`, or any tensor `(side, side, 3)`.
         side: Side of the square in pixels.
         corner: Int32 `(2,)`, top and left of the part in the square.
         size: Side of the part in pixels.

@@ -1,16 +1,14 @@
-"""Labelled pictures to batches, and what is measured on a training set (paper sections 2 and 4.1)."""
+"""Labelled pictures to batches of what a network sees (paper sections 2 and 4.1)."""
 
-import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
 from keras_alexnet.data import augmentation, decoding
-from keras_alexnet.data.views import prepared, random_view
-from keras_alexnet.files import written_aside
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import AUGMENTATIONS
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()  # workers divide batches: to divide files, TensorFlow's choice, would make other batches
@@ -20,7 +18,7 @@ MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the squares of one spl
 SAMPLE = 100  # pictures that tell how large those of a split are
 
 
-def squares(split, side):
+def resize_pictures(split, resize_size):
     """Makes every picture a square: shorter side to `side`, then the central square (section 2).
 
     Squares that take up less than a quarter of the machine's memory are kept there (197 kB each at 256 pixels, so
@@ -34,11 +32,11 @@ def squares(split, side):
         A `tf.data.Dataset` of `(uint8 (side, side, 3), label)` in the order of `split`. Hand on this one, since another
         call has another memory.
     """
-    result = split.map(lambda picture, label: (decoding.load_square(picture, side), label), AUTOTUNE)
-    return result.cache() if are_kept(split, side) else result
+    result = split.map(lambda picture, label: (decoding.load_resized(picture, resize_size), label), AUTOTUNE)
+    return result.cache() if fits_in_memory(split, resize_size) else result
 
 
-def are_kept(split, side):
+def fits_in_memory(split, side):
     """Whether the squares of a split take up less than that quarter."""
     return len(split) <= _places(side * side * 3)
 
@@ -49,75 +47,6 @@ def _places(size):
     text = limit.read_text().strip() if limit.exists() else "max"
     memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
     return max(1, int(memory * MEMORY_SHARE / size))
-
-
-@dataclasses.dataclass(frozen=True)
-class Statistics:
-    """What the images of a training set have in common.
-
-    Attributes:
-        mean_image: Float32 `(side, side, 3)`, the mean over all images, grey levels of 0 to 255.
-        eigenvalues: Float32 `(3,)`, of the covariance of the colors of all pixels, in grey levels squared, ascending.
-        eigenvectors: Float32 `(3, 3)`, the color axes: unit vectors in RGB, one a column, ordered as `eigenvalues`.
-    """
-
-    mean_image: np.ndarray
-    eigenvalues: np.ndarray
-    eigenvectors: np.ndarray
-
-    @property
-    def mean_color(self):
-        """The mean over images and places, float32 `(3,)`."""
-        return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-
-    @classmethod
-    def measure(cls, squares):
-        """Measures the squares of a training split in one pass.
-
-        Args:
-            squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`.
-
-        Returns:
-            The `Statistics`.
-
-        Raises:
-            ValueError: If there are no squares.
-        """
-        count, images_sum, products_sum = 0, 0.0, 0.0
-        for size, image, products in squares.batch(32).map(_sums, AUTOTUNE).as_numpy_iterator():
-            count, images_sum, products_sum = count + size, images_sum + image, products_sum + products
-        if not count:
-            raise ValueError("Expected at least one image to measure. Received: none")
-        mean_image = images_sum / count
-        mean_color = mean_image.mean(axis=(0, 1))
-        covariance = products_sum / (count * mean_image[..., 0].size) - np.outer(mean_color, mean_color)
-        eigenvalues, eigenvectors = np.linalg.eigh(covariance)
-        return cls(np.float32(mean_image), np.float32(eigenvalues.clip(0)), np.float32(eigenvectors))
-
-    def save(self, path):
-        """Writes them to an `.npz` file."""
-        with written_aside(path) as aside:
-            np.savez(aside, **vars(self))
-
-    @classmethod
-    def load(cls, path):
-        """Reads what `save` wrote.
-
-        Raises:
-            ValueError: If the file is another.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
-        except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-            raise ValueError(f"Expected a file written by Statistics.save. Received: {path}") from None
-
-
-def _sums(batch, _):
-    """Count of the images, their sum, and the sum of the outer products of the colors, all exact in float64."""
-    colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)
-    image = tf.cast(tf.reduce_sum(tf.cast(batch, tf.int32), axis=0), tf.float64)
-    return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)
 
 
 def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch=None, first_step=0):
@@ -133,8 +62,9 @@ def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch
     (else the central one), vertical flip, mirror, less the mean, lighting, noise.
 
     Args:
-        pictures: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it; or, where those are not
-            kept, of `(picture, label)` as in `datasets.Dataset.splits`: then no more is decoded than a view shows.
+        pictures: `tf.data.Dataset` of `(uint8 (resize_size, resize_size, 3), label)` from `resize_pictures`; or, where
+            those are not kept in memory, of `(picture, label)` as in `datasets.Dataset.splits`: then no more of a
+            picture is decoded than its crop.
         statistics: The `Statistics` of the training set.
         recipe: A `Recipe`; what is used is all that makes its views, and the batch size.
         seed: Integer.
@@ -161,7 +91,7 @@ def training_batches(pictures, statistics, recipe, seed, epochs, steps_per_epoch
         return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
 
     def labelled_view(picture, label, seed):
-        return random_view(picture, seed, statistics, recipe), label
+        return augmented_crop(picture, seed, statistics, recipe), label
 
     stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
     batches = stream.map(labelled_view, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
@@ -202,7 +132,7 @@ def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
     """Gives the batches that a network is judged on: in order, every image once, the last batch as small as it is.
 
     Args:
-        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `squares` gives it.
+        squares: `tf.data.Dataset` of `(uint8 (resize_size, resize_size, 3), label)`, as `resize_pictures` gives it.
         statistics: The `Statistics` of the training set.
         recipe: The `Recipe` that the network was trained with.
         batch_size: Images in a batch.
@@ -210,17 +140,117 @@ def evaluation_batches(squares, statistics, recipe, batch_size, views=1):
 
     Returns:
         A `tf.data.Dataset` of `(views, label (batch,))`: float32 `(batch, size, size, 3)` for one view,
-        `(batch, 10, size, size, 3)` for ten, in the order of `augmentation.ten_views`.
+        `(batch, 10, size, size, 3)` for ten, in the order of `augmentation.ten_crops`.
 
     Raises:
         ValueError: If `views` is neither.
     """
     if views not in (1, 10):
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
-    cut = augmentation.central_crop if views == 1 else augmentation.ten_views
+    cut = augmentation.central_crop if views == 1 else augmentation.ten_crops
 
     def labelled_views(image, label):
-        return prepared(cut(image, recipe.size), statistics, recipe), label
+        return prepared(cut(image, recipe.crop_size), statistics, recipe), label
 
     batches = squares.map(labelled_views, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten views of 128 images are 0.8 GB
+
+
+AFFINE = ("rotation", "scaling", "translation")  # all in one pass over the pixels
+
+
+def augmented_crop(picture, seed, statistics, recipe):
+    """Makes a training view: random place, less the mean, lighting, noise, of which the recipe's `augmentation` has.
+
+    Args:
+        picture: A square, uint8 tensor `(side, side, 3)`; or a picture as `decoding.load_resized` takes it, of which no
+            more than the view needs is decoded.
+        seed: Two integers.
+        statistics: The `Statistics` of the training set.
+        recipe: A `Recipe`.
+
+    Returns:
+        A float32 tensor `(size, size, 3)`.
+    """
+    seeds = dict(zip(AUGMENTATIONS, tf.unstack(tf.random.split(seed, len(AUGMENTATIONS))), strict=True))
+    image, (mean, deviation) = _random_place(picture, seeds, recipe), scale(statistics, recipe)
+    lit = "lighting" in recipe.augmentation
+    image = _lit(image, seeds["lighting"], mean, statistics, recipe) if lit else _less(image, mean)
+    image = augmentation.noise(image, seeds["noise"], recipe.noise_std) if "noise" in recipe.augmentation else image
+    return _divided(image, deviation)
+
+
+def _random_place(picture, seeds, recipe):
+    """What moves pixels. Turning comes before cropping, so that the crop leaves out most of what turned in."""
+    side, size = recipe.resize_size, recipe.crop_size
+    limits = {name: getattr(recipe, name) for name in AFFINE if name in recipe.augmentation}
+    if limits:
+        picture = augmentation.affine(decoding.load_resized(picture, side), seeds["rotation"], **limits)
+    if "resized_crop" in recipe.augmentation:
+        image = augmentation.random_resized_crop(decoding.load_resized(picture, side), size, seeds["resized_crop"])
+    else:
+        image = decoding.load_crop(picture, side, _corner(seeds["crop"], recipe), size)
+    if "vertical_flip" in recipe.augmentation:
+        image = augmentation.vertical_flip(image, seeds["vertical_flip"])
+    return augmentation.random_mirror(image, seeds["mirror"]) if "mirror" in recipe.augmentation else image
+
+
+def _corner(seed, recipe):
+    """Where the part of the square begins that is seen."""
+    if "crop" in recipe.augmentation:
+        return augmentation.random_corner((recipe.resize_size, recipe.resize_size), recipe.crop_size, seed)
+    return tf.constant([(recipe.resize_size - recipe.crop_size) // 2] * 2)
+
+
+def _lit(image, seed, mean, statistics, recipe):
+    """Less the mean and in another light: with a mean color in one pass over the pixels, half of the work."""
+    settings = statistics.eigenvalues, statistics.eigenvectors, recipe.lighting, recipe.lighting_std
+    if mean.ndim == 1:
+        return augmentation.lighting(image, seed, *settings, mean)
+    return augmentation.lighting(_less(image, mean), seed, *settings)
+
+
+def prepared(image, statistics, recipe):
+    """Less the mean, and divided where the recipe says so: what a network is shown when it is asked.
+
+    Of a mean image its centre is subtracted from every view, wherever that was cut, as the authors' code does.
+
+    Args:
+        image: Tensor `(..., size, size, 3)`, grey levels.
+        statistics: As for `scale`.
+        recipe: A `Recipe`; what is used are its architecture, mean and size.
+
+    Returns:
+        A float32 tensor of the shape of `image`.
+    """
+    mean, deviation = scale(statistics, recipe)
+    return _divided(_less(image, mean), deviation)
+
+
+def scale(statistics, recipe):
+    """What is subtracted from a view, and what is divided by after that.
+
+    Args:
+        statistics: The `Statistics` of the training set; None will do where the mean is the architecture's.
+        recipe: A `Recipe`.
+
+    Returns:
+        The mean, float32 `(3,)`, or `(size, size, 3)` of a mean image; and the deviation, float32 `(3,)`, ones for all
+        but a mean of the architecture, since the paper leaves grey levels on 0 to 255.
+    """
+    if recipe.mean == "architecture":
+        row = ARCHITECTURES[recipe.architecture]
+        return np.float32(row.mean), np.float32(row.std)
+    if recipe.mean == "color":
+        return statistics.mean_color, np.ones(3, np.float32)
+    margin = (len(statistics.mean_image) - recipe.crop_size) // 2
+    centre = slice(margin, margin + recipe.crop_size)
+    return statistics.mean_image[centre, centre], np.ones(3, np.float32)
+
+
+def _less(image, mean):
+    return augmentation.add_color(image, -mean) if mean.ndim == 1 else tf.cast(image, tf.float32) - mean
+
+
+def _divided(image, deviation):
+    return image if (deviation == 1).all() else image / deviation

@@ -118,5 +118,5 @@ def _read(builder, split, image_key):
         as_supervised=True,
         decoders={image_key: tfds.decode.SkipDecoding()},
         shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),  # pipeline.squares keeps what is worth keeping
+        read_config=tfds.ReadConfig(try_autocache=False),  # pipeline.resize_pictures keeps what is worth keeping
     )

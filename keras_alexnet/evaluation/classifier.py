@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_alexnet.data import pipeline
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.preprocessing import decode_predictions
@@ -24,13 +25,13 @@ class Classifier:
         model: The `keras.Model`.
         class_names: In the order of its outputs.
         recipe: The `Recipe` it was trained with.
-        statistics: The `pipeline.Statistics` of its training set, None where they are not known nor needed.
+        statistics: The `Statistics` of its training set, None where they are not known nor needed.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     recipe: Recipe
-    statistics: pipeline.Statistics | None = None
+    statistics: Statistics | None = None
 
     @classmethod
     def of_run(cls, run):
@@ -49,7 +50,7 @@ class Classifier:
                 f"Expected as many outputs as classes.txt has names, {len(names)}. Received: {file} with "
                 f"{model.output_shape[-1]}"
             )
-        return cls(model, names, run.read_recipe(), pipeline.Statistics.load(run.statistics))
+        return cls(model, names, run.read_recipe(), Statistics.load(run.statistics))
 
     @classmethod
     def of_file(cls, path):
@@ -69,7 +70,7 @@ class Classifier:
         size = _input_size(model, path)
         row = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
         side, names = round(size * 256 / 227), tuple(f"class {n}" for n in range(model.output_shape[-1]))
-        return cls(model, names, Recipe(architecture=row.name, size=size, side=side, mean="architecture"))
+        return cls(model, names, Recipe(architecture=row.name, crop_size=size, resize_size=side, mean="architecture"))
 
     @classmethod
     def of_imagenet(cls, architecture="one_weird_trick"):
@@ -81,7 +82,7 @@ class Classifier:
         row = lookup(ARCHITECTURES, architecture, "architecture")
         model = build(architecture, weights="imagenet")
         names = tuple(name for ((_, name, _),) in decode_predictions(np.eye(model.output_shape[-1]), top=1))
-        return cls(model, names, Recipe(architecture=architecture, size=row.size, mean="architecture"))
+        return cls(model, names, Recipe(architecture=architecture, crop_size=row.size, mean="architecture"))
 
     def batches(self, squares, views=1):
         """What the network sees of square pictures: `pipeline.evaluation_batches`, about `BATCH_SIZE` views each."""
@@ -89,7 +90,7 @@ class Classifier:
         return pipeline.evaluation_batches(squares, self.statistics, self.recipe, size, views)
 
 
-def gives_logits(model):
+def outputs_logits(model):
     """Whether a network ends before its softmax.
 
     Args:

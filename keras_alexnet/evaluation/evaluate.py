@@ -9,13 +9,12 @@ import tensorflow as tf
 import tqdm
 from scipy import special
 
-from keras_alexnet.data import pipeline
+from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
-from keras_alexnet.evaluation import measures
-from keras_alexnet.evaluation.classifier import Classifier, gives_logits, network_file
-from keras_alexnet.training import errors
+from keras_alexnet.evaluation import metrics
+from keras_alexnet.evaluation.classifier import Classifier, network_file, outputs_logits
 
-CENTRAL = 4  # the place of the central crop among `augment.ten_views`
+CENTRAL = 4  # the place of the central crop among `augment.ten_crops`
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -37,7 +36,7 @@ def probabilities(model, batches):
     """
     none = np.empty((0, model.output_shape[-1]), np.float32)
     central, averaged, labels = [none], [], [np.empty(0, np.int64)]
-    finish = (lambda logits: special.softmax(logits, axis=-1)) if gives_logits(model) else np.asarray
+    finish = (lambda logits: special.softmax(logits, axis=-1)) if outputs_logits(model) else np.asarray
     for views, label in batches:
         views = np.asarray(views)
         outputs = finish(np.asarray(model.predict_on_batch(views.reshape(-1, *views.shape[-3:]))))
@@ -115,7 +114,7 @@ def columns(class_names, wanted):
 
 
 @dataclasses.dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What a run, or an ensemble of runs, said of the pictures of a split.
 
     Attributes:
@@ -146,12 +145,12 @@ class Judgement:
             "data": self.data.describe(),
             "split": self.split,
             "pictures": len(self.labels),
-            **{views_key(views): measures.measure(shares, self.labels) for views, shares in self.by_views.items()},
-            "classes": measures.class_errors(self.best, self.labels, self.data.class_names),
+            **{views_key(views): metrics.measure(shares, self.labels) for views, shares in self.by_views.items()},
+            "classes": metrics.class_errors(self.best, self.labels, self.data.class_names),
         }
 
 
-def judge(runs, data, split, views=10):
+def evaluate_runs(runs, data, split, views=10):
     """Judges runs one by one, and several of them together as an ensemble, whose probabilities are averaged.
 
     Each run's result is kept in its folder as `evaluation-<split>.json` (with the name of the data set where that is
@@ -164,7 +163,7 @@ def judge(runs, data, split, views=10):
         views: 1, or 10 for both numbers of views.
 
     Returns:
-        A `Judgement` of each run, and one more of the ensemble where there are several runs.
+        A `Evaluation` of each run, and one more of the ensemble where there are several runs.
 
     Raises:
         ValueError: If a run has no network yet, the classes differ, there are no such pictures, or a run was trained
@@ -180,30 +179,30 @@ def judge(runs, data, split, views=10):
         if data.may_hold_what_trained(before := run.read_data(), split):
             now = data.describe()
             raise ValueError(f"Expected the splits that {run.folder} was trained on: {before}. Received: {now}")
-    squares, judgements = {}, []
+    squares, evaluations = {}, []
     for run in runs:
-        side = run.read_recipe().side
+        side = run.read_recipe().resize_size
         if side not in squares:
-            squares[side] = pipeline.squares(pictures, side)
-        judgements.append(judge_squares(run, data, split, squares[side], views))
+            squares[side] = pipeline.resize_pictures(pictures, side)
+        evaluations.append(evaluate_run(run, data, split, squares[side], views))
     if len(runs) > 1:
-        judgements.append(_ensemble(judgements))
-        runs[0].write_json(f"ensemble-{stem(runs[0], data, split)}.json", judgements[-1].numbers())
-    return judgements
+        evaluations.append(_ensemble(evaluations))
+        runs[0].write_json(f"ensemble-{stem(runs[0], data, split)}.json", evaluations[-1].numbers())
+    return evaluations
 
 
-def judge_squares(run, data, split, squares, views=10):
-    """Judges one run, like `judge`, by pictures that are square already.
+def evaluate_run(run, data, split, squares, views=10):
+    """Judges one run, like `evaluate_runs`, by pictures that are square already.
 
     Args:
         run: A `runs.Run`.
         data: A `datasets.Dataset` of the run's classes.
         split: The name of the split that the squares are of.
-        squares: `tf.data.Dataset` as `pipeline.squares` gives it, of the side that the run's recipe has.
+        squares: `tf.data.Dataset` as `pipeline.resize_pictures` gives it, of the side that the run's recipe has.
         views: 1, or 10 for both numbers of views.
 
     Returns:
-        A `Judgement`.
+        A `Evaluation`.
 
     Raises:
         OSError: If pictures cannot be read.
@@ -214,17 +213,17 @@ def judge_squares(run, data, split, squares, views=10):
         by_views, labels = probabilities(classifier.model, batches)
     order = columns(classifier.class_names, data.class_names)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
-    judgement = Judgement((run.folder.name,), data, split, squares, in_order, labels)
-    run.write_json(f"evaluation-{stem(run, data, split)}.json", judgement.numbers())
-    return judgement
+    evaluation = Evaluation((run.folder.name,), data, split, squares, in_order, labels)
+    run.write_json(f"evaluation-{stem(run, data, split)}.json", evaluation.numbers())
+    return evaluation
 
 
-def _ensemble(judgements):
-    names = tuple(name for judgement in judgements for name in judgement.runs)
+def _ensemble(evaluations):
+    names = tuple(name for evaluation in evaluations for name in evaluation.runs)
     together = {
-        views: np.mean([each.by_views[views] for each in judgements], axis=0) for views in judgements[0].by_views
+        views: np.mean([each.by_views[views] for each in evaluations], axis=0) for views in evaluations[0].by_views
     }
-    return dataclasses.replace(judgements[0], runs=names, by_views=together)
+    return dataclasses.replace(evaluations[0], runs=names, by_views=together)
 
 
 def stem(run, data, split):

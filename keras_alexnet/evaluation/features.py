@@ -27,7 +27,8 @@ def descriptors(classifier, squares, layer=None):
 
     Args:
         classifier: A `classifiers.Classifier`.
-        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`, as `pipeline.squares` gives it.
+        squares: `tf.data.Dataset` of `(uint8 (resize_size, resize_size, 3), label)`, from
+            `pipeline.resize_pictures`.
         layer: Name of a layer whose output is one vector a picture; by default the one that the classifier sees, fc7.
 
     Returns:

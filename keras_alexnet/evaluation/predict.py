@@ -90,7 +90,7 @@ def squares(files, side):
 
     def square(place, path):
         picture = tf.numpy_function(_contents, [path], tf.string)
-        return decoding.load_square(tf.ensure_shape(picture, ()), side), place
+        return decoding.load_resized(tf.ensure_shape(picture, ()), side), place
 
     numbered = tf.data.Dataset.from_tensor_slices([str(file) for file in files]).enumerate()
     return numbered.map(square, tf.data.AUTOTUNE).ignore_errors()
@@ -123,7 +123,7 @@ def predict(classifier, files, views=10):
 
     Source: section 4.1.
     """
-    batches = tqdm.tqdm(classifier.batches(squares(files, classifier.recipe.side), views), leave=False)
+    batches = tqdm.tqdm(classifier.batches(squares(files, classifier.recipe.resize_size), views), leave=False)
     by_views, places = evaluate.probabilities(classifier.model, batches)
     probabilities = dict(zip(places.tolist(), by_views[max(by_views)], strict=True))
     names = {name: n for n, name in enumerate(classifier.class_names)}

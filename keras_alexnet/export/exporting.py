@@ -18,10 +18,10 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
-from keras_alexnet.data.views import scale
-from keras_alexnet.evaluation.classifier import gives_logits
+from keras_alexnet.data.pipeline import scale
+from keras_alexnet.evaluation.classifier import outputs_logits
 from keras_alexnet.export import formats
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 
 TOLERANCE = 1e-4  # of the largest probability
 NOISE_IMAGES = 6  # ours: beside the two photographs that an export is checked on
@@ -59,7 +59,7 @@ def serving_model(classifier):
     x = keras.layers.Rescaling(1 / deviation, -mean / deviation, name="preprocessing", dtype="float32")(image)
     for layer in network.layers[1:] if is_chain else [network]:
         x = layer(x)
-    if gives_logits(network):
+    if outputs_logits(network):
         x = keras.layers.Softmax(name="softmax")(x)
     return keras.Model(image, {"probabilities": x}, name=classifier.model.name)
 
@@ -108,7 +108,7 @@ def expected(classifier, images):
     mean, deviation = scale(classifier.statistics, classifier.recipe)
     views = (images.astype(np.float32) - mean) / deviation
     answers = network(views, training=False)
-    return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if gives_logits(network) else answers)
+    return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if outputs_logits(network) else answers)
 
 
 def pictures(size):
@@ -146,9 +146,9 @@ def export(classifier, path, kind):
     images = pictures(classifier.model.input_shape[1])
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        aside = pathlib.Path(folder) / f"alexnet.{kind}"
-        file.write(serving_model(classifier), aside)
-        answers, wanted = file.load(aside), expected(classifier, images)
+        temporary = pathlib.Path(folder) / f"alexnet.{kind}"
+        file.write(serving_model(classifier), temporary)
+        answers, wanted = file.load(temporary), expected(classifier, images)
         difference = max(_difference(answer(images), wanted) for answer in answers)
         if not difference <= TOLERANCE:
             raise ValueError(
@@ -156,9 +156,9 @@ def export(classifier, path, kind):
                 f"difference of {difference:.1e}; nothing was written"
             )
         result = Export(path, difference, max(_images_per_second(answer, images) for answer in answers))
-        os.replace(aside, path)
-    with written_aside(path.with_name(f"{path.name}.json")) as aside:
-        aside.write_text(json.dumps(_description(classifier, result), indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    with atomic_write(path.with_name(f"{path.name}.json")) as temporary:
+        temporary.write_text(json.dumps(_description(classifier, result), indent=2) + "\n", encoding="utf-8")
     return result
 
 
@@ -189,7 +189,7 @@ def _images_per_second(answer, images, seconds=0.5):
 
 
 def _description(classifier, result):
-    size, side = classifier.model.input_shape[1], classifier.recipe.side
+    size, side = classifier.model.input_shape[1], classifier.recipe.resize_size
     mean, deviation = scale(classifier.statistics, classifier.recipe)
     return {
         "network": classifier.model.name,

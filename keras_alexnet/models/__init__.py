@@ -6,11 +6,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alexnet": ["build"],
-        "architectures": ["ARCHITECTURES", "figure_1"],
+        "architectures": ["ARCHITECTURES", "Architecture", "Convolution", "Normalization", "figure_1"],
         "initializers": ["INITIAL_WEIGHTS"],
         "layers": ["GroupedConv2D", "LocalResponseNormalization", "SpatialResponseNormalization"],
         "preprocessing": ["decode_predictions", "preprocess_input"],
         "summary": ["describe", "differences", "layer_costs", "sketch"],
-        "topology": ["Architecture", "Convolution", "Normalization"],
     },
 )

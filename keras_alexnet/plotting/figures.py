@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # Okabe and Ito's: apart for the color-blind
 FORMATS = (".png", ".jpg")
@@ -42,12 +42,12 @@ def save(figure: Figure, path: str | Path) -> None:
     words = figure.get_label()
     drawing = {"dpi": 160, "metadata": {"Title": words.split(": ")[0], "Description": words, "Software": None}}
     photographs = {"dpi": 120, "pil_kwargs": {"quality": 80, "comment": words.encode()}}
-    with written_aside(path) as aside:
+    with atomic_write(path) as temporary:
         if Path(path).suffix.lower() == ".png":
-            figure.savefig(aside, **drawing)
-            _pack(aside)
+            figure.savefig(temporary, **drawing)
+            _pack(temporary)
         else:
-            figure.savefig(aside, **photographs)
+            figure.savefig(temporary, **photographs)
 
 
 def _pack(path: Path) -> None:

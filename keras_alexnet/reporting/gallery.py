@@ -13,7 +13,7 @@ QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 CORPUS = 2000  # ours: training pictures at most among which neighbours are looked for
 
 
-def draw(run, judgement):
+def draw(run, evaluation):
     """Draws all figures of a run into its folder.
 
     They are `curves.png`, `kernels.png`, and of the split that was judged `<split>-confusion.png`, `<split>-right.jpg`,
@@ -22,15 +22,15 @@ def draw(run, judgement):
 
     Args:
         run: A `runs.Run`.
-        judgement: Its `evaluate.Judgement`, or None where nothing was judged: then the first two alone.
+        evaluation: Its `evaluate.Evaluation`, or None where nothing was judged: then the first two alone.
 
     Source: section 6.1, figures 3 and 4.
     """
     classifier = Classifier.of_run(run)
     drawn = _of_training(run, classifier.model)
-    if judgement:
-        stem = evaluate.stem(run, judgement.data, judgement.split)
-        drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, judgement).items()}
+    if evaluation:
+        stem = evaluate.stem(run, evaluation.data, evaluation.split)
+        drawn |= {f"{stem}-{name}": figure for name, figure in _of_judgement(classifier, evaluation).items()}
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
         figures.save(figure, run.figures / name)
@@ -43,43 +43,43 @@ def _of_training(run, model):
     return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
 
 
-def _of_judgement(classifier, judgement):
-    names, labels = judgement.data.class_names, judgement.labels
-    drawn = {"confusion.png": panels.confusion(confusions(judgement), names)}
-    right, wrong, queries = right_places(judgement), wrong_places(judgement), query_places(judgement)
-    pictures = pictures_at(judgement.squares, np.concatenate([right, wrong, queries]))
+def _of_judgement(classifier, evaluation):
+    names, labels = evaluation.data.class_names, evaluation.labels
+    drawn = {"confusion.png": panels.confusion(confusions(evaluation), names)}
+    right, wrong, queries = right_places(evaluation), wrong_places(evaluation), query_places(evaluation)
+    pictures = pictures_at(evaluation.squares, np.concatenate([right, wrong, queries]))
     for kind, places in (("right", right), ("wrong", wrong)):
         if len(places):
             shown = [pictures[place] for place in places]
-            drawn[f"{kind}.jpg"] = panels.predictions(shown, judgement.best[places], names, labels[places])
-    if "train" in judgement.data.splits:
+            drawn[f"{kind}.jpg"] = panels.predictions(shown, evaluation.best[places], names, labels[places])
+    if "train" in evaluation.data.splits:
         asked = [pictures[place] for place in queries]
-        drawn["neighbors.jpg"] = _neighbors(classifier, judgement.data, asked, labels[queries])
+        drawn["neighbors.jpg"] = _neighbors(classifier, evaluation.data, asked, labels[queries])
     return drawn
 
 
-def confusions(judgement):
+def confusions(evaluation):
     """How many pictures of each class (row) are taken for each class (column), integers `(classes, classes)`."""
-    classes = judgement.best.shape[1]
-    pairs = judgement.labels * classes + judgement.best.argmax(axis=1)
+    classes = evaluation.best.shape[1]
+    pairs = evaluation.labels * classes + evaluation.best.argmax(axis=1)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def right_places(judgement):
+def right_places(evaluation):
     """Places of the first pictures that the network is right about, one a class."""
-    right = np.flatnonzero(judgement.best.argmax(axis=1) == judgement.labels)
-    return _of_different_classes(right, judgement.labels, SHOWN)
+    right = np.flatnonzero(evaluation.best.argmax(axis=1) == evaluation.labels)
+    return _of_different_classes(right, evaluation.labels, SHOWN)
 
 
-def wrong_places(judgement):
+def wrong_places(evaluation):
     """Places of the pictures that the network is wrong about with most confidence."""
-    wrong = np.flatnonzero(judgement.best.argmax(axis=1) != judgement.labels)
-    return wrong[np.argsort(-judgement.best[wrong].max(axis=1), kind="stable")[:SHOWN]]
+    wrong = np.flatnonzero(evaluation.best.argmax(axis=1) != evaluation.labels)
+    return wrong[np.argsort(-evaluation.best[wrong].max(axis=1), kind="stable")[:SHOWN]]
 
 
-def query_places(judgement):
+def query_places(evaluation):
     """Places of the first pictures, one a class."""
-    return _of_different_classes(np.arange(len(judgement.labels)), judgement.labels, QUERIES)
+    return _of_different_classes(np.arange(len(evaluation.labels)), evaluation.labels, QUERIES)
 
 
 def _of_different_classes(places, labels, count):
@@ -91,7 +91,7 @@ def pictures_at(squares, places):
     """The pictures at some places of a data set, by place, in one pass.
 
     Args:
-        squares: `tf.data.Dataset` of `(uint8 (side, side, 3), label)`.
+        squares: `tf.data.Dataset` of `(uint8 (resize_size, resize_size, 3), label)`.
         places: Integers.
 
     Returns:
@@ -103,7 +103,7 @@ def pictures_at(squares, places):
 
 def _neighbors(classifier, data, queries, labels):
     """Pictures, each with the training pictures nearest to it; one that is a training picture itself is left out."""
-    corpus = pipeline.squares(data.splits["train"].take(CORPUS), classifier.recipe.side)
+    corpus = pipeline.resize_pictures(data.splits["train"].take(CORPUS), classifier.recipe.resize_size)
     corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
     asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
     descriptors = np.split(features.descriptors(classifier, asked.concatenate(corpus)), [len(queries)])  # in one pass

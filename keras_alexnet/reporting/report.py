@@ -9,7 +9,7 @@ import math
 import jinja2
 from PIL import Image
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.reporting.tables import between, percent
@@ -43,8 +43,8 @@ def write(run):
     )
     page = environment.from_string(template).render(contents(run))
     path = run.folder / "report.html"
-    with written_aside(path) as aside:
-        aside.write_text(page, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return path
 
 

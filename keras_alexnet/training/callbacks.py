@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tqdm
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 from keras_alexnet.training import checkpoints, errors
-from keras_alexnet.training.optimizers import learning_rate
+from keras_alexnet.training.schedules import learning_rate
 
 LOGGED = ("loss", "top1_error", "top5_error")
 
@@ -41,8 +41,8 @@ class Record(keras.callbacks.Callback):
             return
         if self._is_best():
             network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # not its optimizer
-            with written_aside(self.run.best) as aside:
-                network.save(aside)
+            with atomic_write(self.run.best) as temporary:
+                network.save(temporary)
         self.run.write_log(self.rows)
 
     def _is_best(self):

@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 
-from keras_alexnet.files import digest, written_aside
+from keras_alexnet.files import atomic_write, digest
 
 KEPT = 2  # ours: the newest, and the one before in case that is damaged
 NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.json")
@@ -70,11 +70,11 @@ def save(folder, model, epochs, steps=0, metrics=()):
     """
     folder.mkdir(exist_ok=True)
     name = f"epoch-{epochs:05d}" + (f"-step-{steps:08d}" if steps else "")
-    with written_aside(folder / f"{name}.keras") as aside:
-        model.save(aside)
-        state = {"sha256": digest(aside), "seeds": values(_seeds(model)), "metrics": list(metrics)}
-    with written_aside(folder / f"{name}.json") as aside:  # with this one it counts
-        aside.write_text(json.dumps(state) + "\n")
+    with atomic_write(folder / f"{name}.keras") as temporary:
+        model.save(temporary)
+        state = {"sha256": digest(temporary), "seeds": values(_seeds(model)), "metrics": list(metrics)}
+    with atomic_write(folder / f"{name}.json") as temporary:  # with this one it counts
+        temporary.write_text(json.dumps(state) + "\n")
     kept = {file.stem for file in _newest_first(folder)[:KEPT]}
     for file in folder.iterdir():
         if file.stem not in kept:

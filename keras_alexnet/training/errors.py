@@ -2,11 +2,12 @@
 
 import contextlib
 import math
-import re
 import signal
 import threading
 
 import tensorflow as tf
+
+from keras_alexnet.data.errors import first_line, is_about_data
 
 STUCK_EPOCHS = 5  # ours: with a loss within 1 % of chance
 
@@ -42,52 +43,20 @@ def explained(recipe, folder):
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise ValueError(
             f"Expected a batch that fits into memory: take a smaller --batch-size, or more devices. "
-            f"Received: --batch-size {recipe.batch_size} ({_line(error)})"
+            f"Received: --batch-size {recipe.batch_size} ({first_line(error)})"
         ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(
             f"Expected all workers to stay while training: start every one of them again with --resume {folder}. "
-            f"Received: {_line(error)}"
+            f"Received: {first_line(error)}"
         ) from error
     except tf.errors.OpError as error:
-        if not _is_of_the_data(error):
+        if not is_about_data(error):
             raise
         raise OSError(
             f"Expected the pictures to stay as they were while training; bring them back, then --resume {folder}. "
-            f"Received: {_line(error)}"
+            f"Received: {first_line(error)}"
         ) from error
-
-
-@contextlib.contextmanager
-def reading(name):
-    """Within, what TensorFlow says of a data set's files becomes one line.
-
-    Args:
-        name: The data set's.
-
-    Raises:
-        OSError: If they cannot be read.
-    """
-    try:
-        yield
-    except tf.errors.OpError as error:
-        if not _is_of_the_data(error):
-            raise
-        raise OSError(f"Expected data that can be read. Received: {name}: {_line(error)}") from error
-
-
-def _is_of_the_data(error):
-    """Whether reading failed, and not the network: an invalid argument may be of either."""
-    kinds = tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError
-    return isinstance(error, kinds) or "IteratorGetNext" in str(error)
-
-
-def _line(error):
-    """The line that names the cause, without the places in TensorFlow where it was met."""
-    plain = re.sub(r"{{.*?}}|Error in user-defined function.*?iterator: \S+: ", "", str(error))
-    lines = [line.strip() for line in plain.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Detected at", "Graph execution error", "File "))]
-    return (told or [type(error).__name__])[0][:200]
 
 
 def check_finite(loss, epoch, step, recipe, folder):

@@ -18,17 +18,18 @@ class PaperSGD(keras.optimizers.Optimizer):
     Args:
         learning_rate: The step epsilon, a number or a `LearningRateSchedule`.
         momentum: Share m of the velocity that is kept.
-        decay: Weight decay d, on kernels alone, as in the authors' code. The text says "the weight w".
+        weight_decay: Weight decay d, on kernels alone, as in the authors' code. The text says "the weight w".
         bias_learning_rate_factor: What the learning rate of a bias is multiplied by: 1 in the text, 2 in the authors'
             code. A variable of one dimension is a bias.
         decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
             $w \leftarrow w + v - d\,\epsilon\,w$.
 
     Raises:
-        ValueError: If `momentum` is not in [0, 1), `decay` or the factor is negative, or the decay goes elsewhere.
+        ValueError: If `momentum` is not in [0, 1), `weight_decay` or the factor is negative, or `decay_into` is
+            unknown.
 
     Example:
-        >>> PaperSGD(learning_rate=0.01).get_config()["decay"]
+        >>> PaperSGD(learning_rate=0.01).get_config()["weight_decay"]
         0.0005
 
     Source: section 5, the update rule for weight w.
@@ -38,24 +39,23 @@ class PaperSGD(keras.optimizers.Optimizer):
         self,
         learning_rate=0.01,
         momentum=0.9,
-        decay=0.0005,
+        weight_decay=0.0005,
         bias_learning_rate_factor=1.0,
         decay_into="velocity",
         name="paper_sgd",
         **kwargs,
     ):
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name=name, **kwargs)
         if not 0 <= momentum < 1:
             raise ValueError(f"`momentum` must be at least 0 and less than 1. Received: momentum={momentum}")
-        if decay < 0 or bias_learning_rate_factor < 0:
+        if weight_decay < 0 or bias_learning_rate_factor < 0:
             raise ValueError(
-                "`decay` and `bias_learning_rate_factor` must not be negative. "
-                f"Received: decay={decay}, bias_learning_rate_factor={bias_learning_rate_factor}"
+                "`weight_decay` and `bias_learning_rate_factor` must not be negative. "
+                f"Received: weight_decay={weight_decay}, bias_learning_rate_factor={bias_learning_rate_factor}"
             )
         if decay_into not in ("velocity", "weights"):
             raise ValueError(f'`decay_into` must be "velocity" or "weights". Received: decay_into={decay_into!r}')
         self.momentum = momentum
-        self.decay = decay
         self.decay_into = decay_into
         self.bias_learning_rate_factor = bias_learning_rate_factor
         self._moved = fused(self._move)
@@ -66,6 +66,17 @@ class PaperSGD(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def _apply_weight_decay(self, variables):
+        """Do nothing: the rule itself decays the weights, where Keras would shrink them once more."""
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make an optimizer from its configuration. Until version 0.1.0 `weight_decay` was called `decay`."""
+        config = dict(config)
+        if "decay" in config:
+            config["weight_decay"] = config.pop("decay")
+        return super().from_config(config, custom_objects)
 
     def update_step(self, gradient, variable, learning_rate):
         """Apply the rule to one variable."""
@@ -78,9 +89,9 @@ class PaperSGD(keras.optimizers.Optimizer):
         if len(variable.shape) == 1:
             learning_rate = learning_rate * self.bias_learning_rate_factor
         elif self.decay_into == "velocity":
-            gradient = gradient + self.decay * variable
+            gradient = gradient + self.weight_decay * variable
         else:
-            shrink = self.decay * learning_rate * variable
+            shrink = self.weight_decay * learning_rate * variable
         new_velocity = self.momentum * velocity - learning_rate * gradient
         self.assign(velocity, new_velocity)
         self.assign_add(variable, new_velocity - shrink)
@@ -90,53 +101,6 @@ class PaperSGD(keras.optimizers.Optimizer):
         return {
             **super().get_config(),
             "momentum": self.momentum,
-            "decay": self.decay,
             "bias_learning_rate_factor": self.bias_learning_rate_factor,
             "decay_into": self.decay_into,
         }
-
-
-def divided_learning_rate(first, errors, patience, divisions=3):
-    """The learning rate after epochs with the given validation errors: divided by ten when they stop improving.
-
-    It depends on nothing but the record of the run, so a resumed run goes on where the first one was.
-
-    Args:
-        first: Learning rate of the first epoch.
-        errors: Validation error of each finished epoch, oldest first.
-        patience: Epochs without a new best before the rate is divided.
-        divisions: Times it is divided at most; 3 in the paper.
-
-    Returns:
-        The learning rate of the next epoch.
-
-    Example:
-        >>> divided_learning_rate(0.01, [0.9, 0.8, 0.8, 0.8], patience=2)
-        0.001
-
-    Source: section 5: "divide the learning rate by 10 when the validation error rate stopped improving", three times.
-    """
-    best, waited, divided = float("inf"), 0, 0
-    for error in errors:
-        best, waited = (error, 0) if error < best else (best, waited + 1)
-        if waited == patience and divided < divisions:
-            divided, waited = divided + 1, 0
-    return first / 10**divided
-
-
-def learning_rate(recipe, rows):
-    """The learning rate of a run's next epoch: by its errors, or after the epochs that the recipe names.
-
-    Args:
-        recipe: A `Recipe`.
-        rows: The run's record, one mapping an epoch with `val_top1_error`.
-
-    Returns:
-        A number.
-
-    Source: section 5. The authors' own record names the epochs: they divided by hand.
-    """
-    if recipe.divide_after:
-        return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)
-    errors = [row["val_top1_error"] for row in rows]
-    return divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)

@@ -8,8 +8,9 @@ import time
 import keras
 import tensorflow as tf
 
-from keras_alexnet import accounts, files
+from keras_alexnet import files, runs
 from keras_alexnet.data import pipeline
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation import evaluate, features
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.metrics import TopKError
@@ -40,7 +41,7 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
         dataclasses.replace(architecture, dropout=recipe.dropout),
-        input_shape=(recipe.size, recipe.size, 3),
+        input_shape=(recipe.crop_size, recipe.crop_size, 3),
         classes=classes,
         name=f"alexnet_{recipe.architecture}",
         initial_weights=recipe.initial_weights,
@@ -49,7 +50,7 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
         print(line)
     model = strategies.for_workers(network)
     optimizer = PaperSGD(
-        recipe.learning_rate, recipe.momentum, recipe.decay, recipe.bias_learning_rate_factor, recipe.decay_into
+        recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.bias_learning_rate_factor, recipe.decay_into
     )
     on_tensorflow_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     model.compile(
@@ -95,11 +96,15 @@ def fit(recipe, data, run, options, strategy):
             f"`--epochs`. Received: {data.name}, divide_after={recipe.divide_after}"
         )
     precision = _prepare(options)
-    squares = {name: pipeline.squares(split, recipe.side) for name, split in data.splits.items() if name != "test"}
+    squares = {
+        name: pipeline.resize_pictures(split, recipe.resize_size)
+        for name, split in data.splits.items()
+        if name != "test"
+    }
     chief = strategies.is_chief(strategy)
     with files.locked(run.folder) if chief else contextlib.nullcontext():
         if chief:
-            files.remove_asides(run.folder)
+            files.remove_partial_files(run.folder)
             _describe(run, recipe, data, options, strategy, precision)
         whole, started = not run.last.exists(), time.perf_counter()
         with errors.explained(recipe, run.folder):
@@ -137,7 +142,9 @@ def _train(recipe, data, squares, run, options, strategy):
         if step == steps:
             _judge_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
-        pictures = (squares if pipeline.are_kept(data.splits["train"], recipe.side) else data.splits)["train"]
+        pictures = (squares if pipeline.fits_in_memory(data.splits["train"], recipe.resize_size) else data.splits)[
+            "train"
+        ]
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
                 pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
@@ -197,7 +204,7 @@ def _describe(run, recipe, data, options, strategy, precision):
     """Keep what the run is made with; a resumed run keeps its first account."""
     if not (run.folder / "recipe.json").exists():
         run.write_classes(data.class_names)
-        made_with = accounts.account(recipe, options, data.describe(), precision, strategy.num_replicas_in_sync)
+        made_with = runs.provenance(recipe, options, data.describe(), precision, strategy.num_replicas_in_sync)
         run.write_json("recipe.json", made_with)
 
 
@@ -213,8 +220,8 @@ def _validation_batches(squares, statistics, recipe, replicas):
 def _statistics(run, squares, writes):
     """Measured once, from the training split; a resumed run reads them."""
     if run.statistics.exists():
-        return pipeline.Statistics.load(run.statistics)
-    statistics = pipeline.Statistics.measure(squares)
+        return Statistics.load(run.statistics)
+    statistics = Statistics.measure(squares)
     if writes:
         statistics.save(run.statistics)
     return statistics
@@ -223,14 +230,14 @@ def _statistics(run, squares, writes):
 def _finish(run, recipe, data, squares, seconds):
     """Judge the best network on the validation split, one view and ten, draw the figures and write the report."""
     results = {"epochs": recipe.epochs} | seconds
-    judgement = evaluate.judge_squares(run, data, "validation", squares) if squares is not None else None
-    if judgement:
-        numbers = judgement.numbers()
+    evaluation = evaluate.evaluate_run(run, data, "validation", squares) if squares is not None else None
+    if evaluation:
+        numbers = evaluation.numbers()
         results |= {f"validation_{key}": numbers[key] for key in ("1_view", "10_views")}
     kernels = features.first_kernels(Classifier.of_run(run).model)
     if kernels.shape[-1] % 2 == 0:
         results["specialization"] = features.specialization(kernels)  # for records, which have no weights
     run.write_json("results.json", results)
-    gallery.draw(run, judgement)
+    gallery.draw(run, evaluation)
     report.write(run)
     return results

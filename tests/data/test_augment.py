@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from keras_alexnet.data import augmentation
-from keras_alexnet.data.resampling import resample
+from keras_alexnet.data.augmentation import resample
 
 ROOTS = np.array([19.72, 37.09, 121.78])  # of the eigenvalues of ImageNet's pixels, grey levels, from the authors' code
 AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
@@ -94,7 +94,7 @@ def test_central_crop(views, side, size, offset):
 
 
 def test_ten_views_in_order(views, image):
-    (ten,) = views(lambda image, _: augmentation.ten_views(image, 10), image, [(0, 0)])
+    (ten,) = views(lambda image, _: augmentation.ten_crops(image, 10), image, [(0, 0)])
     corners = [image[:10, :10], image[:10, 5:], image[2:, :10], image[2:, 5:], image[1:11, 2:12]]
     np.testing.assert_array_equal(ten, [*corners, *(corner[:, ::-1] for corner in corners)])
 

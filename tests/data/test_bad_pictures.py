@@ -54,7 +54,7 @@ def test_training_names_the_broken_and_reads_the_rest(corpus, monkeypatch, capsy
 def test_odd_pictures_are_read_right(corpus, monkeypatch):
     monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
     _, splits = image_folder.read(corpus)
-    squares = datasets._files(splits["all"], 0).map(lambda contents, _: decoding.load_square(contents, 18))
+    squares = datasets._files(splits["all"], 0).map(lambda contents, _: decoding.load_resized(contents, 18))
     greys = {"grey.jpg", "grey.png", "grey-alpha.png", "16-bit.png", "one-bit.png"}
     wanted = [COLOR] * (len(splits["all"]) - len(greys))
     grey = np.dot(COLOR, (0.299, 0.587, 0.114))
@@ -91,7 +91,9 @@ def fuzz(count, seed, tmp_path):
             contents = file.read_bytes()
             readable.append(decoding.rewrite(contents) if result.needs_rewriting else contents)
     files = tf.data.Dataset.from_tensor_slices(readable)
-    squares = list(files.map(lambda contents: decoding.load_square(contents, 18), tf.data.AUTOTUNE).as_numpy_iterator())
+    squares = list(
+        files.map(lambda contents: decoding.load_resized(contents, 18), tf.data.AUTOTUNE).as_numpy_iterator()
+    )
     assert all(square.shape == (18, 18, 3) for square in squares)
     assert len(squares) == len(readable)
     return len(readable)

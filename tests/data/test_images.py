@@ -111,7 +111,7 @@ def test_more_than_100_megapixels_are_refused_by_the_header(tmp_path):
 
 def loaded(pictures, side):
     """Through tf.data, where shapes are unknown."""
-    squares = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_square(picture, side))
+    squares = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_resized(picture, side))
     assert squares.element_spec == tf.TensorSpec((side, side, 3), tf.uint8)
     return np.stack([*squares.as_numpy_iterator()])
 
@@ -151,10 +151,10 @@ def test_jpeg_at_the_borders_of_its_ratios(ratio):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_part_is_what_it_is_of_the_square(kind, shape):
     picture = tf.constant(encoded(smooth(*shape), kind))
-    square = decoding.load_square(picture, 128).numpy().astype(int)
-    load_part = tf.function(decoding.load_part)
+    square = decoding.load_resized(picture, 128).numpy().astype(int)
+    load_crop = tf.function(decoding.load_crop)
     for top, left in [(0, 0), (15, 3), (8, 15)]:
-        part = load_part(picture, 128, tf.constant([top, left]), 113).numpy()
+        part = load_crop(picture, 128, tf.constant([top, left]), 113).numpy()
         difference = np.abs(part - square[top : top + 113, left : left + 113])
         decoded_alone = kind == "JPEG" and min(shape) >= 120
         assert difference.mean() < (1.5 if decoded_alone else 1e-9)  # a pixel apart would be 3
@@ -162,9 +162,9 @@ def test_a_part_is_what_it_is_of_the_square(kind, shape):
 
 def test_a_part_of_an_image():
     image = tf.constant(smooth(64, 64))
-    part = decoding.load_part(image, 64, tf.constant([5, 7]), 50)
+    part = decoding.load_crop(image, 64, tf.constant([5, 7]), 50)
     np.testing.assert_array_equal(part, image[5:55, 7:57])
-    assert decoding.load_part(tf.cast(image, tf.float32), 64, tf.constant([0, 0]), 50).dtype == tf.float32
+    assert decoding.load_crop(tf.cast(image, tf.float32), 64, tf.constant([0, 0]), 50).dtype == tf.float32
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 101), (101, 64)])

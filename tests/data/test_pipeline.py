@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.data import datasets, pipeline
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 
 SIDE, SIZE, COUNT = 16, 11, 20
 
 
 def recipe(**settings):
-    return Recipe(side=SIDE, size=SIZE, batch_size=6, **settings)
+    return Recipe(resize_size=SIDE, crop_size=SIZE, batch_size=6, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +28,13 @@ def images():
 
 @pytest.fixture
 def squares(images):
-    return pipeline.squares(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
+    return pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
 
 
 @pytest.fixture(scope="module")
 def statistics(images):
     pixels = images.reshape(-1, 3).astype(float)
-    return pipeline.Statistics(
-        images.mean(axis=0, dtype=np.float32), *map(np.float32, np.linalg.eigh(np.cov(pixels.T)))
-    )
+    return Statistics(images.mean(axis=0, dtype=np.float32), *map(np.float32, np.linalg.eigh(np.cov(pixels.T))))
 
 
 def seen(*arguments, **options):
@@ -45,7 +44,7 @@ def seen(*arguments, **options):
 
 
 def test_statistics_are_those_of_all_pixels(squares, images):
-    measured = pipeline.Statistics.measure(squares)
+    measured = Statistics.measure(squares)
     np.testing.assert_allclose(measured.mean_image, images.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(measured.mean_color, images.mean(axis=(0, 1, 2)), rtol=1e-6)
     covariance = np.cov(images.reshape(-1, 3).T.astype(float), bias=True)
@@ -58,19 +57,19 @@ def test_statistics_are_those_of_all_pixels(squares, images):
 
 def test_statistics_of_grey_images():
     grey = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
-    measured = pipeline.Statistics.measure(grey)
+    measured = Statistics.measure(grey)
     np.testing.assert_allclose(measured.eigenvalues, 0, atol=1e-6)
 
 
 def test_statistics_of_nothing(squares):
     with pytest.raises(ValueError, match=r"Received: none"):
-        pipeline.Statistics.measure(squares.take(0))
+        Statistics.measure(squares.take(0))
 
 
 def test_statistics_round_trip(statistics, tmp_path):
     for _ in range(2):  # over an older file as well
         statistics.save(tmp_path / "statistics.npz")
-    loaded = pipeline.Statistics.load(tmp_path / "statistics.npz")
+    loaded = Statistics.load(tmp_path / "statistics.npz")
     for name, array in vars(statistics).items():
         np.testing.assert_array_equal(getattr(loaded, name), array)
     assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
@@ -87,7 +86,7 @@ def test_file_of_no_statistics(content, tmp_path):
         elif content == "pickle":
             np.save(file, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match=r"Received: .*statistics.npz"):
-        pipeline.Statistics.load(path)
+        Statistics.load(path)
 
 
 def test_pictures_are_decoded_once(images):
@@ -101,14 +100,14 @@ def test_pictures_are_decoded_once(images):
     counted = pictures.map(
         lambda image, label: (tf.ensure_shape(tf.numpy_function(decode, [image], tf.uint8), (16, 16, 3)), label)
     )
-    squares = pipeline.squares(counted, SIDE)
-    seen(squares, pipeline.Statistics.measure(squares), recipe(), 0, range(4))
+    squares = pipeline.resize_pictures(counted, SIDE)
+    seen(squares, Statistics.measure(squares), recipe(), 0, range(4))
     assert len(decoded) == COUNT
 
 
 def test_too_large_a_set_is_streamed(images, statistics, monkeypatch):
     monkeypatch.setattr(pipeline, "_places", lambda side: 8)
-    squares = pipeline.squares(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
+    squares = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
     assert "Cache" not in type(squares).__name__
     views, labels = seen(squares, statistics, recipe(), 0, range(2, 4))
     assert len(set(labels[:18])) == 18  # without repetition
@@ -124,7 +123,7 @@ def test_views_cut_from_files_are_those_cut_from_squares(statistics, augmentatio
     files = [tf.io.encode_jpeg(np.uint8(wave.repeat(3, axis=-1) + 127.5), quality=95) for wave in waves]
     split = tf.data.Dataset.from_tensor_slices((files, np.arange(6)))
     made = recipe(augmentation=augmentation)
-    expected, labels = seen(pipeline.squares(split, SIDE), statistics, made, 0, range(3))
+    expected, labels = seen(pipeline.resize_pictures(split, SIDE), statistics, made, 0, range(3))
     views, same_labels = seen(split, statistics, made, 0, range(3))
     np.testing.assert_array_equal(labels, same_labels)
     assert np.abs(views - expected).mean() < (1e-3 if "crop" not in augmentation else 6)
@@ -135,7 +134,7 @@ def test_pictures_are_shuffled_in_the_share_of_the_memory(images):
     pngs = [tf.io.encode_png(image) for image in images]
     split = tf.data.Dataset.from_tensor_slices((pngs, np.arange(COUNT)))
     assert pipeline._mean_size(split) == np.mean([len(png.numpy()) for png in pngs])
-    assert pipeline._mean_size(pipeline.squares(split, SIDE)) == SIDE * SIDE * 3
+    assert pipeline._mean_size(pipeline.resize_pictures(split, SIDE)) == SIDE * SIDE * 3
 
 
 def test_share_of_the_memory():
@@ -195,7 +194,7 @@ def test_short_epochs(squares, statistics):
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(21, None), (6, 4)])
 def test_too_few_images(squares, statistics, batch_size, steps):
-    made = Recipe(side=SIDE, size=SIZE, batch_size=batch_size)
+    made = Recipe(resize_size=SIDE, crop_size=SIZE, batch_size=batch_size)
     with pytest.raises(ValueError, match=r"Received: 20 images"):
         pipeline.training_batches(squares, statistics, made, 0, range(1), steps)
 
@@ -288,9 +287,9 @@ else:
     import contextlib
     scope = contextlib.nullcontext
 images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
-squares = pipeline.squares(tf.data.Dataset.from_tensor_slices((images, np.arange(20) % 2)), 16)
-statistics = pipeline.Statistics.measure(squares)
-recipe = Recipe(side=16, size=11, batch_size=6)
+squares = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(20) % 2)), 16)
+statistics = Statistics.measure(squares)
+recipe = Recipe(resize_size=16, crop_size=11, batch_size=6)
 with scope():
     keras.utils.set_random_seed(0)
     layers = keras.Input((11, 11, 3)), keras.layers.Rescaling(0.01), keras.layers.Flatten(), keras.layers.Dense(2)
@@ -325,8 +324,8 @@ def test_fit_reads_the_stream_on_two_devices_and_on_jax():
 @pytest.mark.realdata
 def test_flowers_become_squares():
     flowers = datasets.load("oxford_flowers102")
-    squares = pipeline.squares(flowers.splits["train"], 256)
-    statistics = pipeline.Statistics.measure(squares.take(200))
+    squares = pipeline.resize_pictures(flowers.splits["train"], 256)
+    statistics = Statistics.measure(squares.take(200))
     assert statistics.mean_image.shape == (256, 256, 3)
     assert statistics.mean_color == pytest.approx([119, 102, 80], abs=8)
     (views, labels), *_ = pipeline.training_batches(squares.take(64), statistics, Recipe(batch_size=64), 0, range(1))

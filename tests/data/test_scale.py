@@ -9,10 +9,11 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import pipeline
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 
-RECIPE = Recipe(size=8, side=8, batch_size=100, augmentation=("mirror",))
-STATISTICS = pipeline.Statistics(np.zeros((8, 8, 3), np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+RECIPE = Recipe(crop_size=8, resize_size=8, batch_size=100, augmentation=("mirror",))
+STATISTICS = Statistics(np.zeros((8, 8, 3), np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
 
 
 def endless(count):
@@ -29,7 +30,7 @@ def little_memory(monkeypatch):
 
 
 def order(count, epoch):
-    squares = pipeline.squares(endless(count), RECIPE.side)
+    squares = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
     batches = pipeline.training_batches(squares, STATISTICS, RECIPE, 0, range(epoch, epoch + 1))
     return np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
 
@@ -53,7 +54,7 @@ def test_a_buffer_shuffles_well_enough(little_memory):
 @pytest.mark.slow
 def test_memory_and_cost_stay_the_same_over_a_million_pictures(little_memory):
     process, count, part = psutil.Process(), 1_000_000, 100_000
-    squares = pipeline.squares(endless(count), RECIPE.side)
+    squares = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
     batches = pipeline.training_batches(squares, STATISTICS, RECIPE, 0, range(1))
     memory, seconds, seen = [], [], 0
     last = process.cpu_times().user

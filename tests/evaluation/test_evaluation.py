@@ -25,7 +25,7 @@ def own_ten_views(square, size):
 
 def test_ten_views_are_ten_predictions_averaged(small_run, data):
     classifier = Classifier.of_run(small_run)
-    squares = pipeline.squares(data.splits["test"], 76)
+    squares = pipeline.resize_pictures(data.splits["test"], 76)
     by_views, labels = evaluate.probabilities(classifier.model, classifier.batches(squares, views=10))
     assert labels.tolist() == [int(label) for _, label in squares]
     for n, (square, _) in enumerate(squares.as_numpy_iterator()):
@@ -37,7 +37,7 @@ def test_ten_views_are_ten_predictions_averaged(small_run, data):
 
 def test_one_view_alone_is_the_central_one_of_ten(small_run, data):
     classifier = Classifier.of_run(small_run)
-    squares = pipeline.squares(data.splits["test"], 76)
+    squares = pipeline.resize_pictures(data.splits["test"], 76)
     ten, _ = evaluate.probabilities(classifier.model, classifier.batches(squares, views=10))
     one, _ = evaluate.probabilities(classifier.model, classifier.batches(squares, views=1))
     assert one.keys() == {1}
@@ -46,7 +46,7 @@ def test_one_view_alone_is_the_central_one_of_ten(small_run, data):
 
 def test_logits_become_probabilities(small_run, data):
     classifier = Classifier.of_run(small_run)
-    batches = list(classifier.batches(pipeline.squares(data.splits["test"], 76), views=10))
+    batches = list(classifier.batches(pipeline.resize_pictures(data.splits["test"], 76), views=10))
     expected, _ = evaluate.probabilities(classifier.model, batches)
     last = classifier.model.layers[-1]
     logits = keras.layers.Dense(3, name="logits")
@@ -58,9 +58,9 @@ def test_logits_become_probabilities(small_run, data):
 
 
 def test_judgement_is_kept_in_the_run(small_run, data):
-    (judgement,) = evaluate.judge([small_run], data, "test")
+    (evaluation,) = evaluate.evaluate_runs([small_run], data, "test")
     kept = small_run.read_json("evaluation-test.json")
-    assert kept == json.loads(json.dumps(judgement.numbers()))
+    assert kept == json.loads(json.dumps(evaluation.numbers()))
     assert kept["pictures"] == 12
     assert {row["class"]: row["pictures"] for row in kept["classes"]} == dict.fromkeys(data.class_names, 4)
     assert kept["10_views"]["top5_error"] == 0
@@ -73,7 +73,7 @@ def test_an_ensemble_averages(small_run, data, tmp_path):
     model = keras.models.load_model(small_run.best)
     model.get_layer("fc8").kernel.assign(-model.get_layer("fc8").kernel)
     model.save(other.best)
-    first, second, both = evaluate.judge([small_run, other], data, "validation", views=1)
+    first, second, both = evaluate.evaluate_runs([small_run, other], data, "validation", views=1)
     np.testing.assert_allclose(both.by_views[1], (first.by_views[1] + second.by_views[1]) / 2, rtol=1e-6)
     assert np.abs(first.by_views[1] - second.by_views[1]).max() > 1e-3
     assert small_run.read_json("ensemble-validation.json")["runs"] == ["small-1", "other"]
@@ -90,9 +90,9 @@ def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run,
     first, second = (datasets.load(str(tmp_path / "flowers"), seed=seed) for seed in (0, 1))
     account["data"] = first.describe()
     small_run.write_json("recipe.json", account)
-    evaluate.judge([small_run], first, "test", views=1)
+    evaluate.evaluate_runs([small_run], first, "test", views=1)
     with pytest.raises(ValueError, match=r"trained on: .*seed 0\)\. Received: .*seed 1\)$"):
-        evaluate.judge([small_run], second, "test", views=1)
+        evaluate.evaluate_runs([small_run], second, "test", views=1)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_a_split_made_by_another_seed_may_hold_what_was_trained_on(split, refuse
 
 def test_classes_in_another_order_are_found_by_name(small_run, data):
     small_run.write_classes(data.class_names[::-1])
-    (backwards,) = evaluate.judge([small_run], data, "test", views=1)
+    (backwards,) = evaluate.evaluate_runs([small_run], data, "test", views=1)
     small_run.write_classes(data.class_names)
-    (forwards,) = evaluate.judge([small_run], data, "test", views=1)
+    (forwards,) = evaluate.evaluate_runs([small_run], data, "test", views=1)
     np.testing.assert_array_equal(backwards.best, forwards.best[:, ::-1])
 
 
 def test_classes_must_be_the_same(small_run, data):
     small_run.write_classes(["daisy", "lily", "tulip"])
     with pytest.raises(ValueError, match=r"not in both: <b>rose & co, lily$"):
-        evaluate.judge([small_run], data, "test")
+        evaluate.evaluate_runs([small_run], data, "test")
 
 
 def test_all_joins_the_splits(data):
@@ -150,5 +150,5 @@ def test_an_empty_split_is_refused(data):
 
 def test_other_data_have_a_file_of_their_own(small_run, data):
     other = datasets.Dataset("my flowers 2.0", data.class_names, data.splits, "")
-    evaluate.judge([small_run], other, "test", views=1)
+    evaluate.evaluate_runs([small_run], other, "test", views=1)
     assert (small_run.folder / "evaluation-my-flowers-2.0-test.json").exists()

@@ -40,7 +40,7 @@ def test_an_unknown_layer_is_named(model):
 
 def test_descriptors_are_of_the_central_view(small_run):
     classifier = Classifier.of_run(small_run)
-    squares = pipeline.squares(datasets.load(small_run.read_options().dataset).splits["test"], 76)
+    squares = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
     found = features.descriptors(classifier, squares)
     assert found.shape == (12, 16)
     square = next(squares.as_numpy_iterator())[0]

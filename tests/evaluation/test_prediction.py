@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import views
+from keras_alexnet.data import pipeline
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 
@@ -113,7 +113,7 @@ def test_a_network_file_by_itself_has_the_usual(small_run, tmp_path):
     alone = shutil.copy(small_run.best, tmp_path / "alone.keras")
     classifier = Classifier.of_file(alone)
     assert classifier.class_names == ("class 0", "class 1", "class 2")
-    assert (classifier.recipe.size, classifier.recipe.side) == (67, 76)
-    mean, deviation = views.scale(classifier.statistics, classifier.recipe)
+    assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
+    mean, deviation = pipeline.scale(classifier.statistics, classifier.recipe)
     np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
     assert deviation.tolist() == [1, 1, 1]

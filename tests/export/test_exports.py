@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.export import exporting, formats, onnx_graph
 from keras_alexnet.models.alexnet import build
@@ -27,7 +27,7 @@ def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, **optio
         layer.set_weights([random.astype(np.float32) * (gain if layer.name == "conv1" else 1), bias * 0])
     image = np.random.default_rng(1).uniform(90, 150, (size + 13, size + 13, 3)).astype(np.float32)
     statistics = Statistics(image, np.ones(3, np.float32), np.eye(3, dtype=np.float32))
-    recipe = Recipe(architecture=architecture, size=size, side=size + 13, mean=mean)
+    recipe = Recipe(architecture=architecture, crop_size=size, resize_size=size + 13, mean=mean)
     return Classifier(model, NAMES, recipe, statistics)
 
 
@@ -147,7 +147,7 @@ def test_figure_1_in_onnx():
     onnxruntime = pytest.importorskip("onnxruntime")
     row = dataclasses.replace(ARCHITECTURES["figure_1_tanh"])
     model = build(row, classes=10)
-    each = dataclasses.replace(classifier(), model=model, recipe=Recipe(size=32, side=32))
+    each = dataclasses.replace(classifier(), model=model, recipe=Recipe(crop_size=32, resize_size=32))
     images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
     session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)

@@ -20,9 +20,8 @@ from references import (
 )
 
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, figure_1, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, figure_1, lookup
 from keras_alexnet.models.summary import sketch
-from keras_alexnet.models.topology import Convolution
 
 _, ON_RECORD = (Path(__file__).parents[2] / "README.md").read_text().split("## Networks on record")
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do

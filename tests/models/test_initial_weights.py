@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.architectures import ARCHITECTURES, Convolution
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start
-from keras_alexnet.models.topology import Convolution
 
 CONVOLUTIONAL = ["conv1", "conv2", "conv3", "conv4", "conv5"]
 ONES = {"conv2", "conv4", "conv5", "fc6", "fc7"}

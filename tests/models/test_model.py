@@ -105,7 +105,7 @@ def test_numpy_numbers_are_numbers():
 
 def test_every_layer_learns():
     model = small()
-    model.compile(PaperSGD(0.01, decay=0), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    model.compile(PaperSGD(0.01, weight_decay=0), "sparse_categorical_crossentropy", jit_compile=COMPILED)
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     assert model.train_on_batch(pictures(), np.array([0, 1])) == pytest.approx(np.log(5), abs=0.5)
     for name, (kernel, bias) in before.items():

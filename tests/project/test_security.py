@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_alexnet.data import datasets
-from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation import classifier
 from keras_alexnet.files import digest
 from keras_alexnet.runs import Run

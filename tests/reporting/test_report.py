@@ -19,10 +19,10 @@ def judged(_small_run, tmp_path_factory):
     """A run that was judged, with its figures and its report."""
     run = Run(shutil.copytree(_small_run.folder, tmp_path_factory.mktemp("judged") / "small-1"))
     data = datasets.load(run.read_options().dataset)
-    (judgement,) = evaluate.judge([run], data, "test")
-    gallery.draw(run, judgement)
+    (evaluation,) = evaluate.evaluate_runs([run], data, "test")
+    gallery.draw(run, evaluation)
     report.write(run)
-    return run, judgement
+    return run, evaluation
 
 
 class Page(html.parser.HTMLParser):
@@ -107,11 +107,11 @@ def test_confusions_count_every_picture(judged):
 
 
 def test_wrong_pictures_are_the_most_confident(judged):
-    judgement = judged[1]
-    places = gallery.wrong_places(judgement)
-    confidence = judgement.best[places].max(axis=1)
+    evaluation = judged[1]
+    places = gallery.wrong_places(evaluation)
+    confidence = evaluation.best[places].max(axis=1)
     assert (np.diff(confidence) <= 0).all()
-    assert (judgement.best[places].argmax(axis=1) != judgement.labels[places]).all()
+    assert (evaluation.best[places].argmax(axis=1) != evaluation.labels[places]).all()
 
 
 def test_right_pictures_are_of_different_classes(judged):
@@ -130,11 +130,11 @@ def test_pictures_are_found_by_their_places(judged):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_picture_is_not_its_own_neighbor(judged, monkeypatch, split):
-    run, judgement = judged
+    run, evaluation = judged
     shown = []
     monkeypatch.setattr(gallery.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
-    data = judgement.data
-    asked = [square for square, _ in pipeline.squares(data.splits[split], 76).take(3).as_numpy_iterator()]
+    data = evaluation.data
+    asked = [square for square, _ in pipeline.resize_pictures(data.splits[split], 76).take(3).as_numpy_iterator()]
     gallery._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
     ((queries, found),) = shown
     assert [len(row) for row in found] == [gallery.NEIGHBORS] * 3

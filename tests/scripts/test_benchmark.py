@@ -6,9 +6,7 @@ from PIL import Image
 
 import benchmark
 import keras_alexnet
-import measuring
-import network_speed
-import rivals
+from benchmarks import measuring, network_speed, rivals
 
 SIZE = 67
 TOY = ["--size", str(SIZE), "--batch-sizes", "2", "--files", "4", "--seconds", "0", "--precisions", "float32"]
@@ -82,7 +80,7 @@ def test_operations_to_train():
 
 def test_the_views_of_pillow_are_as_large_and_as_bright_as_ours(tmp_path):
     pytest.importorskip("torch")
-    from keras_alexnet.data.pipeline import Statistics
+    from keras_alexnet.data.statistics import Statistics
 
     path = tmp_path / "grey.jpg"
     Image.new("RGB", (90, 120), (100, 110, 120)).save(path)

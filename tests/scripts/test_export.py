@@ -145,7 +145,7 @@ def photographs(tfds, split, count):
 
 def sized_for(run, picture):
     """As large as the run wants it, so that what is compared is the network and not ways to resize."""
-    side = json.loads((run / "recipe.json").read_text())["recipe"]["side"]
+    side = json.loads((run / "recipe.json").read_text())["recipe"]["resize_size"]
     picture = picture.resize([round(length * side / min(picture.size)) for length in picture.size])
     margins_that_halve = [side + (length - side) // 2 * 2 for length in picture.size]
     return picture.crop((0, 0, *margins_that_halve))

@@ -14,7 +14,7 @@ def test_variables_of_one_shape_are_each_updated_under_a_strategy():
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():
         weights = [keras.Variable(np.full((2, 2), n, "float32")) for n in (1.0, 2.0, 3.0)]
-        optimizer = PaperSGD(learning_rate=0.1, decay=0.0)
+        optimizer = PaperSGD(learning_rate=0.1, weight_decay=0.0)
         optimizer.build(weights)
     gradients = [tf.fill((2, 2), n) for n in (10.0, 20.0, 30.0)]
 

@@ -13,13 +13,13 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import datasets, pipeline
-from keras_alexnet.files import locked, remove_asides, written_aside
+from keras_alexnet.files import atomic_write, locked, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors, trainer
 from keras_alexnet.training.strategies import strategy
 
-RECIPE = Recipe(architecture="figure_1", size=16, side=18, batch_size=8, epochs=4, learning_rate=0.001)
+RECIPE = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_size=8, epochs=4, learning_rate=0.001)
 
 
 @pytest.fixture
@@ -114,16 +114,16 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     for name in ("log.csv", ".log.4711.csv", "last/.epoch-00001.4711.keras", ".hidden", "last/.kept.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    remove_asides(tmp_path)
+    remove_partial_files(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", ".kept.csv", "log.csv"]
 
 
 def test_a_folder_that_cannot_be_written():
     with (
         pytest.raises(OSError, match=r"Expected to write /proc/log\.csv.*Received: "),
-        written_aside("/proc/log.csv") as aside,
+        atomic_write("/proc/log.csv") as temporary,
     ):
-        aside.write_text("")
+        temporary.write_text("")
 
 
 def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_path, monkeypatch):

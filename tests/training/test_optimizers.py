@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.training.optimizers import PaperSGD, divided_learning_rate, learning_rate
+from keras_alexnet.training.optimizers import PaperSGD
+from keras_alexnet.training.schedules import divided_learning_rate, learning_rate
 
 STEPS = 3
 RATE = 0.01
@@ -43,7 +44,7 @@ def test_three_steps_by_hand(factor):
 
 def test_decay_beside_the_velocity_by_hand():
     w = random(4, 3)
-    kernel, _ = trained(PaperSGD(RATE, decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
+    kernel, _ = trained(PaperSGD(RATE, weight_decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
     velocity = 0
     for gradient, _ in GRADIENTS:
         velocity = 0.9 * velocity - RATE * gradient
@@ -59,7 +60,7 @@ def test_is_momentum_with_half_the_decay_as_l2():
 
     x, y = random(16, 5), random(16, 3, seed=1)
     ours, theirs = network(), network(kernel_regularizer=keras.regularizers.L2(0.1 / 2))
-    ours.compile(PaperSGD(RATE, decay=0.1), "mse")
+    ours.compile(PaperSGD(RATE, weight_decay=0.1), "mse")
     theirs.compile(keras.optimizers.SGD(RATE, momentum=0.9), "mse")
     for model in (ours, theirs):
         model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
@@ -107,7 +108,7 @@ def test_config_makes_the_optimizer_again():
     [
         ("momentum", 1.0),
         ("momentum", -0.1),
-        ("decay", -1.0),
+        ("weight_decay", -1.0),
         ("bias_learning_rate_factor", -1.0),
         ("decay_into", "biases"),
     ],

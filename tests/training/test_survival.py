@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.topology import Architecture, Convolution
+from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, Convolution
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, strategies
@@ -31,7 +30,9 @@ TOY = Architecture(
     initial_weights="torch",
     smallest_size=8,
 )
-RECIPE = Recipe(architecture="toy", size=16, side=18, batch_size=8, epochs=3, learning_rate=0.001, patience=1)
+RECIPE = Recipe(
+    architecture="toy", crop_size=16, resize_size=18, batch_size=8, epochs=3, learning_rate=0.001, patience=1
+)
 
 
 @pytest.fixture(scope="module")

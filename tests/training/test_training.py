@@ -24,7 +24,7 @@ from keras_alexnet.training.strategies import strategy
 
 SIZE, SIDE = 16, 18
 RECIPE = Recipe(  # the smallest network on record
-    architecture="figure_1", size=SIZE, side=SIDE, batch_size=8, epochs=3, learning_rate=0.001, patience=1
+    architecture="figure_1", crop_size=SIZE, resize_size=SIDE, batch_size=8, epochs=3, learning_rate=0.001, patience=1
 )
 FIT = Path(__file__).parents[2] / "scripts" / "fit.py"
 
@@ -164,8 +164,8 @@ class TestWithoutValidation:
         assert set(results) == {"epochs", "seconds", "specialization"}
         assert "2 epochs without validation" in trainer.summary(results)
         assert (run.folder / "report.html").exists()
-        (judgement,) = evaluate.judge([run], data, "test", views=1)
-        assert len(judgement.labels) == 6
+        (evaluation,) = evaluate.evaluate_runs([run], data, "test", views=1)
+        assert len(evaluation.labels) == 6
 
     def test_needs_a_schedule(self, data, tmp_path):
         with pytest.raises(ValueError, match="--divide-after"):
@@ -175,7 +175,7 @@ class TestWithoutValidation:
 def fit_apart(pictures, run, recipe):
     """`fit.py` on two devices, in a process of its own: logical devices must be there before TensorFlow starts."""
     flags = shlex.split("--learning-rate 0.001 --dropout 0 --precision float32 --virtual-devices 2")
-    for name in ("architecture", "size", "side", "batch_size", "epochs"):
+    for name in ("architecture", "crop_size", "resize_size", "batch_size", "epochs"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(recipe, name))]
     subprocess.run([sys.executable, FIT, "--dataset", pictures, "--run", run, *flags], check=True, capture_output=True)
 
@@ -197,7 +197,7 @@ def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
     Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The
     last validation batch holds a single picture: the second replica gets none.
     """
-    changes = {"architecture": architecture, "size": size, "side": side, "epochs": 2, "dropout": 0.0}
+    changes = {"architecture": architecture, "crop_size": size, "resize_size": side, "epochs": 2, "dropout": 0.0}
     recipe = dataclasses.replace(RECIPE, **changes, patience=Recipe.patience)
     fit_apart(folder, tmp_path / "two", recipe)
     fit(folder, Run.create(tmp_path / "one"), recipe, precision="float32")

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 2 | `datasets.py`, `decoding.py`, `pipeline.py`, `measures.py` | half a minute, drawn flowers |
+# | section 2 | `datasets.py`, `decoding.py`, `pipeline.py`, `metrics.py` | half a minute, drawn flowers |
 #
 # **The paper says:** ImageNet has over 15 million pictures in some 22,000 categories. The contest, ILSVRC, takes 1000
 # of them: 1.2 million pictures to train on, 50,000 for validation, 150,000 for the test. Pictures of any size become
@@ -23,8 +23,8 @@ from PIL import Image
 
 from keras_alexnet.data import datasets, decoding
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.data.pipeline import Statistics
-from keras_alexnet.evaluation import measures
+from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.metrics import TopKError
 from keras_alexnet.plotting import figures
 
@@ -113,7 +113,7 @@ import keras
 silent, truth = np.full((8, 6), 1 / 6, np.float32), np.arange(8) % 6
 theirs = keras.metrics.SparseTopKCategoricalAccuracy(k=1)
 theirs.update_state(truth, silent)
-ours = measures.top_k_error(silent, truth, 1)
+ours = metrics.top_k_error(silent, truth, 1)
 print(f"equal outputs: Keras counts {1 - float(theirs.result()):.0%} errors, the library {ours:.0%}")
 assert float(theirs.result()) == 1.0 and ours == 1.0
 
@@ -124,8 +124,8 @@ assert float(theirs.result()) == 1.0 and ours == 1.0
 random = np.random.default_rng(0)
 guesses, truth = random.random((20_000, 1000), dtype=np.float32), random.integers(0, 1000, 20_000)
 for k in (1, 5):
-    error = measures.top_k_error(guesses, truth, k)
-    low, high = measures.interval(round(error * 20_000), 20_000)
+    error = metrics.top_k_error(guesses, truth, k)
+    low, high = metrics.interval(round(error * 20_000), 20_000)
     print(f"top-{k} error of guesses: {error:.2%}, 95 % interval {low:.2%} to {high:.2%}")
     assert low < 1 - k / 1000 < high
 
@@ -135,7 +135,7 @@ for k in (1, 5):
 
 # %%
 for count in (1020, 6149, 150_000):
-    low, high = measures.interval(round(0.375 * count), count)
+    low, high = metrics.interval(round(0.375 * count), count)
     print(f"an error of 37.5 % on {count:>7,} pictures: {low:.1%} to {high:.1%}")
 
 # %% [markdown]
@@ -177,4 +177,4 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert decoding.square(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
-assert measures.interval(600, 1020)[1] > measures.interval(620, 1020)[0]
+assert metrics.interval(600, 1020)[1] > metrics.interval(620, 1020)[0]

@@ -136,7 +136,9 @@ small = pictures.reshape(300, 32, 8, 32, 8, 3).mean(axis=(2, 4)).astype("float32
 def training_errors(nonlinearity, rate, epochs=16):
     keras.utils.set_random_seed(0)
     model = build(figure_1(nonlinearity), classes=10)
-    model.compile(PaperSGD(rate, decay=0.0), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    model.compile(
+        PaperSGD(rate, weight_decay=0.0), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+    )
     return [1 - share for share in model.fit(small, labels, 16, epochs, verbose=0).history["accuracy"]]
 
 

@@ -22,7 +22,7 @@ from ipywidgets import interact
 from keras_alexnet import runs
 from keras_alexnet.data import augmentation
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.data.pipeline import Statistics
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.experiments import ablations
 from keras_alexnet.plotting import charts, diagrams, figures, panels
 
@@ -142,7 +142,7 @@ assert round(copied, 1) == 5.5 and round(source / text, 1) == 2.1
 # Four corners, the centre, and their mirror images. The network's probabilities for the ten are averaged.
 
 # %%
-ten = augmentation.ten_views(flower, 224).numpy()
+ten = augmentation.ten_crops(flower, 224).numpy()
 assert np.array_equal(ten[0], flower[:224, :224]) and np.array_equal(ten[4], flower[16:240, 16:240])
 assert np.array_equal(ten[5:], ten[:5, :, ::-1])
 figure = figures.sheet(8, 3.2, "Ten views of a flower: four corners and the centre, and below each its mirror image")

@@ -24,7 +24,7 @@ from keras_alexnet.data.drawings import petals
 from keras_alexnet.experiments import ablations
 from keras_alexnet.plotting import charts, figures
 from keras_alexnet.runs import Run
-from keras_alexnet.training.optimizers import divided_learning_rate, learning_rate
+from keras_alexnet.training.schedules import divided_learning_rate, learning_rate
 
 # %% [markdown]
 # ## The rule, by hand

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 6, tables 1 and 2 | `evaluation.py`, `measures.py`, `runs.py`, `results/` | a minute, drawn flowers |
+# | section 6, tables 1 and 2 | `evaluation.py`, `metrics.py`, `runs.py`, `results/` | a minute, drawn flowers |
 #
 # **The paper says:** on ILSVRC-2010 the network has 37.5 % top-1 and 17.0 % top-5 errors, where the best before had
 # 45.7 % and 25.7 %. In the contest of 2012 an average of seven networks has 15.3 % top-5 errors, the second best entry
@@ -19,7 +19,7 @@ import numpy as np
 
 from keras_alexnet import PaperSGD, build, figure_1, runs
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.evaluation import measures
+from keras_alexnet.evaluation import metrics
 from keras_alexnet.experiments import records
 from keras_alexnet.plotting import figures
 
@@ -115,8 +115,8 @@ probabilities = np.stack([one_network(seed) for seed in range(5)])
 # In NumPy an ensemble is a mean. Beside it, what each network says alone:
 
 # %%
-alone = [measures.top_k_error(each, truth, 1) for each in probabilities]
-together = [measures.top_k_error(probabilities[:count].mean(axis=0), truth, 1) for count in range(1, 6)]
+alone = [metrics.top_k_error(each, truth, 1) for each in probabilities]
+together = [metrics.top_k_error(probabilities[:count].mean(axis=0), truth, 1) for count in range(1, 6)]
 by_hand = (probabilities.mean(axis=0).argmax(axis=1) != truth).mean()
 assert np.isclose(by_hand, together[-1])
 said = f"alone {np.mean(alone):.0%} on average, five together {together[-1]:.0%}"
@@ -181,5 +181,5 @@ assert wrong.all(axis=0).mean() < np.mean(alone) < wrong.any(axis=0).mean()
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 1 - 5 / 10 == 0.5 and round(100 * (1 - 5 / 102), 1) == 95.1
-assert [round(100 * end, 1) for end in measures.interval(56_250, 150_000)] == [37.3, 37.7]
+assert [round(100 * end, 1) for end in metrics.interval(56_250, 150_000)] == [37.3, 37.7]
 assert np.allclose((40.7 - 38.1, 18.2 - 16.4), (2.6, 1.8))

@@ -97,7 +97,7 @@ ledger = [(what, str(own), str(other)) for what, own, other in found if what != 
 recipes = RECIPES["source"], RECIPES["text"]
 for field in dataclasses.fields(recipes[0]):
     own, other = (getattr(recipe, field.name) for recipe in recipes)
-    if own != other and field.name not in ("architecture", "size"):
+    if own != other and field.name not in ("architecture", "crop_size"):
         ledger.append((field.name.replace("_", " "), str(own), str(other)))
 print(f"{len(ledger)} differences\n")
 for what, own, other in ledger:

@@ -14,7 +14,7 @@ import time
 
 import psutil
 
-from keras_alexnet.files import written_aside
+from keras_alexnet.files import atomic_write
 
 INSTRUCTION_SETS = (
     "avx",
@@ -163,8 +163,8 @@ class Report:
             {**dataclasses.asdict(one), "medians": one.medians, "ratios": one.ratios} for one in self.measurements
         ]
         report = {"machine": self.machine, "measurements": measurements, "left_out": self.left_out}
-        with written_aside(self.path) as aside:
-            aside.write_text(json.dumps(report, indent=2) + "\n")
+        with atomic_write(self.path) as temporary:
+            temporary.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def machine():

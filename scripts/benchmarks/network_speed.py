@@ -13,9 +13,9 @@ import time
 
 import numpy as np
 
-import rivals
+from benchmarks import rivals
+from benchmarks.measuring import available_cores, take_turns
 from keras_alexnet.recipes import RECIPES
-from measuring import available_cores, take_turns
 
 OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -91,7 +91,7 @@ def precision(name):
 
 def recipe(size, **changes):
     """The paper's recipe for views of another size."""
-    return dataclasses.replace(RECIPES["text"], size=size, side=size + 29, **changes)  # 29: as 256 to 227
+    return dataclasses.replace(RECIPES["text"], crop_size=size, resize_size=size + 29, **changes)  # 29: as 256 to 227
 
 
 def ours(arguments):

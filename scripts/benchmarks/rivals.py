@@ -198,7 +198,7 @@ class PillowViews:
     Args:
         paths: The files.
         labels: One integer a file.
-        statistics: `pipeline.Statistics` of the files.
+        statistics: `data.Statistics` of the files.
         recipe: A `Recipe`; what is used are its side, its size and its `lighting_std`.
     """
 
@@ -206,7 +206,7 @@ class PillowViews:
         self.paths, self.labels = paths, labels
         self.mean = statistics.mean_color
         self.axes = statistics.eigenvectors * (statistics.eigenvalues / 255 * recipe.lighting_std)
-        self.side, self.size = recipe.side, recipe.size
+        self.side, self.size = recipe.resize_size, recipe.crop_size
 
     def __len__(self):
         return len(self.paths)

@@ -16,11 +16,11 @@ import unittest.mock
 import numpy as np
 from PIL import Image
 
-import rivals
+from benchmarks import rivals
+from benchmarks.measuring import take_turns
+from benchmarks.network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
-from measuring import take_turns
-from network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
 
 WIDTH, HEIGHT = 700, 500  # of the photographs, pixels
 QUALITY = 80  # of the JPEGs
@@ -34,7 +34,7 @@ def input_pipeline(arguments, report):
     with tempfile.TemporaryDirectory() as folder:
         paths, labels = _take_photographs(pathlib.Path(folder), arguments.files)
         settings = recipe(arguments.size, batch_size=arguments.batch_sizes[0])
-        pictures, statistics = _read(folder, settings.side)
+        pictures, statistics = _read(folder, settings.resize_size)
         contenders = {OURS: _our_pass(pictures, statistics, settings)}
         if rivals.HAS_PYTORCH:
             views = rivals.PillowViews(paths, labels, statistics, settings)
@@ -45,7 +45,7 @@ def input_pipeline(arguments, report):
             report.leave_out(rivals.NO_PYTORCH)
         rates = take_turns(contenders, arguments.repeats, arguments.seconds)
         size = sum(path.stat().st_size for path in paths) / len(paths) / 1024
-    subject = f"{len(paths)} JPEGs of {HEIGHT} x {WIDTH}, {size:.0f} KiB each, to {settings.size} px"
+    subject = f"{len(paths)} JPEGs of {HEIGHT} x {WIDTH}, {size:.0f} KiB each, to {settings.crop_size} px"
     report.add("pipeline", subject, "images/s", rates)
 
 
@@ -69,9 +69,10 @@ def _take_photographs(folder, count):
 def _read(folder, side):
     """The train split, whose pictures are read as those of a set too large to be kept in memory; and its statistics."""
     from keras_alexnet.data import datasets, pipeline
+    from keras_alexnet.data.statistics import Statistics
 
     split = datasets.load(folder).splits["train"]
-    return split, pipeline.Statistics.measure(pipeline.squares(split, side))
+    return split, Statistics.measure(pipeline.resize_pictures(split, side))
 
 
 def _our_pass(pictures, statistics, settings):
@@ -107,7 +108,7 @@ def fit(arguments, report):
         bar = functools.partial(_timed_bar(), bare=bare, rates=rates)
         run = Run.create(pathlib.Path(folder) / "run")
         with unittest.mock.patch.object(library, "ProgressBar", bar):
-            library.fit(settings, _noise(batch * FIT_STEPS, settings.side), run, options, strategies.strategy(1))
+            library.fit(settings, _noise(batch * FIT_STEPS, settings.resize_size), run, options, strategies.strategy(1))
     counted = {who: measured[1:] for who, measured in rates.items()}
     report.add("fit", f"batch {batch}, {name}, epochs without validation and checkpoints", "images/s", counted)
 
