@@ -5,15 +5,16 @@ Example:
     >>> keras_alexnet.build().count_params()
     60965224
 
-A public name loads its module, and with it Keras, on first use, so that importing the package costs nothing and a
-script's `--help` answers at once. `import keras_alexnet` is also all that `keras.models.load_model` needs to open a
-saved network; but for checkpoints of several workers, which `--resume` alone reads.
+A public name imports its module, and with it Keras, on first use: importing the package costs nothing, and `--help` of
+a script answers at once. Import it before `keras.models.load_model` opens a saved network: that registers its layers.
 """
 
 import importlib
 
 import lazy_loader
 import wrapt
+
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,

@@ -1,72 +1,104 @@
-"""What the scripts share: flags made from a dataclass, and errors of one line."""
+"""What the commands share: flags made from a dataclass, errors in one line, interrupts, and a quiet terminal."""
 
 import argparse
 import contextlib
 import dataclasses
+import difflib
+import logging
 import os
+import pathlib
+import re
+import signal
 import sys
+import threading
 import typing
+from collections.abc import Callable, Iterator
 
-from keras_alexnet.files import printable
+from keras_alexnet.files import exit_at_once, printable
 
-# What TensorFlow reads when it is imported. A user's own setting goes before.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: it greets with a page about the processor
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # where it is not the default already, 1.6 times faster in training
+# TensorFlow reads these when it is imported. A user's own settings win.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 1.6 times faster in training where it is not the default
+
+# Lines that TensorFlow and JAX print on every start of a machine without a GPU. They do not concern a user.
+NOISE = re.compile(
+    rb"^WARNING: All log messages before absl::InitializeLog"
+    rb"|^I\d{4} \d\d:\d\d"  # information of the C++ side, printed before its log level is known
+    rb"|^To enable the following instructions"
+    rb"|use_unbounded_threadpool"  # with determinism: an option that this version of TensorFlow does not read yet
+    rb"|StartAbort|CoordinationServiceError|coordination_service_agent"  # a worker that ends after the others
+)
+NOISE_WITHOUT_GPU = re.compile(rb"failed call to cuInit|CUDA_ERROR_NO_DEVICE")
+LOGGED_NOISE = re.compile(
+    r"triggered tf\.function retracing|No GPU/TPU found|NVIDIA GPU may be present|Unable to initialize backend"
+)
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose errors are one line, with exit status 2."""
+    """An `argparse.ArgumentParser` whose errors are one line with exit status 2, and name the nearest flag."""
 
-    def error(self, message):
-        """Say what is wrong and leave."""
-        self.exit(2, f"{self.prog}: {printable(' '.join(message.split()))}\n")
+    def error(self, message: str) -> typing.NoReturn:
+        """Print what is wrong and exit."""
+        text = " ".join(message.split()) + self._nearest_flags(message)
+        self.exit(2, f"{self.prog}: {printable(text)}\n")
+
+    def _nearest_flags(self, message: str) -> str:
+        _, found, unknown = message.partition("unrecognized arguments: ")
+        if not found:
+            return ""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        near = [match for word in unknown.split() for match in difflib.get_close_matches(word, flags, 2, 0.5)]
+        return f" (did you mean {' or '.join(near)}?)" if near else f" (see {self.prog} --help)"
 
 
 @contextlib.contextmanager
-def one_line_errors(parser):
-    """Turn what the library says of wrong input into one line and exit status 2."""
+def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """Turn the library's errors about wrong input into one line with exit status 2."""
     try:
         yield
     except (ValueError, OSError) as error:
         parser.error(str(error))
 
 
-def add_flags(parser, dataclass):
-    """Give `parser` a flag for each field of `dataclass`; flags that are not given stay out of the namespace."""
-    types = typing.get_type_hints(dataclass)
+def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: bool = True) -> None:
+    """Give `parser` a flag for each field of `dataclass`, in the groups that the fields name.
+
+    Flags that a user does not give are missing from the parsed namespace, so that `given_fields` finds the others.
+    """
+    types, groups = typing.get_type_hints(dataclass), {}
     for field in dataclasses.fields(dataclass):
-        names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
-        parser.add_argument(
+        title = field.metadata["group"]
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        default = f" (default: {_format_default(field.default)})" if show_defaults else ""
+        names = [field.name, *field.metadata["aliases"]]
+        groups[title].add_argument(
             *(f"--{name.replace('_', '-')}" for name in names),
             dest=field.name,
             default=argparse.SUPPRESS,
-            help=f"{field.metadata['help']} (default: {_shown(field.default)})",
-            **_reading(types[field.name]),
+            help=(field.metadata["help"] + default).replace("%", "%%"),
+            **_argument_type(types[field.name], field.metadata["choices"]),
         )
 
 
-def _reading(hint):
-    """How `argparse` reads a value of this type; a bool is a flag and its opposite."""
-    kind, several = _kind(hint)
+def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[str, typing.Any]:
+    """How `argparse` reads a value of this type. A bool becomes a flag and its opposite."""
+    kinds = [kind for kind in typing.get_args(hint) if kind not in (type(None), Ellipsis)] or [hint]
+    kind, several = kinds[0], typing.get_origin(hint) is tuple  # int | None is int, tuple[str, ...] several str
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
-    return {"type": kind, "nargs": "*" if several else None, "metavar": kind.__name__.upper()}
+    metavar = "|".join(choices) if choices else {str: "TEXT", int: "N", float: "X"}.get(kind, kind.__name__.upper())
+    return {"type": kind, "nargs": "*" if several else None, "metavar": metavar}
 
 
-def _kind(hint):
-    """The type of one value, and whether there are several: `int | None` is int, `tuple[str, ...]` is several str."""
-    kinds = [kind for kind in typing.get_args(hint) if kind not in (type(None), Ellipsis)] or [hint]
-    return kinds[0], typing.get_origin(hint) is tuple
-
-
-def _shown(default):
+def _format_default(default: typing.Any) -> str:
     if isinstance(default, tuple):
         return " ".join(map(str, default)) or "none"
-    return default
+    return {None: "none", False: "no", True: "yes"}.get(default, str(default))
 
 
-def given(namespace, dataclass):
-    """The fields of `dataclass` that the user gave flags for, by name."""
+def given_fields(namespace: argparse.Namespace, dataclass: type) -> dict[str, typing.Any]:
+    """Return the fields of `dataclass` that the user gave flags for, by name."""
     names = {field.name for field in dataclasses.fields(dataclass)}
     return {
         name: tuple(value) if isinstance(value, list) else value
@@ -75,6 +107,67 @@ def given(namespace, dataclass):
     }
 
 
-def say(*words, file=None):
-    """Print a line at once, also into a pipe."""
+def say(*words: object, file: typing.TextIO | None = None) -> None:
+    """Print a line at once, also into a pipe, with control characters escaped."""
     print(*(printable(str(word)) for word in words), file=file or sys.stdout, flush=True)
+
+
+@contextlib.contextmanager
+def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM print a line and end the process with status 130 or 143, without a traceback.
+
+    An exception would not do: one that is raised inside a callback of TensorFlow or JAX is lost, and the program goes
+    on. Files that are half written are removed.
+
+    Args:
+        last_words: Called for the line to print; "Stopped." without it.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        say("\n" + (last_words() if last_words else "Stopped."))
+        exit_at_once(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # only a main thread has signals
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def quiet_terminal() -> None:
+    """Keep the lines of `NOISE` off the terminal. Everything else on stderr, real errors included, passes.
+
+    TensorFlow prints some of them before it reads any setting, straight to file descriptor 2. From here on a small
+    child process reads that descriptor and passes on all but these lines. A child rather than a thread: it also passes
+    on what a crashing process printed last. Python's own stderr goes to the terminal directly.
+    """
+    for name in ("tensorflow", "jax._src.xla_bridge"):
+        logging.getLogger(name).addFilter(lambda record: not LOGGED_NOISE.search(record.getMessage()))
+    if not hasattr(os, "fork"):  # Windows
+        return
+    has_gpu = any(pathlib.Path("/dev").glob("nvidia[0-9]*"))
+    read_end, write_end = os.pipe()
+    terminal = os.dup(2)
+    sys.stderr.flush()
+    if os.fork() == 0:
+        os.close(write_end)
+        _pass_on(read_end, terminal, [NOISE] if has_gpu else [NOISE, NOISE_WITHOUT_GPU])
+        os._exit(0)
+    os.close(read_end)
+    os.dup2(write_end, 2)
+    os.close(write_end)
+    sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+
+
+def _pass_on(source: int, target: int, noise: list[re.Pattern[bytes]]) -> None:
+    """Copy lines from one file descriptor to another, except those that match, until the source is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the parent decides
+    with os.fdopen(source, "rb") as lines:
+        for line in lines:
+            if not any(pattern.search(line) for pattern in noise):
+                os.write(target, line)

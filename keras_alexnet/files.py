@@ -1,28 +1,39 @@
-"""Files that are whole or not there, and folders that one process alone writes to."""
+"""Files that are complete or not there, and folders that only one process writes to."""
 
 import contextlib
 import hashlib
 import os
 import pathlib
 import re
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
 
 try:
     import fcntl
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
 
-# Control characters but for tabs and ends of lines, and those that turn the direction of writing.
+# Control characters except tabs and line ends, and those that change the direction of writing.
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+PARTIAL = ".keras_alexnet-partial-"  # begins the name of a file that is being written; nobody else's file does
+
+_being_written: set[pathlib.Path] = set()
+
+
+class LockedError(ValueError):
+    """Another process has the lock of a folder."""
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """A path to write to; what is written there becomes `path` in one step, or vanishes if the writing fails.
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Yield a temporary path; what is written there becomes `path` in one step, or is removed if writing fails.
 
-    A crash leaves the old file or the new one, never a half; so does a power cut: the disk has it before it moves.
+    A crash leaves the old file or the new one, never half of one. So does a power cut: the data are on disk before the
+    file gets its name.
 
     Raises:
-        OSError: If it cannot be written; what stood there stays.
+        OSError: If it cannot be written. The old file is kept.
 
     Example:
         >>> import tempfile
@@ -33,44 +44,52 @@ def atomic_write(path):
         ['classes.txt']
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")  # keeps the ending: writers go by it
+    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")  # the ending stays: writers go by it
+    _being_written.add(temporary)
     try:
         yield temporary
-        _flush(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         reason = " ".join(str(error).split())[:300]
         raise OSError(
-            f"Expected to write {path}; what stood there is kept. Make room or mend the permissions. Received: {reason}"
+            f"Could not write {path}; the old file is kept. Free some space or change the permissions. "
+            f"Received: {reason}"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+        _being_written.discard(temporary)
 
 
-def _flush(path):
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def remove_partial_files(folder):
-    """Removes what killed processes left half written, in a folder and the folders in it."""
-    for file in pathlib.Path(folder).rglob(".*.*"):
-        if file.is_file() and file.suffixes and file.name.split(".")[-2].isdigit():
+def remove_partial_files(folder: str | os.PathLike[str]) -> None:
+    """Remove the files that killed processes were writing in a folder and in the folders below it."""
+    for file in pathlib.Path(folder).rglob(f"{PARTIAL}*"):
+        if file.is_file():
             file.unlink()
 
 
-def printable(text):
-    r"""A text that may have a stranger's names in it, with those characters escaped that would steer a terminal.
+def exit_at_once(status: int) -> NoReturn:
+    """End the process without running anything else, and leave no half-written file behind."""
+    for temporary in list(_being_written):
+        temporary.unlink(missing_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with the characters escaped that would control a terminal; file names may contain them.
 
     Example:
-        >>> print(printable("rose\x1b[2J.jpg: broken"))
-        rose\x1b[2J.jpg: broken
+        >>> print(printable("rose\x1b[2J.jpg: damaged"))
+        rose\x1b[2J.jpg: damaged
     """
     return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def digest(path):
-    """SHA-256 of a file in hexadecimal.
+def digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file in hexadecimal.
 
     Example:
         >>> digest(os.devnull)[:8]
@@ -81,25 +100,24 @@ def digest(path):
 
 
 @contextlib.contextmanager
-def locked(folder):
-    """Within, no other process gets the lock of `folder`. The system takes it back from a process that dies.
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold the lock of `folder`. The system releases it when the process ends, however it ends.
 
     Raises:
-        ValueError: If another process has it.
+        LockedError: If another process holds it.
     """
     if fcntl is None:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        _lock(handle, folder)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"Another process is training in this run folder: wait for it, or name another with --run. "
+                f"Received: {folder}"
+            ) from None
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle, folder):
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ValueError(f"Expected a run folder that no other process trains. Received: {folder}, locked") from None

@@ -20,9 +20,31 @@ AUGMENTATIONS = (
 )
 
 
-def setting(default: Any, help: str, alias: str | None = None) -> Any:
-    """Declare a field with the words that explain it on the command line, and its name until version 0.1.0."""
-    return dataclasses.field(default=default, metadata={"help": help, "alias": alias})
+def setting(
+    default: Any, help: str, group: str, aliases: tuple[str, ...] = (), choices: tuple[str, ...] | None = None
+) -> Any:
+    """Declare a field and its flag on the command line.
+
+    Args:
+        default: The default.
+        help: What it is, for `--help`.
+        group: Title of the group of flags that it belongs to.
+        aliases: Other names of the flag, such as those until version 0.1.0.
+        choices: The values that it can have, where there are few.
+    """
+    return dataclasses.field(
+        default=default, metadata={"help": help, "group": group, "aliases": aliases, "choices": choices}
+    )
+
+
+# Groups of flags
+_NETWORK = "the network"
+_PICTURES = "the pictures"
+_AUGMENTATION = "augmentation"
+_LEARNING = "learning"
+_DATA = "the data"
+_RUN = "the run"
+_DEVICES = "devices and precision"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,36 +59,58 @@ class Recipe:
         128
     """
 
-    architecture: str = setting("paper", "the network, a name in ARCHITECTURES")
-    initial_weights: str | None = setting(None, "where the weights start, else as the architecture has it; text fades")
-    dropout: float = setting(0.5, "share of the hidden units silenced in training (4.2)")
-    crop_size: int = setting(
-        227, "height and width of what the network sees, pixels; the text's 224 gives the same maps", alias="size"
+    architecture: str = setting("paper", "name in ARCHITECTURES, see keras_alexnet.describe", _NETWORK)
+    initial_weights: str | None = setting(
+        None, "initial weights by name, else the architecture's own; the signal fades with text", _NETWORK
     )
-    resize_size: int = setting(256, "shorter side of a picture before it is cropped, pixels (2)", alias="side")
+    dropout: float = setting(0.5, "share of the hidden units that are dropped in training (4.2)", _NETWORK)
+    crop_size: int = setting(
+        227, "height and width of the network's input, pixels; 224 as printed gives the same maps", _PICTURES, ("size",)
+    )
+    resize_size: int = setting(256, "shorter side of a picture before it is cropped, pixels (2)", _PICTURES, ("side",))
     mean: str = setting(
         "color",
-        "what is subtracted: color, one grey level a channel, or image, one a pixel (2), both of the training set; or "
-        "architecture, what the network's authors subtract and divide by, for weights of theirs",
+        "what is subtracted: color, the mean color of the training set; image, its mean image (2); or architecture, "
+        "what the authors of the network subtract and divide by, for weights of theirs",
+        _PICTURES,
+        choices=("color", "image", "architecture"),
     )
-    augmentation: tuple[str, ...] = setting(("crop", "mirror", "lighting"), "what happens to a view (4.1)")
-    lighting: str = setting("text", "deviation of the lighting noise: the eigenvalue (text) or its root (source) (4.1)")
-    lighting_std: float = setting(0.1, "strength of the lighting noise (4.1)")
-    rotation: float = setting(25.0, "ours: largest angle of a rotation to either side, degrees")
-    scaling: float = setting(0.4, "ours: largest change of size by scaling, as a share")
-    translation: float = setting(0.1, "ours: largest move by translation, as a share of the side")
-    noise_std: float = setting(8.0, "ours: deviation of the noise, grey levels")
-    batch_size: int = setting(128, "images a step, over all devices together (5)")
-    epochs: int = setting(90, "times that every training image is seen (5)")
-    learning_rate: float = setting(0.01, "learning rate of the first epoch (5)")
-    bias_learning_rate_factor: float = setting(1.0, "how much faster biases learn; 2 in the authors' code (5)")
-    momentum: float = setting(0.9, "share of the velocity that is kept (5)")
-    weight_decay: float = setting(0.0005, "weight decay, on kernels alone (5)", alias="decay")
-    decay_into: str = setting("velocity", "where the decay goes: velocity, as in the paper, or weights, beside it (5)")
-    patience: int = setting(5, "ours: epochs without a new best before the learning rate is divided by ten")
-    divisions: int = setting(3, "times that the learning rate is divided by ten at most (5)")
+    augmentation: tuple[str, ...] = setting(
+        ("crop", "mirror", "lighting"), f"augmentations, of {', '.join(AUGMENTATIONS)} (4.1)", _AUGMENTATION
+    )
+    lighting: str = setting(
+        "text",
+        "std of the PCA lighting: the eigenvalue (text) or its square root (source) (4.1)",
+        _AUGMENTATION,
+        choices=("text", "source"),
+    )
+    lighting_std: float = setting(0.1, "strength of the PCA lighting (4.1)", _AUGMENTATION)
+    rotation: float = setting(25.0, "largest rotation to either side, degrees (ours)", _AUGMENTATION)
+    scaling: float = setting(0.4, "largest change of size, as a share (ours)", _AUGMENTATION)
+    translation: float = setting(0.1, "largest translation, as a share of the picture (ours)", _AUGMENTATION)
+    noise_std: float = setting(8.0, "std of the pixel noise, of 0 to 255 (ours)", _AUGMENTATION)
+    batch_size: int = setting(128, "images per step, over all devices together (5)", _LEARNING)
+    epochs: int = setting(90, "passes over the training images (5)", _LEARNING)
+    learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",))
+    bias_learning_rate_factor: float = setting(
+        1.0, "what the learning rate of biases is multiplied by; 2 in the authors' code (5)", _LEARNING
+    )
+    momentum: float = setting(0.9, "momentum (5)", _LEARNING)
+    weight_decay: float = setting(0.0005, "weight decay, on kernels only (5)", _LEARNING, ("decay",))
+    decay_into: str = setting(
+        "velocity",
+        "where the weight decay goes: into the velocity as in the paper, or into the weights (decoupled)",
+        _LEARNING,
+        choices=("velocity", "weights"),
+    )
+    patience: int = setting(
+        5, "epochs without a lower validation error before the learning rate is divided by ten (ours)", _LEARNING
+    )
+    divisions: int = setting(3, "how often the learning rate is divided by ten at most (5)", _LEARNING)
     divide_after: tuple[int, ...] = setting(
-        (), "epochs after which it is divided by ten whatever the error, as the authors did by hand; else by patience"
+        (),
+        "epochs after which it is divided by ten whatever the error, as the authors did; else by patience",
+        _LEARNING,
     )
 
     def __post_init__(self):
@@ -103,7 +147,7 @@ class Recipe:
             >>> Recipe.of({"augmentation": ["crop"], "size": 131}).crop_size
             131
         """
-        new_names = {field.metadata["alias"]: field.name for field in dataclasses.fields(cls)}
+        new_names = {alias: field.name for field in dataclasses.fields(cls) for alias in field.metadata["aliases"]}
         return cls(
             **{
                 new_names.get(name, name): tuple(value) if isinstance(value, list) else value
@@ -116,18 +160,37 @@ class Recipe:
 class Options:
     """What a run is beside its recipe: which data, which machine, which draw of the random numbers."""
 
-    dataset: str = setting("petals", "petals, the name of any TFDS image classification set, or a folder of folders")
-    data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else its own default")
-    seed: int = setting(0, "of the initial weights, the order of the images, their views and the dropout")
-    precision: str = setting("auto", "float32, mixed_bfloat16, mixed_float16, or auto: the fastest of the first two")
-    steps_per_epoch: int | None = setting(None, "end every epoch after so many batches")
-    devices: int | None = setting(None, "how many devices train; all GPUs if not given")
-    virtual_devices: int | None = setting(None, "split the CPU in so many devices, to rehearse")
-    strategy: str = setting("mirrored", "of tf.distribute: mirrored, or multiworker on several machines (TF_CONFIG)")
-    deterministic: bool = setting(False, "the same numbers to the last bit, again and resumed; somewhat slower")
-    checkpoint_steps: int | None = setting(None, "save so often within an epoch; it is saved after each in any case")
-    weights: str | None = setting(None, "a file with weights of the same network to start from")
-    head: str = setting("kept", "of --weights: kept, or new to start the last layer anew for other classes")
+    dataset: str = setting(
+        "petals", "petals (drawn flowers), an image classification set of TFDS by name, or a folder of pictures", _DATA
+    )
+    data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else TFDS's default", _DATA)
+    seed: int = setting(0, "seed of initial weights, order of the images, augmentation and dropout", _RUN)
+    precision: str = setting(
+        "auto",
+        "precision policy; auto is mixed_bfloat16 where the hardware multiplies bfloat16, else float32",
+        _DEVICES,
+        choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    steps_per_epoch: int | None = setting(None, "end every epoch after this many batches", _RUN)
+    devices: int | None = setting(None, "how many devices train; all GPUs if not given", _DEVICES)
+    virtual_devices: int | None = setting(None, "split the CPU into this many devices, to rehearse", _DEVICES)
+    strategy: str = setting(
+        "mirrored",
+        "of tf.distribute: mirrored, or multiworker on several machines (TF_CONFIG)",
+        _DEVICES,
+        choices=("mirrored", "multiworker"),
+    )
+    deterministic: bool = setting(False, "compute the same numbers to the last bit every time; slower", _RUN)
+    checkpoint_steps: int | None = setting(
+        None, "save every N steps within an epoch; after each epoch in any case", _RUN
+    )
+    weights: str | None = setting(None, "file with weights of the same network to start from", _RUN)
+    head: str = setting(
+        "kept",
+        "last layer of --weights: kept, or new to start it from random weights for other classes",
+        _RUN,
+        choices=("kept", "new"),
+    )
 
     def __post_init__(self):
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
@@ -219,6 +282,19 @@ RECIPES = {
         learning_rate=0.001,
         patience=6,
     ),
+}
+
+PURPOSES = {  # what each recipe is for, for --help
+    "text": "the paper's text, for 1.2 million pictures",
+    "source": "the authors' own code, for 1.2 million pictures",
+    "caffe": "Caffe's replication (bvlc_alexnet)",
+    "torchvision": "torchvision's training of its AlexNet",
+    "tflearn": "tflearn's example for Oxford Flowers 17",
+    "flowers": "ours for Flowers-102, 1,020 training pictures",
+    "ablation": "ours for comparing networks with several seeds",
+    "figure_1": "the four-layer network of figure 1 on CIFAR-10, with ReLU",
+    "figure_1_tanh": "the same with tanh",
+    "petals": "ours for the drawn flowers, a few minutes on two cores",
 }
 
 DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}  # any other data set: "text"

@@ -6,21 +6,32 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 import shlex
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator, Sequence
 
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
-SPLITS = ("validation", "test")  # that runs are judged on
+SPLITS = ("validation", "test")  # on which runs are evaluated
+
+# What a run writes before its first checkpoint. Nothing else is removed when a run ends before that.
+EARLY_FILES = ("recipe.json", "classes.txt", "statistics.npz", "log.csv", "best.keras")
+EARLY_FOLDERS = ("tensorboard", "last")
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The files of one run; reading and writing them is here and nowhere else.
+    """The files of one run. All reading and writing of them is here.
+
+    Attributes:
+        folder: The run's folder.
+        created: The folders that `create` made for it, outermost first.
 
     Example:
         >>> Run(pathlib.Path("runs/petals-1")).best.as_posix()
@@ -28,135 +39,173 @@ class Run:
     """
 
     folder: pathlib.Path
+    created: tuple[pathlib.Path, ...] = ()
 
     @property
-    def best(self):
-        """The network of the epoch with the least validation error, else of the last epoch, without its optimizer."""
+    def best(self) -> pathlib.Path:
+        """The network of the epoch with the lowest validation error, or of the last epoch, without its optimizer."""
         return self.folder / "best.keras"
 
     @property
-    def last(self):
-        """Folder of the checkpoints, see `checkpoints`."""
+    def last(self) -> pathlib.Path:
+        """Folder of the checkpoints, see `training.checkpoints`."""
         return self.folder / "last"
 
     @property
-    def statistics(self):
+    def statistics(self) -> pathlib.Path:
         """Mean image and color axes of the training images."""
         return self.folder / "statistics.npz"
 
     @property
-    def figures(self):
+    def figures(self) -> pathlib.Path:
         """Folder of the figures."""
         return self.folder / "figures"
 
     @property
-    def tensorboard(self):
+    def tensorboard(self) -> pathlib.Path:
         """Folder of the event files."""
         return self.folder / "tensorboard"
 
+    @property
+    def report(self) -> pathlib.Path:
+        """The report page."""
+        return self.folder / "report.html"
+
     @classmethod
-    def create(cls, folder):
-        """Make the folder of a new run, or take one that is empty, as a run that was killed at its beginning leaves it.
+    def create(cls, folder: str | os.PathLike[str]) -> "Run":
+        """Create the folder of a new run, or take an empty one, such as a run leaves that was killed at its beginning.
 
         Raises:
-            ValueError: If something is there already.
+            ValueError: If there is something in it.
         """
         folder = pathlib.Path(folder)
-        begun = {path.name for path in folder.glob("[!.]*")} <= {"classes.txt"}  # before recipe.json, to resume by
-        if folder.exists() and not (folder.is_dir() and begun):
-            raise ValueError(
-                f"Expected a new run folder: name another with --run, or go on with --resume {folder}. "
-                f"Received: {folder}, which exists"
-            )
+        if folder.exists():
+            names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+            if not all(name == "classes.txt" or name.startswith(PARTIAL) for name in names):  # before recipe.json
+                raise ValueError(
+                    f"The run folder must be new: name another with --run, or continue with --resume {folder}. "
+                    f"Received: {folder}, which exists"
+                )
+            return cls(folder)
+        missing = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder)
+        return cls(folder, (*reversed(missing), folder))
 
     @classmethod
-    def open(cls, folder):
-        """The run that lies in `folder`.
+    def open(cls, folder: str | os.PathLike[str]) -> "Run":
+        """Return the run in `folder`.
 
         Raises:
-            ValueError: If no run lies there, or a link in it leads out: what is written must stay in the folder.
+            ValueError: If there is none, or a link in the folder leads out of it: what is written must stay inside.
         """
         folder = pathlib.Path(folder)
         if not (folder / "recipe.json").is_file():
-            raise ValueError(f"Expected a run folder with a recipe.json in it. Received: {folder}")
+            raise ValueError(f"A run folder must have a recipe.json in it. Received: {folder}")
         for path in folder.rglob("*"):
             if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"Expected a run folder without links that lead out of it. Received: {path}")
+                raise ValueError(f"A run folder must not have links that lead out of it. Received: {path}")
         return cls(folder)
 
     @classmethod
-    def next_free(cls, parent, dataset):
-        """`parent/dataset-n`, with the least n that is free."""
+    def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
+        """Return `parent/dataset-n` with the smallest n that is free."""
         stem = pathlib.PurePath(dataset).name.replace(":", "-")
         number = 1
         while (folder := pathlib.Path(parent) / f"{stem}-{number}").exists():
             number += 1
         return folder
 
-    def write_json(self, name, value):
+    def has_recipe(self) -> bool:
+        """Return whether training has begun, so that the run can be resumed."""
+        return (self.folder / "recipe.json").exists()
+
+    def is_finished(self) -> bool:
+        """Return whether the log has all epochs of the recipe."""
+        return len(self.read_log()) >= self.read_recipe().epochs and self.best.exists()
+
+    def discard(self) -> None:
+        """Remove what this run has written before its first checkpoint, and the folders that `create` made for it.
+
+        Other files are left alone, and so is every folder that holds one.
+        """
+        remove_partial_files(self.folder)
+        for name in EARLY_FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        for name in EARLY_FOLDERS:
+            if (self.folder / name).is_dir():
+                _remove_own_tree(self.folder / name)
+        for folder in reversed(self.created):
+            with contextlib.suppress(OSError):  # it is not empty: another run may have come into it
+                folder.rmdir()
+
+    def write_json(self, name: str, value: object) -> None:
         """Write `value` as the file `name`."""
         with atomic_write(self.folder / name) as temporary:
             temporary.write_text(json.dumps(value, indent=2) + "\n")
 
-    def read_json(self, name):
-        """What the file `name` holds."""
+    def read_json(self, name: str) -> typing.Any:
+        """Return what the file `name` holds."""
         path = self.folder / name
         try:
             return json.loads(path.read_text())
         except ValueError as error:
             raise ValueError(f"Expected a JSON file. Received: {path}: {error}") from error
 
-    def read_recipe(self):
-        """The recipe that the run was made with."""
+    def read_recipe(self) -> Recipe:
+        """Return the recipe that the run was made with."""
         with self._as_written():
             return Recipe.of(self.read_json("recipe.json")["recipe"])
 
-    def read_options(self):
-        """The options that the run was made with."""
+    def read_options(self) -> Options:
+        """Return the options that the run was made with."""
         with self._as_written():
             return Options(**self.read_json("recipe.json")["options"])
 
-    def read_data(self):
-        """The data that the run was made with, in the words of `datasets.Dataset.describe`."""
+    def read_data(self) -> dict | str:
+        """Return what identifies the data of the run: fields, or one sentence until version 0.1.0."""
         with self._as_written():
             return self.read_json("recipe.json")["data"]
 
     @contextlib.contextmanager
-    def _as_written(self):
-        """Within, a recipe.json of another form is one line."""
+    def _as_written(self) -> Iterator[None]:
+        """Within, a recipe.json of another form becomes one line."""
         try:
             yield
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"Expected a recipe.json as fit.py writes it. Received: {self.folder}: {error}") from error
 
-    def write_classes(self, names):
-        """Write the names of the classes, one a line, in the order of the network's outputs."""
+    def extend(self, epochs: int) -> None:
+        """Let the run train for more epochs than it was made with."""
+        made_with = self.read_json("recipe.json")
+        made_with["recipe"]["epochs"] = epochs
+        self.write_json("recipe.json", made_with)
+
+    def write_classes(self, names: Sequence[str]) -> None:
+        """Write the names of the classes, one per line, in the order of the network's outputs."""
         with atomic_write(self.folder / "classes.txt") as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names))
 
-    def read_classes(self):
-        """The names of the classes, in the order of the network's outputs.
+    def read_classes(self) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of the network's outputs.
 
         Raises:
             ValueError: If one has characters that cannot be printed.
         """
         names = tuple((self.folder / "classes.txt").read_text().split("\n")[:-1])
         for name in names:
-            if not name.isprintable():  # it would steer the terminal that it is printed to
-                raise ValueError(f"Expected printable names of classes. Received: {name!r} in {self.folder}")
+            if not name.isprintable():  # it would control the terminal that it is printed to
+                raise ValueError(f"Names of classes must be printable. Received: {name!r} in {self.folder}")
         return names
 
-    def write_log(self, rows):
-        """Write the record: one dictionary an epoch, all with the same keys."""
+    def write_log(self, rows: Sequence[dict[str, float]]) -> None:
+        """Write the log: one row per epoch, all with the same columns."""
         with atomic_write(self.folder / "log.csv") as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
 
-    def read_log(self):
-        """The record so far: one dictionary of numbers an epoch, oldest first."""
+    def read_log(self) -> list[dict[str, float]]:
+        """Return the log so far: one row of numbers per epoch, oldest first."""
         path = self.folder / "log.csv"
         if not path.exists():
             return []
@@ -165,8 +214,20 @@ class Run:
             return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
 
 
-def find(folder):
-    """The runs that lie in a folder, newest first.
+def _remove_own_tree(folder: pathlib.Path) -> None:
+    """Remove event files and checkpoints in a folder and below it, and the folders that are empty then."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
+        if path.is_dir():
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        elif path.name.startswith(("events.out.tfevents.", "epoch-")):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def find(folder: str | os.PathLike[str]) -> list[Run]:
+    """Return the runs in a folder, newest first.
 
     Raises:
         ValueError: If there are none.
@@ -178,60 +239,62 @@ def find(folder):
     return [Run(file.parent) for file in newest_first]
 
 
-def summary(run):
-    """What there is to compare of a run: a mapping.
+def summary(run: Run) -> dict[str, typing.Any]:
+    """Return what there is to compare of a run.
 
-    Its `results` have the numbers of the splits that were judged, by split and number of views, as
-    `measures.measure` gives them; its `ensembles`, those of this run together with others.
+    Its `results` have the numbers of the evaluated splits, by split and number of crops, as
+    `evaluation.metrics.measure` returns them; its `ensembles` those of this run together with others.
 
     Raises:
         ValueError: If its files are not as they were written.
     """
-    account, log = run.read_json("recipe.json"), run.read_log()
+    made_with, log = run.read_json("recipe.json"), run.read_log()
     recipe, options = run.read_recipe(), run.read_options()
     return {
         "run": run.folder.name,
-        "date": account.get("date"),
-        "command": account.get("command"),
+        "date": made_with.get("date"),
+        "command": made_with.get("command"),
         "dataset": options.dataset,
         "seed": options.seed,
         "weights": options.weights,
         "epochs": f"{len(log)} of {recipe.epochs}",
         "recipe": dataclasses.asdict(recipe),
         "training_errors": [row.get("top1_error") for row in log],
-        "specialization": _written(run).get("specialization"),
-        "results": {split: _results(run, split) for split in SPLITS},
+        "specialization": _read_results(run).get("specialization"),
+        "results": {split: _evaluation(run, split) for split in SPLITS},
         "ensembles": {
-            split: run.read_json(file.name) for split in SPLITS for file in run.folder.glob(f"ensemble-{split}.json")
+            split: run.read_json(name) for split in SPLITS if (run.folder / (name := f"ensemble-{split}.json")).exists()
         },
     }
 
 
-def _written(run):
-    """What `results.json` says, nothing where there is none yet."""
+def _read_results(run: Run) -> dict[str, typing.Any]:
     return run.read_json("results.json") if (run.folder / "results.json").exists() else {}
 
 
-def _results(run, split):
-    """From the file of an evaluation; `results.json` may lie where that does not, in a record without the network."""
+def _evaluation(run: Run, split: str) -> dict[str, typing.Any]:
+    """From the file of the evaluation. Until version 0.1.0 `results.json` repeated that of the validation split."""
     if (run.folder / f"evaluation-{split}.json").exists():
         return run.read_json(f"evaluation-{split}.json")
     prefix = f"{split}_"
-    return {key.removeprefix(prefix): numbers for key, numbers in _written(run).items() if key.startswith(prefix)}
+    results = _read_results(run)
+    return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
 
 
-def provenance(recipe, options, data, precision, devices):
-    """What a run's `recipe.json` says.
+def provenance(
+    recipe: Recipe, options: Options, data: dict | str, precision: str, devices: int
+) -> dict[str, typing.Any]:
+    """Return what `recipe.json` says about how a run was made, so that it can be made again.
 
     Args:
-        recipe: A `Recipe`.
-        options: `recipes.Options`.
-        data: The data set in words.
-        precision: The policy that the network is trained in, which the options may have left open.
-        devices: How many train.
+        recipe: The recipe.
+        options: The options.
+        data: What identifies the data.
+        precision: The precision policy of the training, which the options may have left open.
+        devices: How many devices train.
 
     Returns:
-        A mapping for JSON: these, and the command, the date, the machine, the commit and the versions.
+        A mapping for JSON: these, the command, the date, the machine, the commit and the versions.
     """
     import keras  # here, so that listing runs does not load it
 
@@ -251,8 +314,8 @@ def provenance(recipe, options, data, precision, devices):
     }
 
 
-def _commit():
-    """The commit of the checkout that the library lies in, None outside one."""
+def _commit() -> str | None:
+    """The commit of the checkout that holds the library, None outside one."""
     command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,13 +1,13 @@
 import pytest
 
-from keras_alexnet.command_line import Parser, add_flags, given, one_line_errors
+from keras_alexnet.command_line import Parser, add_flags, given_fields, one_line_errors
 from keras_alexnet.recipes import Options, Recipe
 
 
 def parse(dataclass, *argv):
     parser = Parser(prog="fit.py")
     add_flags(parser, dataclass)
-    return given(parser.parse_args(argv), dataclass)
+    return given_fields(parser.parse_args(argv), dataclass)
 
 
 def test_flags_that_are_not_given_stay_out():

@@ -1,6 +1,7 @@
 import pytest
 
 from keras_alexnet.experiments import archive
+from keras_alexnet.files import PARTIAL
 from keras_alexnet.runs import Run
 
 
@@ -38,9 +39,39 @@ def test_a_file_is_no_run_folder(tmp_path):
 
 
 def test_a_run_killed_at_its_beginning_can_begin_again(tmp_path):
-    for name in ("classes.txt", ".recipe.4711.json"):
+    for name in ("classes.txt", f"{PARTIAL}4711-recipe.json"):
         (tmp_path / name).write_text("")
     assert Run.create(tmp_path).folder == tmp_path
+
+
+@pytest.mark.parametrize("name", [".git/keep", ".env", "notes.txt"])
+def test_a_folder_with_files_of_the_user_is_refused_and_left_alone(name, tmp_path):
+    (tmp_path / "run" / name).parent.mkdir(parents=True)
+    (tmp_path / "run" / name).write_text("mine")
+    with pytest.raises(ValueError, match="which exists"):
+        Run.create(tmp_path / "run")
+    Run(tmp_path / "run").discard()
+    assert (tmp_path / "run" / name).read_text() == "mine"
+
+
+def test_discard_removes_what_the_run_wrote_and_the_folders_made_for_it(tmp_path):
+    run = Run.create(tmp_path / "a" / "b" / "run")
+    run.write_classes(["daisy"])
+    run.write_json("recipe.json", {})
+    run.tensorboard.joinpath("train").mkdir(parents=True)
+    run.tensorboard.joinpath("train", "events.out.tfevents.1").write_text("")
+    run.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_discard_keeps_a_folder_that_was_there_and_files_of_others(tmp_path):
+    run = Run.create(tmp_path)
+    run.write_json("recipe.json", {})
+    (tmp_path / "notes.txt").write_text("mine")
+    run.last.mkdir()
+    (run.last / "notes.txt").write_text("mine too")
+    run.discard()
+    assert {path.name for path in tmp_path.rglob("*")} == {"notes.txt", "last"}
 
 
 def test_no_run_is_not_opened(tmp_path):

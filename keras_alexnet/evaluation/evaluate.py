@@ -191,7 +191,7 @@ def evaluate_runs(runs, data, split, views=10):
     return evaluations
 
 
-def evaluate_run(run, data, split, squares, views=10):
+def evaluate_run(run, data, split, squares, views=10, classifier=None):
     """Judges one run, like `evaluate_runs`, by pictures that are square already.
 
     Args:
@@ -207,7 +207,7 @@ def evaluate_run(run, data, split, squares, views=10):
     Raises:
         OSError: If pictures cannot be read.
     """
-    classifier = Classifier.of_run(run)
+    classifier = classifier or Classifier.of_run(run)
     batches = tqdm.tqdm(classifier.batches(squares, views), desc=f"judging {run.folder.name}", leave=False)
     with errors.reading(data.name):
         by_views, labels = probabilities(classifier.model, batches)

@@ -13,7 +13,7 @@ QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 CORPUS = 2000  # ours: training pictures at most among which neighbours are looked for
 
 
-def draw(run, evaluation):
+def draw(run, evaluation, classifier=None):
     """Draws all figures of a run into its folder.
 
     They are `curves.png`, `kernels.png`, and of the split that was judged `<split>-confusion.png`, `<split>-right.jpg`,
@@ -26,7 +26,7 @@ def draw(run, evaluation):
 
     Source: section 6.1, figures 3 and 4.
     """
-    classifier = Classifier.of_run(run)
+    classifier = classifier or Classifier.of_run(run)
     drawn = _of_training(run, classifier.model)
     if evaluation:
         stem = evaluate.stem(run, evaluation.data, evaluation.split)

@@ -1,33 +1,42 @@
-"""What happens at each step and each epoch of a training: the record, the checkpoints, the bar on the screen."""
+"""What happens at each step and each epoch of a training: the log, the checkpoints, the progress bar."""
+
+import math
+import pathlib
+import time
 
 import keras
 import numpy as np
 import tqdm
 
 from keras_alexnet.files import atomic_write
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors
+from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import learning_rate
 
 LOGGED = ("loss", "top1_error", "top5_error")
+TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
-class Record(keras.callbacks.Callback):
-    """Keeps the run's record after each epoch, and sets the learning rate that follows from it.
+class LogWriter(keras.callbacks.Callback):
+    """Writes the run's log after each epoch, and sets the learning rate that follows from it.
 
-    The best network is that of the least validation error; without validation, that of the last epoch.
+    It keeps the best network: that of the lowest validation error, or without validation that of the last epoch.
 
-    It comes before `Saving`. A crash between the two is harmless: a log ahead of the checkpoint is cut when resumed.
+    It comes before `CheckpointWriter`. A crash between the two is harmless: when the run is resumed, a log that is
+    ahead of the checkpoint is cut.
 
     Args:
-        run: A `runs.Run`.
-        recipe: A `Recipe`.
-        rows: The record of the epochs so far.
-        chief: Whether this process writes.
+        run: The run.
+        recipe: Its recipe.
+        rows: The log of the epochs so far.
+        is_chief: Whether this process writes.
     """
 
-    def __init__(self, run, recipe, rows, chief):
+    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], is_chief: bool) -> None:
         super().__init__()
-        self.run, self.recipe, self.rows, self.chief = run, recipe, rows, chief
+        self.run, self.recipe, self.rows, self.is_chief = run, recipe, rows, is_chief
 
     def on_epoch_begin(self, epoch, logs=None):
         self.rate = learning_rate(self.recipe, self.rows)
@@ -37,25 +46,32 @@ class Record(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": self.rate}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
-        if not self.chief:
+        if not self.is_chief:
             return
         if self._is_best():
-            network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # not its optimizer
+            network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # without the optimizer
             with atomic_write(self.run.best) as temporary:
                 network.save(temporary)
         self.run.write_log(self.rows)
 
-    def _is_best(self):
+    def _is_best(self) -> bool:
         *before, last = self.rows
         if "val_top1_error" not in last:
             return len(self.rows) == self.recipe.epochs
-        return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=float("inf"))
+        return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=math.inf)
 
 
-class Guard(keras.callbacks.Callback):
-    """Stops a training whose loss is no number before that is kept; says once when a loss stays at chance."""
+class LossGuard(keras.callbacks.Callback):
+    """Stops a training whose loss is NaN before its weights are saved, and warns once when the loss stays at chance.
 
-    def __init__(self, run, recipe, rows, first_steps=0):
+    Args:
+        run: The run.
+        recipe: Its recipe.
+        rows: The log of the epochs so far.
+        first_steps: Steps of the first epoch that are behind it already.
+    """
+
+    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], first_steps: int = 0) -> None:
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
 
@@ -69,30 +85,38 @@ class Guard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
-        told = errors.stuck(losses, self.model.output_shape[-1])
-        if told:
-            print(told, flush=True)
+        warning = errors.stuck_warning(losses, self.model.output_shape[-1])
+        if warning:
+            print(warning, flush=True)
 
     def _check(self, loss, step):
         errors.check_finite(float(loss), self.epoch, step, self.recipe, self.run.folder)
 
 
-class Saving(keras.callbacks.Callback):
-    """Saves a checkpoint after each epoch, after every so many steps, and when the training is told to stop.
+class CheckpointWriter(keras.callbacks.Callback):
+    """Saves a checkpoint after each epoch, after every few steps if asked to, and when the training is asked to stop.
 
     Args:
-        folder: Path of the folder of checkpoints.
+        folder: Folder of the checkpoints.
         steps: Steps of an epoch.
-        resumed: The `checkpoints.Checkpoint` that the training goes on from, or None.
-        every: Steps between two checkpoints, or None for none within an epoch.
-        stop: `threading.Event`: when set, save after the step and exit with status 143.
-        chief: Whether this process writes.
+        resumed: The checkpoint that the training continues from, None for a new one.
+        every: Steps between two checkpoints within an epoch, None for none.
+        stop: When it is set, the step ends, the state is saved, and the process exits.
+        is_chief: Whether this process writes.
     """
 
-    def __init__(self, folder, steps, resumed, every, stop, chief):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        steps: int,
+        resumed: checkpoints.Checkpoint | None,
+        every: int | None,
+        stop: StopRequest,
+        is_chief: bool,
+    ) -> None:
         super().__init__()
         self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
-        self.chief = chief
+        self.is_chief = is_chief
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.step, self.sums = epoch, 0, ()
@@ -120,40 +144,59 @@ class Saving(keras.callbacks.Callback):
 
     def _save(self, epochs, steps=0, metrics=()):
         if any(not np.isfinite(keras.ops.sum(weight)) for weight in self.model.trainable_weights):
-            return  # the next step's loss is no number, and `Guard` says so
-        if self.chief:
+            return  # the next step's loss is NaN, and `LossGuard` reports it
+        if self.is_chief:
             checkpoints.save(self.folder, self.model, epochs, steps, metrics)
         if self.stop.is_set():
-            raise SystemExit(143)
+            self.stop.exit()
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar an epoch, with the images a second, and the result of the epoch when it is over."""
+    """Shows a bar for each epoch with images per second, and prints a line when the epoch has ended.
 
-    def __init__(self, batch_size):
+    The bar appears on a terminal only: into a file or a pipe goes one line per epoch.
+
+    Args:
+        batch_size: Images per step.
+    """
+
+    def __init__(self, batch_size: int) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.bar = tqdm.tqdm(disable=True)
 
-    def close(self):
-        """Clear the line, for what is said of an epoch that does not end."""
+    def close(self) -> None:
+        """Remove the bar, so that what is printed next has a line of its own."""
         self.bar.close()
 
     def on_epoch_begin(self, epoch, logs=None):
+        classes = self.model.output_shape[-1]
+        self.shown = [name for name in LOGGED if name != "top5_error" or classes >= TOP5_CLASSES]
+        self.started, self.images = time.perf_counter(), 0
         total = self.params["steps"] * self.batch_size
-        self.bar = tqdm.tqdm(total=total, desc=f"epoch {epoch + 1}/{self.params['epochs']}", unit="img", leave=False)
+        title = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self.bar = tqdm.tqdm(total=total, desc=title, unit="img", leave=False, disable=None)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.bar.set_postfix({name: f"{float(logs[name]):.3f}" for name in LOGGED}, refresh=False)
-        self.bar.update(self.batch_size)
+        self.images += self.batch_size
+        self.trained = time.perf_counter()
+        if not self.bar.disable:
+            self.bar.set_postfix({name: _format(logs[name]) for name in self.shown}, refresh=False)
+            self.bar.update(self.batch_size)
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = self.bar.format_dict["rate"] or 0
         self.close()
         train, *validation = (
-            "  ".join(f"{name} {float(logs[prefix + name]):.3f}" for name in LOGGED)
+            "  ".join(f"{name} {_format(logs[prefix + name])}" for name in self.shown)
             for prefix in ("", "val_")
             if prefix + "loss" in logs
         )
-        judged = "".join(f"validation {errors}  |  " for errors in validation)
-        print(f"epoch {epoch + 1}: {train}  |  {judged}{rate:.0f} images/s", flush=True)
+        evaluated = "".join(f"validation {errors}  |  " for errors in validation)
+        rate = self.images / (self.trained - self.started) if self.images else 0
+        print(f"epoch {epoch + 1}: {train}  |  {evaluated}{rate:.0f} images/s", flush=True)
+
+
+def _format(value: object) -> str:
+    """A loss or an error with three decimals; a loss that explodes with its power of ten."""
+    number = float(value)
+    return f"{number:.3f}" if abs(number) < 1e4 else f"{number:.2e}"

@@ -13,6 +13,7 @@ from keras_alexnet.files import atomic_write, digest
 
 KEPT = 2  # ours: the newest, and the one before in case that is damaged
 NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.json")
+OWN_FILE = re.compile(r"epoch-\d+(-step-\d+)?\.(json|keras)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +78,7 @@ def save(folder, model, epochs, steps=0, metrics=()):
         temporary.write_text(json.dumps(state) + "\n")
     kept = {file.stem for file in _newest_first(folder)[:KEPT]}
     for file in folder.iterdir():
-        if file.stem not in kept:
+        if OWN_FILE.fullmatch(file.name) and file.stem not in kept:
             file.unlink()
 
 

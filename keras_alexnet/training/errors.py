@@ -1,72 +1,60 @@
-"""What befalls a training: signals that wait for the step to end, and errors in words that say what to do."""
+"""What can go wrong in a training, as one line that says what to do."""
 
 import contextlib
 import math
-import signal
-import threading
+import os
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
 from keras_alexnet.data.errors import first_line, is_about_data
+from keras_alexnet.recipes import Recipe
 
-STUCK_EPOCHS = 5  # ours: with a loss within 1 % of chance
-
-
-@contextlib.contextmanager
-def postponed(number, wanted=True):
-    """Within, a signal does nothing but set the `threading.Event` that this gives. Only a main thread has signals."""
-    came = threading.Event()
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = signal.signal(number, lambda *_: came.set())
-    try:
-        yield came
-    finally:
-        signal.signal(number, before)
+STUCK_EPOCHS = 5  # ours: so many with a loss within 1 % of chance are reported, fewer are too early to tell
+DIVERGED = 2.0  # ours: a loss of this many times chance has diverged
 
 
 @contextlib.contextmanager
-def explained(recipe, folder):
-    """Within, what TensorFlow says of memory and of files becomes one line.
+def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Within, TensorFlow's errors about memory, files and workers become one line.
 
     Args:
-        recipe: The `Recipe` that is trained by.
+        recipe: The recipe of the training.
         folder: The run folder.
 
     Raises:
         ValueError: If a batch does not fit into memory.
-        OSError: If pictures cannot be read any longer, or another worker is gone.
+        OSError: If pictures can no longer be read, or another worker is gone.
     """
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise ValueError(
-            f"Expected a batch that fits into memory: take a smaller --batch-size, or more devices. "
+            "A batch does not fit into memory: use a smaller --batch-size or more devices. "
             f"Received: --batch-size {recipe.batch_size} ({first_line(error)})"
         ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(
-            f"Expected all workers to stay while training: start every one of them again with --resume {folder}. "
+            f"Another worker has stopped: start every worker again with --resume {folder}. "
             f"Received: {first_line(error)}"
         ) from error
     except tf.errors.OpError as error:
         if not is_about_data(error):
             raise
         raise OSError(
-            f"Expected the pictures to stay as they were while training; bring them back, then --resume {folder}. "
+            f"The pictures can no longer be read: bring them back, then continue with --resume {folder}. "
             f"Received: {first_line(error)}"
         ) from error
 
 
-def check_finite(loss, epoch, step, recipe, folder):
-    """Refuse a loss that is no number.
+def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, folder: str | os.PathLike[str]) -> None:
+    """Raise if a loss is NaN or infinite.
 
     Args:
-        loss: A float.
+        loss: The loss.
         epoch: Number of the epoch, from 1.
         step: Number of the step in it, from 1; None for validation.
-        recipe: The `Recipe` that is trained by.
+        recipe: The recipe of the training.
         folder: The run folder.
 
     Raises:
@@ -77,29 +65,56 @@ def check_finite(loss, epoch, step, recipe, folder):
     place = f"step {step}" if step else "the validation"
     kept = f"; {folder} keeps the last good weights" if epoch > 1 else ""
     raise ValueError(
-        f"Expected a finite loss: train anew with a smaller --learning-rate, or --precision float32{kept}. "
-        f"Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}"
+        "The loss is NaN or infinite: start again with a smaller --learning-rate, or with --precision float32"
+        f"{kept}. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}"
     )
 
 
-def stuck(losses, classes):
-    """What to say of a loss that has not left chance since the beginning; None where there is nothing to say, or again.
+def stuck_warning(losses: Sequence[float], classes: int) -> str | None:
+    """Return a warning when the loss has not left chance since the beginning, None otherwise. It appears once.
 
     Args:
         losses: Training loss of each epoch so far.
         classes: Number of classes.
 
     Example:
-        >>> stuck([4.62] * 4, classes=102) is None
+        >>> stuck_warning([4.62] * 4, classes=102) is None
         True
-        >>> stuck([4.62] * 5, classes=102)[:52]
-        'The loss is still ln(102) = 4.62, as if by guessing.'
+        >>> stuck_warning([4.62] * 5, classes=102)[:52]
+        'The loss is still ln(102) = 4.62, the loss of chance'
     """
     chance = math.log(classes)
     if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > 0.01 * chance for loss in losses):
         return None
     return (
-        f"The loss is still ln({classes}) = {chance:.2f}, as if by guessing. Usual reasons: initial weights of the "
-        "text (std 0.01 in every layer lets the signal fade; leave --initial-weights out), pixels divided by 255 (they "
-        "stay on 0 to 255 less the mean), a --learning-rate that is too small or too large, wrong labels."
+        f"The loss is still ln({classes}) = {chance:.2f}, the loss of chance. Usual reasons: the initial weights of "
+        "the text (std 0.01 in every layer lets the signal fade: leave --initial-weights out), pixels divided by 255 "
+        "(they stay on 0 to 255 less the mean), a --learning-rate that is too small or too large, wrong labels."
     )
+
+
+def failure(rows: Sequence[dict[str, float]], classes: int) -> str | None:
+    """Return why a finished training has failed, None if it has not.
+
+    Args:
+        rows: The log, one row per epoch.
+        classes: Number of classes.
+
+    Example:
+        >>> failure([{"loss": 13.0, "top1_error": 0.5}, {"loss": 2.9e22, "top1_error": 0.5}], classes=2)[:53]
+        'The training has diverged: its last loss is 2.9e+22, '
+        >>> failure([{"loss": 0.69, "top1_error": 0.5}, {"loss": 0.5, "top1_error": 0.2}], classes=2) is None
+        True
+    """
+    if not rows or classes < 2:
+        return None
+    chance, last = math.log(classes), rows[-1]["loss"]
+    advice = "Start again with a smaller --learning-rate, or with another --recipe."
+    if last > DIVERGED * chance:
+        return f"The training has diverged: its last loss is {last:.2g}, where chance has {chance:.2f}. {advice}"
+    guesses_wrong = 1 - 1 / classes
+    if len(rows) >= STUCK_EPOCHS and all(
+        row["loss"] > 0.99 * chance and row["top1_error"] > 0.9 * guesses_wrong for row in rows
+    ):
+        return f"The network has learned nothing: its loss never left chance, ln({classes}) = {chance:.2f}. {advice}"
+    return None

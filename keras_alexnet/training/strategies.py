@@ -1,144 +1,200 @@
-"""Which devices train, and in what precision (paper section 3.2).
+"""Which devices train, and in which precision (paper section 3.2).
 
 The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy` puts the whole network on each
-and half of the batch: the same result as on one device, and it works for any network.
+device and gives it a share of the batch: the same result as on one device, for any network.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import typing
 
 import keras
-import tensorflow as tf
+
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def strategy(devices=None, virtual_devices=None, kind="mirrored"):
-    """The distribution strategy for this machine.
+class Strategy:
+    """How a training is spread over devices. This one is the null case: one device, on any Keras backend.
 
-    Memory of GPUs is taken as it is needed, not all at once.
+    Attributes:
+        replicas: How many devices share a batch.
+        is_chief: Whether this process writes the run's files.
+        is_alone: Whether this process trains without other processes.
+    """
+
+    replicas: int = 1
+    is_chief: bool = True
+    is_alone: bool = True
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Return the context in which the network and its optimizer are made."""
+        return contextlib.nullcontext()
+
+    def adapt(self, network: keras.Model) -> keras.Model:
+        """Return the network in the form that `fit` needs here."""
+        return network
+
+
+class DistributedStrategy(Strategy):
+    """Several devices of this machine, or of several, by a strategy of `tf.distribute`."""
+
+    def __init__(self, strategy: "tf.distribute.Strategy") -> None:
+        self._strategy = strategy
+        self.replicas = strategy.num_replicas_in_sync
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        return self._strategy.scope()
+
+
+class MultiWorkerStrategy(DistributedStrategy):
+    """Several processes, each with all of its devices. `TF_CONFIG` names them."""
+
+    is_alone = False
+
+    def __init__(self, strategy: "tf.distribute.Strategy") -> None:
+        super().__init__(strategy)
+        self.is_chief = (strategy.cluster_resolver.task_id or 0) == 0
+
+    def adapt(self, network: keras.Model) -> keras.Model:
+        return WorkerModel(network.input, network.output, name=network.name)
+
+
+def create_strategy(devices: int | None = None, virtual_devices: int | None = None, kind: str = "mirrored") -> Strategy:
+    """Create the strategy for this machine.
+
+    On GPUs, TensorFlow then takes memory as it needs it, not all at once.
 
     Args:
-        devices: How many devices train; None takes all GPUs, or the CPU where there is none.
-        virtual_devices: Split the CPU in so many logical devices, to rehearse on a machine without GPUs. Must come
-            before TensorFlow has touched the CPU.
-        kind: "mirrored"; or "multiworker", for several processes on one machine or on several, each with its own place
-            among them in `TF_CONFIG` and all of its GPUs.
+        devices: How many devices train; None for all GPUs, or the CPU where there is none.
+        virtual_devices: Split the CPU into this many logical devices, to rehearse without GPUs. Must be called before
+            TensorFlow has used the CPU.
+        kind: "mirrored"; or "multiworker" for several processes on one machine or on several, each with its own place
+            in `TF_CONFIG` and with all of its GPUs.
 
     Returns:
-        `tf.distribute.MultiWorkerMirroredStrategy` where asked for, else `MirroredStrategy` for more than one device,
-        else TensorFlow's default strategy.
+        A `Strategy`: of one device, or one that wraps `tf.distribute.MirroredStrategy` or
+        `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or Keras has
-            another backend than TensorFlow.
+        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or several
+            devices are asked for on another Keras backend than TensorFlow.
 
     Source: section 3.2.
     """
     if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Expected the tensorflow backend of Keras; with another, call `fit` of what `build` gives. "
-            f"Received: KERAS_BACKEND={keras.backend.backend()}"
-        )
+        if (devices or 1) > 1 or virtual_devices or kind != "mirrored":
+            raise ValueError(
+                "Training on several devices needs the TensorFlow backend: set KERAS_BACKEND=tensorflow. "
+                f"Received: KERAS_BACKEND={keras.backend.backend()}"
+            )
+        return Strategy()
+    import tensorflow as tf
+
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if kind == "multiworker":
-        return _of_workers(devices, virtual_devices)
+        _check_workers(devices, virtual_devices)
+        return MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy())
     if virtual_devices:
-        _split_cpu(virtual_devices)
-    kind = "CPU" if virtual_devices or not gpus else "GPU"
-    names = [device.name for device in tf.config.list_logical_devices(kind)]
-    wanted = devices or virtual_devices or len(names)
-    if wanted > len(names):
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
+    device_type = "CPU" if virtual_devices or not gpus else "GPU"
+    names = [device.name for device in tf.config.list_logical_devices(device_type)]
+    count = devices or virtual_devices or len(names)
+    if count > len(names):
         raise ValueError(
-            f"Expected at most {len(names)} devices, for that is what this machine has ({kind}); "
-            f"`--virtual-devices {wanted}` splits the CPU to rehearse. Received: devices={wanted}"
+            f"This machine has {len(names)} {device_type} device{'s' * (len(names) > 1)}: ask for at most that many, "
+            f"or rehearse on the CPU with --virtual-devices {count}. Received: devices={count}"
         )
-    if wanted == 1:
-        return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(names[:wanted])
+    return Strategy() if count == 1 else DistributedStrategy(tf.distribute.MirroredStrategy(names[:count]))
 
 
-def _of_workers(devices, virtual_devices):
+def _check_workers(devices: int | None, virtual_devices: int | None) -> None:
     if devices or virtual_devices:
         raise ValueError(
-            "With --strategy multiworker every worker takes what it has: leave out --devices and --virtual-devices. "
-            f"Received: devices={devices}, virtual_devices={virtual_devices}"
+            "With --strategy multiworker every worker uses all of its devices: leave out --devices and "
+            f"--virtual-devices. Received: devices={devices}, virtual_devices={virtual_devices}"
         )
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))
-        place = cluster["cluster"]["worker"][cluster["task"]["index"]]
+        address = cluster["cluster"]["worker"][cluster["task"]["index"]]
     except (ValueError, KeyError, IndexError, TypeError):
-        place = None
-    if not place:
+        address = None
+    if not address:
         raise ValueError(
-            'Expected TF_CONFIG to name the workers and which one this is: {"cluster": {"worker": ["host1:2222", '
+            'TF_CONFIG must name the workers and which one this is: {"cluster": {"worker": ["host1:2222", '
             f'"host2:2222"]}}, "task": {{"type": "worker", "index": 0}}}}. Received: {os.environ.get("TF_CONFIG")}'
         )
-    return tf.distribute.MultiWorkerMirroredStrategy()
-
-
-def is_chief(strategy):
-    """Whether this process writes: the only one, or the first worker of several."""
-    return (strategy.cluster_resolver.task_id or 0) == 0 if strategy.cluster_resolver else True
-
-
-def is_alone(strategy):
-    """Whether this process trains without others."""
-    return not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class WorkerModel(keras.Model):
     """A network that `fit` trains in several processes. Elsewhere it is a plain `keras.Model`.
 
-    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and to see the shape of a batch it
-    averages batches that lie in other processes. Here logs are vectors of one number, and the batch is one's own.
+    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and to learn the shape of a batch it
+    averages batches of other processes. Here logs are vectors of one number, and the batch is the process's own.
     """
 
     def train_step(self, data):
-        return self._vectors(super().train_step(data))
+        return self._as_vectors(super().train_step(data))
 
     def test_step(self, data):
-        return self._vectors(super().test_step(data))
+        return self._as_vectors(super().test_step(data))
 
-    def _vectors(self, logs):
-        among_others = isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        return {name: tf.reshape(value, (1,)) for name, value in logs.items()} if among_others else logs
+    @property
+    def _among_workers(self) -> bool:
+        import tensorflow as tf  # the backend
+
+        return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+    def _as_vectors(self, logs):
+        return {name: keras.ops.reshape(value, (1,)) for name, value in logs.items()} if self._among_workers else logs
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if not isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        if not self._among_workers:
             super()._maybe_symbolic_build(iterator, data_batch)
             return
-        own = self.distribute_strategy.experimental_local_results
         if iterator is not None:
             _, _, batches = next(iter(iterator))
-            data_batch = tf.nest.map_structure(lambda values: own(values)[0], next(batches))
+            local = self.distribute_strategy.experimental_local_results
+            data_batch = keras.tree.map_structure(lambda values: local(values)[0], next(batches))
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=data_batch)
 
 
-def for_workers(model):
-    """The network as `fit` needs it under the strategy in scope: a `WorkerModel` among several workers."""
-    if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
-        return WorkerModel(model.input, model.output, name=model.name)
-    return model
+def is_tensorflow_on_cpu() -> bool:
+    """Return whether TensorFlow is the backend and has no GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
 
 
-def _split_cpu(count):
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+def make_deterministic() -> None:
+    """Let the same numbers be computed again, to the last bit."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
 
 
-def fastest_precision():
-    """`mixed_bfloat16` where the hardware multiplies bfloat16, else `float32`.
+def fastest_precision() -> str:
+    """Return "mixed_bfloat16" where the hardware multiplies bfloat16, else "float32".
 
-    The processor must say so itself: without its own instruction bfloat16 is emulated, many times slower.
+    A processor must report its own instruction: without it bfloat16 is emulated, many times slower.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
-        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+            return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     processor = pathlib.Path("/proc/cpuinfo")
     flags = processor.read_text() if processor.exists() else ""
     return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

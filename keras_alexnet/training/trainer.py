@@ -1,8 +1,8 @@
-"""A run from first batch to result (paper section 5)."""
+"""Training, from the first batch to the best network (paper section 5)."""
 
 import contextlib
 import dataclasses
-import signal
+import os
 import time
 
 import keras
@@ -10,33 +10,42 @@ import tensorflow as tf
 
 from keras_alexnet import files, runs
 from keras_alexnet.data import pipeline
+from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.evaluation import evaluate, features
-from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.metrics import TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.reporting import gallery, report
+from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import checkpoints, errors, strategies
-from keras_alexnet.training.callbacks import Guard, ProgressBar, Record, Saving
+from keras_alexnet.training.callbacks import CheckpointWriter, LogWriter, LossGuard, ProgressBar
+from keras_alexnet.training.interrupts import StopRequest, deferred_signals
 from keras_alexnet.training.optimizers import PaperSGD
+from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading
 
 
-def compiled_model(recipe, classes, file=None, replace_head=False):
-    """The recipe's network with its update rule, ready for `fit`.
+def compiled_model(
+    recipe: Recipe,
+    classes: int,
+    file: str | os.PathLike[str] | None = None,
+    replace_head: bool = False,
+    strategy: Strategy | None = None,
+) -> keras.Model:
+    """Build the recipe's network with its optimizer, ready for `fit`.
 
     Args:
-        recipe: A `Recipe`.
+        recipe: The recipe.
         classes: Number of classes.
-        file: None, or weights of the same network to start from, in any format that `loading.load` knows.
-        replace_head: Whether a last layer for another number of classes starts anew.
+        file: Weights of the same network to start from, in any format that `weights.load` reads.
+        replace_head: Whether a last layer for another number of classes keeps its random weights.
+        strategy: The devices that train; None for one.
 
     Returns:
-        A compiled `keras.Model`.
+        A compiled model.
 
     Raises:
-        ValueError: If the recipe or the file is of no such network.
+        ValueError: If the recipe or the file names or holds an unknown network.
     """
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
@@ -48,103 +57,119 @@ def compiled_model(recipe, classes, file=None, replace_head=False):
     )
     for line in loading.load(network, file, replace_head) if file else ():
         print(line)
-    model = strategies.for_workers(network)
-    optimizer = PaperSGD(
-        recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.bias_learning_rate_factor, recipe.decay_into
-    )
-    on_tensorflow_cpu = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
+    model = (strategy or Strategy()).adapt(network)
     model.compile(
-        optimizer,
+        PaperSGD(
+            learning_rate=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            bias_learning_rate_factor=recipe.bias_learning_rate_factor,
+            decay_into=recipe.decay_into,
+        ),
         loss="sparse_categorical_crossentropy",
         metrics=[TopKError(1), TopKError(5)],
-        jit_compile=False if on_tensorflow_cpu else "auto",  # XLA's max pooling gradient on the CPU is ten times slower
+        # XLA's gradient of max pooling is ten times slower on the CPU than TensorFlow's own
+        jit_compile=False if strategies.is_tensorflow_on_cpu() else "auto",
     )
     return model
 
 
-def fit(recipe, data, run, options, strategy):
-    """Train by `recipe` on `data` and leave everything in the folder of `run`; go on where the run has a checkpoint.
+def fit(
+    recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy | None = None
+) -> dict | None:
+    """Train by a recipe, and leave the best network in the run's folder. Continue where the run has a checkpoint.
+
+    A run that is killed at any moment continues from its newest complete checkpoint and leaves the log that it would
+    have left: to the last bit with `options.deterministic` on CPUs. SIGINT and SIGTERM save after the step and exit
+    with status 130 and 143.
 
     Args:
-        recipe: A `Recipe`.
-        data: A `datasets.Dataset` with "train" and "validation" splits.
-        run: A `runs.Run`, new or interrupted.
-        options: `recipes.Options`: seed, precision, first weights, length of an epoch.
-        strategy: A `tf.distribute.Strategy` for the devices that train.
-
-    A run killed at any moment goes on from its newest whole checkpoint and leaves the record that it would have left:
-    to the last bit with `options.deterministic` on CPUs. SIGTERM saves after the step and exits with status 143.
+        recipe: The recipe.
+        data: A data set with a "train" split and usually a "validation" split.
+        run: The run, new or interrupted.
+        options: Seed, precision, first weights, length of an epoch.
+        strategy: The devices that train; None for one.
 
     Returns:
         The results, as in the run's `results.json`; None in a process that is not the chief of several.
 
     Raises:
-        ValueError: If the batch does not divide among the devices, the data are too few for one batch, a batch does
-            not fit into memory, the loss is no number, or another process trains this run.
-        OSError: If the run's folder cannot be written or the pictures cannot be read any longer.
+        ValueError: If the batch does not divide among the devices, there are too few pictures for a batch, a batch does
+            not fit into memory, the loss is NaN, or another process is training this run.
+        OSError: If the run's folder cannot be written, or the pictures can no longer be read.
 
     Source: section 5.
     """
-    replicas = strategy.num_replicas_in_sync
-    if recipe.batch_size % replicas:
+    strategy = strategy or Strategy()
+    _check(recipe, data, options, strategy)
+    precision = _prepare(options)
+    with files.locked(run.folder) if strategy.is_chief else contextlib.nullcontext():
+        if strategy.is_chief:
+            files.remove_partial_files(run.folder)
+            if not run.has_recipe():  # a resumed run keeps its own
+                run.write_classes(data.class_names)
+                run.write_json(
+                    "recipe.json", runs.provenance(recipe, options, data.describe(), precision, strategy.replicas)
+                )
+        is_new, started = not run.last.exists(), time.perf_counter()
+        with errors.readable_errors(recipe, run.folder):
+            _train(recipe, data, run, options, strategy)
+        if not strategy.is_chief:
+            return None
+        seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # a resumed run's would mislead
+        results = {"epochs": recipe.epochs} | seconds | _specialization(run)
+        run.write_json("results.json", results)
+        return results
+
+
+def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:
+    """Refuse what can be refused before anything is read or written."""
+    if recipe.batch_size % strategy.replicas:
         raise ValueError(
-            f"`--batch-size` must divide among the {replicas} devices. Received: batch_size={recipe.batch_size}"
+            f"--batch-size must divide among the {strategy.replicas} devices. "
+            f"Received: --batch-size {recipe.batch_size}"
         )
     if "validation" not in data.splits and not recipe.divide_after:
         raise ValueError(
-            "Training without a validation split needs a schedule that was settled before: `--divide-after` and "
-            f"`--epochs`. Received: {data.name}, divide_after={recipe.divide_after}"
+            "Training without a validation split needs a schedule that is fixed before: give --divide-after and "
+            f"--epochs. Received: {data.name}, divide_after={recipe.divide_after}"
         )
-    precision = _prepare(options)
-    squares = {
-        name: pipeline.resize_pictures(split, recipe.resize_size)
-        for name, split in data.splits.items()
-        if name != "test"
-    }
-    chief = strategies.is_chief(strategy)
-    with files.locked(run.folder) if chief else contextlib.nullcontext():
-        if chief:
-            files.remove_partial_files(run.folder)
-            _describe(run, recipe, data, options, strategy, precision)
-        whole, started = not run.last.exists(), time.perf_counter()
-        with errors.explained(recipe, run.folder):
-            _train(recipe, data, squares, run, options, strategy)
-        seconds = {"seconds": round(time.perf_counter() - started)} if whole else {}  # a resumed run's tell little
-        return _finish(run, recipe, data, squares.get("validation"), seconds) if chief else None
+    pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
 
 
-def _prepare(options):
-    """Set the seeds and the precision, which is returned."""
+def _prepare(options: Options) -> str:
+    """Set the seeds and the precision, and return the precision."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        strategies.make_deterministic()
     precision = strategies.fastest_precision() if options.precision == "auto" else options.precision
     keras.mixed_precision.set_global_policy(precision)
     return precision
 
 
-def _train(recipe, data, squares, run, options, strategy):
-    """The epochs that the newest checkpoint leaves: what is left of the one begun, then all others in one `fit`."""
+def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> None:
+    """Train for the epochs that the newest checkpoint leaves: the rest of the one that it is in, then all others."""
     checkpoint = checkpoints.newest(run.last, len(run.read_log()))
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
-    if epoch == recipe.epochs:
+    if epoch >= recipe.epochs:
         return
-    chief = strategies.is_chief(strategy)
-    statistics = _statistics(run, squares["train"], chief)
-    steps = pipeline.steps_of_an_epoch(len(squares["train"]), recipe.batch_size, options.steps_per_epoch)
-    validation = _validation_batches(squares.get("validation"), statistics, recipe, strategy.num_replicas_in_sync)
+    train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
+    statistics = _statistics(run, train, strategy)
+    steps = pipeline.steps_of_an_epoch(len(train), recipe.batch_size, options.steps_per_epoch)
+    validation = _validation_batches(data, statistics, recipe, strategy)
     with strategy.scope():
-        weights, anew = options.weights, options.head == "new"
-        model = checkpoint.load() if checkpoint else compiled_model(recipe, len(data.class_names), weights, anew)
+        model = (
+            checkpoint.load()
+            if checkpoint
+            else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new", strategy)
+        )
     bar = ProgressBar(recipe.batch_size)
-    with errors.postponed(signal.SIGTERM, strategies.is_alone(strategy)) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, chief)]
+    with deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
+        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy)]
         if step == steps:
-            _judge_epoch(model, validation, checkpoint, callbacks)
+            _evaluate_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
-        pictures = (squares if pipeline.fits_in_memory(data.splits["train"], recipe.resize_size) else data.splits)[
-            "train"
-        ]
+        pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else data.splits["train"]
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
                 pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
@@ -154,90 +179,80 @@ def _train(recipe, data, squares, run, options, strategy):
                 validation_data=validation,
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
-                shuffle=False,  # the batches come shuffled
+                shuffle=False,  # the batches are shuffled already
                 steps_per_epoch=steps - first_step,
                 verbose=0,
                 callbacks=callbacks,
             )
+            if stop.is_set():  # after the last step of all: everything is saved
+                stop.exit()
 
 
-def _parts(epoch, step, end):
-    """The epochs of each `fit`, and their first step: the epoch that was begun apart, for it has fewer."""
+def _parts(epoch: int, step: int, end: int) -> list[tuple[range, int]]:
+    """The epochs of each `fit` and their first step: an epoch that was begun has fewer, and so a `fit` of its own."""
     begun = range(epoch, epoch + 1 if step else epoch)
     return [part for part in ((begun, step), (range(begun.stop, end), 0)) if part[0]]
 
 
-def _callbacks(recipe, run, options, steps, checkpoint, stop, chief):
-    """Of several workers the chief alone writes."""
+def _callbacks(
+    recipe: Recipe,
+    run: runs.Run,
+    options: Options,
+    steps: int,
+    checkpoint: checkpoints.Checkpoint | None,
+    stop: StopRequest,
+    strategy: Strategy,
+) -> list[keras.callbacks.Callback]:
+    """Of several workers only the chief writes."""
     rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
-    guard = Guard(run, recipe, rows, checkpoint.steps if checkpoint else 0)
-    saving = Saving(run.last, steps, checkpoint, options.checkpoint_steps, stop, chief)
-    events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if chief else []
-    return [guard, Record(run, recipe, rows, chief), saving, *events]
+    guard = LossGuard(run, recipe, rows, checkpoint.steps if checkpoint else 0)
+    log = LogWriter(run, recipe, rows, strategy.is_chief)
+    saving = CheckpointWriter(run.last, steps, checkpoint, options.checkpoint_steps, stop, strategy.is_chief)
+    events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
+    return [guard, log, saving, *events]
 
 
-def _judge_epoch(model, validation, checkpoint, callbacks):
-    """End an epoch that was stopped in its validation."""
+def _evaluate_epoch(
+    model: keras.Model,
+    validation: tf.data.Dataset | None,
+    checkpoint: checkpoints.Checkpoint,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """End an epoch that was stopped during its validation."""
     callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
-    errors = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
+    validated = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
     model.reset_metrics()
     checkpoints.assign(model.metrics_variables, checkpoint.metrics)
     callbacks.on_train_begin()
     callbacks.on_epoch_begin(checkpoint.epochs)
-    logs = model.get_metrics_result() | {f"val_{name}": value for name, value in errors.items()}
+    logs = model.get_metrics_result() | {f"val_{name}": value for name, value in validated.items()}
     callbacks.on_epoch_end(checkpoint.epochs, logs)
     callbacks.on_train_end()
 
 
-def summary(results):
-    """The result of a run in one line."""
-    if "validation_1_view" not in results:
-        return f"trained for {results['epochs']} epochs without validation: scripts/evaluate.py judges the last network"
-    return "validation: " + ", ".join(
-        f"{views} view{'s' * (views > 1)} top-1 error {100 * errors['top1_error']:.1f} %, "
-        f"top-5 {100 * errors['top5_error']:.1f} %"
-        for views, errors in ((1, results["validation_1_view"]), (10, results["validation_10_views"]))
-    )
-
-
-def _describe(run, recipe, data, options, strategy, precision):
-    """Keep what the run is made with; a resumed run keeps its first account."""
-    if not (run.folder / "recipe.json").exists():
-        run.write_classes(data.class_names)
-        made_with = runs.provenance(recipe, options, data.describe(), precision, strategy.num_replicas_in_sync)
-        run.write_json("recipe.json", made_with)
-
-
-def _validation_batches(squares, statistics, recipe, replicas):
-    """As large as leave no replica without a picture in the last batch, on which TensorFlow fails; None of nothing."""
-    if squares is None:
+def _validation_batches(
+    data: Dataset, statistics: Statistics, recipe: Recipe, strategy: Strategy
+) -> tf.data.Dataset | None:
+    """Batches as large as possible, but the last one must have a picture for every replica: TensorFlow fails else."""
+    if "validation" not in data.splits:
         return None
-    most = recipe.batch_size
-    fitting = (size for size in range(most, 0, -replicas) if not 0 < len(squares) % size < replicas)
-    return pipeline.evaluation_batches(squares, statistics, recipe, next(fitting, most))
+    pictures = pipeline.resize_pictures(data.splits["validation"], recipe.resize_size)
+    sizes = range(recipe.batch_size, 0, -strategy.replicas)
+    fitting = (size for size in sizes if not 0 < len(pictures) % size < strategy.replicas)
+    return pipeline.evaluation_batches(pictures, statistics, recipe, next(fitting, recipe.batch_size))
 
 
-def _statistics(run, squares, writes):
-    """Measured once, from the training split; a resumed run reads them."""
+def _statistics(run: runs.Run, pictures: tf.data.Dataset, strategy: Strategy) -> Statistics:
+    """Measured once, on the training split; a resumed run reads them."""
     if run.statistics.exists():
         return Statistics.load(run.statistics)
-    statistics = Statistics.measure(squares)
-    if writes:
+    statistics = Statistics.measure(pictures)
+    if strategy.is_chief:
         statistics.save(run.statistics)
     return statistics
 
 
-def _finish(run, recipe, data, squares, seconds):
-    """Judge the best network on the validation split, one view and ten, draw the figures and write the report."""
-    results = {"epochs": recipe.epochs} | seconds
-    evaluation = evaluate.evaluate_run(run, data, "validation", squares) if squares is not None else None
-    if evaluation:
-        numbers = evaluation.numbers()
-        results |= {f"validation_{key}": numbers[key] for key in ("1_view", "10_views")}
-    kernels = features.first_kernels(Classifier.of_run(run).model)
-    if kernels.shape[-1] % 2 == 0:
-        results["specialization"] = features.specialization(kernels)  # for records, which have no weights
-    run.write_json("results.json", results)
-    gallery.draw(run, evaluation)
-    report.write(run)
-    return results
+def _specialization(run: runs.Run) -> dict[str, float]:
+    """How the towers share the work, for archived runs, which have no weights."""
+    kernels = features.first_kernels(keras.models.load_model(run.best, compile=False))
+    return {"specialization": features.specialization(kernels)} if kernels.shape[-1] % 2 == 0 else {}

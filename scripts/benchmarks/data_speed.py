@@ -95,7 +95,6 @@ def fit(arguments, report):
     are in; validation and checkpoints, which come after, are not. The first epoch, in which TensorFlow traces and the
     squares are made, does not count.
     """
-    from keras_alexnet.training import strategies
     from keras_alexnet.training import trainer as library
 
     batch, name = arguments.batch_sizes[0], arguments.precisions[0]
@@ -108,7 +107,7 @@ def fit(arguments, report):
         bar = functools.partial(_timed_bar(), bare=bare, rates=rates)
         run = Run.create(pathlib.Path(folder) / "run")
         with unittest.mock.patch.object(library, "ProgressBar", bar):
-            library.fit(settings, _noise(batch * FIT_STEPS, settings.resize_size), run, options, strategies.strategy(1))
+            library.fit(settings, _noise(batch * FIT_STEPS, settings.resize_size), run, options)
     counted = {who: measured[1:] for who, measured in rates.items()}
     report.add("fit", f"batch {batch}, {name}, epochs without validation and checkpoints", "images/s", counted)
 

@@ -1,6 +1,5 @@
 """`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
 
-import importlib.util
 import json
 import os
 import shlex
@@ -16,12 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.training import checkpoints
+from keras_alexnet.commands import fit
+from keras_alexnet.files import locked
+from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
-SPEC = importlib.util.spec_from_file_location("fit", SCRIPT)
-fit = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(fit)
 
 
 @pytest.fixture
@@ -52,12 +50,24 @@ def test_the_recipe_follows_the_data():
     assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == fit.RECIPES["source"]
 
 
+def test_a_relative_folder_is_stored_as_an_absolute_one(pictures, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    assert chosen("--dataset", "pictures")[1].dataset == str(pictures)
+
+
+def test_an_unknown_flag_names_the_nearest(capsys):
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--batchsize", "3"])
+    assert stop.value.code == 2
+    assert "did you mean --batch-size" in capsys.readouterr().err
+
+
 def test_flags_change_the_recipe():
     assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
 
 
 def test_help_answers_without_tensorflow():
-    code = f"import runpy, sys; sys.argv = ['fit.py', '--help']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    code = "from keras_alexnet.commands import fit; fit.main(['--help'])"
     watch = "import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules));"
     answer = subprocess.run([sys.executable, "-c", watch + code], capture_output=True, text=True, check=True)
     assert "--bias-learning-rate-factor" in answer.stdout
@@ -101,7 +111,14 @@ def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
 def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp_path, capsys):
     run = tmp_path / "run"
     fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
-    assert capsys.readouterr().out.splitlines()[-1].endswith(f"-> {run}")
+    told = capsys.readouterr().out
+    assert f"Report: {run / 'report.html'}" in told
+    assert told.splitlines()[-2:] == [
+        f"Next: python scripts/evaluate.py {run} --split test",
+        f"      python scripts/predict.py {run} PICTURES",
+    ]
+    assert "top5" not in told  # of two classes
+    assert set(json.loads((run / "results.json").read_text())) == {"epochs", "seconds", "specialization"}
     with pytest.raises(SystemExit) as stop:
         fit.main(["--resume", str(run), "--learning-rate", "0.5"])
     assert stop.value.code == 2
@@ -115,14 +132,14 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
 def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_path, monkeypatch, capsys):
     flags = ["--dataset", str(pictures), *TOY, "--epochs", "2", "--deterministic"]
     fit.main([*flags, "--run", str(tmp_path / "whole")])
-    save = checkpoints.save
+    end = CheckpointWriter.on_train_batch_end
 
-    def save_and_stop(*state):
-        save(*state)
-        raise KeyboardInterrupt
+    def interrupt(self, batch, logs=None):
+        os.kill(os.getpid(), signal.SIGINT)
+        end(self, batch, logs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, "save", save_and_stop)
+        patched.setattr(CheckpointWriter, "on_train_batch_end", interrupt)
         with pytest.raises(SystemExit) as stop:
             fit.main([*flags, "--run", str(tmp_path / "run")])
     assert stop.value.code == 130
@@ -137,7 +154,7 @@ def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsy
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, *flags])
     assert stop.value.code == 2
     told = capsys.readouterr().err.split("\r")[-1]  # what stands behind the bar's last return to the margin
-    assert told.startswith("fit.py: Expected a finite loss: ")
+    assert told.startswith("fit.py: The loss is NaN or infinite: ")
     assert told.count("\n") == 1
 
 
@@ -178,8 +195,8 @@ def test_two_workers_leave_one_run(pictures, tmp_path):
         workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     first, second = (worker.communicate(timeout=300)[0] for worker in workers)
     assert [worker.returncode for worker in workers] == [0, 0]
-    assert first.splitlines()[-1].endswith(f"-> {run}")
-    assert "->" not in second
+    assert f"Report: {run / 'report.html'}" in first
+    assert "Report" not in second
     assert [path.name for path in tmp_path.iterdir() if path.name != "pictures"] == ["run"]
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 1
     assert len(list(run.glob("tensorboard/train/events*.tfevents*"))) == 1
@@ -199,3 +216,38 @@ def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, 
     assert not (tmp_path / "three").exists()
     fit.main([*flags, "--head", "new"])
     assert "fc4: new" in capsys.readouterr().out
+
+
+def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
+    capsys.readouterr()
+    fit.main(["--resume", str(run)])
+    assert "has finished its 1 epochs. To train longer: --epochs" in capsys.readouterr().out
+    fit.main(["--resume", str(run), "--epochs", "3"])
+    assert len((run / "log.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys):
+    status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, "--learning-rate", "30"])
+    assert status == 1
+    assert "The training has diverged" in capsys.readouterr().out
+
+
+def test_a_run_that_another_process_trains_is_left_alone(pictures, tmp_path, capsys):
+    """The other process has made the folder and its lock, and written nothing yet."""
+    run = tmp_path / "run"
+    run.mkdir()
+    with locked(run), pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
+    assert stop.value.code == 2
+    assert "Another process" in capsys.readouterr().err
+    assert run.is_dir()
+
+
+def test_a_missing_environment_is_one_line():
+    """As when the environment is not activated: another Python, without the packages."""
+    answer = subprocess.run([sys.executable, "-S", "-E", SCRIPT, "--help"], capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert answer.stderr.count("\n") == 1
+    assert "Run `make install`" in answer.stderr

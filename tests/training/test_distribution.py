@@ -34,15 +34,19 @@ def test_workers_that_are_not_named(monkeypatch, config):
         monkeypatch.delenv("TF_CONFIG", raising=False)
     else:
         monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=r"Expected TF_CONFIG to name the workers.*Received: "):
-        strategies.strategy(kind="multiworker")
+    with pytest.raises(ValueError, match=r"TF_CONFIG must name the workers.*Received: "):
+        strategies.create_strategy(kind="multiworker")
 
 
 def test_a_worker_takes_all_that_its_machine_has():
     with pytest.raises(ValueError, match=r"leave out --devices.*Received: devices=2"):
-        strategies.strategy(devices=2, kind="multiworker")
+        strategies.create_strategy(devices=2, kind="multiworker")
 
 
-def test_one_process_is_the_chief():
-    assert strategies.is_chief(tf.distribute.get_strategy())
-    assert strategies.is_alone(tf.distribute.get_strategy())
+def test_one_device_needs_no_strategy_of_tensorflow():
+    strategy = strategies.create_strategy(devices=1)
+    assert type(strategy) is strategies.Strategy
+    assert (strategy.replicas, strategy.is_chief, strategy.is_alone) == (1, True, True)
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with strategy.scope():
+        assert strategy.adapt(network) is network

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import multiprocessing
 import os
 import resource
 import shutil
@@ -13,11 +14,11 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import datasets, pipeline
-from keras_alexnet.files import atomic_write, locked, remove_partial_files
+from keras_alexnet.files import PARTIAL, atomic_write, locked, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors, trainer
-from keras_alexnet.training.strategies import strategy
+from keras_alexnet.training.interrupts import deferred_signals
 
 RECIPE = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_size=8, epochs=4, learning_rate=0.001)
 
@@ -35,23 +36,23 @@ def pictures(tmp_path):
 
 def fit(pictures, run, recipe=RECIPE):
     options = Options(dataset=str(pictures), precision="float32")
-    return trainer.fit(recipe, datasets.load(str(pictures)), run, options, strategy())
+    return trainer.fit(recipe, datasets.load(str(pictures)), run, options)
 
 
 def after_the_first_epoch(monkeypatch, act):
     """Let something happen when the first epoch is on disk."""
-    saved = trainer.Saving.on_epoch_end
+    saved = trainer.CheckpointWriter.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
         saved(self, epoch, logs)
         if epoch == 0:
             act()
 
-    monkeypatch.setattr(trainer.Saving, "on_epoch_end", on_epoch_end)
+    monkeypatch.setattr(trainer.CheckpointWriter, "on_epoch_end", on_epoch_end)
 
 
 def explained(action):
-    with errors.explained(RECIPE, "runs/a"):
+    with errors.readable_errors(RECIPE, "runs/a"):
         action()
 
 
@@ -82,45 +83,84 @@ def test_an_error_of_the_network_is_not_explained_away():
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number(loss):
+def test_a_loss_that_is_nan_or_infinite(loss):
     errors.check_finite(1e30, 3, 7, RECIPE, "runs/a")
     with pytest.raises(ValueError, match=r"--learning-rate.*runs/a keeps.*Received: (nan|inf) at step 7 of epoch 3"):
         errors.check_finite(loss, 3, 7, RECIPE, "runs/a")
 
 
-def test_a_loss_at_chance_is_said_once():
-    said = [errors.stuck([4.62] * epochs, 102) for epochs in range(12)]
+def test_a_loss_at_chance_is_reported_once():
+    said = [errors.stuck_warning([4.62] * epochs, 102) for epochs in range(12)]
     assert [epochs for epochs, line in enumerate(said) if line] == [5]
     assert "divided by 255" in said[5]
-    assert errors.stuck([4.62, 4.62, 4.62, 4.62, 4.5], 102) is None
+    assert errors.stuck_warning([4.62, 4.62, 4.62, 4.62, 4.5], 102) is None
 
 
-def test_a_signal_waits():
-    before = signal.getsignal(signal.SIGTERM)
-    with errors.postponed(signal.SIGTERM) as came:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert came.wait(1)
-    assert signal.getsignal(signal.SIGTERM) == before
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_waits_for_the_end_of_the_step(number, status):
+    before = signal.getsignal(number)
+    with deferred_signals() as stop:
+        assert not stop.is_set()
+        os.kill(os.getpid(), number)
+        assert stop.is_set()
+        with pytest.raises(SystemExit) as end:
+            stop.exit()
+    assert end.value.code == status
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_receive_two_signals)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 130
+
+
+def _receive_two_signals():
+    with deferred_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("losses", "failed"),
+    [
+        ([13.0, 28.0, 2.9e22], "diverged"),
+        ([0.7, 0.69, 0.693, 0.693, 0.693], "never left chance"),
+        ([0.7, 0.69, 0.693], None),
+        ([0.7, 0.5], None),
+        ([], None),
+    ],
+)
+def test_a_training_that_failed_says_so(losses, failed):
+    told = errors.failure([{"loss": loss, "top1_error": 0.5} for loss in losses], classes=2)
+    assert told is None if failed is None else failed in told
+
+
+def test_a_network_that_tells_the_classes_apart_has_learned_though_its_loss_is_high():
+    assert errors.failure([{"loss": 0.692, "top1_error": 0.1}], classes=2) is None
 
 
 def test_a_lock_is_for_one(tmp_path):
-    with locked(tmp_path), pytest.raises(ValueError, match=f"no other process.*Received: {tmp_path}"), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(ValueError, match=f"Another process.*Received: {tmp_path}"), locked(tmp_path):
         pass
     with locked(tmp_path):  # free again
         pass
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
-    for name in ("log.csv", ".log.4711.csv", "last/.epoch-00001.4711.keras", ".hidden", "last/.kept.csv"):
+    users = {"log.csv", ".hidden", ".notes.2024.txt", "last/.kept.csv", "last/notes.txt"}
+    for name in (*users, f"{PARTIAL}4711-log.csv", f"last/{PARTIAL}4711-epoch-00001.keras"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     remove_partial_files(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", ".kept.csv", "log.csv"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == users
 
 
 def test_a_folder_that_cannot_be_written():
     with (
-        pytest.raises(OSError, match=r"Expected to write /proc/log\.csv.*Received: "),
+        pytest.raises(OSError, match=r"Could not write /proc/log\.csv.*Received: "),
         atomic_write("/proc/log.csv") as temporary,
     ):
         temporary.write_text("")
@@ -128,7 +168,7 @@ def test_a_folder_that_cannot_be_written():
 
 def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_path, monkeypatch):
     run, good = Run.create(tmp_path / "run"), []
-    begin = trainer.Record.on_epoch_begin
+    begin = trainer.LogWriter.on_epoch_begin
 
     def explode(self, epoch, logs=None):
         begin(self, epoch, logs)
@@ -136,7 +176,7 @@ def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_
             good.extend(self.model.get_weights())
             self.model.optimizer.learning_rate = 1e30
 
-    monkeypatch.setattr(trainer.Record, "on_epoch_begin", explode)
+    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", explode)
     with pytest.raises(ValueError, match=r"Received: (nan|inf) at (step \d|the validation) of epoch 2"):
         fit(pictures, run)
     last = checkpoints.newest(run.last)
@@ -155,7 +195,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(pictures, tmp_path, monkeypatch
 
     after_the_first_epoch(monkeypatch, fill)
     try:
-        with pytest.raises(OSError, match=r"Expected to write .*\.keras.*Make room.*Received: "):
+        with pytest.raises(OSError, match=r"Could not write .*\.keras.*Free some space.*Received: "):
             fit(pictures, run)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -60,7 +60,7 @@ def train(pictures, folder, recipe, options, devices, worker):
     options = Options(dataset=str(pictures), precision="float32", deterministic=True, **options)
     if worker:
         os.environ["TF_CONFIG"] = worker
-    strategy = strategies.strategy(virtual_devices=devices, kind="multiworker" if worker else "mirrored")
+    strategy = strategies.create_strategy(virtual_devices=devices, kind="multiworker" if worker else "mirrored")
     trainer.fit(recipe, datasets.load(str(pictures)), Run(folder), options, strategy)
 
 
@@ -175,15 +175,15 @@ def test_sigterm_stops_within_seconds(pictures, tmp_path):
 
 def stop_at(event, *life):
     """A life that is told to stop in the first step of its training, or of its first validation."""
-    from keras_alexnet.training.callbacks import Saving
+    from keras_alexnet.training.callbacks import CheckpointWriter
 
-    saved = getattr(Saving, event)
+    saved = getattr(CheckpointWriter, event)
 
     def stop_and_save(self, batch, logs=None):
         self.stop.set()
         saved(self, batch, logs)
 
-    setattr(Saving, event, stop_and_save)
+    setattr(CheckpointWriter, event, stop_and_save)
     train(*life)
 
 

@@ -1,0 +1,28 @@
+"""`keras-alexnet NAME ...` and `python -m keras_alexnet.commands NAME ...` run the command of that name."""
+
+import importlib
+import pathlib
+import signal
+import sys
+
+from keras_alexnet.command_line import quiet_terminal
+
+COMMANDS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+
+
+def main() -> None:
+    """Run the command that the first argument names, and exit with its status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
+    name = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        wanted = name not in ("", "__help", "_h")
+        print(f"usage: keras-alexnet {{{','.join(COMMANDS)}}} ...", file=sys.stderr if wanted else sys.stdout)
+        sys.exit(2 if wanted else 0)
+    del sys.argv[1]
+    module = importlib.import_module(f"keras_alexnet.commands.{name}")
+    quiet_terminal()
+    sys.exit(module.main())
+
+
+if __name__ == "__main__":
+    main()
