@@ -10,7 +10,12 @@ from keras import initializers, layers
 
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Uniform
-from keras_alexnet.models.layers import GroupedConv2D, LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.models.layers import (
+    AdaptiveAveragePooling2D,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    SpatialResponseNormalization,
+)
 
 # Layers that learn
 
@@ -117,7 +122,7 @@ def follow(x, step, net, n):
 def flatten(x, net):
     """Maps to one vector an image, place by place."""
     if net.top_size and x.shape[1:3] != (net.top_size, net.top_size):
-        x = layers.AdaptiveAveragePooling2D(net.top_size, name="average_pool")(x)
+        x = AdaptiveAveragePooling2D(net.top_size, name="average_pool")(x)
     return layers.Flatten(name="flatten")(x)
 
 

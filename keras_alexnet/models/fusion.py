@@ -30,8 +30,8 @@ def fusion(enabled: bool) -> Iterator[None]:
 def unfused() -> contextlib.AbstractContextManager[None]:
     """Turn fusion off inside a `with` block.
 
-    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` need no such block: they are recognized. It is for a
-    `tf.function` of your own that will be exported after it was traced.
+    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` need no such block: they are recognized. It is for
+    a `tf.function` of your own that is traced before it is exported.
     """
     return fusion(enabled=False)
 
@@ -70,7 +70,7 @@ def fused(function: Callable[..., Any], shared: bool = False) -> Callable[..., A
 
     JAX compiles the whole training step. TensorFlow on the CPU must not: XLA's gradient of max pooling is ten times
     slower there than TensorFlow's own. Without XLA, however, TensorFlow writes every intermediate array to memory. So
-    the functions that consist of little but such arrays are compiled one by one. Other backends run `function` as it is.
+    the functions that consist of little but such arrays are compiled one by one. Other backends run `function` as is.
 
     Args:
         function: Takes and returns tensors, and may assign to variables that it is given.

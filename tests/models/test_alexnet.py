@@ -72,6 +72,22 @@ def test_unknown_size_gives_the_maps_of_the_known(name):
         np.testing.assert_array_equal(numbers(free(pictures(1, size))), numbers(fixed(pictures(1, size))))
 
 
+def test_without_top_there_are_no_classes():
+    """As in `keras.applications`, whose users pass `classes=None` along with `include_top=False`."""
+    assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
+
+
+@pytest.mark.parametrize("size", [67, 94])
+def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
+    """Its last maps have one place, which is repeated 36 times."""
+    net = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
+    model = build(net, input_shape=(size, size, 3), classes=5)
+    x = pictures(2, size)
+    np.testing.assert_allclose(model.predict_on_batch(x), numbers(model(x)), atol=1e-6)
+    model.compile(PaperSGD(), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    assert np.isfinite(model.train_on_batch(x, np.array([0, 1])))
+
+
 def test_input_tensor():
     image = keras.Input((70, 80, 3), name="photograph")
     model = small(input_tensor=keras.layers.Rescaling(255.0)(image))
