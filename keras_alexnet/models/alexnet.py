@@ -1,7 +1,7 @@
 """AlexNet as a functional Keras model (paper section 3.5).
 
-`build` reads an `Architecture` from top to bottom: the input, the convolutions with the steps behind them, the fully
-connected layers, the classifier. The functions below it make one of these each.
+`build` goes through an `Architecture` from the input to the classifier. The functions below it follow in this order:
+the arguments, a convolution, the steps after it, the fully connected layers, the weights.
 """
 
 import dataclasses
@@ -83,7 +83,8 @@ def build(
     start = initial_weights or net.initial_weights
     start = lookup(INITIAL_WEIGHTS, start, "set of initial weights") if isinstance(start, str) else start
 
-    x = image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3) and so on for "paper"
+    # Shapes in the comments are those of the paper's network.
+    x = image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
     for n, row in net.convolutions.items():
         x = _convolution(x, row, net.conv_rounding, f"conv{n}", start)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
@@ -185,7 +186,7 @@ def _pad(x, window, strides, rounding, name, margin=0):
     return layers.ZeroPadding2D([(margin, margin + missing) for missing in rest], name=f"{name}_zeros")(x)
 
 
-# The steps behind a convolution: functions of the maps, the step's name, the architecture and the convolution's number
+# The steps after a convolution: functions of the maps, the step's name, the architecture and the convolution's number
 
 
 def _norm(x, step, net, n):
@@ -243,7 +244,7 @@ def _dense(x, units, activation, name, start, dtype=None):
 
 
 def _initial(start, name, inputs):
-    """The initializers of a layer, each of whose units has `inputs` inputs."""
+    """The initializers of a layer with this number of inputs per unit."""
     if name not in start:
         raise ValueError(
             "`initial_weights` must have each layer of the network: name another set, or give a mapping of your own. "

@@ -38,13 +38,10 @@ def unfused() -> contextlib.AbstractContextManager[None]:
 
 def fuses() -> bool:
     """Return whether elementwise operations in a row become one pass over memory, here and now."""
-    match keras.backend.backend():
-        case "jax":  # compiles everything that is traced
-            return True
-        case "tensorflow":
-            decided = _decided.get()
-            return not _is_traced_for_export() if decided is None else decided
-    return False
+    backend, decided = keras.backend.backend(), _decided.get()
+    if backend != "tensorflow":
+        return backend == "jax"  # compiles everything that it traces
+    return not _is_traced_for_export() if decided is None else decided
 
 
 def _is_traced_for_export() -> bool:
@@ -87,7 +84,7 @@ def fused(function: Callable[..., Any], shared: bool = False) -> Callable[..., A
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf  # loaded already: it is the backend
 
-    compiled = tf.function(function, jit_compile=True)
+    compiled = tf.function(function, jit_compile=True, autograph=False)
 
     def run(*tensors: Any) -> Any:
         has_variables = any(isinstance(x, keras.Variable) for x in tensors)
