@@ -1,4 +1,4 @@
-"""Independent implementations that the library is held against; they share no code with it."""
+"""Independent implementations to compare the library with; they share no code with it."""
 
 import itertools
 
@@ -8,19 +8,19 @@ import numpy as np
 
 
 def normalized_over_channels(x, window, k, alpha, beta, groups=1):
-    """Local response normalization, channels last, each column of channels by itself."""
+    """Local response normalization, channels last, within each group of channels."""
     y = np.empty_like(x)
-    column = x.shape[-1] // groups
+    width = x.shape[-1] // groups
     for i in range(x.shape[-1]):
-        first = i // column * column
-        low, high = max(first, i - window // 2), min(first + column - 1, i + window // 2)
+        first = i // width * width
+        low, high = max(first, i - window // 2), min(first + width - 1, i + window // 2)
         energy = sum(x[..., j] ** 2 for j in range(low, high + 1))
         y[..., i] = x[..., i] / (k + alpha * energy) ** beta
     return y
 
 
 def normalized_within_maps(x, window, k, alpha, beta):
-    """The same over a square of places of each map."""
+    """The same over a square window of each map."""
     y = np.empty_like(x)
     reach = window // 2
     for row, column in np.ndindex(x.shape[1:3]):

@@ -1,5 +1,9 @@
 """Top-1 and top-5 error as the paper counts them, with intervals and likelihood (paper sections 2 and 6)."""
 
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,17 +12,21 @@ from scipy import stats
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class TopKError(keras.metrics.MeanMetricWrapper):
-    """Share of images whose label is not among the `k` classes that the network holds most probable.
+    """Share of images whose label is not among the `k` most probable classes.
 
-    Where several classes tie with the right one, they count as ahead of it, and so does NaN: a network that says
-    nothing is wrong. (`keras.metrics.SparseTopKCategoricalAccuracy` calls a network of equal outputs perfect.)
+    Classes that tie with the right one count as more probable, and so does NaN: a network that outputs the same for
+    every class is wrong. (`keras.metrics.SparseTopKCategoricalAccuracy` calls it perfect.)
 
-    Inputs: integer labels `(batch,)`, probabilities or logits `(batch, classes)`. Result: a share from 0 to 1.
+    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a share from
+    0 to 1.
 
     Args:
-        k: How many guesses the network has: 1 or 5 in the paper.
+        k: Number of guesses: 1 or 5 in the paper.
         name: Name in logs; by default `top1_error` for `k=1`.
         dtype: Precision of the sums.
+
+    Raises:
+        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
 
     Example:
         >>> import numpy as np
@@ -31,9 +39,10 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     most probable by the model".
     """
 
-    def __init__(self, k=5, name=None, dtype=None):
-        super().__init__(fn=_is_beyond, name=name or f"top{k}_error", dtype=dtype, k=k)
-        self.k = k
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
+        _check_k(k)
+        self.k = int(k)
+        super().__init__(fn=_is_beyond, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype, "k": self.k}
@@ -41,31 +50,68 @@ class TopKError(keras.metrics.MeanMetricWrapper):
 
 def _is_beyond(labels, scores, k):
     """1.0 where at least `k` other classes score as well as the label's, else 0.0."""
-    scores = ops.convert_to_tensor(scores)
-    labels = ops.cast(ops.reshape(labels, (-1, 1)), "int32")
-    of_label = ops.take_along_axis(scores, labels, axis=-1)
-    ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # the label's own
-    return ops.cast(ahead >= k, "float32")
+    labels, scores = ops.convert_to_tensor(labels), ops.convert_to_tensor(scores)
+    _check_labels(labels)
+    labels = ops.cast(ops.reshape(labels, (-1, 1)), "int32")  # (batch, 1)
+    of_label = ops.take_along_axis(scores, labels, axis=-1)  # (batch, 1)
+    ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # without the label itself
+    return ops.cast(ahead >= k, "float32")  # (batch,)
 
 
-def is_beyond(probabilities, labels, k):
-    """Whether the label of each picture is not among the `k` most probable classes, boolean `(pictures,)`.
-
-    Classes that tie with the right one, and NaN, count as ahead of it.
-
-    Source: section 2.
-    """
-    of_label = probabilities[np.arange(len(labels)), labels]
-    return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
+def _check_k(k):
+    if not isinstance(k, numbers.Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"`k` must be an integer of at least 1. Received: k={k!r}")
 
 
-def top_k_error(probabilities, labels, k):
-    """Share of pictures whose label is not among the `k` most probable classes.
+def _check_labels(labels):
+    if getattr(labels.shape, "rank", 1) is None:  # a tensor of TensorFlow that is known only when it is computed
+        return
+    shape = tuple(labels.shape)
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
+        raise ValueError(
+            "Labels must be integers of shape (batch,) or (batch, 1): take argmax(labels, axis=-1) of one-hot labels. "
+            f"Received: labels of shape {shape}"
+        )
+
+
+# The same of arrays that hold a whole data set
+
+
+def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Return whether the label of each picture is not among the `k` most probable classes.
+
+    Classes that tie with the right one, and NaN, count as more probable.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
         labels: Integers, `(pictures,)`.
-        k: How many classes.
+        k: Number of guesses.
+
+    Returns:
+        Booleans, `(pictures,)`.
+
+    Raises:
+        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
+
+    Source: section 2.
+    """
+    _check_k(k)
+    labels = np.asarray(labels)
+    _check_labels(labels)
+    of_label = probabilities[np.arange(len(labels)), labels.reshape(-1)]  # (pictures,)
+    return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
+
+
+def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the share of pictures whose label is not among the `k` most probable classes.
+
+    Args:
+        probabilities: Shape `(pictures, classes)`.
+        labels: Integers, `(pictures,)`.
+        k: Number of guesses.
+
+    Raises:
+        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
 
     Example:
         >>> top_k_error(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]), k=1)
@@ -76,20 +122,22 @@ def top_k_error(probabilities, labels, k):
     return float(is_beyond(probabilities, labels, k).mean())
 
 
-def interval(wrong, pictures):
-    """Wilson's 95 % interval of an error: where it may lie over all pictures like these.
+def interval(wrong: int, pictures: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of an error: where it may be over all pictures like these.
 
-    It says how far the choice of the test pictures moves the result, and nothing of another training's luck.
+    It shows how much the result depends on the choice of the test pictures, but not how much it would change if the
+    network were trained again.
 
     Example:
         >>> [round(end, 3) for end in interval(wrong=20, pictures=160)]
         [0.082, 0.185]
     """
-    return tuple(float(end) for end in stats.binomtest(int(wrong), int(pictures)).proportion_ci(method="wilson"))
+    low, high = stats.binomtest(int(wrong), int(pictures)).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
-def negative_log_likelihood(probabilities, labels):
-    """Mean of -log of the right class's probability, in nats; chance is log of the number of classes.
+def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean of -log of the right class's probability, in nats; chance is log of the number of classes.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
@@ -103,16 +151,17 @@ def negative_log_likelihood(probabilities, labels):
     return float(-np.log(of_label.clip(np.finfo(np.float32).tiny)).mean())  # 0 is what float32 makes of e^-104
 
 
-def class_errors(probabilities, labels, class_names):
-    """Pictures and top-1 error of each class.
+def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the number of pictures and the top-1 error of each class.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
         labels: Integers, `(pictures,)`.
-        class_names: By class.
+        class_names: Names by class.
 
     Returns:
-        A list of mappings with `class`, `pictures` and `top1_error`, a share of 1; None where there are no pictures.
+        For each class, a mapping with `class`, `pictures` and `top1_error`, a share from 0 to 1; None where there are
+        no pictures.
     """
     wrong = is_beyond(probabilities, labels, 1)
     return [
@@ -121,8 +170,8 @@ def class_errors(probabilities, labels, class_names):
     ]
 
 
-def measure(probabilities, labels):
-    """The numbers that a network is judged by.
+def measure(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return the numbers that a network is evaluated by.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
@@ -130,14 +179,14 @@ def measure(probabilities, labels):
 
     Returns:
         A mapping: top-1 and top-5 error with their 95 % intervals, the mean over classes of the top-1 error, and the
-        negative log-likelihood. Errors are shares, 0 to 1.
+        negative log-likelihood. Errors are shares from 0 to 1.
 
     Source: section 2.
     """
-    numbers = {}
+    measures = {}
     for k in (1, 5):
         wrong = is_beyond(probabilities, labels, k)
-        numbers |= {f"top{k}_error": float(wrong.mean()), f"top{k}_interval": interval(wrong.sum(), len(wrong))}
+        measures |= {f"top{k}_error": float(wrong.mean()), f"top{k}_interval": interval(wrong.sum(), len(wrong))}
     by_class = [is_beyond(probabilities[labels == n], labels[labels == n], 1).mean() for n in np.unique(labels)]
     likelihood = negative_log_likelihood(probabilities, labels)
-    return numbers | {"mean_class_error": float(np.mean(by_class)), "negative_log_likelihood": likelihood}
+    return measures | {"mean_class_error": float(np.mean(by_class)), "negative_log_likelihood": likelihood}

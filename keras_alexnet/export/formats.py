@@ -1,7 +1,6 @@
 """The kinds of files that networks are exported to: how one is written, and how it is asked for answers."""
 
 import dataclasses
-import functools
 import importlib.util
 import os
 import typing
@@ -10,7 +9,7 @@ import warnings
 import keras
 
 from keras_alexnet.export import onnx_graph
-from keras_alexnet.models.fusion import unfused
+from keras_alexnet.models.fusion import fusion, unfused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +38,15 @@ def _write_savedmodel(server, path):
         with unfused():
             return server(images, training=False)
 
+    def compiled(images):
+        with fusion(enabled=True):
+            return server(images, training=False)
+
     pictures = tf.TensorSpec((None, *server.input_shape[1:]), tf.uint8, name="image")
     archive = keras.export.ExportArchive()
     archive.track(server)
     archive.add_endpoint("serve", portable, [pictures])
-    archive.add_endpoint("compiled", functools.partial(server, training=False), [pictures])
+    archive.add_endpoint("compiled", compiled, [pictures])
     archive.write_out(path, verbose=False)
 
 

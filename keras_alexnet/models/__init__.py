@@ -8,7 +8,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "alexnet": ["build"],
         "architectures": ["ARCHITECTURES", "Architecture", "Convolution", "Normalization", "figure_1"],
         "initializers": ["INITIAL_WEIGHTS"],
-        "layers": ["GroupedConv2D", "LocalResponseNormalization", "SpatialResponseNormalization"],
+        "layers": [
+            "AdaptiveAveragePooling2D",
+            "GroupedConv2D",
+            "LocalResponseNormalization",
+            "SpatialResponseNormalization",
+        ],
         "preprocessing": ["decode_predictions", "preprocess_input"],
         "summary": ["describe", "differences", "layer_costs", "sketch"],
     },

@@ -1,11 +1,18 @@
-"""The networks, as data: what differs between one AlexNet and another (paper section 3).
+"""The networks as data: what differs between one AlexNet and another (paper section 3).
 
-`models.alexnet.build` reads a row and makes the network. Another network is a row with something replaced:
-`dataclasses.replace(ARCHITECTURES["paper"], norm=None)` has no normalization.
+`keras_alexnet.build` reads an `Architecture` and makes the network. Another network is an architecture with something
+replaced: `dataclasses.replace(ARCHITECTURES["paper"], norm=None)` has no normalization.
 """
 
 import dataclasses
 import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+Row = TypeVar("Row")
+
+# What may follow a convolution, besides the activations of Keras
+STEPS = ("norm", "spatial_norm", "pool", "average_pool")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,11 +21,11 @@ class Convolution:
 
     Attributes:
         filters: Number of kernels.
-        kernel: Side of a kernel.
-        strides: Step between neighbouring outputs.
-        padding: Zeros on each side, or "same" as TensorFlow means it.
-        groups: Into how many columns the layer falls (3.2, 3.5).
-        then: The steps behind it: "norm", "spatial_norm", "pool", "average_pool", or a nonlinearity by Keras's name.
+        kernel: Height and width of a kernel.
+        strides: Distance between neighboring windows.
+        padding: Number of zeros on each side, or TensorFlow's "same".
+        groups: Number of groups that the layer is divided into (3.2, 3.5).
+        then: The steps after it: "norm", "spatial_norm", "pool", "average_pool", or an activation by Keras's name.
     """
 
     filters: int
@@ -31,7 +38,14 @@ class Convolution:
 
 @dataclasses.dataclass(frozen=True)
 class Normalization:
-    """The constants of a response normalization (3.3), `alpha` on the plain sum of squares."""
+    """The constants of a response normalization (3.3).
+
+    Attributes:
+        window: Number of neighbors in the sum, or the height and width of their square; odd.
+        k: Number added to the sum.
+        alpha: Weight of each square in the sum.
+        beta: Exponent.
+    """
 
     window: int = 5
     k: float = 2.0
@@ -41,34 +55,35 @@ class Normalization:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """One network on record. Its input is RGB, whatever the order of the colors was in the original.
+    """One network. Its input is RGB, whatever the order of the colors was in the original.
 
     Attributes:
-        name: What it is called here.
+        name: Its name in `ARCHITECTURES`.
         summary: One sentence: whose network it is.
-        convolutions: The convolutional layers by number, first to last; their names are `conv1` and so on.
+        convolutions: The convolutional layers by number, first to last. Their names are `conv1` and so on.
         hidden: Units of the fully connected layers before the classifier.
-        hidden_activation: Their nonlinearity, by Keras's name.
-        dropout: Share of the hidden units that is silenced in training (4.2). The others are doubled then, which comes
-            to the same as the paper's halving at test time.
-        dropout_before: Whether it falls on the input of each hidden layer, or else on its output.
+        hidden_activation: Their activation, by Keras's name.
+        dropout: Share of the hidden units that is dropped in training (4.2). The others are doubled then, which is
+            equivalent to the paper's halving at test time.
+        dropout_before: Whether dropout is applied to the input of each hidden layer, instead of its output.
         norm: Constants of "norm", the normalization over channels; None leaves the step out.
-        norm_groups: Into how many columns the channels fall for "norm".
+        norm_groups: Number of groups of channels for "norm".
         spatial_norm: Constants of "spatial_norm", the normalization within each map; None leaves the step out.
         pool: Size and stride of every pooling (3.4).
-        conv_rounding: How an uneven output size of a convolution is rounded: "ceil" (zeros join at bottom and right)
-            or "floor" (the last pixels are dropped).
-        pool_rounding: The same for the poolings, or "same" as TensorFlow means it.
-        top_size: Side that maps are averaged to before the fully connected layers; None leaves them as they are.
-        size: Side of the input by default, pixels.
-        smallest_size: Side of the smallest input, pixels.
-        mean: Grey levels, RGB, that are subtracted from the pixels.
+        conv_rounding: How an uneven output size of a convolution is rounded: "ceil" (zeros are added at the bottom and
+            on the right) or "floor" (the last pixels are dropped).
+        pool_rounding: The same for the poolings, or TensorFlow's "same".
+        top_size: Height and width that maps are averaged to before the fully connected layers; None leaves them as
+            they are.
+        size: Default height and width of the input, in pixels.
+        smallest_size: Smallest height and width of the input, in pixels.
+        mean: Pixel values, RGB, that are subtracted from the input.
         std: What red, green and blue are then divided by.
-        initial_weights: Where it starts by default, a name in `INITIAL_WEIGHTS`.
+        initial_weights: Distributions of the random weights by default, a name in `INITIAL_WEIGHTS`.
 
     Raises:
-        ValueError: If there is no convolution, a rounding is unknown, or zeros that join where sizes are rounded up
-            would change what a pooling gives.
+        ValueError: If there is no convolution, a step, activation or rounding is unknown, or the zeros that are added
+            where sizes are rounded up would change the result of a pooling.
     """
 
     name: str
@@ -99,13 +114,38 @@ class Architecture:
                 '`conv_rounding` must be "ceil" or "floor", `pool_rounding` one of these or "same". '
                 f"Received: {self.conv_rounding!r}, {self.pool_rounding!r}"
             )
+        if not _is_activation(self.hidden_activation):
+            raise ValueError(
+                "`hidden_activation` must be the name of a Keras activation, such as 'relu'. "
+                f"Received: hidden_activation={self.hidden_activation!r}"
+            )
         for n, row in self.convolutions.items():
-            harmless = "average_pool" not in row.then and ("pool" not in row.then or "relu" in row.then)
-            if self.pool_rounding == "ceil" and not harmless:
-                raise ValueError(
-                    '`pool_rounding="ceil"` joins zeros, which change all but a maximum beside a "relu": '
-                    f'take "floor" or "same". Received: conv{n} then {", ".join(row.then)}'
-                )
+            self._check_steps(n, row.then)
+
+    def _check_steps(self, n, steps):
+        unknown = [step for step in steps if step not in STEPS and not _is_activation(step)]
+        if unknown:
+            raise ValueError(
+                f"`then` must be of the steps {', '.join(STEPS)}, or names of Keras activations such as relu, tanh or "
+                f"sigmoid. Received: conv{n} then {', '.join(map(str, unknown))}"
+            )
+        harmless = "average_pool" not in steps and ("pool" not in steps or "relu" in steps)
+        if self.pool_rounding == "ceil" and not harmless:
+            raise ValueError(
+                '`pool_rounding="ceil"` adds zeros, which change the result of a pooling unless it is a maximum next '
+                f'to a "relu": use "floor" or "same". Received: conv{n} then {", ".join(steps)}'
+            )
+
+
+def _is_activation(name):
+    if name in ("relu", "tanh", "sigmoid"):
+        return True
+    import keras  # on use: importing it takes seconds, and the architectures in this file do without
+
+    try:
+        return isinstance(name, str) and callable(keras.activations.get(name))
+    except ValueError:
+        return False
 
 
 _PAPER = Architecture(
@@ -146,7 +186,6 @@ _CAFFE = dataclasses.replace(
     mean=(122.679, 116.669, 104.007),  # of Caffe's mean image
     initial_weights="caffe",
 )
-
 
 _CAFFENET = dataclasses.replace(
     _CAFFE,
@@ -208,7 +247,7 @@ _HALF = dataclasses.replace(
     },
 )
 
-# The paper's own experiments on what each part is worth, which name the part that is missing
+# The paper's own experiments on what each part is worth. Their names say which part is missing.
 
 _NO_NORMALIZATION = dataclasses.replace(
     _PAPER, name="no_normalization", summary="the paper's network without response normalization (3.3)", norm=None
@@ -248,17 +287,15 @@ _TFLEARN = Architecture(
 )
 
 
-def figure_1(nonlinearity="relu"):
-    """The four-layer network for CIFAR-10 of figure 1, with a nonlinearity of choice.
+def figure_1(nonlinearity: str = "relu") -> Architecture:
+    """Return the four-layer network for CIFAR-10 of figure 1, with a nonlinearity of your choice.
 
-    The paper does not print it. This is the authors' published network of three convolutional layers and one fully
-    connected (cuda-convnet's layers-18pct) without its normalizations, because figure 1 had no regularization.
+    The paper does not describe it. This is the network that the authors published for CIFAR-10, with three
+    convolutional layers and one fully connected layer (cuda-convnet's layers-18pct), without its normalizations,
+    because figure 1 had no regularization.
 
     Args:
-        nonlinearity: By Keras's name: "relu", "tanh", "sigmoid".
-
-    Returns:
-        An `Architecture`.
+        nonlinearity: Keras's name of it, such as "relu", "tanh" or "sigmoid".
 
     Example:
         >>> figure_1("tanh").convolutions[1].then
@@ -275,7 +312,7 @@ def figure_1(nonlinearity="relu"):
             3: Convolution(64, 5, padding=2, then=(nonlinearity, "average_pool")),  # 8 8 64, 4 4 64
         },
         hidden=(),
-        pool_rounding="same",  # at 32 pixels the same as rounding up, which is what cuda-convnet does
+        pool_rounding="same",  # at 32 pixels the same as rounding up, as cuda-convnet does
         size=32,
         smallest_size=8,
         mean=(125.31, 122.95, 113.87),  # of CIFAR-10's training set
@@ -303,16 +340,16 @@ ARCHITECTURES = {
 }
 
 
-def lookup(table, name, kind):
-    """The row called `name`.
+def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
+    """Return the row of a table that has this name.
 
     Args:
         table: Rows by name.
-        name: The name asked for.
+        name: Name of the row.
         kind: What a row is, for the error.
 
     Raises:
-        ValueError: If there is none; the message has the nearest names.
+        ValueError: If there is none. The message has the nearest names.
 
     Example:
         >>> lookup(ARCHITECTURES, "paper", "architecture").hidden

@@ -1,15 +1,21 @@
-"""How networks start, as data: the distributions that their first weights are drawn from (paper section 5).
+"""Distributions of the random weights, as data (paper section 5).
 
-The text and the authors' code agree on the network and differ here, and it decides whether the network learns at all.
+The text and the authors' code agree on the network and differ here, and this decides whether the network learns at all.
 """
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
 class Gaussian:
-    """Numbers drawn from a Gaussian around zero; `truncated` ones are drawn again beyond two deviations."""
+    """A Gaussian with mean zero.
+
+    Attributes:
+        std: Standard deviation.
+        truncated: Whether numbers beyond two standard deviations are drawn again.
+    """
 
     std: float
     truncated: bool = False
@@ -17,14 +23,23 @@ class Gaussian:
 
 @dataclasses.dataclass(frozen=True)
 class Uniform:
-    """Numbers drawn evenly from within `factor / sqrt(n)` of zero, where n is how many inputs one unit has."""
+    """A uniform distribution within `factor / sqrt(n)` of zero, where n is the number of inputs of one unit.
+
+    Attributes:
+        factor: Its half-width, times `sqrt(n)`.
+    """
 
     factor: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """How one layer starts: the kernel's distribution, and the bias's or one number for all biases."""
+    """The initial weights of one layer.
+
+    Attributes:
+        kernel: Distribution of the kernel.
+        bias: Distribution of the biases, or one number for all of them.
+    """
 
     kernel: Gaussian | Uniform
     bias: float | Uniform
@@ -42,9 +57,9 @@ def _gaussians(layers, stds, biases):
 _BIASES = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)  # section 5
 _CAFFE_STDS = (0.01,) * 5 + (0.005, 0.005, 0.01)
 
-# By name, then by layer.
+# By name, then by layer
 INITIAL_WEIGHTS = {
-    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning begins late or never
+    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning starts late or never
     "source": _gaussians(_LAYERS, (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01), _BIASES),  # layers-145.cfg
     "caffe": _gaussians(_LAYERS, _CAFFE_STDS, (0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0)),
     "caffenet": _gaussians(_LAYERS, _CAFFE_STDS, _BIASES),
@@ -55,11 +70,14 @@ INITIAL_WEIGHTS = {
 }
 
 
-def in_words(start):
-    """A set of initial weights in one line, layer by layer from first to last; n is how many inputs one unit has.
+def in_words(start: Mapping[str, Start]) -> str:
+    """Describe a set of initial weights in one line, from the first layer to the last.
 
     Args:
         start: `Start` by layer, such as a value of `INITIAL_WEIGHTS`.
+
+    Returns:
+        The standard deviations or bounds of the kernels, where n is the number of inputs of one unit, and the biases.
 
     Example:
         >>> in_words(INITIAL_WEIGHTS["caffe"])

@@ -1,11 +1,15 @@
-"""The layers that Keras lacks: response normalization and a grouped convolution that is fast on every device.
+"""The layers that Keras lacks, or has slower or incomplete (paper sections 3.3 and 3.5).
 
-Local response normalization (paper section 3.3) divides each activity by its neighbourhood's energy. Both forms of it
-are here: over neighbouring channels (the paper's) and over neighbouring places of one map (the authors' second one).
+Response normalization divides each activity by the energy of its neighbors: `LocalResponseNormalization` over
+neighboring channels, as in the paper, and `SpatialResponseNormalization` over neighboring places of one map, which the
+authors' code adds. `GroupedConv2D` is the convolution of the two towers, fast on every device.
 """
 
 import dataclasses
 import functools
+import numbers
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,24 +20,27 @@ from keras_alexnet.models.fusion import fused, fuses
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
 
 
+# The sum over a window of neighbors, in both forms
+
+
 @dataclasses.dataclass(frozen=True)
 class _OverChannels:
-    """`weight` times the sum over the neighbouring channels, each of `groups` columns by itself."""
+    """`weight` times the sum over the neighboring channels, within each group of channels."""
 
     window: int
     groups: int
 
     def __call__(self, x, weight):
         *places, channels = ops.shape(x)
-        if not fuses():  # one product with a matrix, and not as many passes over memory as the window is wide
+        if not fuses():  # one product with a matrix, instead of as many passes over memory as the window is wide
             return ops.matmul(x, ops.convert_to_tensor(weight * band(int(channels), self.window, self.groups), x.dtype))
-        columns = ops.reshape(x, (*places, self.groups, channels // self.groups))
-        return weight * ops.reshape(_sum_along(columns, len(columns.shape) - 1, self.window), (*places, channels))
+        grouped = ops.reshape(x, (*places, self.groups, channels // self.groups))  # (..., groups, channels / groups)
+        return weight * ops.reshape(_sum_along(grouped, len(grouped.shape) - 1, self.window), (*places, channels))
 
 
 @dataclasses.dataclass(frozen=True)
 class _WithinMaps:
-    """`weight` times the sum over the neighbouring places of the same map."""
+    """`weight` times the sum over the neighboring places of the same map."""
 
     window: int
 
@@ -41,23 +48,23 @@ class _WithinMaps:
         return weight * _sum_along(_sum_along(x, 1, self.window), 2, self.window)
 
 
-def band(channels, window, groups=1):
-    """The matrix whose product with the channels sums each one's neighbours: ones along the diagonal.
+def band(channels: int, window: int, groups: int = 1) -> np.ndarray:
+    """Return the matrix whose product with the channels sums the neighbors of each: ones along the diagonal.
 
     Returns:
-        Array `(channels, channels)` of booleans.
+        Booleans, `(channels, channels)`.
 
     Example:
         >>> (1 * band(4, 3, groups=2)).tolist()
         [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     """
-    place = np.arange(channels)
-    column = place // (channels // groups)
-    return (abs(place[:, None] - place) <= window // 2) & (column[:, None] == column)
+    channel = np.arange(channels)
+    group = channel // (channels // groups)
+    return (abs(channel[:, None] - channel) <= window // 2) & (group[:, None] == group)
 
 
 def _sum_along(x, axis, window):
-    """Sum over a centred window along one axis, zeros beyond the ends: as many shifted copies, added."""
+    """Sum over a centered window along one axis, with zeros beyond the ends: add shifted copies."""
     length = ops.shape(x)[axis]
     margins = [[window // 2] * 2 if dimension == axis else [0, 0] for dimension in range(len(x.shape))]
     padded = ops.pad(x, margins)
@@ -65,16 +72,19 @@ def _sum_along(x, axis, window):
     return sum(padded[(*before, slice(shift, shift + length))] for shift in range(window))
 
 
+# The normalization and its gradient, for either sum
+
+
 @functools.cache
 def _normalization(window_sum, k, alpha, beta):
-    """`y = x / d ** beta` with `d = k + window_sum(x ** 2, alpha)`, and the gradient of it.
+    """Return the functions `y = x / d ** beta`, where `d = k + window_sum(x ** 2, alpha)`, and its gradient.
 
     The gradient is written out. Automatic differentiation would keep every intermediate array for the backward pass;
-    this keeps `x` alone and computes the rest again. A window sum is its own adjoint, being centred and padded with
+    this keeps `x` alone and computes the rest again. A window sum is its own adjoint, being centered and padded with
     zeros, so the gradient needs one more sum of the same kind.
 
     Layers with the same constants get the same two functions, and share what is compiled for them: compiling takes
-    longer than to run a small network.
+    longer than running a small network.
     """
 
     def normalize(inputs):
@@ -105,22 +115,22 @@ def _power(d, beta):
     return ops.power(d, -beta)
 
 
+# The layers
+
+
 class _ResponseNormalization(keras.layers.Layer):
     """What both normalizations share."""
 
-    def __init__(self, window_sum, k, alpha, beta, **kwargs):
+    def __init__(self, window_sum: Callable, k: float, alpha: float, beta: float, **kwargs: Any):
         super().__init__(**kwargs)
-        window = window_sum.window
-        if not isinstance(window, int) or window < 1 or window % 2 == 0:
-            raise ValueError(
-                f"`window` must be an odd number, such as 5, so that it has a centre. Received: window={window!r}"
-            )
-        self.window = window
-        self.k = k
-        self.alpha = alpha
-        self.beta = beta
-        normalize, gradient = _normalization(window_sum, k, alpha, beta)
+        self.window = window_sum.window
+        self.k = _real("k", k)
+        self.alpha = _real("alpha", alpha)
+        self.beta = _real("beta", beta)
+        normalize, gradient = _normalization(window_sum, self.k, self.alpha, self.beta)
         self._forward, self._backward = fused(normalize, shared=True), fused(gradient, shared=True)
+        self.supports_masking = True
+        self._build_at_init()
 
     def call(self, inputs):
         inputs = inputs if keras.backend.is_float_dtype(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
@@ -141,14 +151,36 @@ class _ResponseNormalization(keras.layers.Layer):
         return {**super().get_config(), "window": self.window, "k": self.k, "alpha": self.alpha, "beta": self.beta}
 
 
+def _window(value):
+    if not _is_integer(value) or value < 1 or value % 2 == 0:
+        raise ValueError(
+            f"`window` must be an odd integer, such as 5, so that it has a center. Received: window={value!r}"
+        )
+    return int(value)
+
+
+def _real(name, value):
+    """Return a constant as a float: any real number, but no array, whose shape would mean something else."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
+    return float(value)
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's integers too
+
+
 @register
 class LocalResponseNormalization(_ResponseNormalization):
-    r"""Normalize each activity by the energy of the neighbouring channels at the same place.
+    r"""Normalize each activity by the energy of the neighboring channels at the same place.
 
     $$b^i = \frac{a^i}{\left(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\right)^\beta}$$
 
     `alpha` weighs the plain sum, as in the paper's formula and in `tf.nn.lrn`. PyTorch, Caffe and ONNX divide theirs by
     the window: their `alpha=5e-4` with a window of 5 is `alpha=1e-4` here.
+
+    The gradient is defined for reverse mode, which `fit` uses. Forward mode (`jax.jvp`) and the transformations of
+    `torch.func`, `torch.func.grad` among them, do not work.
 
     Input and output: float tensor of any rank with channels last, for example `(batch, height, width, channels)`.
 
@@ -157,13 +189,11 @@ class LocalResponseNormalization(_ResponseNormalization):
         k: Number added to the sum.
         alpha: Weight of each square in the sum.
         beta: Exponent.
-        groups: Into how many columns of channels the input falls; a window does not reach into another column. 1 is the
-            paper's text, 2 the authors' code (each GPU normalized its own channels).
-
-    Its gradient goes backwards, as `fit` asks for it; there is none for `jax.jvp` or `torch.func`, which go forwards.
+        groups: Number of groups of channels. A window does not reach into another group. 1 is the paper's text, 2 the
+            authors' code, in which each GPU normalized its own channels.
 
     Raises:
-        ValueError: If `window` is even, or the channels do not divide by `groups`.
+        ValueError: If `window` is even, `groups` does not divide the channels, or a constant is not a number.
 
     Example:
         >>> import numpy as np
@@ -175,20 +205,34 @@ class LocalResponseNormalization(_ResponseNormalization):
     Source: section 3.3; the authors' `layers-145.cfg` for `groups`.
     """
 
-    def __init__(self, window=5, k=2.0, alpha=1e-4, beta=0.75, groups=1, **kwargs):
-        if not isinstance(groups, int) or groups < 1:
-            raise ValueError(f"`groups` must be a whole number of at least 1. Received: groups={groups!r}")
-        super().__init__(_OverChannels(window, groups), k, alpha, beta, **kwargs)
-        self.groups = groups
+    def __init__(
+        self,
+        window: int = 5,
+        k: float = 2.0,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        groups: int = 1,
+        **kwargs: Any,
+    ):
+        if not _is_integer(groups) or groups < 1:
+            raise ValueError(f"`groups` must be an integer of at least 1. Received: groups={groups!r}")
+        self.groups = int(groups)
+        super().__init__(_OverChannels(_window(window), self.groups), k, alpha, beta, **kwargs)
 
-    def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels % self.groups:
+    def call(self, inputs):
+        self._check_channels(inputs.shape)
+        return super().call(inputs)
+
+    def compute_output_shape(self, input_shape):
+        self._check_channels(input_shape)
+        return input_shape
+
+    def _check_channels(self, input_shape):
+        if input_shape[-1] % self.groups:
             raise ValueError(
-                f"The channels must divide by `groups` into columns of equal width. "
-                f"Received: {channels} channels, groups={self.groups}"
+                "`groups` must divide the channels into groups of equal width. "
+                f"Received: {input_shape[-1]} channels, groups={self.groups}"
             )
-        self.built = True
 
     def get_config(self):
         return {**super().get_config(), "groups": self.groups}
@@ -196,7 +240,7 @@ class LocalResponseNormalization(_ResponseNormalization):
 
 @register
 class SpatialResponseNormalization(_ResponseNormalization):
-    r"""Normalize each activity by the energy of its neighbours in the same map.
+    r"""Normalize each activity by the energy of its neighbors in the same map.
 
     $$b_{x,y} = \frac{a_{x,y}}{\left(k + \alpha \sum_{|u-x|,\,|v-y| \le n/2} a_{u,v}^2\right)^\beta}$$
 
@@ -205,32 +249,33 @@ class SpatialResponseNormalization(_ResponseNormalization):
     Input and output: float tensor `(batch, height, width, channels)`.
 
     Args:
-        window: Side of the square of places in the sum; odd.
+        window: Height and width of the window in the sum; odd.
         k: Number added to the sum.
-        alpha: Weight of each square in the sum; the source's 1e-3 is divided by the 25 places.
+        alpha: Weight of each square in the sum; the authors' 1e-3 is divided by the 25 places.
         beta: Exponent.
 
     Raises:
-        ValueError: If `window` is even.
+        ValueError: If `window` is even, a constant is not a number, or the input is not of rank 4.
 
     Source: the authors' `layers-145.cfg`.
     """
 
-    def __init__(self, window=5, k=1.0, alpha=4e-5, beta=0.75, **kwargs):
-        super().__init__(_WithinMaps(window), k, alpha, beta, **kwargs)
+    def __init__(self, window: int = 5, k: float = 1.0, alpha: float = 4e-5, beta: float = 0.75, **kwargs: Any):
+        super().__init__(_WithinMaps(_window(window)), k, alpha, beta, **kwargs)
+        self.input_spec = keras.InputSpec(ndim=4)
 
 
 @register
 class GroupedConv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` that convolves each of its `groups` by itself.
+    """Convolve each of `groups` groups of channels separately, as `keras.layers.Conv2D` does.
 
     Same arguments, weights and results. Keras hands a grouped convolution on the CPU to XLA, which is ten times slower
-    than the plain convolutions that this layer splits it into; other devices are as fast either way.
+    than the plain convolutions that this layer splits it into. Other devices are as fast either way.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, new_height, new_width, filters)`.
 
     Raises:
-        ValueError: If the channels or `filters` do not divide by `groups`.
+        ValueError: If `groups` does not divide the channels or `filters`.
 
     Example:
         >>> layer = GroupedConv2D(256, 5, padding="same", groups=2)
@@ -242,9 +287,32 @@ class GroupedConv2D(keras.layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
-        if self.groups == 1:
-            return super().convolution_op(inputs, kernel)
-        axis = -1 if self.data_format == "channels_last" else 1
         convolve = super().convolution_op
-        columns = zip(ops.split(inputs, self.groups, axis), ops.split(kernel, self.groups, -1), strict=True)
-        return ops.concatenate([convolve(part, filters) for part, filters in columns], axis)
+        if self.groups == 1 or self.data_format == "channels_first":  # TensorFlow's CPU has it in XLA alone
+            return convolve(inputs, kernel)
+        parts = ops.split(inputs, self.groups, -1)  # each (batch, height, width, channels / groups)
+        kernels = ops.split(kernel, self.groups, -1)  # each (side, side, channels / groups, filters / groups)
+        return ops.concatenate([convolve(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
+
+
+@register
+class AdaptiveAveragePooling2D(keras.layers.AdaptiveAveragePooling2D):
+    """Average maps to a given size, as `keras.layers.AdaptiveAveragePooling2D` does, also maps one place high or wide.
+
+    On TensorFlow Keras's own layer fails to trace these: it always prepares a window of two places.
+
+    Input: `(batch, height, width, channels)`. Output: `(batch, *output_size, channels)`.
+
+    Example:
+        >>> AdaptiveAveragePooling2D(6)(keras.Input((1, 3, 256))).shape
+        (None, 6, 6, 256)
+
+    Source: torchvision's AlexNet, which averages its last maps to 6 x 6.
+    """
+
+    def call(self, inputs):
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, size in enumerate(self.output_size, first):
+            if inputs.shape[axis] == 1:
+                inputs = ops.repeat(inputs, size, axis)
+        return super().call(inputs)

@@ -1,31 +1,36 @@
-"""What stands before and behind a network: pictures made ready for it, and the names of the classes it answers with."""
+"""What comes before and after a network: pixels to inputs, and outputs to the names of classes (paper section 2)."""
 
+import os
 import pathlib
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from keras.applications import imagenet_utils
 
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 
 
-def preprocess_input(images, architecture="paper"):
-    """Make pictures ready for a network: what its authors subtracted and divided by.
+def preprocess_input(images: Any, architecture: str | Architecture = "paper", data_format: str | None = None) -> Any:
+    """Prepare images for a network: subtract and divide as its authors did.
 
-    Every network here takes red, green, blue in this order, Caffe's too: what is read from its files is turned round.
+    Every network here takes red, green and blue in this order, Caffe's too: its files are converted when they are read.
 
     Args:
-        images: `(height, width, 3)` or a batch of them, RGB, grey levels 0 to 255: an array, or a tensor, a Keras
-            tensor in a functional model too.
+        images: `(height, width, 3)` or a batch of them, RGB, pixel values 0 to 255. An array, a tensor, or a Keras
+            tensor in a functional model.
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
+        data_format: "channels_last", or "channels_first" for images of shape `(3, height, width)`; by default
+            `keras.config.image_data_format()`.
 
     Returns:
-        A float32 array for an array, or else a tensor. `images` stay as they are.
+        A float32 array for an array, otherwise a tensor. `images` are not changed.
 
     Raises:
-        ValueError: If the architecture is unknown, or the images are not RGB.
+        ValueError: If the architecture or the data format is unknown, or the images are not RGB.
 
     Example:
         >>> preprocess_input(np.full((1, 1, 3), 255, "uint8"), "caffe").round().tolist()
@@ -34,10 +39,18 @@ def preprocess_input(images, architecture="paper"):
     Source: section 2; for other networks, the files of their authors.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    data_format = data_format or keras.config.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={data_format!r}"
+        )
     images = _float32(images)
-    if len(images.shape) not in (3, 4) or images.shape[-1] != 3:
-        raise ValueError(f"Expected `images` of shape (height, width, 3), or a batch. Received: {tuple(images.shape)}")
-    mean, std = (_beside(images, values) for values in (net.mean, net.std))
+    last = data_format == "channels_last"
+    if len(images.shape) not in (3, 4) or images.shape[-1 if last else -3] != 3:
+        expected = "(height, width, 3)" if last else "(3, height, width)"
+        raise ValueError(f"`images` must have shape {expected}, or be a batch. Received: shape={tuple(images.shape)}")
+    per_channel = (3,) if last else (3, 1, 1)
+    mean, std = (_like(images, np.reshape(values, per_channel)) for values in (net.mean, net.std))
     return (images - mean) / std
 
 
@@ -53,26 +66,28 @@ def _is_of_backend(images):
     return keras.utils.is_keras_tensor(images) or ops.is_tensor(images)
 
 
-def _beside(images, values):
-    """Numbers in what the images are in; PyTorch's tensors do not subtract arrays."""
+def _like(images, values):
+    """Numbers of the same type as the images: PyTorch's tensors do not subtract arrays."""
     return ops.convert_to_tensor(values, "float32") if _is_of_backend(images) else np.float32(values)
 
 
-def decode_predictions(probabilities, top=5, class_names=None):
+def decode_predictions(
+    probabilities: Any, top: int = 5, class_names: Sequence[str] | str | os.PathLike | None = None
+) -> list[list[tuple[str, str, float]]]:
     """Name the most probable classes.
 
     Args:
         probabilities: `(batch, classes)`.
-        top: How many classes to name.
-        class_names: Names by class, or the path of a text file with one a line, such as a run's `classes.txt`. By
-            default those of ImageNet, which Keras fetches on first use.
+        top: Number of classes to name.
+        class_names: Names by class, or the path of a text file with one per line, such as a run's `classes.txt`. By
+            default those of ImageNet, which Keras downloads on first use.
 
     Returns:
         A list for each image, of `(identifier, name, probability)`, most probable first. The identifier is ImageNet's
-        (`n02124075`), or else the number of the class.
+        (`n02124075`), or the number of the class where `class_names` are given.
 
     Raises:
-        ValueError: If there are not as many names as classes, or ImageNet's are not there and cannot be fetched.
+        ValueError: If there are not as many names as classes, or ImageNet's cannot be downloaded.
 
     Example:
         >>> decode_predictions(np.array([[0.2, 0.8]]), top=1, class_names=["daisy", "tulip"])
@@ -84,15 +99,15 @@ def decode_predictions(probabilities, top=5, class_names=None):
     names = _names(class_names)
     if probabilities.ndim != 2 or probabilities.shape[1] != len(names):
         raise ValueError(
-            f"Expected `probabilities` of shape (batch, {len(names)}), as there are names. "
+            f"`probabilities` must have shape (batch, {len(names)}), one column per name. "
             f"Received: {probabilities.shape}"
         )
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]  # (batch, top)
     return [[(str(n), names[n], float(row[n])) for n in order] for row, order in zip(probabilities, best, strict=True)]
 
 
 def _names(class_names):
-    if isinstance(class_names, (str, pathlib.Path)):
+    if isinstance(class_names, (str, os.PathLike)):
         return pathlib.Path(class_names).read_text(encoding="utf-8").splitlines()
     return list(class_names)
 
@@ -101,9 +116,9 @@ def _imagenet_classes(probabilities, top):
     try:
         return imagenet_utils.decode_predictions(probabilities, top)
     except ValueError as error:  # the number of classes
-        raise ValueError(f"{error}. Give `class_names` for other classes than ImageNet's") from error
-    except Exception as error:  # what Keras raises where there is no network
+        raise ValueError(f"{error}. Give `class_names` for classes other than ImageNet's") from error
+    except Exception as error:  # what Keras raises without a network connection
         raise ValueError(
-            "Expected ImageNet's class names: bring imagenet_class_index.json to ~/.keras/models by hand, or give "
-            f"`class_names`. Received: {error}"
+            "ImageNet's class names cannot be downloaded: copy imagenet_class_index.json to ~/.keras/models by hand or "
+            f"give `class_names`. Received: {error}"
         ) from error

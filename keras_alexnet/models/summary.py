@@ -1,29 +1,30 @@
-"""What a network consists of, in numbers and in words (paper sections 3.5 and 5)."""
+"""Describe a network in numbers and in words (paper sections 3.5 and 5)."""
 
 import concurrent.futures
 import dataclasses
 import math
 import textwrap
+from typing import Any
 
 import keras
 from keras import layers
 
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, in_words
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:
-    """What one layer of a network costs for one image.
+    """The cost of one layer of a network for one image.
 
     Attributes:
-        name: Of the layer.
-        kind: Its class.
-        shape: Of its output, without the batch.
-        parameters: How many numbers it learns.
-        multiply_adds: How many multiplications, each with an addition, its kernels take for one image; the elementwise
-            work of other layers is left out.
+        name: Name of the layer.
+        kind: Name of its class.
+        shape: Shape of its output, without the batch.
+        parameters: Number of its parameters.
+        multiply_adds: Number of multiplications, each with an addition, in its convolution or matrix product. The
+            elementwise work of other layers is left out.
     """
 
     name: str
@@ -33,14 +34,11 @@ class LayerCost:
     multiply_adds: int
 
 
-def layer_costs(model):
-    """What each layer of a network costs.
+def layer_costs(model: keras.Model) -> list[LayerCost]:
+    """Return the cost of each layer of a network, from first to last.
 
     Args:
-        model: A `keras.Model` with an input of known size.
-
-    Returns:
-        A list of `LayerCost`, from first to last.
+        model: A network with an input of known size.
 
     Example:
         >>> [layer.parameters for layer in layer_costs(sketch("paper")) if layer.name.startswith("fc")]
@@ -59,42 +57,42 @@ def layer_costs(model):
 
 
 def _multiply_adds(layer):
-    """Every number of a convolution's kernel is used once a place, those of a fully connected layer once."""
+    """Each weight of a convolution is used once per place, each weight of a fully connected layer once."""
     if isinstance(layer, layers.Conv2D):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
     return math.prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
 
 
-def sketch(architecture="paper", **arguments):
-    """The network of `build` without its numbers: its layers and their shapes, in no time and no memory.
+def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> keras.Model:
+    """Build a network without allocating its weights: layers and shapes, at once and in no memory.
 
     Args:
         architecture: As for `build`.
         **arguments: As for `build`.
 
     Returns:
-        A `keras.Model` that can be looked at, but not run.
+        A network that can be inspected, but not run.
     """
 
-    def build_without_numbers():
+    def build_without_weights():
         with keras.StatelessScope(initialize_variables=False):
             return build(architecture, **arguments)
 
-    # Keras lists such variables, for each thread, and gives all of them numbers at the next occasion, such as a Lambda
-    # layer: 0.24 GB a network. With the thread ends its list.
+    # Keras keeps a list of such variables for each thread, and allocates all of them at the next occasion, such as a
+    # Lambda layer: 0.24 GB per network. The list of a thread of its own ends with the thread.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(build_without_numbers).result()
+        return thread.submit(build_without_weights).result()
 
 
-def describe(architecture="paper", classes=1000):
-    """Describe a network: its layers, where its parameters and its work lie, and where it departs from the paper.
+def describe(architecture: str | Architecture = "paper", classes: int = 1000) -> str:
+    """Describe a network: its layers, which of them have most parameters and work, and how it differs from the paper.
 
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
         classes: Number of classes.
 
     Returns:
-        Text to print, at most 80 characters wide. What `paper` has instead stands in brackets.
+        Text to print, at most 80 characters wide. Values of `paper` follow in brackets.
 
     Raises:
         ValueError: If the name is unknown.
@@ -108,10 +106,10 @@ def describe(architecture="paper", classes=1000):
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     costs = layer_costs(sketch(net, classes=classes))
     lines = [*_wrapped(f"{net.name}: {net.summary}"), "", *_table(costs), "", _shares(costs)]
-    departures = differences(net, ARCHITECTURES["paper"])
-    if departures:
+    changes = differences(net, ARCHITECTURES["paper"])
+    if changes:
         lines += ["", "What differs from paper:"]
-    for what, own, other in departures:
+    for what, own, other in changes:
         lines += _wrapped(f"{_LABELS.get(what, what)}: {_words(own)} (paper: {_words(other)})", "  ")
     return "\n".join(lines)
 
@@ -149,15 +147,11 @@ def _shares(costs):
     )
 
 
-def differences(net, other):
-    """What one network has otherwise than another.
-
-    Args:
-        net: An `Architecture`.
-        other: An `Architecture`.
+def differences(net: Architecture, other: Architecture) -> list[tuple[str, Any, Any]]:
+    """Return the settings in which two networks differ.
 
     Returns:
-        A list of `(what, net's, other's)`.
+        A list of `(setting, value in net, value in other)`.
 
     Example:
         >>> differences(ARCHITECTURES["caffe"], ARCHITECTURES["paper"])[:2]
@@ -168,7 +162,7 @@ def differences(net, other):
 
 
 def _compared(own, other, path=""):
-    """Every place where two trees of dictionaries differ, as high in the tree as one of them ends."""
+    """Yield the places where two nested dictionaries differ; a part that one of them lacks is one place."""
     if not (isinstance(own, dict) and isinstance(other, dict)):
         if own != other:
             yield path, own, other
@@ -178,7 +172,7 @@ def _compared(own, other, path=""):
         yield from _compared(own.get(key), other.get(key), step)
 
 
-_LABELS = {  # where the name of a setting says too little
+_LABELS = {  # of settings with names that say too little
     "dropout before": "dropout before the layer, not behind it",
     "pool": "pool size and stride",
     "top size": "side that the last maps are averaged to",
@@ -190,7 +184,7 @@ _LABELS = {  # where the name of a setting says too little
 
 
 def _words(value):
-    """A setting as one reads it aloud."""
+    """A setting in words."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
     if isinstance(value, tuple):

@@ -1,4 +1,6 @@
-"""The paper's update rule and its schedule (section 5)."""
+"""The paper's update rule (section 5)."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -15,14 +17,24 @@ class PaperSGD(keras.optimizers.Optimizer):
     `keras.optimizers.SGD(weight_decay=...)` shrinks the weights beside the velocity: at a momentum of 0.9 that is ten
     times weaker, and it shrinks the biases too.
 
+    A variable of fewer than two dimensions counts as a bias: it learns at the rate of biases and does not decay.
+    `exclude_from_weight_decay` exempts further variables.
+
+    `momentum`, `weight_decay` and `bias_learning_rate_factor` may be changed between steps. As with the momentum of
+    Keras's SGD, a training step that was compiled before keeps the old values until `model.compile` is called again.
+
     Args:
-        learning_rate: The step epsilon, a number or a `LearningRateSchedule`.
+        learning_rate: The step epsilon, a float, a `LearningRateSchedule` or a function.
         momentum: Share m of the velocity that is kept.
-        weight_decay: Weight decay d, on kernels alone, as in the authors' code. The text says "the weight w".
+        weight_decay: Weight decay d, on kernels alone, as in the authors' code; the text says "the weight w". None
+            means 0.
         bias_learning_rate_factor: What the learning rate of a bias is multiplied by: 1 in the text, 2 in the authors'
-            code. A variable of one dimension is a bias.
+            code.
         decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
             $w \leftarrow w + v - d\,\epsilon\,w$.
+        name: Name of the optimizer and prefix of its variables; by default a new one.
+        decay: The name of `weight_decay` until version 0.1.0; overrides it.
+        **kwargs: Other arguments of `keras.optimizers.Optimizer`.
 
     Raises:
         ValueError: If `momentum` is not in [0, 1), `weight_decay` or the factor is negative, or `decay_into` is
@@ -37,14 +49,16 @@ class PaperSGD(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.01,
-        momentum=0.9,
-        weight_decay=0.0005,
-        bias_learning_rate_factor=1.0,
-        decay_into="velocity",
-        name="paper_sgd",
-        **kwargs,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float | None = 0.0005,
+        bias_learning_rate_factor: float = 1.0,
+        decay_into: str = "velocity",
+        name: str | None = None,
+        decay: float | None = None,
+        **kwargs: Any,
     ):
+        weight_decay = (weight_decay if decay is None else decay) or 0.0
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name=name, **kwargs)
         if not 0 <= momentum < 1:
             raise ValueError(f"`momentum` must be at least 0 and less than 1. Received: momentum={momentum}")
@@ -60,47 +74,53 @@ class PaperSGD(keras.optimizers.Optimizer):
         self.bias_learning_rate_factor = bias_learning_rate_factor
         self._moved = fused(self._move)
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         """Make a velocity of zeros for each of `variables`."""
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def _apply_weight_decay(self, variables):
-        """Do nothing: the rule itself decays the weights, where Keras would shrink them once more."""
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Make an optimizer from its configuration. Until version 0.1.0 `weight_decay` was called `decay`."""
-        config = dict(config)
-        if "decay" in config:
-            config["weight_decay"] = config.pop("decay")
-        return super().from_config(config, custom_objects)
-
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""
         velocity = self.velocities[self._get_variable_index(variable)]
-        self._moved(velocity, variable, gradient, ops.cast(learning_rate, variable.dtype))
-
-    def _move(self, velocity, variable, gradient, learning_rate):
-        """The rule itself."""
-        gradient, shrink = ops.cast(gradient, variable.dtype), 0.0
-        if len(variable.shape) == 1:
+        is_bias = len(variable.shape) < 2
+        if is_bias:
             learning_rate = learning_rate * self.bias_learning_rate_factor
-        elif self.decay_into == "velocity":
-            gradient = gradient + self.weight_decay * variable
-        else:
-            shrink = self.weight_decay * learning_rate * variable
-        new_velocity = self.momentum * velocity - learning_rate * gradient
-        self.assign(velocity, new_velocity)
-        self.assign_add(variable, new_velocity - shrink)
+        # Tensors, so that a change of them reaches the compiled function. A variable that does not decay has one less.
+        settings = [learning_rate, self.momentum]
+        if not is_bias and self._use_weight_decay(variable):
+            settings.append(self.weight_decay)
+        settings = [ops.cast(setting, variable.dtype) for setting in settings]
+        self._moved(velocity, variable, _dense(gradient, variable), *settings)
 
-    def get_config(self):
-        """Everything `__init__` needs to make the optimizer again."""
+    def _move(self, velocity, variable, gradient, learning_rate, momentum, weight_decay=None):
+        """The rule itself."""
+        if weight_decay is not None and self.decay_into == "velocity":
+            gradient = gradient + weight_decay * variable
+        new_velocity = momentum * velocity - learning_rate * gradient
+        change = new_velocity
+        if weight_decay is not None and self.decay_into == "weights":
+            change = new_velocity - weight_decay * learning_rate * variable
+        self.assign(velocity, new_velocity)
+        self.assign_add(variable, change)
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        """Do nothing: the rule itself decays the weights, where Keras would shrink them once more."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` needs to make the optimizer again."""
         return {
             **super().get_config(),
             "momentum": self.momentum,
             "bias_learning_rate_factor": self.bias_learning_rate_factor,
             "decay_into": self.decay_into,
         }
+
+
+def _dense(gradient, variable):
+    """Return the gradient of every row, where an embedding has those of the rows in use: momentum moves all rows."""
+    gradient = ops.convert_to_tensor(gradient, sparse=False)  # JAX's sparse arrays
+    if hasattr(gradient, "indices"):  # TensorFlow's `IndexedSlices`
+        gradient = ops.segment_sum(gradient.values, gradient.indices, num_segments=variable.shape[0])
+    return ops.cast(gradient, variable.dtype)

@@ -1,16 +1,21 @@
 """Learning rate schedules (paper section 5)."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-def divided_learning_rate(first, errors, patience, divisions=3):
-    """The learning rate after epochs with the given validation errors: divided by ten when they stop improving.
+from keras_alexnet.recipes import Recipe
 
-    It depends on nothing but the record of the run, so a resumed run goes on where the first one was.
+
+def divided_learning_rate(first: float, errors: Sequence[float], patience: int, divisions: int = 3) -> float:
+    """Return the learning rate after epochs with these validation errors: divided by ten when they stop improving.
+
+    It depends on nothing but the log of the run, so a resumed run continues where it stopped.
 
     Args:
         first: Learning rate of the first epoch.
         errors: Validation error of each finished epoch, oldest first.
-        patience: Epochs without a new best before the rate is divided.
-        divisions: Times it is divided at most; 3 in the paper.
+        patience: Number of epochs without a new best before the rate is divided.
+        divisions: How often it is divided at most; 3 in the paper.
 
     Returns:
         The learning rate of the next epoch.
@@ -29,17 +34,14 @@ def divided_learning_rate(first, errors, patience, divisions=3):
     return first / 10**divided
 
 
-def learning_rate(recipe, rows):
-    """The learning rate of a run's next epoch: by its errors, or after the epochs that the recipe names.
+def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Return the learning rate of a run's next epoch: by its errors, or after the epochs that the recipe names.
 
     Args:
-        recipe: A `Recipe`.
-        rows: The run's record, one mapping an epoch with `val_top1_error`.
+        recipe: The settings of the run.
+        rows: The log of the run, one mapping per epoch with `val_top1_error`.
 
-    Returns:
-        A number.
-
-    Source: section 5. The authors' own record names the epochs: they divided by hand.
+    Source: section 5. The authors' own log names the epochs: they divided by hand.
     """
     if recipe.divide_after:
         return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)

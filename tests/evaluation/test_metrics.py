@@ -1,10 +1,14 @@
-"""Top-1 and top-5 error, also where classes tie or the network says nothing."""
+"""Top-1 and top-5 error, also where classes tie or the outputs are NaN, and the other numbers of an evaluation."""
+
+import math
+import re
 
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import top_k_accuracy_score
+from sklearn.metrics import log_loss, top_k_accuracy_score
 
+from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.metrics import TopKError
 
 
@@ -15,7 +19,7 @@ def error(k, labels, scores, **kwargs):
 
 
 @pytest.mark.parametrize("k", [1, 3, 5, 9])
-def test_is_that_of_scikit_learn(k):
+def test_error_is_that_of_scikit_learn(k):
     generator = np.random.default_rng(0)
     labels, scores = generator.integers(0, 10, 50), generator.random((50, 10))
     expected = 1 - top_k_accuracy_score(labels, scores, k=k, labels=range(10))
@@ -28,7 +32,7 @@ def test_is_that_of_scikit_learn(k):
         (1, [0.6, 0.2, 0.1, 0.1], 0),
         (1, [0.2, 0.6, 0.1, 0.1], 1),
         (2, [0.2, 0.6, 0.1, 0.1], 0),
-        (1, [0.25, 0.25, 0.25, 0.25], 1),  # a network that says nothing
+        (1, [0.25, 0.25, 0.25, 0.25], 1),  # a network that cannot tell
         (3, [0.25, 0.25, 0.25, 0.25], 1),
         (1, [0.4, 0.4, 0.1, 0.1], 1),  # a tie counts against it
         (2, [0.4, 0.4, 0.1, 0.1], 0),
@@ -52,7 +56,7 @@ def test_batches_are_averaged_by_image():
     assert float(metric.result()) == 0
 
 
-def test_weights_of_images():
+def test_images_may_have_weights():
     assert error(1, [0, 0], [[0.9, 0.1], [0.1, 0.9]], sample_weight=np.array([3.0, 1.0])) == 0.25
 
 
@@ -62,7 +66,7 @@ def test_config_makes_the_metric_again():
     assert TopKError(5).name == "top5_error"
 
 
-def test_serves_in_fit_and_comes_back_from_a_file(tmp_path):
+def test_works_in_fit_and_loads_from_a_file(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=[TopKError(1), TopKError(5)])
     x, labels = np.random.default_rng(0).random((8, 4)), np.arange(8) % 6
@@ -72,3 +76,97 @@ def test_serves_in_fit_and_comes_back_from_a_file(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(x, labels, verbose=0, return_dict=True) == pytest.approx(expected)
+
+
+ONE_HOT = r"Labels must be integers.*one-hot.*Received: labels of shape "
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_one_hot_labels_are_refused(batch):
+    labels, scores = np.eye(4)[[2] * batch], np.full((batch, 4), 0.25)
+    with pytest.raises(ValueError, match=ONE_HOT):
+        TopKError(1).update_state(labels, scores)
+    with pytest.raises(ValueError, match=ONE_HOT):
+        metrics.top_k_error(scores, labels, 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 1, 1), (1, 3), (1, 2, 4)])
+def test_labels_of_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=re.escape(f"Received: labels of shape {shape}")):
+        TopKError(1).update_state(np.zeros(shape, "int32"), np.full((2, 4), 0.25))
+
+
+def test_one_hot_labels_are_refused_in_fit():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[TopKError(1)])
+    with pytest.raises(ValueError, match=ONE_HOT):
+        model.fit(np.ones((2, 4)), np.eye(3)[:2], verbose=0)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True, None, "5"])
+def test_k_must_be_an_integer_of_at_least_1(k):
+    with pytest.raises(ValueError, match=re.escape(f"`k` must be an integer of at least 1. Received: k={k!r}")):
+        TopKError(k)
+    with pytest.raises(ValueError, match="Received: k="):
+        metrics.top_k_error(np.eye(3), np.arange(3), k)
+
+
+def test_k_may_be_an_integer_of_numpy():
+    assert TopKError(np.int64(3)).get_config()["k"] == 3
+
+
+# Arrays that hold a whole data set
+
+
+@pytest.fixture
+def outputs():
+    """Probabilities for 400 pictures and 12 classes, right more often than not, and the labels."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 12, 400)
+    logits = random.normal(size=(400, 12)) + 1.5 * np.eye(12)[labels]
+    return np.float32(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)), labels
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_top_k_error_is_that_of_scikit_learn(outputs, k):
+    accuracy = top_k_accuracy_score(outputs[1], outputs[0], k=k, labels=range(12))
+    assert metrics.top_k_error(*outputs, k) == pytest.approx(1 - accuracy)
+    assert metrics.measure(*outputs)[f"top{k}_error"] == pytest.approx(1 - accuracy)
+
+
+def test_negative_log_likelihood_is_that_of_scikit_learn(outputs):
+    expected = log_loss(outputs[1], outputs[0].astype(float) / outputs[0].sum(axis=1, keepdims=True, dtype=float))
+    assert metrics.measure(*outputs)["negative_log_likelihood"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_ties_and_nan_are_errors():
+    equal, nan = np.full((1, 10), 0.1), np.full((1, 10), np.nan)
+    assert [metrics.top_k_error(each, np.array([3]), 5) for each in (equal, nan)] == [1, 1]
+
+
+def test_log_likelihood_of_the_impossible_is_finite():
+    assert 80 < metrics.negative_log_likelihood(np.array([[1.0, 0.0]]), np.array([1])) < 90
+    assert 80 < metrics.negative_log_likelihood(np.array([[np.nan, np.nan]]), np.array([1])) < 90
+
+
+@pytest.mark.parametrize(("wrong", "pictures"), [(0, 10), (10, 10), (3, 10), (2500, 6149)])
+def test_interval_is_that_of_wilson(wrong, pictures):
+    z, share = 1.959963984540054, wrong / pictures
+    middle = share + z * z / (2 * pictures)
+    half = z * math.sqrt(share * (1 - share) / pictures + z * z / (4 * pictures**2))
+    expected = [(middle - half) / (1 + z * z / pictures), (middle + half) / (1 + z * z / pictures)]
+    assert metrics.interval(wrong, pictures) == pytest.approx(expected, abs=1e-9)
+
+
+def test_mean_class_error_weighs_every_class_alike():
+    probabilities = np.eye(2)[[0, 0, 0, 0]]
+    assert metrics.measure(probabilities, np.array([0, 0, 0, 1]))["mean_class_error"] == 0.5
+
+
+def test_class_errors_name_every_class():
+    rows = metrics.class_errors(np.eye(3)[[0, 1, 1]], np.array([0, 0, 1]), ("rose", "daisy", "tulip"))
+    assert rows == [
+        {"class": "rose", "pictures": 2, "top1_error": 0.5},
+        {"class": "daisy", "pictures": 1, "top1_error": 0.0},
+        {"class": "tulip", "pictures": 0, "top1_error": None},
+    ]

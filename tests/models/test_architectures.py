@@ -1,4 +1,4 @@
-"""The networks on record: their numbers, and their answers beside those of other frameworks."""
+"""The architectures: their numbers, and their outputs compared with those of other frameworks."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of ea
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
 
-# What is on record
+# Their numbers
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ def test_names_are_those_of_the_table():
     assert all(row.name == name for name, row in ARCHITECTURES.items())
 
 
-def test_unknown_name_gets_the_nearest():
+def test_unknown_name_is_refused_with_the_nearest_names():
     with pytest.raises(ValueError, match=r"such as caffenet, caffe.*Received: 'cafenet'"):
         lookup(ARCHITECTURES, "cafenet", "architecture")
     with pytest.raises(ValueError, match=r"such as caffe, .*tflearn.*Received: 'xyz'"):
         lookup(ARCHITECTURES, "xyz", "architecture")
 
 
-# What they answer. Each network once more, as a list of steps for another framework.
+# Their outputs. Each network once more, as a list of steps for another framework.
 
 
 def ceil_margins(size, window, strides):
@@ -247,7 +247,7 @@ def pictures(size, count=2):
     return np.random.default_rng(1).normal(0, 60, (count, size, size, 3)).astype("float32")
 
 
-def assert_answers(received, expected):
+def assert_outputs(received, expected):
     received = ops.convert_to_numpy(received)
     assert np.abs(expected).max() > 0.1
     assert np.abs(received - expected).max() < 1e-4 * np.abs(expected).max()
@@ -278,18 +278,18 @@ def other_frameworks(name):
         ("figure_1_tanh", 16),
     ],
 )
-def test_answers_are_those_of_other_frameworks(name, size):
+def test_outputs_are_those_of_other_frameworks(name, size):
     model, weights = network(ARCHITECTURES[name], size)
     images = pictures(size) / (60 if name == "figure_1_tanh" else 1)  # tanh is flat far from zero
     others = list(other_frameworks(name))
     if not others:
         pytest.skip("neither onnxruntime nor PyTorch is there to compare with")
     for run in others:
-        assert_answers(model(images), run(STEPS[name](size), weights, images))
+        assert_outputs(model(images), run(STEPS[name](size), weights, images))
 
 
-def test_answers_of_the_source_are_those_of_loops():
-    """Columns, both normalizations, and sizes rounded up, with few kernels."""
+def test_outputs_of_the_source_are_those_of_loops():
+    """Groups, both normalizations, and sizes rounded up, with few kernels."""
     rows = ARCHITECTURES["source"].convolutions
     filters = {1: 6, 2: 12, 3: 8, 4: 8, 5: 8}
     small = {n: dataclasses.replace(row, filters=filters[n]) for n, row in rows.items()}
@@ -312,10 +312,10 @@ def test_answers_of_the_source_are_those_of_loops():
         kernel, bias = weights[name]
         x = x @ kernel + bias
         x = x if name == "fc8" else np.maximum(x, 0)
-    assert_answers(model(images), x)
+    assert_outputs(model(images), x)
 
 
-# Networks that are not on record
+# Networks of one's own
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_row_with_something_replaced(changes, missing, sizes):
     assert tuple(changed.get_layer(layer).output.shape[1] for layer in wanted) == sizes
 
 
-def test_zeros_on_each_side_of_an_even_kernel():
+def test_padding_of_an_even_kernel():
     net = ARCHITECTURES["paper"]
     rows = net.convolutions | {3: Convolution(384, 4, padding=2)}
     changed = sketch(dataclasses.replace(net, convolutions=rows))
@@ -347,11 +347,22 @@ def test_zeros_on_each_side_of_an_even_kernel():
         ({"conv_rounding": "round"}, "Received: 'round', 'ceil'"),
         ({"pool_rounding": "nope"}, "Received: 'ceil', 'nope'"),
         ({"convolutions": {}}, "must have one layer or more"),
+        ({"hidden_activation": "rellu"}, "Received: hidden_activation='rellu'"),
+        (
+            {"convolutions": {1: Convolution(96, 11), 2: Convolution(256, 5, then=("relu", "lrn", "pol"))}},
+            "norm, spatial_norm, pool, average_pool, or names of Keras activations.*Received: conv2 then lrn, pol",
+        ),
     ],
 )
-def test_rows_that_make_no_network_are_refused(changes, message):
+def test_architectures_that_make_no_network_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(ARCHITECTURES["paper"], **changes)
+
+
+def test_any_activation_of_keras_is_a_step():
+    rows = ARCHITECTURES["paper"].convolutions | {3: Convolution(384, 3, padding=1, then=("leaky_relu",))}
+    changed = sketch(dataclasses.replace(ARCHITECTURES["paper"], convolutions=rows, hidden_activation="gelu"))
+    assert changed.get_layer("leaky_relu3").activation is keras.activations.leaky_relu
 
 
 @pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])

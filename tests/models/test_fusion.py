@@ -1,17 +1,20 @@
-"""Compiled where the backend would not compile, and left alone where asked."""
+"""Operations are fused where the backend would not do so by itself, and left alone where a network is exported."""
+
+import concurrent.futures
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_alexnet.models.fusion import fused, fuses, unfused
+from keras_alexnet.models.fusion import fused, fuses, fusion, unfused
+from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends run it as it is")
 
 
 def counted():
-    """A function to fuse, and how often it was run in Python."""
+    """A function to fuse, and a list that grows with each of its runs in Python."""
     runs = []
 
     def squared(x):
@@ -46,7 +49,7 @@ def test_is_compiled_once_where_shared(shared, compilations):
 
 
 @on_tensorflow
-def test_runs_as_it_is_for_exports():
+def test_runs_as_it_is_where_turned_off():
     squared, runs = counted()
     function = fused(squared)
     with unfused():
@@ -66,3 +69,98 @@ def test_is_compiled_again_afterwards():
     function(ops.ones(3))
     function(ops.ones(3))
     assert len(runs) == 1
+
+
+@on_tensorflow
+def test_other_threads_go_on_fusing():
+    with unfused(), concurrent.futures.ThreadPoolExecutor(1) as thread:
+        assert thread.submit(fuses).result()
+        assert not fuses()
+
+
+# Exports of Keras and TensorFlow, which know nothing of this module
+
+SIGNATURE = [keras.InputSpec(shape=(None, 6, 6, 8), dtype="float32")]
+
+
+@pytest.fixture(scope="module")
+def network():
+    image = keras.Input((6, 6, 8))
+    return keras.Model(image, SpatialResponseNormalization()(LocalResponseNormalization(groups=2)(image)))
+
+
+def nodes(function):
+    """All nodes of a traced function and of the functions that it calls."""
+    graph = function.get_concrete_function().graph.as_graph_def()
+    return [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+
+
+def is_compiled(function):
+    """Whether some part of a traced function is left to XLA."""
+    library = function.get_concrete_function().graph.as_graph_def().library.function
+    return any(each.attr["_XlaMustCompile"].b for each in [*nodes(function), *library])
+
+
+def saved_by_keras(network, folder):
+    network.export(folder, format="tf_saved_model", verbose=False)
+
+
+def saved_by_an_archive(network, folder):
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serve", lambda images: network(images, training=False), SIGNATURE)
+    archive.write_out(folder, verbose=False)
+
+
+def saved_by_tensorflow(network, folder):
+    import tensorflow as tf
+
+    served = tf.function(lambda images: {"maps": network(images)}, input_signature=[tf.TensorSpec((None, 6, 6, 8))])
+    tf.saved_model.save(network, folder, signatures={"serving_default": served})
+
+
+@on_tensorflow
+@pytest.mark.parametrize("save", [saved_by_keras, saved_by_an_archive, saved_by_tensorflow])
+def test_saved_models_hold_plain_operations(save, network, tmp_path):
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).normal(0, 50, (2, 6, 6, 8)).astype("float32")
+    expected = network.predict_on_batch(x)
+    save(network, str(tmp_path / "network"))
+    served = tf.saved_model.load(str(tmp_path / "network")).signatures["serving_default"]
+    library = served.graph.as_graph_def().library.function
+    assert [each.signature.name for each in library if each.attr["_XlaMustCompile"].b] == []
+    (received,) = served(tf.constant(x)).values()
+    np.testing.assert_allclose(received, expected, rtol=1e-5)
+
+
+@on_tensorflow
+def test_the_graph_that_keras_hands_to_tf2onnx_calls_no_functions(network):
+    from keras.src.export.onnx import get_concrete_fn
+
+    function = get_concrete_fn(network, SIGNATURE)
+    assert [node.name for node in nodes(function) if "PartitionedCall" in node.op] == []
+
+
+@on_tensorflow
+def test_an_export_may_ask_for_fusion(network):
+    def compiled(images):
+        with fusion(enabled=True):
+            return network(images)
+
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    endpoint = archive.add_endpoint("compiled", compiled, SIGNATURE)
+    archive._filter_and_track_resources()  # traces it
+    assert is_compiled(endpoint)
+
+
+@on_tensorflow
+def test_prediction_and_other_functions_stay_fused(network):
+    import tensorflow as tf
+
+    assert is_compiled(tf.function(network, input_signature=[tf.TensorSpec((None, 6, 6, 8))]))
+    network.compile("sgd", "mse", jit_compile=False)
+    network.predict_on_batch(np.zeros((2, 6, 6, 8), "float32"))
+    (traced,) = network.predict_function._list_all_concrete_functions()
+    assert any(each.attr["_XlaMustCompile"].b for each in traced.graph.as_graph_def().library.function)

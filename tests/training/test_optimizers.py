@@ -18,7 +18,7 @@ def random(*shape, seed=0):
 
 
 def trained(optimizer, kernel, bias, gradients):
-    """Kernel and bias after one step a pair of gradients."""
+    """Kernel and bias after one step per pair of gradients."""
     variables = [keras.Variable(kernel), keras.Variable(bias)]
     optimizer.build(variables)
     for pair in gradients:
@@ -30,7 +30,7 @@ GRADIENTS = [(random(4, 3, seed=10 + n), random(3, seed=20 + n)) for n in range(
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])
-def test_three_steps_by_hand(factor):
+def test_three_steps_are_those_by_hand(factor):
     w, b = random(4, 3), random(3)
     kernel, bias = trained(PaperSGD(RATE, bias_learning_rate_factor=factor), w, b, GRADIENTS)
     v_w = v_b = 0
@@ -42,7 +42,7 @@ def test_three_steps_by_hand(factor):
     np.testing.assert_allclose(bias, b, rtol=1e-5, atol=1e-7)
 
 
-def test_decay_beside_the_velocity_by_hand():
+def test_decay_beside_the_velocity_is_that_by_hand():
     w = random(4, 3)
     kernel, _ = trained(PaperSGD(RATE, weight_decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
     velocity = 0
@@ -50,6 +50,81 @@ def test_decay_beside_the_velocity_by_hand():
         velocity = 0.9 * velocity - RATE * gradient
         w = w + velocity - 0.1 * RATE * w
     np.testing.assert_allclose(kernel, w, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("decay_into", ["velocity", "weights"])
+def test_scalars_and_vectors_count_as_biases(decay_into):
+    start, gradient = [np.float32(3), random(3)], [np.float32(0.5), random(3, seed=1)]
+    optimizer = PaperSGD(RATE, weight_decay=0.1, bias_learning_rate_factor=2.0, decay_into=decay_into)
+    received = trained(optimizer, *start, [gradient])
+    for value, slope, after in zip(start, gradient, received, strict=True):
+        np.testing.assert_allclose(after, value - 2 * RATE * slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay_into", ["velocity", "weights"])
+@pytest.mark.parametrize("by", ["variable", "name"])
+def test_excluded_variables_do_not_decay(decay_into, by):
+    one, other = (keras.Variable(random(4, 3), name=name) for name in ("one", "other"))
+    optimizer = PaperSGD(RATE, weight_decay=0.1, decay_into=decay_into)
+    optimizer.exclude_from_weight_decay(**{"variable": {"var_list": [one]}, "name": {"var_names": ["one"]}}[by])
+    optimizer.build([one, other])
+    optimizer.apply([ops.zeros((4, 3))] * 2, [one, other])
+    np.testing.assert_array_equal(ops.convert_to_numpy(one), random(4, 3))
+    np.testing.assert_allclose(ops.convert_to_numpy(other), random(4, 3) * (1 - 0.1 * RATE), rtol=1e-6)
+
+
+@pytest.mark.parametrize("setting", ["momentum", "weight_decay", "bias_learning_rate_factor"])
+def test_settings_that_change_between_steps_take_effect(setting):
+    before = {"momentum": 0.9, "weight_decay": 0.1, "bias_learning_rate_factor": 1.0}
+    w, b = random(4, 3), random(3)
+    variables = [keras.Variable(w), keras.Variable(b)]
+    optimizer = PaperSGD(RATE, **before)
+    v_w = v_b = 0
+    for settings, (g_w, g_b) in zip((before, before | {setting: 0.5}), GRADIENTS, strict=False):
+        setattr(optimizer, setting, settings[setting])
+        optimizer.apply([ops.convert_to_tensor(g_w), ops.convert_to_tensor(g_b)], variables)
+        v_w = settings["momentum"] * v_w - settings["weight_decay"] * RATE * w - RATE * g_w
+        v_b = settings["momentum"] * v_b - settings["bias_learning_rate_factor"] * RATE * g_b
+        w, b = w + v_w, b + v_b
+    np.testing.assert_allclose(ops.convert_to_numpy(variables[0]), w, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(ops.convert_to_numpy(variables[1]), b, rtol=1e-5, atol=1e-7)
+
+
+def sparse(values, rows, height):
+    """A gradient of some rows as the backend has it for an embedding; rows may come twice."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.IndexedSlices(tf.constant(values), tf.constant(rows), (height, values.shape[1]))
+    if keras.backend.backend() == "jax":
+        from jax.experimental import sparse as jax_sparse
+
+        return jax_sparse.BCOO((values, np.array(rows)[:, None]), shape=(height, values.shape[1]))
+    pytest.skip("Keras has no sparse gradients on this backend")
+
+
+@pytest.mark.parametrize("decay_into", ["velocity", "weights"])
+def test_sparse_gradients_are_those_of_all_rows(decay_into):
+    start, values, rows = random(6, 3), random(3, 3, seed=1), [4, 0, 4]
+    dense = np.zeros((6, 3), "float32")
+    np.add.at(dense, rows, values)
+    received = []
+    for gradient in (sparse(values, rows, 6), ops.convert_to_tensor(dense)):
+        variable, optimizer = keras.Variable(start), PaperSGD(RATE, weight_decay=0.1, decay_into=decay_into)
+        for _ in range(2):
+            optimizer.apply([gradient], [variable])
+        received.append(ops.convert_to_numpy(variable))
+    np.testing.assert_allclose(received[0], received[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay_into", ["velocity", "weights"])
+def test_trains_an_embedding(decay_into):
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(10, 3), keras.layers.Flatten()])
+    model.compile(PaperSGD(RATE, decay_into=decay_into), "mse")
+    before = model.get_weights()[0]
+    model.fit(np.array([[1, 2, 2, 3]]), np.ones((1, 12)), verbose=0)
+    moved = np.abs(model.get_weights()[0] - before).max(axis=1)
+    assert moved[[1, 2, 3]].min() > 10 * moved[[0, 4, 5, 6, 7, 8, 9]].max()  # the others decay
 
 
 def test_is_momentum_with_half_the_decay_as_l2():
@@ -103,6 +178,30 @@ def test_config_makes_the_optimizer_again():
     assert PaperSGD.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
 
 
+@pytest.mark.parametrize("weight_decay", [{}, {"weight_decay": None}])
+def test_config_of_version_0_1_0_makes_the_optimizer(weight_decay):
+    """There it is called `decay`, and `weight_decay` is Keras's own."""
+    config = PaperSGD(0.1, 0.8, bias_learning_rate_factor=2.0, decay_into="weights").get_config()
+    del config["weight_decay"]
+    optimizer = PaperSGD.from_config(config | weight_decay | {"decay": 0.01})
+    assert optimizer.get_config() == config | {"weight_decay": 0.01}
+
+
+def test_weight_decay_by_its_names():
+    assert PaperSGD(decay=0.01).weight_decay == 0.01
+    assert PaperSGD(weight_decay=None).weight_decay == 0
+    assert PaperSGD(decay=0).weight_decay == 0
+
+
+def test_two_optimizers_have_variables_of_different_names():
+    variable = keras.Variable(random(2, 2), name="kernel")
+    optimizers = [PaperSGD(), PaperSGD()]
+    for optimizer in optimizers:
+        optimizer.build([variable])
+    paths = [each.path for optimizer in optimizers for each in optimizer.variables]
+    assert len(set(paths)) == len(paths) == 6
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
@@ -113,7 +212,7 @@ def test_config_makes_the_optimizer_again():
         ("decay_into", "biases"),
     ],
 )
-def test_senseless_settings(setting, value):
+def test_impossible_settings_are_refused(setting, value):
     with pytest.raises(ValueError, match=f"Received: .*{setting}={value!r}"):
         PaperSGD(**{setting: value})
 

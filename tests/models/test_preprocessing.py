@@ -1,4 +1,4 @@
-"""Pictures in, names out."""
+"""Pixels to inputs, and outputs to the names of classes."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def test_the_paper_subtracts_the_mean(name):
 
 
 def test_is_that_of_keras_in_rgb():
-    """Keras's "caffe" mode is the same subtraction, with the colors turned round."""
+    """Keras's "caffe" mode is the same subtraction, but in BGR."""
     expected = imagenet_utils.preprocess_input(PICTURES.astype("float32"), mode="caffe", data_format="channels_last")
     np.testing.assert_allclose(preprocess_input(PICTURES), expected[..., ::-1], atol=1e-4)
 
@@ -64,16 +64,32 @@ def test_inside_tf_data_on_any_backend():
     np.testing.assert_allclose(received, preprocess_input(PICTURES, "one_weird_trick"), atol=1e-5)
 
 
-def test_pictures_stay_as_they_are():
+def test_images_are_not_changed():
     floats = PICTURES.astype("float32")
     preprocess_input(floats)
     np.testing.assert_array_equal(floats, PICTURES)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (2, 3, 4, 5), (1, 2, 4, 5, 3)])
-def test_pictures_must_be_rgb(shape):
-    with pytest.raises(ValueError, match=r"\(height, width, 3\).*Received: \("):
+def test_images_must_be_rgb(shape):
+    with pytest.raises(ValueError, match=r"\(height, width, 3\).*Received: shape=\("):
         preprocess_input(np.zeros(shape))
+
+
+@pytest.mark.parametrize("batch", [slice(None), 0], ids=["batch", "one image"])
+@pytest.mark.parametrize("convert", [np.asarray, ops.convert_to_tensor], ids=["array", "tensor"])
+def test_channels_first_as_in_keras_applications(batch, convert):
+    images = PICTURES[batch]
+    first = preprocess_input(convert(np.moveaxis(images, -1, -3)), "one_weird_trick", data_format="channels_first")
+    expected = preprocess_input(images, "one_weird_trick", data_format="channels_last")
+    np.testing.assert_allclose(np.moveaxis(ops.convert_to_numpy(first), -3, -1), expected, rtol=1e-6)
+
+
+def test_data_format_must_be_known():
+    with pytest.raises(ValueError, match="Received: data_format='last'"):
+        preprocess_input(PICTURES, data_format="last")
+    with pytest.raises(ValueError, match=r"shape \(3, height, width\).*Received: shape=\(2, 4, 5, 3\)"):
+        preprocess_input(PICTURES, data_format="channels_first")
 
 
 def test_unknown_architecture():
@@ -81,7 +97,7 @@ def test_unknown_architecture():
         preprocess_input(PICTURES, "papper")
 
 
-# Names
+# Names of classes
 
 PROBABILITIES = np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]], "float32")
 NAMES = ["daisy", "rose", "tulip"]
@@ -102,12 +118,12 @@ def test_names_of_a_file(tmp_path, kind):
     assert [[each[:2] for each in row] for row in decoded] == BEST
 
 
-def test_more_asked_for_than_there_are():
+def test_top_may_exceed_the_number_of_classes():
     assert len(decode_predictions(PROBABILITIES, class_names=NAMES)[0]) == 3
 
 
 @pytest.mark.parametrize("probabilities", [PROBABILITIES[:, :2], PROBABILITIES[0]])
-def test_as_many_names_as_classes(probabilities):
+def test_names_must_match_the_classes(probabilities):
     with pytest.raises(ValueError, match=r"\(batch, 3\).*Received: \("):
         decode_predictions(probabilities, class_names=NAMES)
 
@@ -121,7 +137,7 @@ def test_names_of_imagenet_are_those_of_keras(tmp_path, monkeypatch):
     assert decoded == [[("n00000007", "thing_7", 1.0)]]
 
 
-def test_names_of_imagenet_without_a_network(monkeypatch):
+def test_names_of_imagenet_without_a_connection(monkeypatch):
     def get_file(*_, **__):
         raise Exception("URL fetch failure")
 
@@ -131,6 +147,6 @@ def test_names_of_imagenet_without_a_network(monkeypatch):
         decode_predictions(np.eye(1000)[[7]])
 
 
-def test_other_classes_than_imagenets_need_names():
+def test_classes_other_than_imagenets_need_names():
     with pytest.raises(ValueError, match=r"1000.*Give `class_names`"):
         decode_predictions(PROBABILITIES)

@@ -1,4 +1,4 @@
-"""`build`: the arguments of `keras.applications`, files, precision, and what it says of wrong input."""
+"""`build`: the arguments of `keras.applications`, files, precision and error messages."""
 
 import dataclasses
 import os
@@ -72,6 +72,22 @@ def test_unknown_size_gives_the_maps_of_the_known(name):
         np.testing.assert_array_equal(numbers(free(pictures(1, size))), numbers(fixed(pictures(1, size))))
 
 
+def test_without_top_there_are_no_classes():
+    """As in `keras.applications`, whose users pass `classes=None` along with `include_top=False`."""
+    assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
+
+
+@pytest.mark.parametrize("size", [67, 94])
+def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
+    """Its last maps have one place, which is repeated 36 times."""
+    net = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
+    model = build(net, input_shape=(size, size, 3), classes=5)
+    x = pictures(2, size)
+    np.testing.assert_allclose(model.predict_on_batch(x), numbers(model(x)), atol=1e-6)
+    model.compile(PaperSGD(), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    assert np.isfinite(model.train_on_batch(x, np.array([0, 1])))
+
+
 def test_input_tensor():
     image = keras.Input((70, 80, 3), name="photograph")
     model = small(input_tensor=keras.layers.Rescaling(255.0)(image))
@@ -92,7 +108,7 @@ def test_names():
     assert sketch("half").name == "alexnet_half"
 
 
-def test_grey_pictures():
+def test_pictures_of_one_channel():
     assert sketch(input_shape=(67, 67, 1)).get_layer("conv1").kernel.shape == (11, 11, 1, 96)
 
 
@@ -114,8 +130,8 @@ def test_every_layer_learns():
         assert np.abs(new_bias - bias).max() > 0
 
 
-def test_signal_of_the_text_fades():
-    """Why the text's initial weights stay at chance: what conv5 makes of different pictures hardly differs."""
+def test_signal_fades_with_the_initial_weights_of_the_text():
+    """Why a network with the text's initial weights stays at chance: conv5 hardly tells pictures apart."""
     spread = {}
     for start in ("text", "source"):
         model = build(include_top=False, input_shape=SHAPE, initial_weights=start)
@@ -124,7 +140,7 @@ def test_signal_of_the_text_fades():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_answers_in_float32(policy):
+def test_mixed_precision_outputs_float32(policy):
     full = small()
     keras.config.set_dtype_policy(policy)
     try:
@@ -144,7 +160,7 @@ def test_mixed_precision_answers_in_float32(policy):
 
 
 @pytest.mark.parametrize("net", [SMALL, SMALL_SOURCE], ids=["paper", "source"])
-def test_file_gives_identical_answers(net, tmp_path):
+def test_file_gives_identical_outputs(net, tmp_path):
     model = build(net, input_shape=SHAPE, classes=5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -152,7 +168,7 @@ def test_file_gives_identical_answers(net, tmp_path):
 
 
 @pytest.mark.parametrize("imports", ["import keras, keras_alexnet", "import keras_alexnet, keras"])
-def test_file_opens_where_only_the_package_is_imported(imports, tmp_path):
+def test_file_loads_where_only_the_package_is_imported(imports, tmp_path):
     model = small()
     model.compile(PaperSGD(), "sparse_categorical_crossentropy", metrics=[keras_alexnet.TopKError(1)])
     model.save(tmp_path / "model.keras")
@@ -187,7 +203,7 @@ def test_weights_without_the_top(tmp_path):
     np.testing.assert_array_equal(maps.get_layer("conv5").get_weights()[0], model.get_layer("conv5").get_weights()[0])
 
 
-def test_fine_tuning_replaces_the_head_and_says_so(tmp_path, capsys):
+def test_fine_tuning_replaces_the_head_and_prints_so(tmp_path, capsys):
     """As Keras users do it: weights of a file, other classes, all but the head frozen, one more epoch."""
     trained = small()
     trained.save(tmp_path / "model.keras")
@@ -234,7 +250,7 @@ def test_fine_tuning_replaces_the_head_and_says_so(tmp_path, capsys):
         ({"weights": __file__, "classifier_activation": "sigmoid"}, "Only `None` and 'softmax'.*'sigmoid'"),
     ],
 )
-def test_wrong_argument(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message) as error:
         sketch(**arguments)
     assert "\n" not in str(error.value)
@@ -249,7 +265,7 @@ def test_channels_first_is_refused():
         keras.config.set_image_data_format("channels_last")
 
 
-def test_weights_of_another_network(tmp_path):
+def test_weights_of_another_network_are_refused(tmp_path):
     small().save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"step 3 of it is pool\. .*model\.keras with norm"):
         build("one_weird_trick", weights=tmp_path / "model.keras", input_shape=SHAPE, classes=5)

@@ -1,4 +1,4 @@
-"""Parameters and multiplications, layer by layer, and what differs from the paper."""
+"""Parameters and multiplications of each layer, and differences from the paper."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_share_of_the_convolutions(name, parameters, work):
     assert sentence in describe(name).splitlines()
 
 
-def test_description_of_the_paper():
+def test_describe_the_paper():
     lines = describe().splitlines()
     assert lines[0] == "paper: the network as the paper's text prints it"
     assert lines[2].split() == ["layer", "kind", "output", "parameters", "mult-adds"]
@@ -56,7 +56,7 @@ def test_description_of_the_paper():
     assert "What differs from paper:" not in lines
 
 
-def test_description_says_what_differs():
+def test_describe_shows_what_differs():
     lines = describe("source").splitlines()
     assert lines[lines.index("What differs from paper:") + 1 :] == [
         "  conv1 then: norm, pool, relu (paper: relu, norm, pool)",
@@ -69,7 +69,7 @@ def test_description_says_what_differs():
     ]
 
 
-def test_description_says_how_a_network_starts():
+def test_describe_shows_the_initial_weights():
     assert describe("tflearn").splitlines()[-3:] == [
         "  initial weights: tflearn, kernels 5 of +-1.73/sqrt(n), 3 of 0.02 truncated,",
         "    biases 8 of 0 (paper: source, kernels 2 of 0.01, 3 of 0.03, 3 of 0.01,",
@@ -77,7 +77,7 @@ def test_description_says_how_a_network_starts():
     ]
 
 
-def test_a_network_of_ones_own():
+def test_describe_an_architecture_of_ones_own():
     own = dataclasses.replace(ARCHITECTURES["paper"], name="mine", hidden=(), dropout_before=True)
     assert differences(own, ARCHITECTURES["paper"]) == [
         ("hidden", (), (4096, 4096)),
@@ -90,25 +90,25 @@ def test_a_network_of_ones_own():
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_network_can_be_described_in_a_terminal(name):
+def test_every_description_fits_a_terminal(name):
     lines = describe(name).splitlines()
     assert lines[0].startswith(f"{name}: ")
     assert max(map(len, lines)) <= 80
 
 
-def test_description_for_other_classes():
+def test_describe_for_other_classes():
     rows = {line.split()[0]: line.split()[1:] for line in describe("figure_1", classes=10).splitlines() if line}
     assert rows["fc4"] == ["Dense", "10", "10,250", "10,240"]
     assert rows["total"] == ["89,578", "12,298,240"]
 
 
-def test_unknown_name():
+def test_unknown_name_is_refused():
     with pytest.raises(ValueError, match="Received: 'papper'"):
         describe("papper")
 
 
-def test_a_sketch_never_gets_numbers():
-    """Not even when Keras gives them to whatever was made without."""
+def test_a_sketch_never_gets_weights():
+    """Not even when Keras allocates the variables that were created without values."""
     kernel = sketch("paper").get_layer("fc6").kernel
     with keras.StatelessScope():
         pass

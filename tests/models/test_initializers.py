@@ -1,7 +1,8 @@
-"""Where the networks start: deviations, biases, and which of them can be combined."""
+"""Initial weights: standard deviations, biases, and which of them fit which networks."""
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def test_gaussians_of_the_paper_and_of_caffe(name, initial_weights, stds, bias):
         assert set(biases.tolist()) == {np.float32(bias) if layer in ONES else 0.0}
 
 
-def test_torch_draws_kernels_and_biases_evenly():
+def test_torch_has_uniform_kernels_and_biases():
     for kernel, bias in started("one_weird_trick").values():
         bound = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
         assert bound * 0.98 < np.abs(kernel).max() <= bound
@@ -47,14 +48,14 @@ def test_torch_draws_kernels_and_biases_evenly():
         assert kernel.std() == pytest.approx(bound / 3**0.5, rel=0.03)
 
 
-def test_tflearn_draws_kernels_evenly_and_truncates():
+def test_tflearn_has_uniform_kernels_and_truncated_gaussians():
     weights = started("tflearn")
     for name, (kernel, bias) in weights.items():
         assert not bias.any()
         if name in CONVOLUTIONAL:
             assert np.abs(kernel).max() == pytest.approx((3 / np.prod(kernel.shape[:-1])) ** 0.5, rel=0.02)
         else:
-            beyond = np.abs(kernel) > 0.0401  # two deviations of 0.02
+            beyond = np.abs(kernel) > 0.0401  # two standard deviations of 0.02
             assert np.abs(kernel).max() > 0.038
             assert beyond.mean() < 1e-5  # on PyTorch, Keras draws four times at most
 
@@ -66,13 +67,11 @@ def test_figure_1():
     assert not any(bias.any() for _, bias in weights.values())
 
 
-def test_every_architecture_starts_by_a_known_name():
+def test_every_architecture_has_known_initial_weights():
     assert {row.initial_weights for row in ARCHITECTURES.values()} <= set(INITIAL_WEIGHTS)
 
 
-def test_the_seed_decides():
-    import keras
-
+def test_a_seed_repeats_the_weights():
     first, second = ([], [])
     for weights in (first, second):
         keras.utils.set_random_seed(3)
@@ -80,7 +79,7 @@ def test_the_seed_decides():
     np.testing.assert_array_equal(first[0], second[0])
 
 
-def test_unknown_initial_weights():
+def test_unknown_initial_weights_are_refused():
     with pytest.raises(ValueError, match=r"set of initial weights, such as text.*Received: 'texts'"):
         build(initial_weights="texts")
 
@@ -98,6 +97,6 @@ def test_initial_weights_of_ones_own():
         build(own, include_top=False, input_shape=(67, 67, 3))
 
 
-def test_initial_weights_of_another_network():
+def test_initial_weights_of_another_network_are_refused():
     with pytest.raises(ValueError, match="Received: one without conv4"):
         build("paper", initial_weights="figure_1")
