@@ -3,26 +3,27 @@
   python scripts/export.py runs/petals-1 --to onnx
   python scripts/export.py caffe.keras --to savedmodel --out models/alexnet/1
 
-What is written takes RGB pictures as bytes, subtracts the mean by itself and gives probabilities. Beside it lies a JSON
-file with the names of the classes.
+The file takes RGB pictures with pixel values 0 to 255, subtracts the mean itself and gives probabilities. A JSON file
+beside it says how to prepare pictures, and the names of the classes.
 """
 
 import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.export.formats import FORMATS
 from keras_alexnet.runs import Run
 
 
 def parser():
-    """The command line."""
+    """Return the command line."""
     line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
-    line.add_argument("--to", required=True, choices=("savedmodel", "onnx", "tflite"), help="what to write")
+    line.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
     line.add_argument(
-        "--classes", metavar="FILE", help="names of the classes, one a line (default: the run's, or numbers)"
+        "--classes", metavar="FILE", help="names of the classes, one per line (default: the run's, or numbers)"
     )
-    line.add_argument("--out", metavar="PATH", help="where to (default: beside the network, by its name)")
+    line.add_argument("--out", metavar="PATH", help="the file to write (default: beside the network, with its name)")
     return line
 
 
@@ -41,7 +42,7 @@ def main(argv=None):
             classifier = exporting.with_class_names(classifier, arguments.classes)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
         export = exporting.export(classifier, out, arguments.to)
-    say(f"checked on photographs and noise: differs by {export.difference:.1e} of the largest probability at most")
+    say(f"checked on photographs and noise: probabilities differ by {export.difference:.1e} at most")
     say(f"{export.images_per_second:.0f} images/s here, eight at a time -> {export.path}, {export.path.name}.json")
 
 

@@ -1,9 +1,10 @@
-"""Bring the weights of another framework into a Keras file.
+"""Convert the weights of another framework to a Keras file.
 
   python scripts/import_weights.py bvlcalexnet-12.onnx --architecture caffe --out caffe.keras
   python scripts/import_weights.py alexnet-owt-7be5be79.pth --architecture one_weird_trick --out torchvision.keras
 
-Takes .pth, .pt and .safetensors (torchvision), .onnx (the model zoo), .caffemodel, .npz, .keras and .weights.h5.
+Reads .pth, .pt, .pth.tar and .safetensors (torchvision), .onnx (the model zoo, torchvision), .caffemodel, .npz, and
+Keras's .keras, .weights.h5, .weights.json, .h5 and .hdf5.
 """
 
 import argparse
@@ -14,17 +15,17 @@ from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 
 def parser():
-    """The command line."""
+    """Return the command line."""
     line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("file", metavar="FILE", help="the weights")
     line.add_argument(
-        "--architecture", required=True, metavar="NAME", help=f"whose they are, of {', '.join(ARCHITECTURES)}"
+        "--architecture", required=True, metavar="NAME", help=f"the network of the weights: {', '.join(ARCHITECTURES)}"
     )
     line.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    line.add_argument("--classes", type=int, default=1000, metavar="N", help="number of classes (default: 1000)")
     line.add_argument(
-        "--classes", type=int, default=1000, metavar="N", help="classes that it tells apart (default: 1000)"
+        "--size", type=int, metavar="N", help="height and width of its input (default: the architecture's own)"
     )
-    line.add_argument("--size", type=int, metavar="N", help="side of its input (default: the architecture's own)")
     return line
 
 

@@ -63,6 +63,40 @@ def torchvision_answers(arrays, images):
     return x.numpy()
 
 
+def torchvision_onnx(arrays, prefix=""):
+    """Torchvision's network as `torch.onnx.export` writes it: the names of the state dict, pads of four numbers."""
+    import onnx
+    from onnx import helper
+
+    nodes, x = [], "input"
+
+    def add(operator, *inputs, **attributes):
+        nonlocal x
+        nodes.append(helper.make_node(operator, [x, *inputs], [f"/{len(nodes)}/{operator}_output"], **attributes))
+        x = nodes[-1].output[0]
+
+    for name, strides, padding in (("conv1", 4, 2), ("conv2", 1, 2), ("conv3", 1, 1), ("conv4", 1, 1), ("conv5", 1, 1)):
+        sizes = {"kernel_shape": arrays[name][0].shape[2:], "strides": (strides,) * 2, "pads": (padding,) * 4}
+        add("Conv", f"{prefix}{PLACES[name]}.weight", f"{prefix}{PLACES[name]}.bias", group=1, **sizes)
+        add("Relu")
+        if name in ("conv1", "conv2", "conv5"):
+            add("MaxPool", kernel_shape=(3, 3), strides=(2, 2), pads=(0, 0, 0, 0), ceil_mode=0)
+    add("AveragePool", kernel_shape=(1, 1), strides=(1, 1))  # adaptive, of 6 x 6 to 6 x 6
+    add("Flatten", axis=1)
+    for name in ("fc6", "fc7", "fc8"):
+        add("Gemm", f"{prefix}{PLACES[name]}.weight", f"{prefix}{PLACES[name]}.bias", alpha=1.0, beta=1.0, transB=1)
+        if name != "fc8":
+            add("Relu")
+    graph = helper.make_graph(
+        nodes,
+        "main_graph",
+        [helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ("batch", 3, 224, 224))],
+        [helper.make_tensor_value_info(x, onnx.TensorProto.FLOAT, ("batch", CLASSES))],
+        [onnx.numpy_helper.from_array(array, f"{prefix}{name}") for name, array in state_dict(arrays).items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 # ONNX
 
 CAFFE_STEPS = (  # of bvlc_alexnet; in bvlc_reference_caffenet "pool" and "norm" change places
@@ -111,12 +145,13 @@ def onnx_network(arrays, steps=CAFFE_STEPS):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def onnx_answers(network, images):
-    """Logits for RGB images, channels last; the network takes blue first."""
+def onnx_answers(network, images, bgr=True):
+    """Logits for RGB images, channels last; the model zoo's network takes BGR."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"data_0": images[..., ::-1].transpose(0, 3, 1, 2)})[0]
+    images = images[..., ::-1] if bgr else images
+    return session.run(None, {network.graph.input[0].name: images.transpose(0, 3, 1, 2)})[0]
 
 
 # Caffe

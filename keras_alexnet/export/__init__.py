@@ -1,4 +1,4 @@
-"""Trained networks into files that other programs run."""
+"""Export trained networks to files that other programs run."""
 
 import lazy_loader
 
@@ -6,5 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "exporting": ["export"],
+        "formats": ["FORMATS"],
     },
 )

@@ -1,11 +1,10 @@
-"""Weights of other frameworks and of Keras files into a network.
+"""Load weights of other frameworks and of Keras files into a network.
 
 Frameworks differ in the order of a kernel's axes, in the order in which maps are flattened before the first fully
-connected layer, and in the order of the colors. Here is what puts them into Keras's, with all of a file checked before
-any of it is used.
+connected layer, and in the order of the colors. This module converts all of them to Keras's order, and checks all of a
+file before it changes the network.
 """
 
-import hashlib
 import itertools
 import math
 import os
@@ -14,10 +13,13 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_alexnet.files import digest
 from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats
+from keras_alexnet.weights.conventions import step
 
-# The publishers' own files of ImageNet weights: address, and how the SHA-256 digest begins.
+# The publishers' files of ImageNet weights: the address, and the SHA-256 digest or its beginning, as it is published.
 PUBLISHED = {
     "one_weird_trick": ("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "7be5be79"),
     "caffe": (
@@ -28,93 +30,107 @@ PUBLISHED = {
 }
 
 
-def load(model, path, replace_head=False):
-    """Fill a network with the weights of a file.
+def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
+    """Load the weights of a file into a network.
 
-    A network without its top takes the convolutions and leaves the rest of the file out.
+    A network without its top takes the convolutions and leaves out the rest of the file.
 
     Args:
         model: A network as `build` makes it.
-        path: A file that `formats.read` knows.
-        replace_head: Whether the last layer keeps its random weights where the file's has another number of classes.
+        path: A file that `formats.read` reads, or a run folder, of which the best network is used.
+        replace_head: Whether the last layer keeps its random weights if the file has another number of classes.
 
     Returns:
-        A line of text for each layer: where its weights came from and what was permuted.
+        A line of text for each layer: the array its kernel came from and how it was converted.
 
     Raises:
-        ValueError: If an array is missing, left over, of another shape or not finite, if the file's network does
-            something else between the convolutions, or if the file cannot be read. The network is then unchanged.
+        ValueError: If an array is missing, left over, not finite, or has another shape, if the file's network differs
+            between the convolutions, or if the file cannot be read. The network is then unchanged.
         OSError: If the file cannot be opened.
     """
+    path = _file(pathlib.Path(path))
     file = formats.read(path)
     _check_steps(model, file, path)
     learned = [layer for layer in model.layers if layer.weights]
     _check_names(learned, file, path)
-    new_head = []
-    if replace_head and _is_head_of_others(learned[-1], file):
-        new_head = [_line_of_new_head(learned.pop(), file)]
+    head = learned.pop() if _has_other_classes(learned[-1], file) else None
     values = [_values(layer, model, file, path) for layer in learned]
+    if head and not replace_head:
+        raise ValueError(
+            f"{head.name} expects {head.units} classes: start with a new last layer with --head new "
+            "(`replace_head=True` in Python), or build the network for the classes of the file. "
+            f"Received: {_classes(head, file)} classes in {path}"
+        )
     for layer, arrays in zip(learned, values, strict=True):
         layer.set_weights(arrays)
-    return [_line(layer, model, file) for layer in learned] + new_head
+    return [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
 
 
-def fetch(architecture):
-    """The publisher's ImageNet weights for a network, fetched on first use.
+def fetch(architecture: str) -> pathlib.Path:
+    """Return the file of a network's published ImageNet weights, which is downloaded on first use.
 
     Args:
         architecture: A name in `PUBLISHED`.
 
-    Returns:
-        Path of the file.
-
     Raises:
-        ValueError: If nobody published weights of this network, they cannot be fetched, or the file is another.
+        ValueError: If no weights of this network are published, the download fails, or the file is another one.
     """
     if architecture not in PUBLISHED:
         raise ValueError(
-            f"ImageNet weights are published of {' and '.join(PUBLISHED)} alone: take one of these, weights=None, or "
+            f"ImageNet weights are published only for {' and '.join(PUBLISHED)}: use one of these, weights=None, or "
             f"the path of a file. Received: weights='imagenet', architecture={architecture!r}"
         )
-    address, digest = PUBLISHED[architecture]
+    address, expected = PUBLISHED[architecture]
     name = address.rpartition("/")[2]
     try:
         path = pathlib.Path(keras.utils.get_file(name, address, cache_dir=_cache().parent, cache_subdir=_cache().name))
-    except Exception as error:  # what get_file raises where there is no network
+    except Exception as error:  # get_file raises a plain Exception if there is no network
         raise ValueError(
-            f"{address} could not be fetched: bring the file by hand to {_cache() / name}. Received: {error}"
+            f"{address} could not be downloaded: put the file at {_cache() / name} by hand. Received: {error}"
         ) from error
-    with path.open("rb") as file:
-        received = hashlib.file_digest(file, "sha256").hexdigest()
-    if not received.startswith(digest):
-        raise ValueError(f"Expected a file whose SHA-256 begins with {digest}: delete {path}. Received: {received}")
+    received = digest(path)  # and not get_file's file_hash: PyTorch publishes only the beginning of its digest
+    if not received.startswith(expected):
+        raise ValueError(f"Expected a file whose SHA-256 begins with {expected}: delete {path}. Received: {received}")
     return path
 
 
+def _file(path):
+    """Return the file of the best network if the path is a run folder, else the path."""
+    if not path.is_dir():
+        return path
+    best = Run.open(path).best
+    if not best.is_file():
+        raise ValueError(f"Expected a run that has finished an epoch, with a best.keras. Received: {path}")
+    return best
+
+
 def _cache():
-    """Where Keras keeps the weights it fetches."""
+    """Return the folder in which Keras keeps downloaded weights."""
     return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _check_steps(model, file, path):
-    """Networks with arrays of the same shapes may differ in between, as Caffe's two do: refuse the wrong one."""
+    """Refuse a network that differs between the convolutions, though its arrays have the same shapes."""
     if file.steps is None:
         return
     for place, (own, other) in enumerate(itertools.zip_longest(_steps(model), file.steps), 1):
         if own != other:
             raise ValueError(
-                f"Expected the network that was built, {model.name}: step {place} of it is {own or 'none'}. Is the "
-                f"file of another architecture? Received: {path} with {other or 'none'} there"
+                f"Expected a file of the network that was built, {model.name}: step {place} of it is {own or 'none'}. "
+                f"{_OTHER_NETWORK} Received: {path} with {other or 'none'} there"
             )
 
 
+_OTHER_NETWORK = "If the file is of another network, name that one with --architecture (`architecture=` in Python)."
+
+
 def _steps(model):
-    """What a network does before its fully connected layers, as `formats.step` writes it."""
+    """Yield what a network does before its fully connected layers, in the form of `step`."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dense):
             return
         if isinstance(layer, LocalResponseNormalization):
-            yield formats.step("norm", layer.window, layer.k, layer.alpha, layer.beta)
+            yield step("norm", layer.window, layer.k, layer.alpha, layer.beta)
         else:
             yield from (kind for kind, layers in _KINDS.items() if isinstance(layer, layers))
 
@@ -134,8 +150,8 @@ def _check_names(layers, file, path):
     missing, extra = wanted - file.arrays.keys(), file.arrays.keys() - wanted - ignored
     if missing or extra:
         raise ValueError(
-            f"Expected each array of the network once and no other. Received: {path}, where {_listed(missing)} is "
-            f"missing and {_listed(extra)} is left over"
+            f"Expected each array of the network once and no other. {_OTHER_NETWORK} Received: {path}, where "
+            f"{_listed(missing)} is missing and {_listed(extra)} is left over"
         )
 
 
@@ -145,23 +161,23 @@ def _listed(names):
 
 
 def _values(layer, model, file, path):
-    """Kernel and bias of a layer as Keras has them."""
+    """Return the kernel and the bias of a layer in Keras's order."""
     names = file.convention.names(layer.name)
     shapes = _shape(layer, file.convention), tuple(layer.bias.shape)
     for name, shape in zip(names, shapes, strict=True):
         array = file.arrays[name]
         if array.shape != shape:
             resized = layer is _first_dense(model) and array.size != math.prod(shape)
-            expected = f"shape {shape}{', which follows from the size of the input' if resized else ''}"
-            raise ValueError(f"{layer.name} expects {expected}. Received: {name} with {array.shape}, in {path}")
+            hint = ", which follows from the size of the input." if resized else f". {_OTHER_NETWORK}"
+            raise ValueError(f"{layer.name} expects shape {shape}{hint} Received: {name} with {array.shape}, in {path}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with others, in {path}")
     kernel, bias = (file.arrays[name] for name in names)
-    return [_permuted(kernel, layer, model, file.convention), bias]
+    return [_converted(kernel, layer, model, file.convention), bias]
 
 
 def _shape(layer, convention):
-    """The shape that a layer's kernel has in a file."""
+    """Return the shape that a layer's kernel has in a file."""
     *window, width, filters = layer.kernel.shape
     return (filters, width, *window) if convention.channels_first else (*window, width, filters)
 
@@ -170,43 +186,44 @@ def _first_dense(model):
     return next((layer for layer in model.layers if isinstance(layer, keras.layers.Dense)), None)
 
 
-def _permuted(kernel, layer, model, convention):
-    if _is_unflattened(layer, model, convention):
+def _converted(kernel, layer, model, convention):
+    if _is_flattened_by_channels(layer, model, convention):
         height, width, channels = model.get_layer("flatten").input.shape[1:]
-        kernel = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(kernel), -1)
+        kernel = kernel.reshape(-1, channels, height, width)  # (out, channels, height, width)
+        kernel = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)  # (out, height * width * channels)
     if convention.channels_first:
-        kernel = np.moveaxis(kernel, (1, 0), (-2, -1))
-    return kernel[:, :, ::-1] if _is_turned(layer, convention) else kernel
+        kernel = np.moveaxis(kernel, (1, 0), (-2, -1))  # (..., in, out)
+    return kernel[:, :, ::-1] if _is_bgr(layer, convention) else kernel
 
 
-def _is_head_of_others(layer, file):
-    """Whether a network's last layer classifies, into another number of classes than the file's."""
-    return (
-        isinstance(layer, keras.layers.Dense) and layer.units != file.arrays[file.convention.names(layer.name)[1]].size
-    )
+def _classes(layer, file):
+    return file.arrays[file.convention.names(layer.name)[1]].size
+
+
+def _has_other_classes(layer, file):
+    """Return whether a network's last layer is fully connected and has another number of classes than the file's."""
+    return isinstance(layer, keras.layers.Dense) and layer.units != _classes(layer, file)
 
 
 def _line_of_new_head(layer, file):
-    size = file.arrays[file.convention.names(layer.name)[1]].size
-    return f"{layer.name}: new, for {layer.units} classes; the file has {size}"
+    return f"{layer.name}: new, for {layer.units} classes; the file has {_classes(layer, file)}"
 
 
 def _line(layer, model, file):
     name, _ = file.convention.names(layer.name)
     before, after = file.arrays[name].shape, tuple(layer.kernel.shape)
-    moved = f" to {after}" if file.convention.channels_first else ""
-    unflattened = (
-        ", inputs from channel by channel to place by place" if _is_unflattened(layer, model, file.convention) else ""
-    )
-    turned = ", blue, green, red to red, green, blue" if _is_turned(layer, file.convention) else ""
-    return f"{layer.name}: {name}, {before}{moved}{unflattened}{turned}"
+    axes = f" to {after}" if file.convention.channels_first else ""
+    by_channels = _is_flattened_by_channels(layer, model, file.convention)
+    flattened = ", inputs from channel by channel to position by position" if by_channels else ""
+    colors = ", BGR to RGB" if _is_bgr(layer, file.convention) else ""
+    return f"{layer.name}: {name}, {before}{axes}{flattened}{colors}"
 
 
-def _is_unflattened(layer, model, convention):
-    """Whether the kernel's inputs are maps that the file flattens the other way."""
+def _is_flattened_by_channels(layer, model, convention):
+    """Return whether the inputs of a kernel are maps that the file flattens channel by channel."""
     return convention.channels_first and layer is _first_dense(model)
 
 
-def _is_turned(layer, convention):
-    """Whether the kernel's input channels are the colors, the other way round."""
-    return convention.blue_first and layer.name == "conv1"
+def _is_bgr(layer, convention):
+    """Return whether the input channels of a kernel are blue, green, red."""
+    return convention.bgr and layer.name == "conv1"

@@ -23,11 +23,11 @@ def test_run_to_onnx(small_run, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     export.main([str(small_run.folder), "--to", "onnx"])
     checked, done = capsys.readouterr().out.splitlines()
-    assert checked.startswith("checked on photographs and noise: differs by ")
+    assert checked.startswith("checked on photographs and noise: probabilities differ by ")
     assert done.endswith(f" -> {small_run.folder / 'best.onnx'}, best.onnx.json")
     said = json.loads((small_run.folder / "best.onnx.json").read_text())
     assert said["classes"] == list(small_run.read_classes())
-    assert said["mean"] == [128.0, 128.0, 128.0]
+    assert said["preprocessing_in_network"]["mean"] == [128.0, 128.0, 128.0]
     session = onnxruntime.InferenceSession(small_run.folder / "best.onnx")
     (answer,) = session.run(None, {"image": np.zeros((1, 67, 67, 3), np.uint8)})
     assert answer.sum() == pytest.approx(1, abs=1e-5)
@@ -51,7 +51,7 @@ def test_file_with_names(small_run, tmp_path):
     )
     said = json.loads((tmp_path / "new" / "it.onnx.json").read_text())
     assert said["classes"] == ["a", "b", "c"]
-    assert said["mean"] == [123.68, 116.779, 103.939]
+    assert said["preprocessing_in_network"]["mean"] == [123.68, 116.779, 103.939]
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,14 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}/figures", "--to", "onnx"], "Expected a run folder"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
         (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
     ],
 )
 def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
     small_run.figures.mkdir(exist_ok=True)
+    (small_run.folder / "mine.onnx.json").write_text("mine")
     before = sorted(small_run.folder.iterdir())
     assert leave([word.format(folder=small_run.folder) for word in wrong]) == 2
     error = capsys.readouterr().err

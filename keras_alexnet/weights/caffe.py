@@ -1,26 +1,31 @@
-"""The layers of a Caffe network (`.caffemodel`), read without Caffe.
+"""Caffe networks (`.caffemodel`), read without Caffe.
 
 The file is a protocol buffer, the `NetParameter` of Caffe's `caffe.proto`: a list of layers, each with its name, its
-type and the arrays it learned. It comes in two forms, the newer `layer` and the older `layers`, in which the files of
-the model zoo are.
+type and its weights. It has two forms, the newer `layer`, and the older `layers` of the files in Caffe's model zoo.
 """
 
 import collections
 import dataclasses
+import pathlib
 import struct
 
 import numpy as np
 
+from keras_alexnet.weights.conventions import Convention, WeightFile, steps_before_dense
+
+CAFFE = Convention("{} blob 0", "{} blob 1", channels_first=True, bgr=True)
+_STEPS = {"Convolution": "conv", "ReLU": "relu", "Pooling": "pool", "LRN": "norm", "InnerProduct": "dense"}
+
 
 @dataclasses.dataclass(frozen=True)
 class CaffeLayer:
-    """One layer.
+    """A layer of a Caffe network.
 
     Attributes:
         name: Its name in the file.
         kind: "Convolution", "ReLU", "LRN", "Pooling", "InnerProduct", or "" for all others.
-        blobs: The arrays it learned, kernel and bias, in Caffe's order of axes.
-        constants: Of an LRN: its window, k, alpha (which Caffe divides by the window) and beta.
+        blobs: Its kernel and bias, in Caffe's order of axes.
+        constants: Window, k, alpha (which Caffe divides by the window) and beta of an LRN.
     """
 
     name: str
@@ -31,14 +36,14 @@ class CaffeLayer:
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """Numbers of the fields in one of the two forms of a layer, and what it calls the types."""
+    """The numbers of the fields in one of the two forms of a layer, and its names or numbers of types."""
 
     layers: int
     name: int
     type: int
     blobs: int
     lrn: int
-    kinds: dict
+    kinds: dict[bytes | int, str]
 
 
 _TYPES = {4: "Convolution", 14: "InnerProduct", 15: "LRN", 17: "Pooling", 18: "ReLU"}
@@ -48,14 +53,21 @@ _FORMS = (
 )
 
 
-def read(path):
-    """The layers of a `.caffemodel`, first to last.
+def read_caffemodel(path: pathlib.Path) -> WeightFile:
+    """Read the arrays and the layers of a `.caffemodel`.
 
-    Args:
-        path: `pathlib.Path` of the file.
+    Raises:
+        ValueError: If the file is cut short or no protocol buffer.
+    """
+    layers = read_layers(path)
+    arrays = {f"{layer.name} blob {n}": blob for layer in layers for n, blob in enumerate(layer.blobs)}
+    return WeightFile(
+        arrays, CAFFE, steps_before_dense([(_STEPS.get(layer.kind), layer.constants) for layer in layers])
+    )
 
-    Returns:
-        A list of `CaffeLayer`.
+
+def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
+    """Read the layers of a `.caffemodel`, first to last.
 
     Raises:
         ValueError: If the file is cut short or no protocol buffer.
@@ -65,7 +77,12 @@ def read(path):
     try:
         net = _fields(memoryview(path.read_bytes()))
         return [_layer(_fields(message), form) for form in _FORMS for message in net[form.layers]]
-    except (KeyError, IndexError, TypeError, struct.error) as error:  # of wire types, bytes and numbers in wrong places
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        struct.error,
+    ) as error:  # from wire types, bytes and numbers in wrong places
         raise ValueError("it is no protocol buffer of a network") from error
 
 
@@ -77,7 +94,7 @@ def _layer(fields, form):
 
 
 def _array(blob):
-    """The numbers of a BlobProto with their shape; its old form counts four axes and puts ones in front."""
+    """Return the array of a BlobProto. Its old form always has four axes, with ones in front."""
     fields = _fields(blob)
     if fields[7]:
         shape = list(_integers(_fields(fields[7][-1])[1]))
@@ -90,7 +107,7 @@ def _array(blob):
 
 
 def _constants(fields):
-    """Window, k, alpha and beta, each with Caffe's default where the file has none."""
+    """Return window, k, alpha and beta, each with Caffe's default if the file does not have it."""
     (window,) = fields[1][-1:] or [5]
     k, alpha, beta = (_float(fields[number], default) for number, default in ((5, 1.0), (2, 1.0), (3, 0.75)))
     return window, k, alpha, beta
@@ -101,7 +118,7 @@ def _float(values, default):
 
 
 def _integers(values):
-    """Integers that each have a field of their own, or stand one behind the other in one."""
+    """Yield integers that have a field each, or that are packed into one field."""
     for value in values:
         position = 0
         while not isinstance(value, int) and position < len(value):
@@ -112,7 +129,7 @@ def _integers(values):
 
 
 def _fields(message):
-    """The fields of a message by their numbers: of each a list of integers, or of the bytes of what is longer."""
+    """Return the fields of a message by number, each as a list of its values: integers, or bytes of longer types."""
     fields, position = collections.defaultdict(list), 0
     while position < len(message):
         key, position = _varint(message, position)
@@ -128,7 +145,7 @@ def _fields(message):
 
 
 def _varint(message, position):
-    """An integer in groups of seven bits, the least first; each but the last has its highest bit set."""
+    """Return an integer and the position after it: seven bits a byte, least first; the last byte has no high bit."""
     value = shift = 0
     while message[position] & 0x80:
         value |= (message[position] & 0x7F) << shift

@@ -3,6 +3,7 @@
 import dataclasses
 
 import foreign_weights
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -76,10 +77,32 @@ def test_onnx(tmp_path, images):
     (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
     model = network("caffe")
     lines = loading.load(model, tmp_path / "alexnet.onnx")
-    assert lines[0] == "conv1: conv1_w_0, (96, 3, 11, 11) to (11, 11, 3, 96), blue, green, red to red, green, blue"
-    assert lines[5] == "fc6: fc6_w_0, (48, 1024) to (1024, 48), inputs from channel by channel to place by place"
+    assert lines[0] == "conv1: conv1_w_0, (96, 3, 11, 11) to (11, 11, 3, 96), BGR to RGB"
+    assert lines[5] == "fc6: fc6_w_0, (48, 1024) to (1024, 48), inputs from channel by channel to position by position"
     assert lines[-1] == "fc8: fc8_w_0, (10, 40) to (40, 10)"
     assert_answers(model, images, foreign_weights.onnx_answers(file, images))
+
+
+def test_onnx_of_torchvision(tmp_path):
+    """As `torch.onnx.export` writes it, at torchvision's own size."""
+    pytest.importorskip("onnxruntime")
+    file = foreign_weights.torchvision_onnx(foreign_weights.of_torchvision())
+    (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
+    model = network("one_weird_trick", input_shape=(224, 224, 3))
+    lines = loading.load(model, tmp_path / "alexnet.onnx")
+    assert lines[0] == "conv1: features.0.weight, (64, 3, 11, 11) to (11, 11, 3, 64)"
+    images = np.random.default_rng(1).normal(0, 60, (2, 224, 224, 3)).astype(np.float32)
+    assert_answers(model, images, foreign_weights.onnx_answers(file, images, bgr=False))
+
+
+def test_onnx_of_a_wrapped_network(tmp_path):
+    pytest.importorskip("onnx")
+    arrays = foreign_weights.of_torchvision()
+    file = foreign_weights.torchvision_onnx(arrays, prefix="_orig_mod.module.")
+    (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
+    model = network("one_weird_trick")
+    loading.load(model, tmp_path / "alexnet.onnx")
+    np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[1], arrays["fc8"][1])
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["layer", "layers"])
@@ -101,14 +124,65 @@ def test_arrays_by_name(tmp_path):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), arrays[variable.path])
 
 
-@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
-def test_keras_file(tmp_path, ending):
+def equal_weights(model, other):
+    return all(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def save_as_keras_2(model, path):
+    """Write weights as `save_weights` of Keras 2 does: a group for each layer, and names that end in :0."""
+    with h5py.File(path, "w") as root:
+        root.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+            group = root.create_group(layer.name)
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, array in zip(names, layer.get_weights(), strict=True):
+                group[name] = array
+
+
+SAVE = {
+    "alexnet.keras": keras.Model.save,
+    "alexnet.weights.h5": keras.Model.save_weights,
+    "alexnet.weights.json": lambda model, path: model.save_weights(path, max_shard_size=0.004),
+    "keras_2_weights.h5": save_as_keras_2,
+    "keras_2_weights.hdf5": save_as_keras_2,
+    "keras_2_network.h5": keras.Model.save,
+}
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")  # from absl, as a warning in the log
+@pytest.mark.parametrize("name", SAVE)
+def test_keras_file(tmp_path, name):
     model, other = network("paper"), network("paper")
-    path = tmp_path / f"alexnet.{ending}"
-    model.save(path) if ending == "keras" else model.save_weights(path)
-    loading.load(other, path)
-    for one, another in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, another)
+    SAVE[name](model, tmp_path / name)
+    assert not equal_weights(model, other)
+    loading.load(other, tmp_path / name)
+    assert equal_weights(model, other)
+
+
+def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
+    network("source").save(tmp_path / "source.h5")
+    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.h5 with norm"):
+        loading.load(network("paper"), tmp_path / "source.h5")
+
+
+def test_run_folder(small_run):
+    trained = keras.models.load_model(small_run.best)
+    other = keras.models.clone_model(trained)
+    assert not equal_weights(trained, other)
+    loading.load(other, small_run.folder)
+    assert equal_weights(trained, other)
+
+
+def test_run_folder_without_a_network(small_run):
+    small_run.best.unlink()
+    with pytest.raises(ValueError, match=r"a run that has finished an epoch.* Received: .*small-1"):
+        loading.load(network("paper"), small_run.folder)
+
+
+def test_folder_that_is_no_run(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected a run folder.* Received: "):
+        loading.load(network("paper"), tmp_path)
 
 
 # Another top
@@ -137,7 +211,9 @@ def test_new_head_is_said_aloud(caffe_file):
 
 
 def test_no_new_head_unless_asked_for(caffe_file):
-    with pytest.raises(ValueError, match=r"fc8 expects shape \(3, 40\)\. Received: fc8 blob 0 with \(10, 40\)"):
+    with pytest.raises(
+        ValueError, match=r"fc8 expects 3 classes: .* --head new .*\. Received: 10 classes in .*\.caffemodel"
+    ):
         loading.load(network("caffe", classes=3), caffe_file)
 
 
@@ -163,11 +239,11 @@ SPOILT = {
     "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is left over"),
     "transposed": (
         lambda arrays: changed(arrays, "fc6", np.ascontiguousarray(arrays["fc6"][0].T)),
-        r"fc6 expects shape \(48, 1024\)\. Received: fc6_w_0 with \(1024, 48\)",
+        r"fc6 expects shape \(48, 1024\)\. .*Received: fc6_w_0 with \(1024, 48\)",
     ),
     "other axes": (
         lambda arrays: changed(arrays, "conv3", np.ascontiguousarray(arrays["conv3"][0].transpose(2, 3, 1, 0))),
-        r"conv3 expects shape \(384, 256, 3, 3\)\. Received: conv3_w_0 with \(3, 3, 256, 384\)",
+        r"conv3 expects shape \(384, 256, 3, 3\)\. .*Received: conv3_w_0 with \(3, 3, 256, 384\)",
     ),
     "not finite": (with_nan, "fc7 expects finite numbers. Received: fc7_w_0"),
 }
@@ -208,7 +284,7 @@ def test_file_of_another_architecture(tmp_path, steps, place):
     """Caffe's two networks have arrays of the same shapes."""
     path = tmp_path / "alexnet.caffemodel"
     path.write_bytes(foreign_weights.caffemodel(foreign_weights.of_caffe(), steps))
-    with pytest.raises(ValueError, match=rf"alexnet_caffe: step \d .* Received: {path} with {place}"):
+    with pytest.raises(ValueError, match=rf"alexnet_caffe: step \d .* --architecture .* Received: {path} with {place}"):
         loading.load(network("caffe"), path)
 
 
@@ -216,7 +292,7 @@ def test_file_of_another_architecture(tmp_path, steps, place):
 
 
 def test_published_of_two_networks_alone():
-    with pytest.raises(ValueError, match=r"one_weird_trick and caffe alone.*Received: .*'paper'"):
+    with pytest.raises(ValueError, match=r"only for one_weird_trick and caffe: .*Received: .*'paper'"):
         loading.fetch("paper")
 
 
@@ -229,7 +305,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_offline_says_where_to_put_the_file(cache):
-    with pytest.raises(ValueError, match=f"bring the file by hand to {cache / 'bvlcalexnet-12.onnx'}"):
+    with pytest.raises(ValueError, match=f"put the file at {cache / 'bvlcalexnet-12.onnx'} by hand"):
         loading.fetch("caffe")
 
 

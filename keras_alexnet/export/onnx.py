@@ -1,17 +1,36 @@
-"""A Keras network of this library as an ONNX graph.
+"""ONNX, written without a converter.
 
-Each layer becomes the operator of its name, grouped convolutions included, with its weights under the names they have
-in Keras: `conv1/kernel`. A general converter takes a minute for it and leaves a hundred nodes.
+Each layer becomes the operator of its name, grouped convolutions included, and its weights keep their names in Keras:
+`conv1/kernel`. A general converter takes a minute and writes a hundred nodes.
 """
 
 import functools
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization, band
 
+if TYPE_CHECKING:
+    import onnx
+
 OPSET = 17  # ONNX 1.12 of 2022: old enough for the runtimes in use
+
+
+def write(server: keras.Model, path: pathlib.Path) -> None:
+    """Write a network as an `.onnx` file."""
+    path.write_bytes(convert(server).SerializeToString())
+
+
+def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """Return the function of an `.onnx` file from pictures to probabilities, run by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return [lambda images: session.run(["probabilities"], {"image": images})[0]]
 
 
 class _Graph:
@@ -22,40 +41,41 @@ class _Graph:
         self.arrays = []
 
     def add(self, operator, *inputs, name, **attributes):
-        """Add a node; gives the name of its output, which is its own."""
+        """Add a node and return the name of its output, which is its own name."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
     def array(self, name, values):
-        """Add an array; gives its name."""
+        """Add an array and return its name."""
         from onnx import numpy_helper
 
         self.arrays.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
 
-def convert(model):
-    """Translate a network into ONNX.
+def convert(model: keras.Model) -> "onnx.ModelProto":
+    """Convert a network to ONNX.
 
     Args:
         model: A functional `keras.Model`, a chain of layers from uint8 images `(batch, height, width, 3)` named "image"
             to `(batch, classes)`.
 
     Returns:
-        An `onnx.ModelProto` with the input "image" and the output "probabilities".
+        A network with the input "image" and the output "probabilities".
 
     Raises:
-        ValueError: If a layer has no translation.
+        ValueError: If a layer cannot be converted.
     """
     import onnx
     from onnx import helper
 
     graph = _Graph()
-    x = "image"
+    x = graph.add("Transpose", "image", name="image/channels_first", perm=(0, 3, 1, 2))  # (batch, 3, height, width)
+    x = graph.add("Cast", x, name="image/float", to=onnx.TensorProto.FLOAT)
     for layer in model.layers:
-        x = _translate(layer, graph, x)
+        x = _convert(layer, graph, x)
     x = graph.add("Identity", x, name="probabilities")
     body = helper.make_graph(
         graph.nodes,
@@ -70,46 +90,50 @@ def convert(model):
 
 
 @functools.singledispatch
-def _translate(layer, graph, x):
-    """Add what a layer does to `x`; gives the name of the result. Maps have their channels first in ONNX."""
+def _convert(layer, graph, x):
+    """Add what a layer does to `x` and return the name of the result. ONNX has the channels of maps first."""
     raise ValueError(f"Expected layers of this library's networks. Received: {layer.name}, a {type(layer).__name__}")
 
 
-@_translate.register(keras.layers.InputLayer)
-@_translate.register(keras.layers.Dropout)
+@_convert.register(keras.layers.InputLayer)
+@_convert.register(keras.layers.Dropout)
 def _nothing(layer, graph, x):
     return x
 
 
-@_translate.register(keras.layers.Rescaling)
-def _preprocessing(layer, graph, x):
-    x = graph.add("Transpose", x, name=f"{layer.name}/channels_first", perm=(0, 3, 1, 2))
-    x = graph.add("Cast", x, name=f"{layer.name}/float", to=1)
-    scale, offset = (np.array(array, "f4", ndmin=3).transpose(2, 0, 1) for array in (layer.scale, layer.offset))
+@_convert.register(keras.layers.Rescaling)
+def _rescaling(layer, graph, x):
+    scale, offset = (_channels_first(array, layer.input.ndim) for array in (layer.scale, layer.offset))
     if (scale != 1).any():
-        x = graph.add("Mul", x, graph.array("scale", scale), name=f"{layer.name}/scaled")
+        x = graph.add("Mul", x, graph.array(f"{layer.name}/scale", scale), name=f"{layer.name}/scaled")
     if offset.any():
-        x = graph.add("Add", x, graph.array("offset", offset), name=layer.name)
+        x = graph.add("Add", x, graph.array(f"{layer.name}/offset", offset), name=layer.name)
     return x
 
 
-@_translate.register(keras.layers.ZeroPadding2D)
+def _channels_first(constant, rank):
+    """Return a constant that is broadcast over arrays of a rank, with the channels of maps first."""
+    constant = np.asarray(constant, np.float32)
+    if rank < 4 or constant.ndim == 0:
+        return constant
+    return np.moveaxis(constant.reshape((1,) * (3 - constant.ndim) + constant.shape), -1, -3)
+
+
+@_convert.register(keras.layers.ZeroPadding2D)
 def _zeros(layer, graph, x):
     (top, bottom), (left, right) = layer.padding
     margins = graph.array(f"{layer.name}/margins", np.array([0, 0, top, left, 0, 0, bottom, right]))
     return graph.add("Pad", x, margins, name=layer.name)
 
 
-@_translate.register(keras.layers.Conv2D)
+@_convert.register(keras.layers.Conv2D)
 def _convolution(layer, graph, x):
-    kernel, bias = layer.get_weights()
-    kernel, bias = (
+    kernel, *bias = layer.get_weights()  # no bias if the layer has none
+    arrays = [
         graph.array(f"{layer.name}/kernel", kernel.transpose(3, 2, 0, 1)),
-        graph.array(f"{layer.name}/bias", bias),
-    )
-    x = graph.add(
-        "Conv", x, kernel, bias, name=layer.name, strides=layer.strides, group=layer.groups, **_padding(layer)
-    )
+        *(graph.array(f"{layer.name}/bias", each) for each in bias),
+    ]
+    x = graph.add("Conv", x, *arrays, name=layer.name, strides=layer.strides, group=layer.groups, **_padding(layer))
     return _activation(layer.activation, graph, x)
 
 
@@ -117,8 +141,8 @@ def _padding(layer):
     return {"auto_pad": {"same": "SAME_UPPER", "valid": "VALID"}[layer.padding]}
 
 
-@_translate.register(keras.layers.MaxPooling2D)
-@_translate.register(keras.layers.AveragePooling2D)
+@_convert.register(keras.layers.MaxPooling2D)
+@_convert.register(keras.layers.AveragePooling2D)
 def _pooling(layer, graph, x):
     operator = "MaxPool" if isinstance(layer, keras.layers.MaxPooling2D) else "AveragePool"
     return graph.add(
@@ -126,9 +150,9 @@ def _pooling(layer, graph, x):
     )
 
 
-@_translate.register(keras.layers.AdaptiveAveragePooling2D)
+@_convert.register(keras.layers.AdaptiveAveragePooling2D)
 def _averaged(layer, graph, x):
-    """One product with a matrix for each side: ONNX has no operator of this kind."""
+    """Multiply by a matrix for each axis, since ONNX has no such operator."""
     height, width = (
         _averages(size, places) for size, places in zip(layer.input.shape[1:3], layer.output_size, strict=True)
     )
@@ -137,7 +161,7 @@ def _averaged(layer, graph, x):
 
 
 def _averages(size, places):
-    """The matrix `(places, size)` that averages a side to so many places: each over all that it touches.
+    """Return the matrix `(places, size)` that averages `size` numbers to `places`, each over all that it touches.
 
     Example:
         >>> _averages(3, 2).tolist()
@@ -148,20 +172,20 @@ def _averages(size, places):
     return (touched / touched.sum(1, keepdims=True)).astype(np.float32)
 
 
-@_translate.register(LocalResponseNormalization)
+@_convert.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
-    """The window's sum as a convolution by a band matrix: onnxruntime's own LRN takes four times as long."""
+    """Sum over the window by a convolution with a band matrix: ONNX Runtime's LRN takes four times as long."""
     return _normalized(layer, graph, x, band(layer.input.shape[-1], layer.window, layer.groups)[..., None, None], 1)
 
 
-@_translate.register(SpatialResponseNormalization)
+@_convert.register(SpatialResponseNormalization)
 def _within_maps(layer, graph, x):
     channels = layer.input.shape[-1]
     return _normalized(layer, graph, x, np.ones((channels, 1, layer.window, layer.window)), channels)
 
 
 def _normalized(layer, graph, x, window, groups):
-    """`x / d ** beta` with `d = k + alpha * window_sum(x ** 2)`; `d ** 0.75` by square roots, which is faster."""
+    """Add `x / d ** beta` with `d = k + alpha * window_sum(x ** 2)`; `d ** 0.75` by square roots, which is faster."""
     name = layer.name
     kernel = graph.array(f"{name}/window", (layer.alpha * window).astype(np.float32))
     bias = graph.array(f"{name}/k", np.full(len(window), layer.k, np.float32))
@@ -175,27 +199,27 @@ def _normalized(layer, graph, x, window, groups):
     return graph.add("Div", x, power, name=name)
 
 
-@_translate.register(keras.layers.Flatten)
+@_convert.register(keras.layers.Flatten)
 def _flattened(layer, graph, x):
-    x = graph.add("Transpose", x, name=f"{layer.name}/channels_last", perm=(0, 2, 3, 1))  # as fc6 expects them
+    if layer.input.ndim == 4:  # in the order that the next layer's kernel has
+        x = graph.add("Transpose", x, name=f"{layer.name}/channels_last", perm=(0, 2, 3, 1))
     return graph.add("Flatten", x, name=layer.name)
 
 
-@_translate.register(keras.layers.Dense)
+@_convert.register(keras.layers.Dense)
 def _fully_connected(layer, graph, x):
-    kernel, bias = (
-        graph.array(f"{layer.name}/{kind}", a) for kind, a in zip(("kernel", "bias"), layer.get_weights(), strict=True)
-    )
-    return _activation(layer.activation, graph, graph.add("Gemm", x, kernel, bias, name=layer.name))
+    pairs = zip(("kernel", "bias"), layer.get_weights(), strict=False)  # no bias if the layer has none
+    arrays = [graph.array(f"{layer.name}/{kind}", array) for kind, array in pairs]
+    return _activation(layer.activation, graph, graph.add("Gemm", x, *arrays, name=layer.name))
 
 
-@_translate.register(keras.layers.ReLU)
+@_convert.register(keras.layers.ReLU)
 def _rectified(layer, graph, x):
     return graph.add("Relu", x, name=layer.name)
 
 
-@_translate.register(keras.layers.Activation)
-@_translate.register(keras.layers.Softmax)
+@_convert.register(keras.layers.Activation)
+@_convert.register(keras.layers.Softmax)
 def _other_nonlinearity(layer, graph, x):
     return _activation(getattr(layer, "activation", keras.activations.softmax), graph, x)
 

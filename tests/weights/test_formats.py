@@ -157,7 +157,7 @@ def test_whole_module_instead_of_state_dict(tmp_path):
 
 def test_other_values_than_tensors(tmp_path):
     torch = pytest.importorskip("torch")
-    torch.save({"epoch": 3, "state_dict": {}}, tmp_path / "alexnet.pth")
+    torch.save({"epoch": 3, "weights": {}}, tmp_path / "alexnet.pth")
     assert_refused(tmp_path / "alexnet.pth", r"not a state dict, as torch\.save\(model\.state_dict\(\), file\)")
 
 
@@ -168,7 +168,7 @@ def test_pickled_array_in_archive(tmp_path, trace):
 
 def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
     np.save(tmp_path / "bvlc_alexnet.npy", np.array({"conv1": Hostile(trace)}, object))
-    assert_refused(tmp_path / "bvlc_alexnet.npy", "pickle.*take bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel")
+    assert_refused(tmp_path / "bvlc_alexnet.npy", "pickle.*use bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel")
 
 
 @pytest.mark.parametrize("location", ["../secret", "{outside}", "beside.bin"])
@@ -211,3 +211,55 @@ def test_hdf5_with_link_to_another_file_has_nothing(tmp_path):
     with h5py.File(tmp_path / "alexnet.weights.h5", "w") as root:
         root.create_group("layers")["conv2d"] = h5py.ExternalLink(tmp_path / "secret.weights.h5", "layers/conv2d")
     assert formats.read(tmp_path / "alexnet.weights.h5").arrays == {}
+
+
+def sharded(folder, *names):
+    """A `.weights.json` beside a file of weights, with these names of shards."""
+    written(folder / "alexnet_00000.weights.h5")
+    index = {"metadata": {"total_size": 1}, "weight_map": {f"/layers/{n}/vars": name for n, name in enumerate(names)}}
+    (folder / "alexnet.weights.json").write_text(json.dumps(index))
+    return folder / "alexnet.weights.json"
+
+
+def test_sharded_weights(tmp_path):
+    arrays = formats.read(sharded(tmp_path, "alexnet_00000.weights.h5")).arrays
+    np.testing.assert_array_equal(arrays["conv1/kernel"], ARRAYS["conv1"][0])
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret_00000.weights.h5", "{outside}/alexnet_00000.weights.h5", "other.weights.h5"]
+)
+def test_only_its_own_shards_are_read(tmp_path, name):
+    (tmp_path / "own").mkdir()
+    written(tmp_path / "secret_00000.weights.h5")
+    written(tmp_path / "own" / "other.weights.h5")
+    path = sharded(tmp_path / "own", "alexnet_00000.weights.h5", name.format(outside=tmp_path))
+    assert_refused(path, "a Keras file of sharded weights.* is not one of its shards")
+
+
+def test_shard_that_is_a_link(tmp_path):
+    path = sharded(tmp_path, "alexnet_00000.weights.h5", "alexnet_00001.weights.h5")
+    (tmp_path / "alexnet_00001.weights.h5").symlink_to(written(tmp_path / "secret.weights.h5"))
+    assert_refused(path, r"alexnet_00001\.weights\.h5 is not one of its shards")
+
+
+def test_missing_shard(tmp_path):
+    assert_refused(sharded(tmp_path, "alexnet_00001.weights.h5"), "Keras file of sharded weights.*alexnet_00001")
+
+
+def test_weights_of_keras_2_with_data_in_another_file(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(24))
+    with h5py.File(tmp_path / "alexnet.h5", "w") as root:
+        root.attrs["layer_names"] = [b"conv1"]
+        root.create_dataset("conv1/conv1/kernel:0", (6,), np.float32, external=[(tmp_path / "secret", 0, 24)])
+    assert_refused(tmp_path / "alexnet.h5", "its data are in another file")
+
+
+@pytest.mark.parametrize("place", ["conv1", "conv1/conv1/kernel:0"])
+def test_weights_of_keras_2_whose_names_are_links_have_nothing(tmp_path, place):
+    with h5py.File(tmp_path / "secret.h5", "w") as root:
+        root["conv1/conv1/kernel:0"] = ARRAYS["conv1"][0]
+    with h5py.File(tmp_path / "alexnet.h5", "w") as root:
+        root.attrs["layer_names"] = [b"conv1"]
+        root[place] = h5py.ExternalLink(tmp_path / "secret.h5", place)
+    assert formats.read(tmp_path / "alexnet.h5").arrays == {}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import keras
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.export import exporting, formats, onnx_graph
+from keras_alexnet.export import exporting, formats
+from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import Recipe
@@ -57,7 +59,7 @@ def assert_answers(each, images, answers):
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
-# Each kind of file, by its own runtime
+# Each format, by its own runtime
 
 
 def test_savedmodel(tmp_path, images):
@@ -71,6 +73,9 @@ def test_savedmodel(tmp_path, images):
     compiled = {name: list(compiled_functions(tmp_path / "flowers", name)) for name in signatures}
     assert compiled["serving_default"] == []  # TensorFlow Serving refuses such functions on the CPU
     assert len(compiled["compiled"]) == 2  # norm1 and norm2
+
+    variables = sum(path.stat().st_size for path in (tmp_path / "flowers" / "variables").iterdir())
+    assert 4 * each.model.count_params() < variables < 4.1 * each.model.count_params()  # each weight once
 
 
 def compiled_functions(folder, signature):
@@ -109,19 +114,73 @@ def test_tflite(tmp_path, images):
     assert_answers(each, images, runner(image=images)["probabilities"])
 
 
-def test_description(tmp_path):
-    pytest.importorskip("onnxruntime")
-    each = classifier("one_weird_trick", "architecture", size=224)
+def test_description_read_by_a_stranger(tmp_path):
+    """Who knows only the JSON file prepares pictures right: all that is outside of the network, nothing twice."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    each = classifier("one_weird_trick", "architecture", gain=0.2, size=224)
     result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
     said = json.loads((tmp_path / "flowers.onnx.json").read_text())
-    assert said["classes"] == list(NAMES)
+
+    assert said["preparation"].startswith("Resize the shorter side to 237 pixels, crop the central 224 x 224, ")
+    assert said["preparation"].endswith("pixel values 0 to 255 as they are")
     assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
     assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
-    assert said["preparation"] == "Resize the shorter side to 237 pixels, take the central 224 x 224, as bytes"
-    np.testing.assert_allclose(said["mean"], [123.675, 116.28, 103.53], atol=1e-3)
-    np.testing.assert_allclose(said["deviation"], [58.395, 57.12, 57.375], atol=1e-3)
+    assert {"mean", "std", "deviation"}.isdisjoint(said)
+    inside = said["preprocessing_in_network"]
+    assert "Do not subtract or divide before" in inside["note"]
+    np.testing.assert_allclose(inside["mean"], [123.675, 116.28, 103.53], atol=1e-3)
+    np.testing.assert_allclose(inside["std"], [58.395, 57.12, 57.375], atol=1e-3)
+
+    images = np.random.default_rng(3).integers(0, 256, (2, 224, 224, 3), said["input"]["type"])
+    session = onnxruntime.InferenceSession(tmp_path / "flowers.onnx", providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run([said["output"]["name"]], {said["input"]["name"]: images})
+    assert_answers(each, images, probabilities)
+    names = [said["classes"][best] for best in probabilities.argmax(1)]
+    assert names == [NAMES[best] for best in answers_of_keras(each, images).argmax(1)]
     assert said["largest_difference"] == result.difference
     assert result.images_per_second > 0
+
+
+# What counts as the same answers
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
+@pytest.mark.parametrize("classes", [2, 102, 1000])
+def test_rounding_of_logits_is_within_the_tolerance(spread, classes):
+    """Errors of a millionth of the largest logit, as float32 makes them."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, spread, (8, classes))
+    rounding = 1e-6 * np.abs(logits).max() * random.uniform(-1, 1, logits.shape)
+    assert exporting.log_error(softmax(logits + rounding), softmax(logits)) < exporting.TOLERANCE
+
+
+@pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
+@pytest.mark.parametrize("classes", [2, 102, 1000])
+def test_a_wrong_logit_is_beyond_the_tolerance(spread, classes):
+    """Errors of 0.4 % of the largest logit, as a wrong mean or padding makes them."""
+    logits = np.random.default_rng(0).normal(0, spread, (8, classes))
+    wrong = logits.copy()
+    wrong[np.arange(8), logits.argmax(1)] -= 4e-3 * max(1, np.abs(logits).max())
+    assert exporting.log_error(softmax(wrong), softmax(logits)) > exporting.TOLERANCE
+
+
+def test_two_classes_changing_places_is_beyond_the_tolerance():
+    probabilities = softmax(np.random.default_rng(0).normal(0, 0.01, (8, 1000)))
+    assert exporting.log_error(probabilities[:, ::-1], probabilities) > 10 * exporting.TOLERANCE
+
+
+@pytest.mark.parametrize("format", ["onnx", "tflite"])
+def test_network_with_logits_in_the_hundreds(tmp_path, format):
+    pytest.importorskip({"onnx": "onnxruntime", "tflite": "tensorflow"}[format])
+    each = classifier("one_weird_trick", gain=0.3, size=224, classifier_activation=None)
+    pictures = exporting.pictures(224).astype(np.float32) - each.statistics.mean_image.mean((0, 1))
+    assert np.abs(keras.ops.convert_to_numpy(each.model(pictures))).max() > 100
+    assert exporting.export(each, tmp_path / "flowers", format).path.exists()
 
 
 # ONNX of every network
@@ -138,7 +197,7 @@ def test_every_architecture_in_onnx(name, size):
     gain = 0.005 if size > 224 else 0.02  # the logits of larger pictures spread wider, and float noise with them
     each = classifier(name, gain=gain, size=size)
     images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
-    network = onnx_graph.convert(exporting.serving_model(each))
+    network = convert(exporting.serving_model(each))
     session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
     assert_answers(each, images, session.run(None, {"image": images})[0])
 
@@ -149,21 +208,21 @@ def test_figure_1_in_onnx():
     model = build(row, classes=10)
     each = dataclasses.replace(classifier(), model=model, recipe=Recipe(crop_size=32, resize_size=32))
     images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
 
 
 def test_sigmoids_stay_sigmoids(images):
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier(classifier_activation="sigmoid")
-    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
     mean = each.statistics.mean_image.mean((0, 1))
     expected = keras.ops.convert_to_numpy(each.model(images.astype(np.float32) - mean))
     np.testing.assert_allclose(session.run(None, {"image": images})[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["softmax layer", "sequential", "branches"])
-def test_networks_of_other_forms_as_savedmodel(tmp_path, images, kind):
+def test_networks_of_other_kinds_as_savedmodel(tmp_path, images, kind):
     each = classifier(include_top=False, pooling="avg")
     image, maps = each.model.input, each.model.output
     dense = keras.layers.Dense(3, kernel_initializer="ones")
@@ -185,22 +244,57 @@ def test_another_exponent_in_onnx():
     model = build(row, input_shape=(SIZE, SIZE, 3), classes=3)
     each = dataclasses.replace(classifier(), model=model)
     images = np.random.default_rng(4).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
-    session = onnxruntime.InferenceSession(onnx_graph.convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
+
+
+def test_layers_without_bias_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = keras.Input((9, 9, 3), name="image", dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    x = keras.layers.Conv2D(4, 3, use_bias=False, activation="relu")(x)
+    x = keras.layers.Dense(5, use_bias=False)(keras.layers.Flatten()(x))
+    assert_same_in_onnx(onnxruntime, keras.Model(image, x))
+
+
+def test_several_rescalings_in_onnx():
+    """Of pixels, of maps by channel and by position, and of vectors."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = keras.Input((7, 9, 3), name="image", dtype="uint8")
+    position = np.random.default_rng(0).normal(0, 1, (7, 9, 3)).astype(np.float32)
+    x = keras.layers.Rescaling([0.1, 0.2, 0.3], [1.0, 2.0, 3.0])(image)
+    x = keras.layers.Rescaling(2.0, position)(x)
+    x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3)(x))
+    x = keras.layers.Dense(5)(keras.layers.Rescaling(0.5, -1.0)(x))
+    x = keras.layers.Rescaling([1.0, 2.0, 3.0, 4.0, 5.0])(keras.layers.Flatten()(x))
+    assert_same_in_onnx(onnxruntime, keras.Model(image, x))
+
+
+def test_network_without_rescaling_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = keras.Input((9, 9, 3), name="image", dtype="uint8")
+    assert_same_in_onnx(onnxruntime, keras.Model(image, keras.layers.Flatten()(image)))
+
+
+def assert_same_in_onnx(onnxruntime, model):
+    images = np.random.default_rng(4).integers(0, 256, (2, *model.input_shape[1:]), np.uint8)
+    session = onnxruntime.InferenceSession(convert(model).SerializeToString(), providers=["CPUExecutionProvider"])
+    (received,) = session.run(None, {"image": images})
+    np.testing.assert_allclose(received, keras.ops.convert_to_numpy(model(images)), rtol=1e-4, atol=1e-4)
 
 
 def test_layer_without_translation():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
     with pytest.raises(ValueError, match=r"layers of this library's networks\. Received: strange, a UpSampling2D"):
-        onnx_graph.convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
+        convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 
 def test_nonlinearity_without_translation():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
     with pytest.raises(ValueError, match=r"nonlinearities of relu, .*\. Received: elu"):
-        onnx_graph.convert(keras.Model(image, keras.layers.Activation("elu")(image)))
+        convert(keras.Model(image, keras.layers.Activation("elu")(image)))
 
 
 def test_half_precision_becomes_whole(images):
@@ -221,11 +315,26 @@ def test_half_precision_becomes_whole(images):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").write_text("mine")
-    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx, which exists"):
+    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx exists"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+    assert (tmp_path / "flowers.onnx").read_text() == "mine"
+
+
+def test_description_is_not_overwritten(tmp_path):
+    (tmp_path / "flowers.onnx.json").write_text("mine")
+    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx\.json exists"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["flowers.onnx.json"]
+    assert (tmp_path / "flowers.onnx.json").read_text() == "mine"
+
+
+def test_a_link_to_nowhere_is_not_overwritten(tmp_path):
+    (tmp_path / "flowers.onnx").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"flowers\.onnx exists"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 
-def test_unknown_kind(tmp_path):
+def test_unknown_format(tmp_path):
     with pytest.raises(ValueError, match=r"Expected one of savedmodel, onnx, tflite\. Received: 'coreml'"):
         exporting.export(classifier(), tmp_path / "flowers", "coreml")
 
@@ -236,7 +345,7 @@ def test_missing_package_is_asked_for(tmp_path, monkeypatch):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 
-def test_kinds_that_tensorflow_writes_need_it(tmp_path, monkeypatch):
+def test_formats_of_tensorflow_need_it(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"tflite needs KERAS_BACKEND=tensorflow\. Received: jax"):
         formats.find("tflite")
@@ -260,9 +369,20 @@ def test_not_a_number_is_a_wrong_answer(tmp_path):
         exporting.export(each, tmp_path / "flowers.onnx", "onnx")
 
 
+def test_every_signature_is_checked(tmp_path, monkeypatch):
+    """As if the second signature of a SavedModel overflowed."""
+    wanted = exporting.expected(classifier(), exporting.pictures(SIZE))
+    answers = [lambda images: wanted, lambda images: wanted * np.nan]
+    broken = types.SimpleNamespace(write=lambda server, path: path.touch(), load=lambda path: answers)
+    monkeypatch.setattr(formats, "find", lambda name: broken)
+    with pytest.raises(ValueError, match="with a difference of nan"):
+        exporting.export(classifier(), tmp_path / "flowers", "savedmodel")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_class_names_of_a_file(tmp_path):
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     assert exporting.with_class_names(classifier(), tmp_path / "names.txt").class_names == ("a", "b", "c")
     (tmp_path / "names.txt").write_text("a\nb\n")
-    with pytest.raises(ValueError, match=r"Expected 3 names, one a line\. Received: 2 in .*names\.txt"):
+    with pytest.raises(ValueError, match=r"Expected 3 names, one per line\. Received: 2 in .*names\.txt"):
         exporting.with_class_names(classifier(), tmp_path / "names.txt")

@@ -1,0 +1,114 @@
+"""How frameworks name and lay out weights, and what a file of weights holds. Each format has a file beside this one."""
+
+import dataclasses
+
+import numpy as np
+
+EXTERNAL = "its data are in another file"
+
+
+@dataclasses.dataclass(frozen=True)
+class Convention:
+    """How a framework names and lays out the weights of a layer.
+
+    Attributes:
+        kernel: Name of a layer's kernel, with {} in place of the name of the layer.
+        bias: Name of its bias.
+        channels_first: Whether kernels are (out, in, height, width) and (out, in), and maps are flattened channel by
+            channel. Otherwise kernels are (height, width, in, out) and (in, out), and maps are flattened position by
+            position.
+        bgr: Whether the input's channels are blue, green, red.
+        layers: The framework's names of layers that it does not call `conv1` or `fc6`.
+        top: How the names of the fully connected layers begin.
+    """
+
+    kernel: str
+    bias: str
+    channels_first: bool = False
+    bgr: bool = False
+    layers: dict[str, str] = dataclasses.field(default_factory=dict)
+    top: str = "fc"
+
+    def names(self, layer: str) -> tuple[str, str]:
+        """Return the names of the kernel and the bias of a layer.
+
+        Example:
+            >>> Convention("{}_w_0", "{}_b_0").names("conv1")
+            ('conv1_w_0', 'conv1_b_0')
+        """
+        name = self.layers.get(layer, layer)
+        return self.kernel.format(name), self.bias.format(name)
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightFile:
+    """The contents of a file of weights.
+
+    Attributes:
+        arrays: Arrays by name.
+        convention: The `Convention` of their names and axes.
+        steps: What the file's network does before its first fully connected layer, in order, each in the form of
+            `step`. None if the file does not describe the network.
+    """
+
+    arrays: dict[str, np.ndarray]
+    convention: Convention
+    steps: tuple[str, ...] | None = None
+
+
+def step(
+    kind: str, window: int | None = None, k: float | None = None, alpha: float | None = None, beta: float | None = None
+) -> str:
+    """Return a step of a network as a text, so that the steps of two networks can be compared and shown.
+
+    Args:
+        kind: "conv", "relu", "pool", "norm" or "spatial norm".
+        window: Of a "norm", its window.
+        k: Of a "norm", the constant added to the sum.
+        alpha: Of a "norm", the factor of the sum of squares, not divided by the window.
+        beta: Of a "norm", the exponent.
+
+    Example:
+        >>> step("norm", 5, 1, 2e-5, 0.75)
+        'norm(window=5, k=1, alpha=2e-05, beta=0.75)'
+    """
+    constants = f"(window={window}, k={k:.4g}, alpha={alpha:.4g}, beta={beta:.4g})" if kind == "norm" else ""
+    return kind + constants
+
+
+def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, float] | None]]) -> tuple[str, ...]:
+    """Return the steps of a network before its first fully connected layer.
+
+    Args:
+        layers: Kind of each layer, as `step` takes it, or "dense", or None for a layer that is not compared; and the
+            constants of a "norm": window, k, alpha and beta. Its alpha is divided by the window here, as Caffe and
+            ONNX define it.
+
+    Example:
+        >>> steps_before_dense([("conv", None), (None, None), ("relu", None), ("dense", None), ("relu", None)])
+        ('conv', 'relu')
+    """
+    steps = []
+    for kind, constants in layers:
+        if kind == "dense":
+            break
+        if kind == "norm":
+            window, k, alpha, beta = constants
+            steps.append(step(kind, window, k, alpha / window, beta))
+        elif kind:
+            steps.append(kind)
+    return tuple(steps)
+
+
+def widened(array: np.ndarray, dtype: str | None) -> np.ndarray:
+    """Return an array of bfloat16, which NumPy does not have, as float32, and any other array as it is.
+
+    Args:
+        array: Any array. One of bfloat16 holds the upper halves of float32 numbers.
+        dtype: Name of the type that the file gives, if it gives one.
+
+    Example:
+        >>> widened(np.array([0x3F80, 0xC000], np.uint16), "bfloat16").tolist()
+        [1.0, -2.0]
+    """
+    return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32) if dtype == "bfloat16" else array

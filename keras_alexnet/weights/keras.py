@@ -1,0 +1,139 @@
+"""Files of Keras (`.keras`, `.weights.h5`, `.weights.json`, `.h5` of Keras 2) and of NumPy. No layer is made.
+
+The configuration in a file could name code. It is read as plain JSON, and only for the kinds and constants of layers.
+HDF5 can refer to other files, and no array is taken from one.
+"""
+
+import io
+import json
+import pathlib
+import re
+import zipfile
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+
+from keras_alexnet.weights.conventions import EXTERNAL, Convention, WeightFile, steps_before_dense, widened
+
+KERAS = Convention("{}/kernel", "{}/bias")
+_KINDS = {
+    "Conv2D": "conv",
+    "GroupedConv2D": "conv",
+    "ReLU": "relu",
+    "MaxPooling2D": "pool",
+    "LocalResponseNormalization": "norm",
+    "SpatialResponseNormalization": "spatial norm",
+    "Dense": "dense",
+}
+
+
+def read_keras(path: pathlib.Path) -> WeightFile:
+    """Read the arrays and the layers of a `.keras` file."""
+    with zipfile.ZipFile(path) as archive:
+        arrays = _arrays(io.BytesIO(archive.read("model.weights.h5")))
+        return WeightFile(arrays, KERAS, _steps(archive.read("config.json")))
+
+
+def read_h5(path: pathlib.Path) -> WeightFile:
+    """Read the arrays of an HDF5 file: the weights of Keras 3, or the weights or the network of Keras 2."""
+    with h5py.File(path, "r") as root:
+        if "layer_names" in root.attrs:
+            return WeightFile(_arrays_of_keras_2(root), KERAS)
+        if "model_weights" in root:
+            arrays = _arrays_of_keras_2(_own(root, "model_weights"))
+            return WeightFile(
+                arrays, KERAS, _steps(root.attrs["model_config"]) if "model_config" in root.attrs else None
+            )
+    return WeightFile(_arrays(path), KERAS)
+
+
+def read_sharded(path: pathlib.Path) -> WeightFile:
+    """Read the arrays of a `.weights.json` and of the shards that Keras writes beside it.
+
+    Raises:
+        ValueError: If the file names other files than its shards, or a shard is a link.
+    """
+    own_shard = re.compile(rf"{re.escape(path.name.removesuffix('.weights.json'))}_[0-9]{{5,}}\.weights\.h5")
+    shards = []
+    for name in _shard_names(json.loads(path.read_bytes())):
+        shard = path.with_name(name) if own_shard.fullmatch(name) else None
+        if shard is None or shard.is_symlink():
+            raise ValueError(f"{name} is not one of its shards")
+        shards.append(shard)
+    return WeightFile(_arrays(*shards), KERAS)
+
+
+def read_npz(path: pathlib.Path) -> WeightFile:
+    """Read arrays named `conv1/kernel`, `conv1/bias` and so on."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return WeightFile(dict(arrays), KERAS)
+
+
+def _shard_names(index):
+    """Return the names of the files in the index of a `.weights.json`, each once."""
+    names = index["weight_map"].values()
+    return sorted({name for each in names for name in (each if isinstance(each, list) else [each])})
+
+
+def _steps(config):
+    config = json.loads(config)["config"]
+    layers = config.get("layers", ()) if isinstance(config, dict) else ()
+    return steps_before_dense([_kind_and_constants(layer) for layer in layers]) or None
+
+
+def _kind_and_constants(layer):
+    kind = _KINDS.get(layer["class_name"].rpartition(">")[2])  # Keras 2 puts the package before the name
+    of = layer["config"]
+    # steps_before_dense divides alpha by the window, which this library does not.
+    return kind, (of["window"], of["k"], of["alpha"] * of["window"], of["beta"]) if kind == "norm" else None
+
+
+def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:
+    """Return the arrays of the files of Keras 3 that hold the weights of one network.
+
+    Keras writes the name of each layer beside its variables. Of a layer whose first variable begins a new shard, it
+    writes the name into the shard before.
+    """
+    names, variables = {}, {}
+
+    def keep(path, item):
+        if not isinstance(item, h5py.Group) or not path.endswith("vars"):
+            return
+        if "name" in item.attrs:
+            names[path] = item.attrs["name"]
+        for number, kind in (("0", "kernel"), ("1", "bias")):
+            if number in item:
+                found = _own(item, number)
+                variables[path, kind] = widened(found[()], found.attrs.get("dtype"))
+
+    for file in files:
+        with h5py.File(file, "r") as root:
+            _own(root, "layers").visititems(keep)  # follows no links
+    return {f"{names[path]}/{kind}": array for (path, kind), array in variables.items() if path in names}
+
+
+def _arrays_of_keras_2(group):
+    """Return the arrays of Keras 2, whose paths are such as `conv1/conv1/kernel:0`: the layer, then its variable."""
+    arrays = {}
+
+    def keep(path, item):
+        if isinstance(item, h5py.Dataset):
+            layer, *_, variable = path.split("/")
+            arrays[f"{layer}/{variable.removesuffix(':0')}"] = _of_this_file(item)[()]
+
+    group.visititems(keep)  # follows no links
+    return arrays
+
+
+def _own(group, name):
+    """Return the item of a group with a name, which must be in this file itself."""
+    if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
+        raise ValueError(EXTERNAL)
+    return _of_this_file(group[name])
+
+
+def _of_this_file(item):
+    if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+        raise ValueError(EXTERNAL)
+    return item
