@@ -31,13 +31,13 @@ def main(argv=None):
         options = runs[0].read_options()
         from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
         from keras_alexnet.evaluation import evaluate
-        from keras_alexnet.reporting import gallery, report, tables
+        from keras_alexnet.reporting import report, run_figures, tables
 
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
         data = datasets.load(name, folder, options.seed)
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # an ensemble's has no folder of its own
-            gallery.draw(run, evaluation)
+            run_figures.draw(run, evaluation)
             report.write(run)
     results = [evaluation.numbers() for evaluation in evaluations]
     say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")

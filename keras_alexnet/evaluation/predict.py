@@ -1,29 +1,33 @@
-"""Picture files to their most probable classes (paper section 6.1)."""
+"""Classify picture files (paper section 6.1)."""
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tqdm
+from matplotlib.figure import Figure
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, errors
 from keras_alexnet.evaluation import evaluate
+from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.plotting import panels
 
 SHOWN = 16  # ours: pictures in a panel
-SHOWN_SIDE = 256  # pixels
+SHOWN_SIZE = 256  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What a network says of a picture file.
+    """A network's prediction for one picture file.
 
     Attributes:
         file: Path of the picture.
-        label: Position of the right class, where the picture lies in a folder of its name; else None.
+        label: Position of the right class, where the picture is in a folder of that name; else None.
         probabilities: Float32 `(classes,)`, or None where the picture cannot be read.
-        problem: Why it cannot be read, else None.
+        problem: Why the picture cannot be read, or None.
     """
 
     file: pathlib.Path
@@ -31,8 +35,8 @@ class Prediction:
     probabilities: np.ndarray | None = None
     problem: str | None = None
 
-    def best(self, class_names, top=5):
-        """The most probable classes: a list of mappings with `class` and `probability`, and `right` if that is known.
+    def best(self, class_names: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
+        """Return the most probable classes, each with `class` and `probability`, and `right` where that is known.
 
         Example:
             >>> Prediction(pathlib.Path("a.jpg"), None, np.array([0.25, 0.75])).best(("daisy", "rose"), top=1)
@@ -77,80 +81,79 @@ def _looks_like_a_picture(file, root):
     return named and file.is_file() and file.resolve().is_relative_to(root)
 
 
-def squares(files, side):
-    """Reads picture files to squares, and passes over those that cannot be read.
-
-    Args:
-        files: Paths.
-        side: Side of the squares in pixels.
+def resized_pictures(files: Sequence[pathlib.Path], resize_size: int) -> tf.data.Dataset:
+    """Read and resize picture files; skip those that cannot be read.
 
     Returns:
-        A `tf.data.Dataset` of `(uint8 (side, side, 3), place)`, the place being that of the file among `files`.
+        A data set of `(uint8 (resize_size, resize_size, 3), index)`; the index is the position among `files`.
     """
 
-    def square(place, path):
-        picture = tf.numpy_function(_contents, [path], tf.string)
-        return decoding.load_resized(tf.ensure_shape(picture, ()), side), place
+    def load(index, path):
+        contents = tf.ensure_shape(tf.numpy_function(_contents, [path], tf.string), ())
+        return decoding.load_resized(contents, resize_size), index
 
     numbered = tf.data.Dataset.from_tensor_slices([str(file) for file in files]).enumerate()
-    return numbered.map(square, tf.data.AUTOTUNE).ignore_errors()
+    return numbered.map(load, tf.data.AUTOTUNE).ignore_errors()
 
 
-def _contents(path):
+def _contents(path: bytes) -> bytes:
     contents = pathlib.Path(path.decode()).read_bytes()
     return decoding.rewrite(contents) if decoding.needs_rewriting(path.decode()) else contents
 
 
-def _problem(file):
-    """Why a picture was passed over."""
+def _problem(file: pathlib.Path, resize_size: int) -> str:
+    """Return why a picture was skipped, by reading it once more outside of tf.data."""
     try:
-        decoding.needs_rewriting(file)
-    except Exception as error:  # broken headers make Pillow raise errors of many kinds
+        decoding.load_resized(tf.constant(_contents(str(file).encode())), resize_size)
+    except tf.errors.OpError as error:
+        return f"broken or cut short: {errors.first_line(error)}"
+    except Exception as error:  # Pillow raises many kinds on broken headers
         return (str(error).strip() or type(error).__name__).split("\n")[0]
-    return "broken or cut short"
+    return "it could be read only on a second attempt"
 
 
-def predict(classifier, files, views=10):
-    """Shows picture files to a network, many at a time.
+def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
+    """Classify picture files, many at a time.
 
     Args:
-        classifier: A `classifiers.Classifier`.
-        files: Paths, as `picture_files` gives them.
+        classifier: The network.
+        files: Paths, as `picture_files` returns them.
         views: 1, or 10 to average over ten views.
 
     Returns:
-        A list of `Prediction`, one a file.
+        One prediction for each file.
 
     Source: section 4.1.
     """
-    batches = tqdm.tqdm(classifier.batches(squares(files, classifier.recipe.resize_size), views), leave=False)
-    by_views, places = evaluate.probabilities(classifier.model, batches)
-    probabilities = dict(zip(places.tolist(), by_views[max(by_views)], strict=True))
-    names = {name: n for n, name in enumerate(classifier.class_names)}
+    resize_size = classifier.recipe.resize_size
+    batches = tqdm.tqdm(
+        classifier.batches(resized_pictures(files, resize_size), views), desc="predicting", leave=False, disable=None
+    )
+    by_views, indices = evaluate.probabilities(classifier.model, batches)
+    probabilities = dict(zip(indices.tolist(), by_views[max(by_views)], strict=True))
+    labels = {name: n for n, name in enumerate(classifier.class_names)}
     return [
         Prediction(
             file,
-            names.get(file.absolute().parent.name),
-            probabilities.get(place),
-            None if place in probabilities else _problem(file),
+            labels.get(file.absolute().parent.name),
+            probabilities.get(index),
+            None if index in probabilities else _problem(file, resize_size),
         )
-        for place, file in enumerate(files)
+        for index, file in enumerate(files)
     ]
 
 
-def panel(predictions, class_names):
-    """Draws the first `SHOWN` pictures with their most probable classes.
+def panel(predictions: Sequence[Prediction], class_names: Sequence[str]) -> Figure:
+    """Draw the first `SHOWN` pictures with their most probable classes.
 
     Args:
-        predictions: A list of `Prediction` of pictures that can be read.
-        class_names: By class.
-
-    Returns:
-        A matplotlib figure.
+        predictions: Predictions of pictures that can be read.
+        class_names: In the order of the network's outputs.
 
     Source: section 6.1, figure 4.
     """
     shown = predictions[:SHOWN]
-    pictures = [picture for picture, _ in squares([each.file for each in shown], SHOWN_SIDE).as_numpy_iterator()]
+    resized = resized_pictures([each.file for each in shown], SHOWN_SIZE)
+    pictures = [picture for picture, _ in resized.as_numpy_iterator()]
     labels = [each.label for each in shown]
     return panels.predictions(pictures, np.stack([each.probabilities for each in shown]), class_names, labels)

@@ -16,7 +16,7 @@ from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.metrics import TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.reporting import gallery, report
+from keras_alexnet.reporting import report, run_figures
 from keras_alexnet.training import checkpoints, errors, strategies
 from keras_alexnet.training.callbacks import Guard, ProgressBar, Record, Saving
 from keras_alexnet.training.optimizers import PaperSGD
@@ -238,6 +238,6 @@ def _finish(run, recipe, data, squares, seconds):
     if kernels.shape[-1] % 2 == 0:
         results["specialization"] = features.specialization(kernels)  # for records, which have no weights
     run.write_json("results.json", results)
-    gallery.draw(run, evaluation)
+    run_figures.draw(run, evaluation)
     report.write(run)
     return results

@@ -8,7 +8,7 @@ import pytest
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.reporting import gallery, report
+from keras_alexnet.reporting import report, run_figures
 from keras_alexnet.runs import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -20,7 +20,7 @@ def judged(_small_run, tmp_path_factory):
     run = Run(shutil.copytree(_small_run.folder, tmp_path_factory.mktemp("judged") / "small-1"))
     data = datasets.load(run.read_options().dataset)
     (evaluation,) = evaluate.evaluate_runs([run], data, "test")
-    gallery.draw(run, evaluation)
+    run_figures.draw(run, evaluation)
     report.write(run)
     return run, evaluation
 
@@ -99,7 +99,7 @@ def test_an_ensemble_has_a_row(judged, small_run):
 
 
 def test_confusions_count_every_picture(judged):
-    counts = gallery.confusions(judged[1])
+    counts = run_figures.confusions(judged[1])
     assert counts.shape == (3, 3)
     assert counts.sum(axis=1).tolist() == [4, 4, 4]
     right = (judged[1].best.argmax(axis=1) == judged[1].labels).sum()
@@ -108,21 +108,21 @@ def test_confusions_count_every_picture(judged):
 
 def test_wrong_pictures_are_the_most_confident(judged):
     evaluation = judged[1]
-    places = gallery.wrong_places(evaluation)
+    places = run_figures.wrong_places(evaluation)
     confidence = evaluation.best[places].max(axis=1)
     assert (np.diff(confidence) <= 0).all()
     assert (evaluation.best[places].argmax(axis=1) != evaluation.labels[places]).all()
 
 
 def test_right_pictures_are_of_different_classes(judged):
-    labels = judged[1].labels[gallery.right_places(judged[1])]
+    labels = judged[1].labels[run_figures.right_places(judged[1])]
     assert len(set(labels.tolist())) == len(labels)
 
 
 def test_pictures_are_found_by_their_places(judged):
-    squares = judged[1].squares
+    squares = judged[1].pictures
     every = [square for square, _ in squares.as_numpy_iterator()]
-    found = gallery.pictures_at(squares, [[7, 2], [7, 0]])
+    found = run_figures.pictures_at(squares, [[7, 2], [7, 0]])
     assert found.keys() == {0, 2, 7}
     for place, square in found.items():
         np.testing.assert_array_equal(square, every[place])
@@ -132,12 +132,12 @@ def test_pictures_are_found_by_their_places(judged):
 def test_a_picture_is_not_its_own_neighbor(judged, monkeypatch, split):
     run, evaluation = judged
     shown = []
-    monkeypatch.setattr(gallery.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
+    monkeypatch.setattr(run_figures.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
     data = evaluation.data
     asked = [square for square, _ in pipeline.resize_pictures(data.splits[split], 76).take(3).as_numpy_iterator()]
-    gallery._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
+    run_figures._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
     ((queries, found),) = shown
-    assert [len(row) for row in found] == [gallery.NEIGHBORS] * 3
+    assert [len(row) for row in found] == [run_figures.NEIGHBORS] * 3
     assert not any((query == near).all() for query, row in zip(queries, found, strict=True) for near in row)
 
 

@@ -47,7 +47,7 @@ def _of_judgement(classifier, evaluation):
     names, labels = evaluation.data.class_names, evaluation.labels
     drawn = {"confusion.png": panels.confusion(confusions(evaluation), names)}
     right, wrong, queries = right_places(evaluation), wrong_places(evaluation), query_places(evaluation)
-    pictures = pictures_at(evaluation.squares, np.concatenate([right, wrong, queries]))
+    pictures = pictures_at(evaluation.pictures, np.concatenate([right, wrong, queries]))
     for kind, places in (("right", right), ("wrong", wrong)):
         if len(places):
             shown = [pictures[place] for place in places]
