@@ -38,7 +38,7 @@ def draw(run, evaluation):
 
 def _of_training(run, model):
     kernels = features.first_kernels(model)
-    drawn = {"kernels.png": figures.kernels(kernels, columns=2 - kernels.shape[-1] % 2)}
+    drawn = {"kernels.png": figures.kernels(kernels, towers=2 - kernels.shape[-1] % 2)}
     rows = run.read_log()
     return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
 

@@ -42,7 +42,7 @@ figure
 # %%
 keras.utils.set_random_seed(0)
 untrained = features.first_kernels(build(include_top=False))
-figures.kernels(untrained[..., :32], columns=1)
+figures.kernels(untrained[..., :32], towers=1)
 
 # %% [markdown]
 # How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and what is left. The
@@ -133,7 +133,7 @@ assert right.mean() > 0.2
 # Its own 32 kernels, of 5 x 5 pixels:
 
 # %%
-figures.kernels(features.first_kernels(model), columns=1)
+figures.kernels(features.first_kernels(model), towers=1)
 
 # %% [markdown]
 # ## Right and wrong
