@@ -11,7 +11,7 @@ import tqdm
 from matplotlib.figure import Figure
 
 from keras_alexnet.data import decoding, errors
-from keras_alexnet.evaluation import evaluate
+from keras_alexnet.evaluation import evaluate, metrics
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.plotting import panels
 
@@ -141,6 +141,33 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
         )
         for index, file in enumerate(files)
     ]
+
+
+def summary(predictions: Sequence[Prediction]) -> str:
+    """Return how many pictures there are, how many are unreadable, and the accuracy where labels are known.
+
+    The top-5 accuracy is left out where there are five classes or fewer.
+
+    Example:
+        >>> right = Prediction(pathlib.Path("rose/a.jpg"), 1, np.array([0.25, 0.75]))
+        >>> summary([right, Prediction(pathlib.Path("rose/b.jpg"), 1, problem="cut short")])
+        '2 pictures, 1 of them unreadable; top-1 accuracy 100.0 % (1 of 1)'
+    """
+    readable = [each for each in predictions if each.probabilities is not None]
+    words = f"{len(predictions)} picture{'s' * (len(predictions) != 1)}"
+    if len(readable) < len(predictions):
+        words += f", {len(predictions) - len(readable)} of them unreadable"
+    labeled = [each for each in readable if each.label is not None]
+    if not labeled:
+        return words
+    probabilities = np.stack([each.probabilities for each in labeled])
+    wrong = {
+        k: metrics.is_beyond(probabilities, np.array([each.label for each in labeled]), k)
+        for k in ((1, 5) if probabilities.shape[1] > 5 else (1,))
+    }
+    right = {k: len(labeled) - int(beyond.sum()) for k, beyond in wrong.items()}
+    accuracies = (f"top-{k} accuracy {n / len(labeled):.1%} ({n} of {len(labeled)})" for k, n in right.items())
+    return f"{words}; {', '.join(accuracies)}".replace("%", " %")
 
 
 def panel(predictions: Sequence[Prediction], class_names: Sequence[str]) -> Figure:
