@@ -21,7 +21,7 @@ from matplotlib import pyplot as plt
 from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import records
+from keras_alexnet.experiments import tables
 from keras_alexnet.plotting import figures, panels
 
 # %% [markdown]
@@ -90,7 +90,7 @@ assert len(tiles) == 96
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-print(records.specialization(rows))
+print(tables.specialization(rows))
 shares = {"with groups": [], "without groups": []}
 for row in rows:
     if row["dataset"].startswith("oxford_flowers102") and not row["weights"]:
