@@ -23,9 +23,16 @@ def parser() -> Parser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate; the exit status is 0 on success, 2 for wrong input."""
+    """Evaluate; the exit status is 0 on success, 2 for wrong input, 130 when interrupted."""
     line = parser()
-    arguments = line.parse_args(argv)
+    try:
+        execute(line, line.parse_args(argv))
+    except KeyboardInterrupt:
+        line.exit(130, f"{line.prog}: interrupted\n")
+
+
+def execute(line: Parser, arguments: argparse.Namespace) -> None:
+    """Evaluate the runs, draw their figures, write their reports and print the results."""
     with one_line_errors(line):
         runs = [Run.open(folder) for folder in arguments.runs]
         options = runs[0].read_options()
@@ -41,7 +48,9 @@ def main(argv: list[str] | None = None) -> None:
             report.write(run)
     results = [evaluation.numbers() for evaluation in evaluations]
     say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
-    say(f"{tables.evaluations(results)}\n\nhardest classes: {tables.hardest_classes(results[-1])}")
+    say(tables.evaluations(results))
+    if hardest := tables.hardest_classes(results[-1]):
+        say(f"\nhardest classes: {hardest}")
 
 
 if __name__ == "__main__":

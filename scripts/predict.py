@@ -9,9 +9,13 @@ Where pictures are in folders named after their classes, the summary has the acc
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 from typing import Any
+
+# TensorFlow reports every bad picture, and so does this script. A user's own setting takes precedence.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.runs import Run
@@ -56,9 +60,16 @@ def as_json(prediction, class_names, top) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Predict; the exit status is 0 on success, 2 where a picture cannot be read or other input is wrong."""
+    """Predict; the exit status is 0 on success, 2 for an unreadable picture or wrong input, 130 when interrupted."""
     line = parser()
-    arguments = line.parse_args(argv)
+    try:
+        execute(line, line.parse_args(argv))
+    except KeyboardInterrupt:
+        line.exit(130, f"{line.prog}: interrupted\n")
+
+
+def execute(line: Parser, arguments: argparse.Namespace) -> None:
+    """Classify the pictures, print the results and exit."""
     with one_line_errors(line):
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:

@@ -106,7 +106,7 @@ def _problem(file: pathlib.Path, resize_size: int) -> str:
     try:
         decoding.load_resized(tf.constant(_contents(str(file).encode())), resize_size)
     except tf.errors.OpError as error:
-        return f"broken or cut short: {errors.first_line(error)}"
+        return f"broken or cut short: {errors.first_line(error).partition(' [Op:')[0]}"
     except Exception as error:  # Pillow raises many kinds on broken headers
         return (str(error).strip() or type(error).__name__).split("\n")[0]
     return "it could be read only on a second attempt"

@@ -104,6 +104,13 @@ def test_paths_must_lead_to_pictures(tmp_path):
         predict.picture_files([tmp_path])
 
 
+def test_the_summary_has_both_accuracies_with_more_than_five_classes(tmp_path):
+    ranks = {"first": [0.5, 0.1, 0.1, 0.1, 0.1, 0.1], "sixth": [0.0, 0.2, 0.2, 0.2, 0.2, 0.2]}
+    predictions = [predict.Prediction(tmp_path / name, 0, np.float32(shares)) for name, shares in ranks.items()]
+    expected = "2 pictures; top-1 accuracy 50.0 % (1 of 2), top-5 accuracy 50.0 % (1 of 2)"
+    assert predict.summary(predictions) == expected
+
+
 def test_panel_shows_at_most_sixteen_pictures(small_run, tmp_path):
     files = [tmp_path / f"{n:02}.png" for n in range(predict.SHOWN + 2)]
     for file in files:
