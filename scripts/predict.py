@@ -12,13 +12,18 @@ import json
 import os
 import pathlib
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 # TensorFlow reports every bad picture, and so does this script. A user's own setting takes precedence.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.runs import Run
+
+if TYPE_CHECKING:  # TensorFlow takes seconds
+    from keras_alexnet.evaluation.classifier import Classifier
+    from keras_alexnet.evaluation.predict import Prediction
 
 
 def parser() -> Parser:
@@ -38,7 +43,7 @@ def parser() -> Parser:
     return line
 
 
-def classifier_and_pictures(arguments):
+def classifier_and_pictures(arguments: argparse.Namespace) -> tuple["Classifier", list]:
     """Return the network, and the paths of the pictures."""
     from keras_alexnet.evaluation.classifier import Classifier
 
@@ -50,7 +55,7 @@ def classifier_and_pictures(arguments):
     return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network), pictures
 
 
-def as_json(prediction, class_names, top) -> dict[str, Any]:
+def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:
     """Return one picture's entry in the JSON."""
     entry = {"picture": str(prediction.file)}
     if prediction.problem:

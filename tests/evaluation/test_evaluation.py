@@ -95,10 +95,10 @@ def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run,
         for n in range(10):
             Image.fromarray(np.full((76, 76, 3), n, np.uint8)).save(tmp_path / "flowers" / name / f"{n}.png")
     small_run.write_classes(["daisy", "rose", "tulip"])
-    account = small_run.read_json("recipe.json")
+    provenance = small_run.read_json("recipe.json")
     first, second = (datasets.load(str(tmp_path / "flowers"), seed=seed) for seed in (0, 1))
-    account["data"] = first.describe()
-    small_run.write_json("recipe.json", account)
+    provenance["data"] = first.describe()
+    small_run.write_json("recipe.json", provenance)
     evaluate.evaluate_runs([small_run], first, "test", views=1)
     with pytest.raises(ValueError, match=r"trained on: .*seed 0\)\. Received: .*seed 1\)$"):
         evaluate.evaluate_runs([small_run], second, "test", views=1)

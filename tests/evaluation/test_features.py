@@ -43,9 +43,9 @@ def test_descriptors_are_of_the_central_crop(small_run):
     pictures = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
     found = features.descriptors(classifier, pictures)
     assert found.shape == (12, 16)
-    square = next(pictures.as_numpy_iterator())[0]
+    picture = next(pictures.as_numpy_iterator())[0]
     hidden = keras.Model(classifier.model.input, classifier.model.get_layer("fc7").output)
-    alone = np.asarray(hidden(square[None, 4:71, 4:71].astype(np.float32) - 128))
+    alone = np.asarray(hidden(picture[None, 4:71, 4:71].astype(np.float32) - 128))
     np.testing.assert_allclose(found[:1], alone, rtol=1e-3, atol=1e-3)
 
 

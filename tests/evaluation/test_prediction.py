@@ -77,8 +77,8 @@ def test_a_picture_is_prepared_as_in_evaluation(small_run, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     classifier = Classifier.of_run(small_run)
     (seen,) = predict.predict(classifier, [tmp_path / "a.png"], views=1)
-    centre = PICTURE[4:71, 4:71].astype(np.float32) - 128  # (76 - 67) // 2 = 4
-    np.testing.assert_allclose(seen.probabilities, classifier.model.predict_on_batch(centre[None])[0], atol=1e-6)
+    center = PICTURE[4:71, 4:71].astype(np.float32) - 128  # (76 - 67) // 2 = 4
+    np.testing.assert_allclose(seen.probabilities, classifier.model.predict_on_batch(center[None])[0], atol=1e-6)
     assert seen.label is None
 
 

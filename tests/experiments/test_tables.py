@@ -176,7 +176,7 @@ def test_the_readme_has_the_table_of_recipes():
     assert tables.from_scratch(rows) in (ROOT / "README.md").read_text()
 
 
-def test_the_readme_has_the_result_of_figure_1():
+def test_the_readme_says_what_figure_1_has_come_to():
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
     reached = {}
     for run in runs.find(ROOT / "results"):
@@ -199,7 +199,7 @@ def test_the_readme_has_the_result_of_figure_1():
         ("from_petals", "--head new`) saves {:.1f} ({:.1f} to {:.1f})"),
     ],
 )
-def test_the_readme_has_the_cost_of_the_changes(name, said):
+def test_the_readme_says_what_the_changes_cost(name, said):
     """By scipy's paired test, on the files of the evaluations."""
     folder = ROOT / "results"
 
