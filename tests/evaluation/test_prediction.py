@@ -114,6 +114,6 @@ def test_a_network_file_by_itself_has_the_usual(small_run, tmp_path):
     classifier = Classifier.of_file(alone)
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
-    mean, deviation = pipeline.scale(classifier.statistics, classifier.recipe)
+    mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)
     np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
-    assert deviation.tolist() == [1, 1, 1]
+    assert std.tolist() == [1, 1, 1]

@@ -26,7 +26,7 @@ def endless(count):
 @pytest.fixture
 def little_memory(monkeypatch):
     """As if 600 squares were all that fits."""
-    monkeypatch.setattr(pipeline, "_places", lambda side: 600)
+    monkeypatch.setattr(pipeline, "_capacity", lambda side: 600)
 
 
 def order(count, epoch):
