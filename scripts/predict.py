@@ -57,6 +57,7 @@ def main(argv=None):
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
+        from keras_alexnet.data import picture_files
         from keras_alexnet.evaluation import predict  # after the flags: TensorFlow takes seconds
         from keras_alexnet.plotting import figures
         from keras_alexnet.reporting import tables
@@ -64,7 +65,7 @@ def main(argv=None):
         if arguments.figure:
             figures.check_path(arguments.figure)
         classifier, pictures = classifier_and_pictures(arguments)
-        files = predict.picture_files(pictures)
+        files = picture_files.picture_files(pictures)
         predictions = predict.predict(classifier, files, arguments.views)
         names, good = classifier.class_names, [each for each in predictions if not each.problem]
         if arguments.json:

@@ -3,11 +3,13 @@
 import functools
 import io
 import os
+import pathlib
 
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+from keras_alexnet.data.errors import first_line
+
 MAX_PIXELS = 100_000_000  # ours: a larger picture is refused by its header, before memory is allocated
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # JPEG includes MPO, which many cameras write: several JPEGs in a file
 ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
@@ -189,3 +191,24 @@ def rewrite(picture: bytes) -> bytes:
     bitmap = io.BytesIO()
     upright.save(bitmap, "BMP")
     return bitmap.getvalue()
+
+
+def check(file: str | os.PathLike) -> bool | str:
+    """Decode a picture file once.
+
+    Args:
+        file: Path of the file.
+
+    Returns:
+        Whether the file must go through `rewrite`, as `needs_rewriting` does; or in one line why it cannot be decoded.
+    """
+    try:
+        answer = needs_rewriting(file)
+        contents = pathlib.Path(file).read_bytes()
+        with tf.device("CPU"):
+            decode(rewrite(contents) if answer else contents)
+    except tf.errors.OpError as error:
+        return f"cannot be decoded: {first_line(error)}"
+    except Exception as error:  # broken headers make Pillow raise errors of many kinds
+        return first_line(error).replace(os.fspath(file), "file")
+    return answer

@@ -2,12 +2,13 @@
 
 import dataclasses
 import pathlib
+import sys
 
 import numpy as np
 import tensorflow as tf
 import tqdm
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, errors
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.plotting import panels
 
@@ -46,37 +47,6 @@ class Prediction:
         ]
 
 
-def picture_files(paths):
-    """The picture files among files and in folders, however deep.
-
-    Args:
-        paths: Files, which are taken whatever their names are, and folders, of which only the names that end in
-            `decoding.EXTENSIONS` are, and no links that lead out.
-
-    Returns:
-        A list of paths, those of a folder sorted.
-
-    Raises:
-        ValueError: If a path leads nowhere, or there is not one picture.
-    """
-    files = []
-    for path in map(pathlib.Path, paths):
-        if not path.exists():
-            raise ValueError(f"Expected a picture or a folder of pictures. Received: {path}, which is not there")
-        root = path.resolve()
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [file for file in inside if file == path or _looks_like_a_picture(file, root)]
-    if not files:
-        raise ValueError(f"Expected pictures ({' '.join(decoding.EXTENSIONS)}). Received: {' '.join(map(str, paths))}")
-    return files
-
-
-def _looks_like_a_picture(file, root):
-    """By its name, and in the folder itself: a link may lead out of it."""
-    named = file.suffix.lower() in decoding.EXTENSIONS and not file.name.startswith(".")
-    return named and file.is_file() and file.resolve().is_relative_to(root)
-
-
 def squares(files, side):
     """Reads picture files to squares, and passes over those that cannot be read.
 
@@ -102,12 +72,10 @@ def _contents(path):
 
 
 def _problem(file):
-    """Why a picture was passed over."""
-    try:
-        decoding.needs_rewriting(file)
-    except Exception as error:  # broken headers make Pillow raise errors of many kinds
-        return (str(error).strip() or type(error).__name__).split("\n")[0]
-    return "broken or cut short"
+    """Return why a picture was passed over."""
+    with errors.libjpeg_warnings():
+        reason = decoding.check(file)
+    return reason if isinstance(reason, str) else "reading it failed once, and works now: run the command again"
 
 
 def predict(classifier, files, views=10):
@@ -115,7 +83,7 @@ def predict(classifier, files, views=10):
 
     Args:
         classifier: A `classifiers.Classifier`.
-        files: Paths, as `picture_files` gives them.
+        files: Paths, as `picture_files.picture_files` gives them.
         views: 1, or 10 to average over ten views.
 
     Returns:
@@ -124,7 +92,11 @@ def predict(classifier, files, views=10):
     Source: section 4.1.
     """
     batches = tqdm.tqdm(classifier.batches(squares(files, classifier.recipe.resize_size), views), leave=False)
-    by_views, places = evaluate.probabilities(classifier.model, batches)
+    with errors.libjpeg_warnings() as lines:
+        by_views, places = evaluate.probabilities(classifier.model, batches)
+    if lines:
+        count = f"{len(lines)} of {len(files)} pictures"
+        print(f"Damaged JPEG data were decoded as far as possible in {count}", file=sys.stderr)
     probabilities = dict(zip(places.tolist(), by_views[max(by_views)], strict=True))
     names = {name: n for n, name in enumerate(classifier.class_names)}
     return [

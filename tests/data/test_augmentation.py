@@ -28,7 +28,7 @@ def light(form):
 
 
 @pytest.fixture(params=[eagerly, in_tf_data])
-def views(request):
+def apply(request):
     return request.param
 
 
@@ -103,7 +103,7 @@ def test_seed_decides(name, image):
     once = eagerly(RANDOM[name], image, seeds)
     np.testing.assert_array_equal(once, eagerly(RANDOM[name], image, seeds))
     np.testing.assert_allclose(once, in_tf_data(RANDOM[name], image, seeds), rtol=1e-5, atol=1e-4)
-    assert any((view != once[0]).any() for view in once[1:])
+    assert any((result != once[0]).any() for result in once[1:])
 
 
 def test_crop_reaches_each_of_33_offsets():
@@ -121,8 +121,8 @@ def test_crop_reaches_each_of_33_offsets():
 
 
 @pytest.mark.parametrize(("function", "axis"), [(augmentation.mirror, 1), (augmentation.vertical_flip, 0)])
-def test_half_are_flipped(function, axis, views, image):
-    results = views(function, image, [(0, seed) for seed in range(100)])
+def test_half_are_flipped(function, axis, apply, image):
+    results = apply(function, image, [(0, seed) for seed in range(100)])
     flipped = [np.array_equal(result, np.flip(image, axis)) for result in results]
     as_it_was = [np.array_equal(result, image) for result in results]
     assert sum(flipped) + sum(as_it_was) == 100
@@ -130,14 +130,14 @@ def test_half_are_flipped(function, axis, views, image):
 
 
 @pytest.mark.parametrize(("side", "size", "offset"), [(256, 224, 16), (256, 227, 14), (9, 9, 0)])
-def test_central_crop(views, side, size, offset):
-    square = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    (crop,) = views(lambda image, _: augmentation.central_crop(image, size), square, [(0, 0)])
-    np.testing.assert_array_equal(crop, square[offset : offset + size, offset : offset + size])
+def test_central_crop(apply, side, size, offset):
+    resized = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    (crop,) = apply(lambda image, _: augmentation.central_crop(image, size), resized, [(0, 0)])
+    np.testing.assert_array_equal(crop, resized[offset : offset + size, offset : offset + size])
 
 
-def test_ten_crops_in_order(views, image):
-    (ten,) = views(lambda image, _: augmentation.ten_crops(image, 10), image, [(0, 0)])
+def test_ten_crops_in_order(apply, image):
+    (ten,) = apply(lambda image, _: augmentation.ten_crops(image, 10), image, [(0, 0)])
     corners = [image[:10, :10], image[:10, 5:], image[2:, :10], image[2:, 5:], image[1:11, 2:12]]
     np.testing.assert_array_equal(ten, [*corners, *(corner[:, ::-1] for corner in corners)])
 
@@ -177,12 +177,12 @@ def test_unknown_form_of_lighting_is_refused(image):
         augmentation.lighting(image, (0, 0), ROOTS**2, AXES, "pca")
 
 
-def motion(view):
+def motion(result):
     """Return where a result took its pixels from: a 2 x 2 matrix, and the position that the centre came from."""
-    height, width = view.shape[:2]
+    height, width = result.shape[:2]
     inner = np.mgrid[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3][::-1].reshape(2, -1).T
     centered = inner - [(width - 1) / 2, (height - 1) / 2]
-    taken = view[inner[:, 1], inner[:, 0], :2]
+    taken = result[inner[:, 1], inner[:, 0], :2]
     solution, residuals, *_ = np.linalg.lstsq(np.column_stack([centered, np.ones(len(inner))]), taken, rcond=None)
     assert residuals.max() < 0.01
     return solution[:2].T, solution[2]
@@ -263,8 +263,8 @@ def test_affine_takes_the_pixels_that_scipy_takes(image):
     np.testing.assert_allclose(resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
 
 
-def test_noise(views):
-    (noisy,) = views(augmentation.noise, np.full((100, 100, 3), 100, np.uint8), [(5, 6)])
+def test_noise(apply):
+    (noisy,) = apply(augmentation.noise, np.full((100, 100, 3), 100, np.uint8), [(5, 6)])
     assert noisy.mean() == pytest.approx(100, abs=0.3)
     assert noisy.std() == pytest.approx(8, abs=0.2)
 

@@ -40,8 +40,8 @@ def statistics(images):
 
 def seen(*arguments, **options):
     """Return all crops of a training stream, and all labels."""
-    views, labels = zip(*pipeline.training_batches(*arguments, **options).as_numpy_iterator(), strict=True)
-    return np.concatenate(views), np.concatenate(labels)
+    crops, labels = zip(*pipeline.training_batches(*arguments, **options).as_numpy_iterator(), strict=True)
+    return np.concatenate(crops), np.concatenate(labels)
 
 
 def test_pictures_are_decoded_once(images):
@@ -64,11 +64,11 @@ def test_set_too_large_for_memory_is_streamed(images, statistics, monkeypatch):
     monkeypatch.setattr(pipeline, "_capacity", lambda side: 8)
     resized = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), RESIZE_SIZE)
     assert "Cache" not in type(resized).__name__
-    views, labels = seen(resized, statistics, recipe(), 0, range(2, 4))
+    crops, labels = seen(resized, statistics, recipe(), 0, range(2, 4))
     assert len(set(labels[:18])) == 18  # without repetition
     assert (labels[:18] != labels[18:]).any()
     again, _ = seen(resized, statistics, recipe(), 0, range(3, 4))
-    np.testing.assert_array_equal(views[18:], again)
+    np.testing.assert_array_equal(crops[18:], again)
 
 
 @pytest.mark.parametrize("names", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
@@ -79,10 +79,10 @@ def test_crops_of_files_equal_crops_of_resized_pictures(statistics, names):
     split = tf.data.Dataset.from_tensor_slices((files, np.arange(6)))
     made = recipe(augmentation=names)
     expected, labels = seen(pipeline.resize_pictures(split, RESIZE_SIZE), statistics, made, 0, range(3))
-    views, same_labels = seen(split, statistics, made, 0, range(3))
+    crops, same_labels = seen(split, statistics, made, 0, range(3))
     np.testing.assert_array_equal(labels, same_labels)
-    assert np.abs(views - expected).mean() < (1e-3 if "crop" not in names else 6)
-    assert np.abs(views - expected[::-1]).mean() > 12
+    assert np.abs(crops - expected).mean() < (1e-3 if "crop" not in names else 6)
+    assert np.abs(crops - expected[::-1]).mean() > 12
 
 
 def test_mean_size_counts_bytes_of_files_and_of_images(images):
@@ -100,8 +100,8 @@ def test_capacity_is_inverse_to_the_size():
 def test_shapes_and_length(resized, statistics):
     batches = pipeline.training_batches(resized, statistics, recipe(), 0, range(5))
     assert len(batches) == 5 * 3
-    views, labels = batches.element_spec
-    assert (views.shape, views.dtype) == ((6, CROP_SIZE, CROP_SIZE, 3), tf.float32)
+    crops, labels = batches.element_spec
+    assert (crops.shape, crops.dtype) == ((6, CROP_SIZE, CROP_SIZE, 3), tf.float32)
     assert labels.shape == (6,)
     assert sum(1 for _ in batches) == 15
 
@@ -117,11 +117,11 @@ def test_shapes_and_length(resized, statistics):
 )
 def test_epoch_repeats_from_its_number(resized, statistics, settings):
     made = recipe(**settings)
-    views, labels = seen(resized, statistics, made, 7, range(4))
-    epochs = np.split(views, 4)
+    crops, labels = seen(resized, statistics, made, 7, range(4))
+    epochs = np.split(crops, 4)
     tf.random.set_seed(5)  # another program's
     resumed, resumed_labels = seen(resized, statistics, made, 7, range(2, 4))
-    np.testing.assert_array_equal(resumed, views[36:])
+    np.testing.assert_array_equal(resumed, crops[36:])
     np.testing.assert_array_equal(resumed_labels, labels[36:])
     assert all((epochs[0] != epoch).any() for epoch in epochs[1:])
     assert (seen(resized, statistics, made, 8, range(4))[1] != labels).any()
@@ -155,15 +155,15 @@ def test_too_few_pictures_are_refused(resized, statistics, batch_size, steps):
 
 
 def test_without_augmentation_the_centre_less_the_mean(resized, images, statistics):
-    views, labels = seen(resized, statistics, recipe(augmentation=()), 0, range(1))
+    crops, labels = seen(resized, statistics, recipe(augmentation=()), 0, range(1))
     expected = images[labels, 2:13, 2:13] - images.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(views, expected, atol=1e-3)
+    np.testing.assert_allclose(crops, expected, atol=1e-3)
 
 
 def test_centre_of_the_mean_image_is_subtracted_from_every_crop(resized, images, statistics):
     """As in the authors' code: every crop is less the centre of the mean image, not the part that it was cut from."""
-    views, labels = seen(resized, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
-    crops = views + images.mean(axis=0)[2:13, 2:13]
+    crops, labels = seen(resized, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
+    crops = crops + images.mean(axis=0)[2:13, 2:13]
     for crop, label in zip(crops, labels, strict=True):
         places = [(top, left) for top in range(6) for left in range(6)]
         cuts = [images[label, top : top + CROP_SIZE, left : left + CROP_SIZE] for top, left in places]
@@ -173,9 +173,9 @@ def test_centre_of_the_mean_image_is_subtracted_from_every_crop(resized, images,
 def test_mean_and_std_of_the_architecture(resized, images, statistics):
     """torchvision's constants, on pixels of 0 to 1; in training, and in evaluation without statistics."""
     made = recipe(augmentation=(), architecture="one_weird_trick", mean="architecture")
-    views, labels = seen(resized, statistics, made, 0, range(1))
+    crops, labels = seen(resized, statistics, made, 0, range(1))
     expected = (images[:, 2:13, 2:13] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    np.testing.assert_allclose(views, expected[labels], atol=1e-5)
+    np.testing.assert_allclose(crops, expected[labels], atol=1e-5)
     batches = pipeline.evaluation_batches(resized, None, made, batch_size=COUNT)
     np.testing.assert_allclose(next(iter(batches))[0], expected, atol=1e-5)
 
@@ -237,6 +237,12 @@ def test_random_numbers_of_archived_recipes_stay_the_same(names):
     np.testing.assert_allclose([crop.mean(), crop.std(), *crop[0, 0]], [mean, std, *first_pixel], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", recipes.AUGMENTATIONS)
+def test_every_name_of_the_table_changes_crops(resized, statistics, name):
+    plain, changed = (seen(resized, statistics, recipe(augmentation=names), 0, range(1))[0] for names in ((), (name,)))
+    assert (plain != changed).any()
+
+
 @pytest.fixture
 def with_grey(monkeypatch):
     """Add an augmentation by a function and a line of the table, here in front of the others, which are reversed."""
@@ -269,20 +275,20 @@ def test_a_new_augmentation_is_a_function_and_a_line_of_the_table(resized, image
 @pytest.mark.parametrize("mean", ["color", "image"])
 def test_evaluation_batches_have_all_pictures_in_order(resized, images, statistics, mean):
     batches = pipeline.evaluation_batches(resized, statistics, recipe(mean=mean), batch_size=8)
-    views, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    assert [len(batch) for batch in views] == [8, 8, 4]
+    crops, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    assert [len(batch) for batch in crops] == [8, 8, 4]
     assert np.concatenate(labels).tolist() == [*range(COUNT)]
     subtracted = images.mean(axis=(0, 1, 2)) if mean == "color" else images.mean(axis=0)[2:13, 2:13]
-    np.testing.assert_allclose(np.concatenate(views), images[:, 2:13, 2:13] - subtracted, atol=1e-3)
+    np.testing.assert_allclose(np.concatenate(crops), images[:, 2:13, 2:13] - subtracted, atol=1e-3)
 
 
 def test_ten_crops_of_each_picture(resized, images, statistics):
     batches = pipeline.evaluation_batches(resized, statistics, recipe(), 8, views=10)
-    views = np.concatenate([views for views, _ in batches.as_numpy_iterator()])
-    assert views.shape == (COUNT, 10, CROP_SIZE, CROP_SIZE, 3)
+    crops = np.concatenate([crops for crops, _ in batches.as_numpy_iterator()])
+    assert crops.shape == (COUNT, 10, CROP_SIZE, CROP_SIZE, 3)
     mean = images.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(views[:, 0], images[:, :CROP_SIZE, :CROP_SIZE] - mean, atol=1e-3)
-    np.testing.assert_allclose(views[:, 9], images[:, 2:13, 2:13][:, :, ::-1] - mean, atol=1e-3)
+    np.testing.assert_allclose(crops[:, 0], images[:, :CROP_SIZE, :CROP_SIZE] - mean, atol=1e-3)
+    np.testing.assert_allclose(crops[:, 9], images[:, 2:13, 2:13][:, :, ::-1] - mean, atol=1e-3)
 
 
 def test_five_views_are_refused(resized, statistics):
@@ -345,7 +351,7 @@ def test_flowers_become_batches():
     statistics = Statistics.measure(resized.take(200))
     assert statistics.mean_image.shape == (256, 256, 3)
     assert statistics.mean_color == pytest.approx([119, 102, 80], abs=8)
-    (views, labels), *_ = pipeline.training_batches(resized.take(64), statistics, Recipe(batch_size=64), 0, range(1))
-    assert views.shape == (64, 227, 227, 3)
-    assert np.abs(np.mean(views)) < 15
+    (crops, labels), *_ = pipeline.training_batches(resized.take(64), statistics, Recipe(batch_size=64), 0, range(1))
+    assert crops.shape == (64, 227, 227, 3)
+    assert np.abs(np.mean(crops)) < 15
     assert len(set(labels.numpy())) > 30

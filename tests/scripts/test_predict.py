@@ -69,7 +69,7 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
         (["{folder}", "{picture}"], r"Expected a run folder"),
         (["{run}"], r"a network, then pictures or folders of pictures"),
         (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
-        (["{run}", "nothing.jpg"], r"nothing.jpg, which is not there"),
+        (["{run}", "nothing.jpg"], r"nothing.jpg, which does not exist"),
         (["{run}", "{picture}", "--figure", "panel.bmp"], r"a path that ends in .png or .jpg. Received: panel.bmp"),
     ],
 )
