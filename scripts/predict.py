@@ -79,6 +79,7 @@ def execute(line: Parser, arguments: argparse.Namespace) -> None:
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:
             raise ValueError(f"Expected --top of 1 or more. Received: {top}")
+        from keras_alexnet.data import picture_files
         from keras_alexnet.evaluation import predict  # after the flags: TensorFlow takes seconds
         from keras_alexnet.plotting import figures
         from keras_alexnet.reporting import tables
@@ -86,7 +87,7 @@ def execute(line: Parser, arguments: argparse.Namespace) -> None:
         if arguments.figure:
             figures.check_path(arguments.figure)
         classifier, pictures = classifier_and_pictures(arguments)
-        files = predict.picture_files(pictures)
+        files = picture_files.picture_files(pictures)
         predictions = predict.predict(classifier, files, arguments.views)
         names, good = classifier.class_names, [each for each in predictions if not each.problem]
         if arguments.json:

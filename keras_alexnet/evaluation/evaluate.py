@@ -14,6 +14,7 @@ from scipy import special
 
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, network_file, outputs_logits
 from keras_alexnet.runs import Run
@@ -179,9 +180,12 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
     for run in runs:  # check all of them before the first evaluation
         network_file(run)
         class_positions(run.read_classes(), data.class_names)
-        if data.may_hold_what_trained(before := run.read_data(), split):
-            now = data.describe()
-            raise ValueError(f"Expected the splits that {run.folder} was trained on: {before}. Received: {now}")
+        trained_on = identity_of(run.read_data())
+        if may_share_training_pictures(trained_on, data.identity, split):
+            raise ValueError(
+                f"The {split} split may hold pictures that {run.folder} was trained on. Expected the same files and "
+                f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
+            )
     resized, evaluations = {}, []
     for run in runs:
         size = run.read_recipe().resize_size

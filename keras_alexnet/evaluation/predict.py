@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,37 +51,6 @@ class Prediction:
         ]
 
 
-def picture_files(paths):
-    """The picture files among files and in folders, however deep.
-
-    Args:
-        paths: Files, which are taken whatever their names are, and folders, of which only the names that end in
-            `decoding.EXTENSIONS` are, and no links that lead out.
-
-    Returns:
-        A list of paths, those of a folder sorted.
-
-    Raises:
-        ValueError: If a path leads nowhere, or there is not one picture.
-    """
-    files = []
-    for path in map(pathlib.Path, paths):
-        if not path.exists():
-            raise ValueError(f"Expected a picture or a folder of pictures. Received: {path}, which is not there")
-        root = path.resolve()
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [file for file in inside if file == path or _looks_like_a_picture(file, root)]
-    if not files:
-        raise ValueError(f"Expected pictures ({' '.join(decoding.EXTENSIONS)}). Received: {' '.join(map(str, paths))}")
-    return files
-
-
-def _looks_like_a_picture(file, root):
-    """By its name, and in the folder itself: a link may lead out of it."""
-    named = file.suffix.lower() in decoding.EXTENSIONS and not file.name.startswith(".")
-    return named and file.is_file() and file.resolve().is_relative_to(root)
-
-
 def resized_pictures(files: Sequence[pathlib.Path], resize_size: int) -> tf.data.Dataset:
     """Read and resize picture files; skip those that cannot be read.
 
@@ -101,15 +71,11 @@ def _contents(path: bytes) -> bytes:
     return decoding.rewrite(contents) if decoding.needs_rewriting(path.decode()) else contents
 
 
-def _problem(file: pathlib.Path, resize_size: int) -> str:
-    """Return why a picture was skipped, by reading it once more outside of tf.data."""
-    try:
-        decoding.load_resized(tf.constant(_contents(str(file).encode())), resize_size)
-    except tf.errors.OpError as error:
-        return f"broken or cut short: {errors.first_line(error).partition(' [Op:')[0]}"
-    except Exception as error:  # Pillow raises many kinds on broken headers
-        return (str(error).strip() or type(error).__name__).split("\n")[0]
-    return "it could be read only on a second attempt"
+def _problem(file: pathlib.Path) -> str:
+    """Return why a picture was skipped."""
+    with errors.libjpeg_warnings():
+        reason = decoding.check(file)
+    return reason if isinstance(reason, str) else "reading it failed once, and works now: run the command again"
 
 
 def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
@@ -117,7 +83,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
 
     Args:
         classifier: The network.
-        files: Paths, as `picture_files` returns them.
+        files: Paths, as `picture_files.picture_files` returns them.
         views: 1, or 10 to average over ten views.
 
     Returns:
@@ -129,7 +95,11 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
     batches = tqdm.tqdm(
         classifier.batches(resized_pictures(files, resize_size), views), desc="predicting", leave=False, disable=None
     )
-    by_views, indices = evaluate.probabilities(classifier.model, batches)
+    with errors.libjpeg_warnings() as lines:
+        by_views, indices = evaluate.probabilities(classifier.model, batches)
+    if lines:
+        count = f"{len(lines)} of {len(files)} pictures"
+        print(f"Damaged JPEG data were decoded as far as possible in {count}", file=sys.stderr)
     probabilities = dict(zip(indices.tolist(), by_views[max(by_views)], strict=True))
     labels = {name: n for n, name in enumerate(classifier.class_names)}
     return [
@@ -137,7 +107,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
             file,
             labels.get(file.absolute().parent.name),
             probabilities.get(index),
-            None if index in probabilities else _problem(file, resize_size),
+            None if index in probabilities else _problem(file),
         )
         for index, file in enumerate(files)
     ]

@@ -18,7 +18,7 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
-from keras_alexnet.data.pipeline import scale
+from keras_alexnet.data.pipeline import mean_and_std
 from keras_alexnet.evaluation.classifier import outputs_logits
 from keras_alexnet.export import formats
 from keras_alexnet.files import atomic_write
@@ -52,7 +52,7 @@ def serving_model(classifier):
         A `keras.Model` of "image", uint8 `(batch, size, size, 3)`, RGB, to `{"probabilities": (batch, classes)}`.
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
-    network, (mean, deviation) = _in_float32(classifier.model), scale(classifier.statistics, classifier.recipe)
+    network, (mean, deviation) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
     is_chain = _is_chain(network.layers)
     if is_chain and _absorbed(network, mean, deviation):
         mean, deviation = np.float32(0), np.float32(1)
@@ -105,7 +105,7 @@ def expected(classifier, images):
         Float32 `(batch, classes)`, probabilities.
     """
     network = _in_float32(classifier.model)
-    mean, deviation = scale(classifier.statistics, classifier.recipe)
+    mean, deviation = mean_and_std(classifier.statistics, classifier.recipe)
     views = (images.astype(np.float32) - mean) / deviation
     answers = network(views, training=False)
     return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if outputs_logits(network) else answers)
@@ -190,7 +190,7 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, side = classifier.model.input_shape[1], classifier.recipe.resize_size
-    mean, deviation = scale(classifier.statistics, classifier.recipe)
+    mean, deviation = mean_and_std(classifier.statistics, classifier.recipe)
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},

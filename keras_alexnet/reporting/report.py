@@ -13,6 +13,7 @@ import jinja2
 from PIL import Image
 
 from keras_alexnet import runs
+from keras_alexnet.data.identity import identity_of
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
@@ -58,7 +59,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
     return {
         "name": run.folder.name,
         "provenance": run.read_json("recipe.json"),
-        "data": run.read_data(),
+        "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
         "show_top5": classes > GUESSES,
         "chance": math.log(classes),
@@ -97,6 +98,16 @@ def training_warning(log: Sequence[Mapping[str, float]], classes: int) -> str | 
             "Try more epochs or another learning rate."
         )
     return None
+
+
+def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
+    """Return a description of the data in `recipe.json`, which are fields, or a sentence until version 0.1.0."""
+    if isinstance(recorded, str):
+        return recorded
+    identity = identity_of(recorded)
+    version = f" {identity.version}" if identity.version else ""
+    sizes = ", ".join(f"{split} {size}" for split, size in identity.sizes.items())
+    return f"{identity.name}{version}: {classes} classes; {sizes} pictures ({identity.splits_in_words})"
 
 
 def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,11 @@
+import io
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import pipeline
+from keras_alexnet.data import picture_files, pipeline
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 
@@ -33,14 +34,13 @@ def folder(tmp_path):
 
 
 def test_bad_pictures_are_named_and_the_others_are_classified(small_run, folder):
-    files = predict.picture_files([folder])
+    files = picture_files.picture_files([folder])
     predictions = predict.predict(Classifier.of_run(small_run), files)
     assert [each.file for each in predictions] == files
     problems = {each.file.name: each.problem for each in predictions if each.problem}
     assert problems.keys() == {"text.jpg", "cut.png", "huge.png"}
     assert "cannot identify" in problems["text.jpg"]
-    assert problems["cut.png"].startswith("broken or cut short: ")
-    assert "\n" not in problems["cut.png"]
+    assert problems["cut.png"].startswith("cannot be decoded: Invalid PNG data")
     good = [each for each in predictions if not each.problem]
     assert len(good) == 8
     assert all(each.probabilities.sum() == pytest.approx(1, abs=1e-5) for each in good)
@@ -82,26 +82,20 @@ def test_a_picture_is_prepared_as_in_evaluation(small_run, tmp_path):
     assert seen.label is None
 
 
-def test_files_of_a_folder_go_by_their_names_and_others_do_not(folder):
-    names = [file.name for file in predict.picture_files([folder / "daisy" / "notes.txt", folder])]
-    assert names[0] == "notes.txt"
-    assert names[1:] == sorted(names[1:])
-    assert "notes.txt" not in names[1:]
+def test_a_picture_that_failed_only_once_is_not_called_broken(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    assert "run the command again" in predict._problem(tmp_path / "a.png")
 
 
-def test_links_out_of_a_folder_are_passed_over(tmp_path):
-    (tmp_path / "folder").mkdir()
-    for file in (tmp_path / "secret.png", tmp_path / "folder" / "own.png"):
-        Image.fromarray(PICTURE).save(file)
-    (tmp_path / "folder" / "link.png").symlink_to(tmp_path / "secret.png")
-    assert predict.picture_files([tmp_path / "folder"]) == [tmp_path / "folder" / "own.png"]
-
-
-def test_paths_must_lead_to_pictures(tmp_path):
-    with pytest.raises(ValueError, match="nowhere, which is not there"):
-        predict.picture_files([tmp_path / "nowhere"])
-    with pytest.raises(ValueError, match=r"Expected pictures \(\.jpg"):
-        predict.picture_files([tmp_path])
+def test_damaged_jpeg_data_are_counted_in_one_line(small_run, tmp_path, capfd):
+    file = io.BytesIO()
+    Image.fromarray(PICTURE).save(file, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(file.getvalue()[:-2] + bytes(65) + file.getvalue()[-2:])
+    (only,) = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.jpg"], views=1)
+    assert only.problem is None
+    words = capfd.readouterr().err
+    assert "Damaged JPEG data were decoded as far as possible in 1 of 1 pictures" in words
+    assert "Corrupt" not in words
 
 
 def test_the_summary_has_both_accuracies_with_more_than_five_classes(tmp_path):
@@ -133,6 +127,6 @@ def test_a_network_file_by_itself_gets_defaults(small_run, tmp_path):
     classifier = Classifier.of_file(alone)
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
-    mean, std = pipeline.scale(classifier.statistics, classifier.recipe)
+    mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)
     np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
     assert std.tolist() == [1, 1, 1]

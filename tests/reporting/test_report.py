@@ -177,6 +177,13 @@ def test_results_of_an_older_training_are_shown(evaluated, small_run):
     assert "32.1 %" not in text
 
 
+def test_data_in_fields_are_described(evaluated, small_run):
+    provenance = small_run.read_json("recipe.json")
+    provenance["data"] = evaluated[1].data.identity.as_json()
+    small_run.write_json("recipe.json", provenance)
+    assert evaluated[1].data.describe() in report_of(small_run).text
+
+
 def test_settings_of_an_older_recipe_have_their_new_names(small_run):
     provenance = small_run.read_json("recipe.json")
     recipe = provenance["recipe"]

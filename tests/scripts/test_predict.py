@@ -57,7 +57,7 @@ def test_an_interrupt_is_one_line(small_run, picture, capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_alexnet.evaluation.predict.picture_files", interrupt)
+    monkeypatch.setattr("keras_alexnet.data.picture_files.picture_files", interrupt)
     assert leave([small_run.folder, picture]) == 130
     assert capsys.readouterr().err == "predict.py: interrupted\n"
 
@@ -112,7 +112,7 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
         (["{run}"], r"a network, then pictures or folders of pictures"),
         (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
         (["{run}", "{picture}", "--top", "0"], r"Expected --top of 1 or more. Received: 0"),
-        (["{run}", "nothing.jpg"], r"nothing.jpg, which is not there"),
+        (["{run}", "nothing.jpg"], r"nothing.jpg, which does not exist"),
         (["{run}", "{picture}", "--figure", "panel.bmp"], r"a path that ends in .png or .jpg. Received: panel.bmp"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(pictures, tmp_path, monkeypatch
 @pytest.mark.slow
 def test_pictures_that_vanish_while_training(pictures, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
-    monkeypatch.setattr(pipeline, "_places", lambda side: 1)  # nothing is kept in memory
+    monkeypatch.setattr(pipeline, "_capacity", lambda side: 1)  # nothing is kept in memory
     after_the_first_epoch(monkeypatch, lambda: pictures.rename(tmp_path / "elsewhere"))
     with pytest.raises(OSError, match=r"bring them back, then --resume .*run\. Received: "):
         fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))
