@@ -7,6 +7,7 @@ from typing import Any
 import tabulate
 
 WIDTH = 100  # of the terminal, in characters
+NO_BREAK = "\u00a0"  # a space at which no line is broken
 GUESSES = 5  # of the top-5 error, which is zero with this many classes or fewer
 
 
@@ -158,10 +159,10 @@ def settings(rows: Sequence[Mapping[str, Any]]) -> str:
         return "All runs have the same settings."
     lines = []
     for row in rows:
-        values = ", ".join(f"{name} {value_text(row['recipe'].get(name))}" for name in differing)
-        lines.append(row["run"])
-        lines.append(textwrap.fill(values, WIDTH, initial_indent="  ", subsequent_indent="  "))
-    return "\n".join(lines)
+        values = [f"{name} {value_text(row['recipe'].get(name))}" for name in differing]
+        unbroken = ", ".join(value.replace(" ", NO_BREAK) for value in values)
+        lines += [row["run"], textwrap.fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def value_text(value: Any) -> str:

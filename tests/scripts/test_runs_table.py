@@ -73,6 +73,7 @@ def test_the_list_fits_a_hundred_columns():
     other = row | {"recipe": dataclasses.asdict(RECIPES["torchvision"])}
     lines = tables.runs([row, other]).splitlines() + tables.settings([row, other]).splitlines()
     assert max(map(len, lines)) <= 100
+    assert not [line for line in lines if line.endswith((" mean", " lighting"))]  # a name without its value
     assert "a_run_with_a_name_…d_type-12" in lines[2]
     assert "of many flo…garden" in lines[2]
 
