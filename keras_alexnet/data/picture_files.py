@@ -15,7 +15,7 @@ CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl")
 SYSTEM_FOLDERS = ("__MACOSX",)  # copies of names, left by archives made on macOS
 LAYOUT = (
     "Expected layout: one folder per class, as FOLDER/daisy/1.jpg and FOLDER/rose/2.jpg; or, with splits of your own, "
-    "FOLDER/train/daisy/1.jpg, FOLDER/validation/... and FOLDER/test/..."
+    "the same in FOLDER/train, FOLDER/validation and FOLDER/test"
 )
 TFDS_NAME = re.compile(r"[A-Za-z]\w*(/[\w.-]+)?(:[\w.+*-]+)*")  # name, configuration, version and variant
 
@@ -82,7 +82,7 @@ def refuse_fewer_than_two_folders(folder: pathlib.Path, root: pathlib.Path) -> N
     """
     count = len(subfolders(folder, root))
     if count < 2:
-        flat = sum(is_picture(path) for path in folder.iterdir())
+        flat = sum(is_picture(path) and not path.name.startswith(".") for path in folder.iterdir())
         beside = f", and {flat} picture files beside them" if flat else ""
         raise ValueError(
             f"Pictures must be in at least two class folders. {LAYOUT}. "
@@ -123,17 +123,13 @@ def picture_files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
 
 
 def report_passed_over(files: Iterable[pathlib.Path]) -> None:
-    """Print one line on stderr that counts files that were passed over; nothing if there are none."""
+    """Print one line on stderr that counts the files that were passed over; nothing if there are none."""
     files = list(files)
     if files:
-        advice = (
-            "; convert them to JPEG or PNG first" if any(file.suffix.lower() in CONVERTIBLE for file in files) else ""
-        )
-        print(
-            f"Passed over, because they are not pictures of a class or of a known format: "
-            f"{printable(count_by_extension(files))}{advice}",
-            file=sys.stderr,
-        )
+        convertible = any(file.suffix.lower() in CONVERTIBLE for file in files)
+        advice = "; convert photographs to JPEG or PNG to use them" if convertible else ""
+        counts = printable(count_by_extension(files))
+        print(f"Passed over {len(files)} other files: {counts}{advice}", file=sys.stderr)
 
 
 def count_by_extension(files: Iterable[pathlib.Path]) -> str:

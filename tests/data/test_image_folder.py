@@ -179,7 +179,7 @@ def test_other_files_are_counted_in_one_line(pets, capsys):
     assert class_names == ("cat", "dog")
     assert len(splits["all"]) == 6
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(": 2 .heic, 1 .txt, 1 .png; convert them to JPEG or PNG first")
+    assert line.endswith(": 2 .heic, 1 .txt, 1 .png; convert photographs to JPEG or PNG to use them")
 
 
 def damaged_jpeg(path):

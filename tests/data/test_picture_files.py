@@ -35,7 +35,7 @@ def test_pictures_of_a_folder_without_hidden_ones(folder, capsys):
         "rose/deeper/c.webp",
     ]
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(": 1 .txt, 1 .heic; convert them to JPEG or PNG first")
+    assert line.endswith(": 1 .txt, 1 .heic; convert photographs to JPEG or PNG to use them")
 
 
 def test_files_given_by_name_are_taken_whatever_their_names(folder):
