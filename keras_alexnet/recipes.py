@@ -7,17 +7,20 @@ made with, so that its result can be made again.
 import dataclasses
 from typing import Any
 
-AUGMENTATIONS = (
-    "crop",
-    "mirror",
-    "lighting",
-    "vertical_flip",
-    "rotation",
-    "scaling",
-    "translation",
-    "noise",
-    "resized_crop",  # in place of "crop"
-)
+# What can happen to a training picture, in the order in which it happens. A new name needs a function of that name in
+# data/augmentation.py. It gets a crop with pixel values of 0 to 255, a seed, and the arguments given here. Each takes
+# the value of a setting of the recipe. Seeds follow names, so a new name changes no other augmentation.
+AUGMENTATIONS: dict[str, dict[str, str]] = {
+    "rotation": {"rotation": "rotation"},
+    "scaling": {"scaling": "scaling"},
+    "translation": {"translation": "translation"},
+    "resized_crop": {},  # in place of "crop"
+    "crop": {},
+    "vertical_flip": {},
+    "mirror": {},
+    "lighting": {"form": "lighting", "std": "lighting_std"},
+    "noise": {"std": "noise_std"},
+}
 
 
 def setting(

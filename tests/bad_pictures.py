@@ -1,4 +1,4 @@
-"""Picture files as they are met in the wild: odd ones that can be read, and broken ones. Made here, none is shipped."""
+"""Unusual picture files that can be read, and broken ones. All are made here."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ COLOR = (200, 120, 40)
 
 
 def picture(width=40, height=30, seed=0):
-    """A color with noise: something to compress, and a mean to know it by."""
+    """Return a picture of one color with noise, which can be recognized by its mean."""
     noise = np.random.default_rng(seed).integers(-20, 21, (height, width, 3))
     return Image.fromarray(np.uint8(np.array(COLOR) + noise))
 
@@ -23,7 +23,7 @@ def encoded(image, kind, **settings):
 
 
 def bomb_png():
-    """A header of 20000 x 20000 pixels, and no data."""
+    """Return a header of 20000 x 20000 pixels without data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
@@ -46,7 +46,7 @@ def bomb_bmp():
 
 
 def odd():
-    """Files that can be read, by name."""
+    """Return files that can be read, by name."""
     upright = picture()
     grey, turned = upright.convert("L"), Image.Exif()
     turned[0x0112] = 6
@@ -84,7 +84,7 @@ def odd():
 
 
 def broken():
-    """Files that cannot be read, by name."""
+    """Return files that cannot be read, by name."""
     whole = {kind: encoded(picture(), kind) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")}
     cuts = {
         f"cut-{kind}-{share}.{kind.lower()}": contents[: len(contents) * share // 100]
@@ -113,7 +113,7 @@ def broken():
 
 
 def mutated(contents, random):
-    """A file with some bytes changed, a piece cut out, doubled, or its end gone."""
+    """Return a file with some bytes changed, cut out or doubled."""
     contents = bytearray(contents)
     for _ in range(random.integers(1, 6)):
         place = int(random.integers(len(contents)))

@@ -1,6 +1,5 @@
 import pytest
 
-from keras_alexnet.experiments import archive
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.runs import Run
 
@@ -83,45 +82,3 @@ def test_json_that_is_broken_is_named(tmp_path):
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(ValueError, match=r"Expected a JSON file\. Received: .*recipe\.json: "):
         Run(tmp_path).read_json("recipe.json")
-
-
-class TestKeep:
-    @pytest.fixture
-    def finished(self, tmp_path):
-        run = Run.create(tmp_path / "runs" / "petals-1")
-        for name in ("recipe.json", "results.json", "evaluation-test.json", "log.csv", "best.keras", "report.html"):
-            (run.folder / name).write_text(name)
-        run.figures.mkdir()
-        for name in ("curves.png", "kernels.png", "test-confusion.png"):
-            (run.figures / name).write_text(name)
-        return run
-
-    def test_leaves_the_network_behind(self, finished, tmp_path):
-        record = archive.keep(finished, tmp_path / "results")
-        found = {path.relative_to(record.folder).as_posix() for path in record.folder.rglob("*") if path.is_file()}
-        small = {"recipe.json", "results.json", "evaluation-test.json", "log.csv"}
-        assert found == small | {"figures/curves.png", "figures/kernels.png"}
-        assert record.folder == tmp_path / "results" / "petals-1"
-        assert (record.folder / "log.csv").read_text() == "log.csv"
-
-    def test_replaces_an_older_record(self, finished, tmp_path):
-        archive.keep(finished, tmp_path / "results")
-        (finished.folder / "evaluation-test.json").unlink()
-        record = archive.keep(finished, tmp_path / "results")
-        assert not (record.folder / "evaluation-test.json").exists()
-
-    def test_leaves_a_record_that_is_to_replace_itself(self, finished, tmp_path):
-        with pytest.raises(ValueError, match="not on record yet"):
-            archive.keep(finished, tmp_path / "runs")
-        assert (finished.folder / "best.keras").exists()
-
-    def test_refuses_a_run_that_is_not_finished(self, finished, tmp_path):
-        (finished.folder / "results.json").unlink()
-        with pytest.raises(ValueError, match="finished run"):
-            archive.keep(finished, tmp_path / "results")
-
-    def test_refuses_what_is_no_record(self, finished, tmp_path):
-        (finished.figures / "curves.png").write_bytes(bytes(400_000))
-        with pytest.raises(ValueError, match="Received: 400"):
-            archive.keep(finished, tmp_path / "results")
-        assert not (tmp_path / "results").exists()

@@ -11,12 +11,16 @@ import contextlib
 import dataclasses
 import pathlib
 import time
+import typing
 
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
 from keras_alexnet.files import LockedError
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
+
+if typing.TYPE_CHECKING:
+    from keras_alexnet.data.datasets import Dataset
 
 CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"
 MAY_CHANGE = ("data_dir", "devices", "virtual_devices", "strategy", "checkpoint_steps")  # when a run is resumed
@@ -114,20 +118,19 @@ def main(argv: list[str] | None = None) -> int:
             raise
         if trained is None:  # a worker that is not the chief
             return 0
-        return _report(run, data, time.perf_counter() - started)
+        return _report(run, data, trained, time.perf_counter() - started)
 
 
 def _has_checkpoint(run: Run) -> bool:
     return any(run.last.glob("*.json"))
 
 
-def _report(run: Run, data: "datasets.Dataset", seconds: float) -> int:  # noqa: F821
+def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     """Evaluate the best network on the validation split, draw the figures, write the report, and say what is next."""
     from keras_alexnet.data import pipeline
-    from keras_alexnet.evaluation import evaluate
+    from keras_alexnet.evaluation import evaluate, features
     from keras_alexnet.evaluation.classifier import Classifier
-    from keras_alexnet.reporting import gallery, report
-    from keras_alexnet.training import errors
+    from keras_alexnet.reporting import report, run_figures
 
     classifier, evaluation = Classifier.of_run(run), None
     if "validation" in data.splits:
@@ -136,11 +139,15 @@ def _report(run: Run, data: "datasets.Dataset", seconds: float) -> int:  # noqa:
         say(_summary(evaluation.numbers()))
     else:
         say("There was no validation: scripts/evaluate.py evaluates the network of the last epoch.")
-    gallery.draw(run, evaluation, classifier)
+    run_figures.draw(run, evaluation, classifier)
+    kernels = features.first_kernels(classifier.model)
+    if kernels.shape[-1] % 2 == 0:  # for archived runs, which have no weights
+        results |= {"specialization": features.specialization(kernels)}
+    run.write_json("results.json", results)
     report.write(run)
     minutes, rest = divmod(round(seconds), 60)
     say(f"Took {minutes} min {rest} s. Report: {run.report}")
-    failed = errors.failure(run.read_log(), len(data.class_names))
+    failed = report.training_warning(run.read_log(), len(data.class_names))
     if failed:
         say(failed)
         return 1

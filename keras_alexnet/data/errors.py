@@ -1,20 +1,33 @@
-"""TensorFlow's errors about files and memory as one line."""
+"""Errors of TensorFlow and of libjpeg about files, as single lines."""
 
 import contextlib
+import os
 import re
+import threading
+from collections.abc import Iterator
 
 import tensorflow as tf
 
+# What libjpeg writes about a picture that it decodes nevertheless.
+LIBJPEG = re.compile(
+    rb"(?:Corrupt JPEG data: |Premature end of JPEG file|Invalid SOS parameters for sequential JPEG|"
+    rb"Inconsistent progression sequence for component |Warning: unknown JFIF revision number |"
+    rb"Warning: unknown Adobe color transform code )[^\n]*\n"
+)
+# What TensorFlow writes about one that it cannot decode; it raises an error as well, which the caller reports.
+TENSORFLOW_PICTURE = re.compile(rb"E\d{4} [^\n]*\b(?:jpeg_mem|png_io)\.cc:[^\n]*\n")
+END = b"\0end of libjpeg_warnings\0"
+
 
 @contextlib.contextmanager
-def reading(name):
-    """Within, what TensorFlow says of a data set's files becomes one line.
+def reading(name: str) -> Iterator[None]:
+    """Turn what TensorFlow raises inside the block about a data set's files into one line.
 
     Args:
-        name: The data set's.
+        name: Name of the data set.
 
     Raises:
-        OSError: If they cannot be read.
+        OSError: If the files cannot be read.
     """
     try:
         yield
@@ -24,15 +37,63 @@ def reading(name):
         raise OSError(f"Expected data that can be read. Received: {name}: {first_line(error)}") from error
 
 
-def is_about_data(error):
-    """Whether reading failed, and not the network: an invalid argument may be of either."""
+def is_about_data(error: tf.errors.OpError) -> bool:
+    """Return whether an error is about reading, and not about the network: an invalid argument may be about either."""
     kinds = tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError
     return isinstance(error, kinds) or "IteratorGetNext" in str(error)
 
 
-def first_line(error):
-    """The line that names the cause, without the places in TensorFlow where it was met."""
-    plain = re.sub(r"{{.*?}}|Error in user-defined function.*?iterator: \S+: ", "", str(error))
+def first_line(error: Exception) -> str:
+    """Return the line that names the cause, without positions in TensorFlow's graph.
+
+    Example:
+        >>> first_line(ValueError("{{function_node __wrapped__DecodeImage}} Input is empty. [Op:DecodeImage]"))
+        'Input is empty.'
+    """
+    plain = re.sub(r"{{.*?}}|Error in user-defined function.*?iterator: \S+: | \[Op:\w+\]", "", str(error))
     lines = [line.strip() for line in plain.splitlines()]
     told = [line for line in lines if line and not line.startswith(("Detected at", "Graph execution error", "File "))]
     return (told or [type(error).__name__])[0][:200]
+
+
+@contextlib.contextmanager
+def libjpeg_warnings() -> Iterator[list[str]]:
+    """Collect what libjpeg writes to the terminal inside the block, where it names no file.
+
+    libjpeg writes to file descriptor 2 from C. In the block that is a pipe, and everything else that comes through it
+    is passed on at once.
+
+    Yields:
+        A list that holds the lines after the block.
+    """
+    try:
+        terminal = os.dup(2)
+    except OSError:  # stderr is closed, nothing is shown
+        yield []
+        return
+    lines, (outlet, inlet) = [], os.pipe()
+
+    def pass_on():
+        ended = False
+        while not ended and (text := os.read(outlet, 1 << 16)):
+            ended = text.endswith(END)
+            text = text.removesuffix(END)
+            lines.extend(found.decode(errors="replace").strip() for found in LIBJPEG.findall(text))
+            _write(terminal, TENSORFLOW_PICTURE.sub(b"", LIBJPEG.sub(b"", text)))
+
+    thread = threading.Thread(target=pass_on, daemon=True)
+    thread.start()
+    os.dup2(inlet, 2)
+    try:
+        yield lines
+    finally:
+        os.dup2(terminal, 2)
+        os.write(inlet, END)
+        thread.join()
+        for descriptor in (inlet, outlet, terminal):
+            os.close(descriptor)
+
+
+def _write(descriptor, text):
+    while text:
+        text = text[os.write(descriptor, text) :]

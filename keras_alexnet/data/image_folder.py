@@ -1,6 +1,7 @@
-"""A folder of class folders: the pictures in it that can be read, and which split each belongs to."""
+"""A folder of class folders: its readable pictures, and the split that each belongs to."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import sys
@@ -8,10 +9,9 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, errors, picture_files
 from keras_alexnet.files import printable
 
 SPLIT_OF_FOLDER = {
@@ -22,6 +22,7 @@ SPLIT_OF_FOLDER = {
     "test": "test",
 }
 MAX_BAD_SHARE = 0.01  # ours: of the pictures of a folder
+CHUNK = 256  # pictures that are decoded together, before damaged ones among them are looked for
 
 
 class Picture(NamedTuple):
@@ -30,22 +31,23 @@ class Picture(NamedTuple):
     path: str
     label: int
     needs_rewriting: bool  # by decoding.rewrite, before decoding.decode
+    size: int  # bytes
 
 
-def read(folder):
-    """Finds the pictures of a folder and decodes each once, so that training never meets one that it cannot read.
+def read(folder: str | os.PathLike) -> tuple[tuple[str, ...], dict[str, list[Picture]]]:
+    """Find the pictures of a folder and decode each once, so that training never meets one that it cannot read.
 
     The folder holds one folder for each class; or `train` and one or both of `validation` (also `val` or `valid`) and
-    `test`, with one folder for each class in each. Pictures are files that end in one of `decoding.EXTENSIONS`, in any
-    depth. Names that begin with a dot are passed over, and so are symbolic links that lead out of the folder. Pictures
-    that cannot be read are named on stderr and left out.
+    `test`, with one folder for each class in each. Pictures are the files of `picture_files.files_in` that end in one
+    of `picture_files.EXTENSIONS`, at any depth. Files of other kinds are counted on stderr. Pictures that cannot be
+    read are named on stderr and left out.
 
     Args:
         folder: Path of the folder.
 
     Returns:
-        The names of the classes, sorted; and lists of `Picture`, sorted by path, by the name of the split: `train` and
-        others, or `all` where the folder has class folders only.
+        The names of the classes, sorted; and the pictures by the name of the split, sorted by path: `train` and others,
+        or `all` where the folder has class folders only.
 
     Raises:
         ValueError: If there are fewer than two classes, a class has no pictures, another split has a class that `train`
@@ -53,26 +55,23 @@ def read(folder):
     """
     root = pathlib.Path(folder).expanduser().resolve()
     sources = _split_folders(root) or {"all": root}
-    main = next(iter(sources.values()))
-    class_names = tuple(path.name for path in _folders(main, root))
-    for name in class_names:
-        if not name.isprintable():
-            raise ValueError(f"The names of class folders must be printable. Received: {name!r} in {main}")
-    if len(class_names) < 2:
-        raise ValueError(
-            "A folder must have at least two class folders with pictures in them. "
-            f"Received: {main} with {len(class_names)}"
-        )
-    found = {split: _find(source, root, class_names) for split, source in sources.items()}
-    readable = _check([entry for entries in found.values() for entry in entries])
+    train = next(iter(sources.values()))
+    class_names = tuple(path.name for path in picture_files.subfolders(train, root))
+    picture_files.refuse_fewer_than_two_folders(train, root)
+    _refuse_unprintable(class_names, train)
+    found = {split: _labelled_files(source, root, class_names) for split, source in sources.items()}
+    entries = [entry for entries in found.values() for entry in entries]
+    readable = _check(entries)
     splits = {split: [readable[path] for path, _ in entries if path in readable] for split, entries in found.items()}
-    _refuse_empty_classes(splits, class_names, main)
+    _refuse_empty_classes(splits, class_names, train)
+    pictures = {path for path, _ in entries}
+    picture_files.report_passed_over(file for file in picture_files.files_in(root) if str(file) not in pictures)
     return class_names, splits
 
 
 def _split_folders(root):
-    """Folders by the split they hold, train first; None if any has another name, since a class may be named train."""
-    folders = {path.name: path for path in _folders(root, root)}
+    """Return folders by the split they hold, train first; None if any has another name: a class may be named train."""
+    folders = {path.name: path for path in picture_files.subfolders(root, root)}
     if "train" not in folders or len(folders) < 2 or not folders.keys() <= SPLIT_OF_FOLDER.keys():
         return None
     splits = {SPLIT_OF_FOLDER[name]: folders[name] for name in SPLIT_OF_FOLDER if name in folders}
@@ -81,81 +80,97 @@ def _split_folders(root):
     return splits
 
 
-def _folders(folder, root):
-    return sorted(path for path in folder.iterdir() if path.is_dir() and _belongs(path, root))
+def _refuse_unprintable(class_names, train):
+    for name in class_names:
+        if not name.isprintable():
+            raise ValueError(f"The names of class folders must be printable. Received: {name!r} in {train}")
 
 
-def _belongs(path, root):
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and path.resolve().is_relative_to(root)
-
-
-def _find(source, root, class_names):
-    """Paths and labels of the picture files of one split."""
+def _labelled_files(source, root, class_names):
+    """Return paths and labels of the picture files of one split."""
     entries = []
-    for folder in _folders(source, root):
+    for folder in picture_files.subfolders(source, root):
         if folder.name not in class_names:
             raise ValueError(f"Every split must have the classes of train. Received: {folder}")
         label = class_names.index(folder.name)
-        paths = (path for path in folder.rglob("*") if path.suffix.lower() in decoding.EXTENSIONS and path.is_file())
-        entries += [(str(path), label) for path in sorted(paths) if _belongs(path, root)]
+        entries += [
+            (str(file), label) for file in picture_files.files_in(folder, root) if picture_files.is_picture(file)
+        ]
     return entries
 
 
 def _check(entries):
-    """The readable pictures by path; names the others."""
+    """Return the readable pictures by path; name the others on stderr."""
+    results, damaged = [], []
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decoding.MAX_PIXELS is the limit here
-        results = list(pool.map(_try, entries))
+        for start in range(0, len(entries), CHUNK):
+            with errors.libjpeg_warnings() as lines:
+                chunk = list(pool.map(_try, entries[start : start + CHUNK]))
+            if lines:
+                damaged += [picture for picture in chunk if isinstance(picture, Picture) and _is_damaged(picture)]
+            results += chunk
     bad = [f"{path} ({result})" for (path, _), result in zip(entries, results, strict=True) if isinstance(result, str)]
-    account = f"{len(bad)} of {len(entries)} pictures"
+    count = f"{len(bad)} of {len(entries)} pictures"
     if len(bad) > MAX_BAD_SHARE * len(entries):
         raise ValueError(
-            f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: mend or remove them. "
-            f"Received: {account}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
+            f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: repair or remove them. "
+            f"Received: {count}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
         )
     if bad:
-        print(f"Left out, because they cannot be read, {account}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
-    return {result.path: result for result in results if not isinstance(result, str)}
+        print(f"Left out, because they cannot be read, {count}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
+    if damaged:
+        names = ", ".join(printable(picture.path) for picture in damaged[:5]) + ", ..." * (len(damaged) > 5)
+        print(
+            f"Used, although their JPEG data are damaged, {len(damaged)} of {len(entries)} pictures: {names}",
+            file=sys.stderr,
+        )
+    # Pillow decodes damaged JPEGs without a word, TensorFlow with one on the terminal each time.
+    readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
+    return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
 
 
 def _try(entry):
-    """The picture, or why it cannot be read."""
+    """Return the picture, or why it cannot be read."""
     path, label = entry
-    try:
-        needs_rewriting = decoding.needs_rewriting(path)
-        contents = pathlib.Path(path).read_bytes()
-        with tf.device("CPU"):
-            decoding.decode(decoding.rewrite(contents) if needs_rewriting else contents)
-    except tf.errors.OpError:
-        return "broken or cut short"
-    except Exception as error:  # broken headers make Pillow raise errors of many kinds
-        return str(error).replace(path, "file").split("\n")[0] or type(error).__name__
-    return Picture(path, label, needs_rewriting)
+    needs_rewriting = decoding.check(path)
+    if isinstance(needs_rewriting, str):
+        return needs_rewriting
+    return Picture(path, label, needs_rewriting, os.path.getsize(path))
 
 
-def _refuse_empty_classes(splits, class_names, main):
+def _is_damaged(picture):
+    """Return whether TensorFlow's decoder complains of a picture that Pillow can decode."""
+    with errors.libjpeg_warnings() as lines:
+        decoding.check(picture.path)
+    with contextlib.suppress(Exception):  # Pillow refuses some of them; those stay as they are
+        decoding.rewrite(pathlib.Path(picture.path).read_bytes())
+        return bool(lines) and not picture.needs_rewriting
+    return False
+
+
+def _refuse_empty_classes(splits, class_names, train):
     labels = {picture.label for picture in next(iter(splits.values()))}
     empty = [name for label, name in enumerate(class_names) if label not in labels]
     if empty:
         raise ValueError(
-            f"Every class folder must have pictures ({' '.join(decoding.EXTENSIONS)}; not by links that lead out of "
-            f"the folder). Received: {main} with none in {', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}"
+            f"Every class folder must have pictures ({' '.join(picture_files.EXTENSIONS)}; not by links that lead out "
+            f"of the folder). Received: {train} with none in {', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}"
         )
     for split in [split for split in splits if not splits[split]]:
-        raise ValueError(f"Every split must have pictures. Received: {main.parent} with none for {split}")
+        raise ValueError(f"Every split must have pictures. Received: {train.parent} with none for {split}")
 
 
-def stratified(pictures, class_names, seed):
-    """Splits pictures 80 : 10 : 10, each class by itself.
+def stratified(pictures: list[Picture], class_names: tuple[str, ...], seed: int) -> dict[str, list[Picture]]:
+    """Split pictures 80 : 10 : 10, class by class.
 
     Args:
-        pictures: List of `Picture`.
+        pictures: The pictures of all classes.
         class_names: Names of the classes.
-        seed: Integer that decides which pictures go where.
+        seed: Decides which pictures go to which split.
 
     Returns:
-        Lists of `Picture` by the names `train`, `validation` and `test`.
+        The pictures of `train`, `validation` and `test`.
 
     Raises:
         ValueError: If a class has fewer than three pictures.
@@ -171,5 +186,5 @@ def stratified(pictures, class_names, seed):
         tenth = max(1, round(len(members) / 10))
         order = np.random.default_rng([seed, label]).permutation(len(members))
         for split, chosen in zip(("test", "validation", "train"), np.split(order, [tenth, 2 * tenth]), strict=True):
-            splits[split] += [members[place] for place in sorted(chosen)]
+            splits[split] += [members[index] for index in sorted(chosen)]
     return splits

@@ -6,44 +6,54 @@ import urllib.error
 import urllib.request
 
 import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.data.identity import digest_of
 
 OFFICIAL_SIZES = {"oxford_flowers102": {"train": 1020, "validation": 1020, "test": 6149}}
 
 
-def read(name, data_dir=None):
-    """Finds a set by name, fetches and prepares it where that has not been done, and opens its splits.
+def read(name: str, data_dir: str | None = None) -> tuple[str, tuple[str, ...], dict[str, tf.data.Dataset], str]:
+    """Find a set by name, download and prepare it where that has not been done, and open its splits.
 
-    The order is that of the prepared files. Reading fails in the end if they hold more or fewer pictures than they say.
+    The order is that of the prepared files. Reading fails at the end if they hold more or fewer pictures than recorded.
 
     Args:
         name: Name in TensorFlow Datasets, as `cifar10`, `imagenet_resized/64x64` or `oxford_flowers102:2.1.1`.
         data_dir: Where prepared data are kept. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
 
     Returns:
-        The version, the names of the classes, and those of the splits `train`, `validation` and `test` that there are:
-        each a `tf.data.Dataset` of `(bytes of a picture file, label)`. A test split whose labels are kept secret (-1),
-        as those of imagenet2012, is left out.
+        The version; the names of the classes; those of the splits `train`, `validation` and `test` that exist, each a
+        `tf.data.Dataset` of `(bytes of a picture file, label)`; and a digest of the version and the sizes of all
+        splits. A test split without labels (-1), as that of imagenet2012, is left out.
 
     Raises:
-        ValueError: If there is no such set, it cannot be had, it is not for image classification, or its official
-            splits have not the sizes that are on record here.
+        ValueError: If there is no such set, it is not available, it is not for image classification, or its official
+            splits do not have the sizes that are recorded here.
     """
     builder = _builder(name, data_dir)
     image_key, label_key = _keys(builder)
     _prepare(builder)
-    return str(builder.version), tuple(builder.info.features[label_key].names), _official(builder, image_key)
+    class_names = tuple(builder.info.features[label_key].names)
+    return str(builder.version), class_names, _official(builder, image_key), _digest(builder)
+
+
+def _digest(builder):
+    sizes = [(name, split.num_examples, split.num_bytes) for name, split in builder.info.splits.items()]
+    return digest_of([(builder.info.full_name, 0, 0), *sizes])
 
 
 def _builder(name, data_dir):
-    """What TensorFlow Datasets knows of the set. Imported here: petals and folders need not wait for it."""
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # takes ten seconds, which drawn flowers and folders do not need
 
     try:
         return tfds.builder(name, data_dir=data_dir)
     except (ValueError, AssertionError, ImportError) as error:
         names, base = {"petals", *tfds.list_builders(with_community_datasets=False)}, name.split(":")[0].split("/")[0]
         if base in names:
-            raise ValueError(f"{base} must be asked for as TFDS knows it. Received: {name} ({_line(error)})") from error
+            raise ValueError(
+                f"{base} must have a version and configuration that TFDS knows. Received: {name} ({_line(error)})"
+            ) from error
         near = difflib.get_close_matches(base, sorted(names))
         raise ValueError(
             "The data set must be petals, the path of a folder of class folders, or the name of an image classification"
@@ -52,7 +62,7 @@ def _builder(name, data_dir):
 
 
 def _keys(builder):
-    """Names of the features that hold the image and the label."""
+    """Return the names of the features with the image and the label."""
     import tensorflow_datasets as tfds
 
     keys, features = builder.info.supervised_keys or (), dict(builder.info.features)
@@ -71,19 +81,19 @@ def _prepare(builder):
     try:
         _reach(builder)
         builder.download_and_prepare()
-    except Exception as error:  # of any kind, from servers, archives and assertions
+    except Exception as error:  # servers, archives and assertions raise errors of every kind
         raise ValueError(
             f"{builder.name} {builder.version} is not in {builder.data_path} and cannot be fetched ({_size(builder)}): "
-            "set --data-dir or TFDS_DATA_DIR to where it was prepared, or take petals, which needs no download. "
+            "set --data-dir or TFDS_DATA_DIR to where it was prepared, or use petals, which needs no download. "
             f"Received: {_line(error)}"
         ) from error
 
 
 def _reach(builder):
-    """Asks a server for the head of a file: without a network, TFDS itself would go on trying for minutes."""
+    """Request the head of a file from the server: without a network, TFDS itself would try for minutes."""
     if builder.url_infos and not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         request = urllib.request.Request(next(iter(builder.url_infos)), method="HEAD")
-        with contextlib.suppress(urllib.error.HTTPError):  # a server that says no is there
+        with contextlib.suppress(urllib.error.HTTPError):  # a server that refuses is there
             urllib.request.urlopen(request, timeout=10).close()
 
 
@@ -97,7 +107,7 @@ def _line(error):
 
 
 def _official(builder, image_key):
-    """The official splits; test is left out where its labels are kept secret (-1), as those of imagenet2012."""
+    """Return the official splits, without a test split that has no labels (-1)."""
     names = [split for split in ("train", "validation", "test") if split in builder.info.splits]
     splits = {split: _read(builder, split, image_key) for split in names}
     sizes = {split: len(pictures) for split, pictures in splits.items()}
@@ -118,5 +128,5 @@ def _read(builder, split, image_key):
         as_supervised=True,
         decoders={image_key: tfds.decode.SkipDecoding()},
         shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),  # pipeline.resize_pictures keeps what is worth keeping
+        read_config=tfds.ReadConfig(try_autocache=False),  # pipeline.resize_pictures caches resized pictures
     )

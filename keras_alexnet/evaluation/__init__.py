@@ -1,4 +1,4 @@
-"""Evaluating networks, and looking at what they have learned (paper section 6)."""
+"""Evaluate networks, predict pictures, and look at what a network has learned (paper section 6)."""
 
 import lazy_loader
 
@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "classifier": ["Classifier"],
+        "evaluate": ["Evaluation", "evaluate_run", "evaluate_runs"],
         "metrics": ["TopKError"],
     },
 )

@@ -1,31 +1,32 @@
-"""Trained networks with all that is needed to show them a picture."""
+"""A trained network together with all that is needed to classify a picture."""
 
 import dataclasses
+import json
 import pathlib
+from typing import Self
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 from keras_alexnet.data import pipeline
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.models.preprocessing import decode_predictions
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
 
-BATCH_SIZE = 120  # ours: views the network sees at once, so that ten views take no more memory than one
+BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more memory than one
 
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A trained network with all that is needed to show it a picture.
+    """A trained network together with all that is needed to classify a picture.
 
     Attributes:
-        model: The `keras.Model`.
-        class_names: In the order of its outputs.
-        recipe: The `Recipe` it was trained with.
-        statistics: The `Statistics` of its training set, None where they are not known nor needed.
+        model: The network.
+        class_names: One name for each output, in order.
+        recipe: The recipe that it was trained with: crop size, resize size and mean.
+        statistics: Statistics of its training set; None where they are unknown and not needed.
     """
 
     model: keras.Model
@@ -34,16 +35,16 @@ class Classifier:
     statistics: Statistics | None = None
 
     @classmethod
-    def of_run(cls, run):
-        """The best network of a run.
+    def of_run(cls, run: Run) -> Self:
+        """Load the best network of a run.
 
         Raises:
-            ValueError: If the run has none yet, or its files do not belong together.
+            ValueError: If the run has no network yet, or its files do not belong together.
         """
         return cls._in_run(run, network_file(run))
 
     @classmethod
-    def _in_run(cls, run, file):
+    def _in_run(cls, run: Run, file: pathlib.Path) -> Self:
         model, names = load_model(file), run.read_classes()
         if model.output_shape[-1] != len(names):
             raise ValueError(
@@ -53,68 +54,97 @@ class Classifier:
         return cls(model, names, run.read_recipe(), Statistics.load(run.statistics))
 
     @classmethod
-    def of_file(cls, path):
-        """The network of a `.keras` file: of a run, where it lies in the folder of one.
+    def of_file(cls, path: str | pathlib.Path) -> Self:
+        """Load the network of a `.keras` file.
 
-        What is not known of a file by itself is taken to be the usual: the mean color and scale of the architecture
-        that the network is named after, views cut from squares as much larger as the paper's, and numbers for names.
+        A file inside a run folder gets the run's recipe, statistics and class names. Any other file gets defaults: the
+        mean and std of the architecture that the network is named after, crops from pictures larger by the paper's
+        ratio of 256 to 227, and numbers for class names.
 
         Raises:
-            ValueError: If the file holds no image classifier, or code, or does not belong to the run.
+            ValueError: If the file holds no image classifier, holds code, or does not belong to the run.
         """
         path = pathlib.Path(path)
-        for folder in path.absolute().parents[:2]:  # best.keras lies in the run, what can be resumed one deeper
+        for folder in path.absolute().parents[:2]:  # best.keras is in the run's folder, checkpoints are one deeper
             if (folder / "recipe.json").is_file():
                 return cls._in_run(Run.open(folder), path)
         model = load_model(path)
-        size = _input_size(model, path)
-        row = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
-        side, names = round(size * 256 / 227), tuple(f"class {n}" for n in range(model.output_shape[-1]))
-        return cls(model, names, Recipe(architecture=row.name, crop_size=size, resize_size=side, mean="architecture"))
+        crop_size = _input_size(model, path)
+        architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
+        recipe = Recipe(
+            architecture=architecture.name,
+            crop_size=crop_size,
+            resize_size=round(crop_size * 256 / 227),
+            mean="architecture",
+        )
+        return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
 
     @classmethod
-    def of_imagenet(cls, architecture="one_weird_trick"):
-        """A network with the weights that its publisher trained on ImageNet.
+    def of_imagenet(cls, architecture: str = "one_weird_trick") -> Self:
+        """Load a network with the weights that its publisher trained on ImageNet.
 
         Raises:
-            ValueError: If nobody published weights of this network, or they cannot be fetched.
+            ValueError: If there are no published weights of this architecture, or they cannot be downloaded.
         """
         row = lookup(ARCHITECTURES, architecture, "architecture")
         model = build(architecture, weights="imagenet")
-        names = tuple(name for ((_, name, _),) in decode_predictions(np.eye(model.output_shape[-1]), top=1))
-        return cls(model, names, Recipe(architecture=architecture, crop_size=row.size, mean="architecture"))
+        recipe = Recipe(architecture=architecture, crop_size=row.size, mean="architecture")
+        return cls(model, imagenet_class_names(), recipe)
 
-    def batches(self, squares, views=1):
-        """What the network sees of square pictures: `pipeline.evaluation_batches`, about `BATCH_SIZE` views each."""
+    def batches(self, pictures: tf.data.Dataset, views: int = 1) -> tf.data.Dataset:
+        """Return batches of what the network sees of resized pictures, about `BATCH_SIZE` crops in each.
+
+        See `pipeline.evaluation_batches`.
+        """
         size = max(1, BATCH_SIZE // views)
-        return pipeline.evaluation_batches(squares, self.statistics, self.recipe, size, views)
+        return pipeline.evaluation_batches(pictures, self.statistics, self.recipe, size, views)
 
 
-def outputs_logits(model):
-    """Whether a network ends before its softmax.
+def imagenet_class_names() -> tuple[str, ...]:
+    """Return the names of ImageNet's 1000 classes in their usual order, from the file that Keras downloads once.
 
-    Args:
-        model: A `keras.Model`.
+    Raises:
+        ValueError: If the file is missing and cannot be downloaded.
     """
+    try:
+        path = keras.utils.get_file(
+            "imagenet_class_index.json",
+            "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
+            cache_subdir="models",
+            file_hash="c2c37ea517e94d9795004a39431a14cb",
+        )
+    except Exception as error:  # Keras raises many kinds without a network
+        raise ValueError(
+            "Expected ImageNet's class names: copy imagenet_class_index.json into ~/.keras/models by hand. "
+            f"Received: {error}"
+        ) from error
+    index = json.loads(pathlib.Path(path).read_text())  # {"0": ["n01440764", "tench"], ...}
+    return tuple(index[str(n)][1] for n in range(len(index)))
+
+
+def outputs_logits(model: keras.Model) -> bool:
+    """Return whether a network ends before its softmax."""
     last = model.layers[-1]
     while isinstance(last, keras.Model):
         last = last.layers[-1]
     return getattr(last, "activation", None) is keras.activations.linear
 
 
-def _input_size(model, path):
-    """The side of the square images that a model classifies."""
+def _input_size(model: keras.Model, path: pathlib.Path) -> int:
+    """Return the height and width of the images that a model classifies."""
     shapes = model.input_shape, model.output_shape
     if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) != 4 or len(shapes[1]) != 2:
-        raise ValueError(f"Expected a network of one image to one row of classes. Received: {path} with {shapes}")
+        raise ValueError(
+            f"Expected a network that maps one image to one row of classes. Received: {path} with {shapes}"
+        )
     _, height, width, channels = shapes[0]
     if height is None or height != width or channels != 3:
         raise ValueError(f"Expected a network for square RGB images. Received: {path} with {shapes[0]}")
     return height
 
 
-def network_file(run):
-    """The file of a run's best network.
+def network_file(run: Run) -> pathlib.Path:
+    """Return the file of a run's best network.
 
     Raises:
         ValueError: If there is none yet.
@@ -124,17 +154,17 @@ def network_file(run):
     return run.best
 
 
-def load_model(path):
-    """A saved network, without its optimizer. Nothing that the file holds is run.
+def load_model(path: str | pathlib.Path) -> keras.Model:
+    """Load a saved network without its optimizer. No code in the file is run.
 
     Raises:
-        ValueError: If the file cannot be read, is no network, or holds code that it wants to be run.
+        ValueError: If the file cannot be read, holds no network, or holds code.
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"Expected a .keras file. Received: {path}, which is not there")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a stranger's file fails in any way: archive, configuration, weights, unknown layers
+    except Exception as error:  # a stranger's file can fail anywhere: archive, configuration, weights, unknown layers
         reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
         raise ValueError(
             f"Expected a .keras file of a network without code of its own. Received: {path}: {reason}"

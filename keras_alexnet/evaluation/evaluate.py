@@ -1,9 +1,12 @@
-"""What a network says of pictures, how often it is wrong, and ensembles of networks (paper sections 4.1 and 6)."""
+"""Evaluate networks on pictures, one by one and as ensembles (paper sections 4.1 and 6)."""
 
 import dataclasses
 import pathlib
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tqdm
@@ -11,22 +14,24 @@ from scipy import special
 
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, network_file, outputs_logits
+from keras_alexnet.runs import Run
 
-CENTRAL = 4  # the place of the central crop among `augment.ten_crops`
+CENTRAL = 4  # position of the central crop among the ten
 SPLITS = ("train", "validation", "test", "all")
 
 
-def probabilities(model, batches):
-    """The network's probabilities for every picture, of one view and averaged over ten.
+def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Return a network's probabilities for every picture, from one view and averaged over ten.
 
-    Ten views hold the central one, so both results come from one pass.
+    The ten views contain the central one, so both results come from one pass.
 
     Args:
-        model: A `keras.Model` that gives probabilities, or logits.
-        batches: Iterable of `(views, label)` as `pipeline.evaluation_batches` gives it: views float32
-            `(batch, size, size, 3)`, or `(batch, 10, size, size, 3)` for ten views a picture.
+        model: A network that returns probabilities or logits.
+        batches: Pairs `(crops, labels)` as `pipeline.evaluation_batches` returns them: crops float32
+            `(batch, size, size, 3)`, or `(batch, 10, size, size, 3)` for ten views of each picture.
 
     Returns:
         Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten views; and the
@@ -34,24 +39,26 @@ def probabilities(model, batches):
 
     Source: section 4.1, "averaging the predictions made by the network's softmax layer on the ten patches".
     """
-    none = np.empty((0, model.output_shape[-1]), np.float32)
-    central, averaged, labels = [none], [], [np.empty(0, np.int64)]
-    finish = (lambda logits: special.softmax(logits, axis=-1)) if outputs_logits(model) else np.asarray
-    for views, label in batches:
-        views = np.asarray(views)
-        outputs = finish(np.asarray(model.predict_on_batch(views.reshape(-1, *views.shape[-3:]))))
-        if views.ndim == 5:
-            outputs = outputs.reshape(*views.shape[:2], -1)
+    no_rows = np.empty((0, model.output_shape[-1]), np.float32)  # for data without a single picture
+    central, averaged, labels = [no_rows], [], [np.empty(0, np.int64)]
+    gives_logits = outputs_logits(model)
+    for crops, label in batches:
+        crops = np.asarray(crops)
+        outputs = np.asarray(model.predict_on_batch(crops.reshape(-1, *crops.shape[-3:])))  # (batch * views, classes)
+        if gives_logits:
+            outputs = special.softmax(outputs, axis=-1)
+        if crops.ndim == 5:
+            outputs = outputs.reshape(*crops.shape[:2], -1)  # (batch, 10, classes)
             averaged.append(outputs.mean(axis=1))
             outputs = outputs[:, CENTRAL]
-        central.append(outputs)
+        central.append(outputs)  # (batch, classes)
         labels.append(np.asarray(label))
     by_views = {1: np.concatenate(central)} | ({10: np.concatenate(averaged)} if averaged else {})
     return by_views, np.concatenate(labels)
 
 
-def views_key(views):
-    """The key of a number of views in the files of results.
+def views_key(views: int) -> str:
+    """Return the key of a number of views in the files of results.
 
     Example:
         >>> views_key(1), views_key(10)
@@ -60,15 +67,15 @@ def views_key(views):
     return f"{views}_view{'s' * (views > 1)}"
 
 
-def pictures_of(data, split):
-    """The pictures of a split, or of all of them together.
+def pictures_of(data: Dataset, split: str) -> tf.data.Dataset:
+    """Return the pictures of a split, or of all splits together.
 
     Args:
-        data: A `datasets.Dataset`.
-        split: Of `SPLITS`; "all" joins what splits there are, for data of which nothing was trained on.
+        data: The data set.
+        split: One of `SPLITS`; "all" joins the splits, for data on which nothing was trained.
 
     Raises:
-        ValueError: If the data set has no such split, or there is nothing in it.
+        ValueError: If the data set has no such split, or the split is empty.
     """
     if split == "all":
         first, *others = data.splits.values()
@@ -84,21 +91,18 @@ def pictures_of(data, split):
     return pictures
 
 
-def columns(class_names, wanted):
-    """Where the classes of a data set stand among a network's outputs: two folders may sort the same names otherwise.
+def class_positions(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Return where the classes of a data set are among a network's outputs; two folders may sort the names differently.
 
     Args:
         class_names: Names of the network's outputs.
         wanted: Names of the data set's classes.
 
-    Returns:
-        A list of integers, one for each of `wanted`.
-
     Raises:
-        ValueError: If these are not the same names.
+        ValueError: If the names are not the same.
 
     Example:
-        >>> columns(("rose", "daisy"), wanted=("daisy", "rose"))
+        >>> class_positions(("rose", "daisy"), wanted=("daisy", "rose"))
         [1, 0]
     """
     if tuple(class_names) == tuple(wanted):
@@ -109,19 +113,19 @@ def columns(class_names, wanted):
             f"Expected data of the classes that the network was trained on, {len(class_names)}. Received: "
             f"{len(wanted)} classes; not in both: {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
         )
-    place = {name: n for n, name in enumerate(class_names)}
-    return [place[name] for name in wanted]
+    position = {name: n for n, name in enumerate(class_names)}
+    return [position[name] for name in wanted]
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What a run, or an ensemble of runs, said of the pictures of a split.
+    """The predictions of a run, or of an ensemble of runs, for the pictures of a split.
 
     Attributes:
         runs: Names of the runs.
-        data: The `datasets.Dataset`.
+        data: The data set.
         split: Which of its pictures.
-        squares: These pictures, `(uint8 (side, side, 3), label)` in their order.
+        pictures: These pictures in order, `(uint8 (resize_size, resize_size, 3), label)`.
         by_views: Probabilities `(pictures, classes)` by the number of views, classes in the order of the data set.
         labels: Integers `(pictures,)`.
     """
@@ -129,17 +133,17 @@ class Evaluation:
     runs: tuple[str, ...]
     data: Dataset
     split: str
-    squares: tf.data.Dataset
+    pictures: tf.data.Dataset
     by_views: dict[int, np.ndarray]
     labels: np.ndarray
 
     @property
-    def best(self):
-        """The probabilities of the most views."""
+    def best(self) -> np.ndarray:
+        """The probabilities from the most views."""
         return self.by_views[max(self.by_views)]
 
-    def numbers(self):
-        """All that is measured, as it is kept in a run's folder; the errors by class are those of the most views."""
+    def numbers(self) -> dict[str, Any]:
+        """Return all measures, as they are saved in a run's folder; errors by class are those of the most views."""
         return {
             "runs": self.runs,
             "data": self.data.describe(),
@@ -150,99 +154,105 @@ class Evaluation:
         }
 
 
-def evaluate_runs(runs, data, split, views=10):
-    """Judges runs one by one, and several of them together as an ensemble, whose probabilities are averaged.
+def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 10) -> list[Evaluation]:
+    """Evaluate runs one by one, and several of them also as an ensemble that averages their probabilities.
 
-    Each run's result is kept in its folder as `evaluation-<split>.json` (with the name of the data set where that is
-    not the run's own), an ensemble's as `ensemble-<split>.json` in the folder of the first run.
+    Each result is saved in its run's folder as `evaluation-<split>.json`, with the name of the data set where that is
+    not the run's own. An ensemble's result is saved as `ensemble-<split>.json` in the folder of the first run.
 
     Args:
-        runs: List of `runs.Run`.
-        data: A `datasets.Dataset` of the classes that the runs were trained on, in any order.
-        split: Of `SPLITS`.
-        views: 1, or 10 for both numbers of views.
+        runs: The runs to evaluate.
+        data: Pictures of the classes that the runs were trained on; the classes may be in another order.
+        split: One of `SPLITS`.
+        views: 1, or 10 for the results of one view and of ten.
 
     Returns:
-        A `Evaluation` of each run, and one more of the ensemble where there are several runs.
+        One evaluation for each run, and one more for the ensemble if there are several runs.
 
     Raises:
-        ValueError: If a run has no network yet, the classes differ, there are no such pictures, or a run was trained
-            on the same data in other splits, and so on some of the pictures.
+        ValueError: If a run has no network yet, the classes differ, the split is missing or empty, or a run may have
+            been trained on some of these pictures.
         OSError: If pictures cannot be read.
 
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
     pictures = pictures_of(data, split)
-    for run in runs:  # before the first is shown a picture
+    for run in runs:  # check all of them before the first evaluation
         network_file(run)
-        columns(run.read_classes(), data.class_names)
-        if data.may_hold_what_trained(before := run.read_data(), split):
-            now = data.describe()
-            raise ValueError(f"Expected the splits that {run.folder} was trained on: {before}. Received: {now}")
-    squares, evaluations = {}, []
+        class_positions(run.read_classes(), data.class_names)
+        trained_on = identity_of(run.read_data())
+        if may_share_training_pictures(trained_on, data.identity, split):
+            raise ValueError(
+                f"The {split} split may hold pictures that {run.folder} was trained on. Expected the same files and "
+                f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
+            )
+    resized, evaluations = {}, []
     for run in runs:
-        side = run.read_recipe().resize_size
-        if side not in squares:
-            squares[side] = pipeline.resize_pictures(pictures, side)
-        evaluations.append(evaluate_run(run, data, split, squares[side], views))
+        size = run.read_recipe().resize_size
+        if size not in resized:
+            resized[size] = pipeline.resize_pictures(pictures, size)
+        evaluations.append(evaluate_run(run, data, split, resized[size], views))
     if len(runs) > 1:
         evaluations.append(_ensemble(evaluations))
         runs[0].write_json(f"ensemble-{stem(runs[0], data, split)}.json", evaluations[-1].numbers())
     return evaluations
 
 
-def evaluate_run(run, data, split, squares, views=10, classifier=None):
-    """Judges one run, like `evaluate_runs`, by pictures that are square already.
+def evaluate_run(
+    run: Run,
+    data: Dataset,
+    split: str,
+    pictures: tf.data.Dataset,
+    views: int = 10,
+    classifier: Classifier | None = None,
+) -> Evaluation:
+    """Evaluate one run, as `evaluate_runs` does, on pictures that are already resized.
 
     Args:
-        run: A `runs.Run`.
-        data: A `datasets.Dataset` of the run's classes.
-        split: The name of the split that the squares are of.
-        squares: `tf.data.Dataset` as `pipeline.resize_pictures` gives it, of the side that the run's recipe has.
-        views: 1, or 10 for both numbers of views.
-
-    Returns:
-        A `Evaluation`.
+        run: The run to evaluate.
+        data: A data set of the run's classes.
+        split: The name of the split that the pictures come from.
+        pictures: What `pipeline.resize_pictures` returns for the resize size of the run's recipe.
+        views: 1, or 10 for the results of one view and of ten.
+        classifier: The run's network, if it is loaded already; by default it is loaded here.
 
     Raises:
+        ValueError: If the run has no network yet, or its classes differ from those of the data.
         OSError: If pictures cannot be read.
     """
     classifier = classifier or Classifier.of_run(run)
-    batches = tqdm.tqdm(classifier.batches(squares, views), desc=f"judging {run.folder.name}", leave=False)
+    order = class_positions(classifier.class_names, data.class_names)
+    batches = tqdm.tqdm(
+        classifier.batches(pictures, views), desc=f"evaluating {run.folder.name}", leave=False, disable=None
+    )
     with errors.reading(data.name):
         by_views, labels = probabilities(classifier.model, batches)
-    order = columns(classifier.class_names, data.class_names)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
-    evaluation = Evaluation((run.folder.name,), data, split, squares, in_order, labels)
+    evaluation = Evaluation((run.folder.name,), data, split, pictures, in_order, labels)
     run.write_json(f"evaluation-{stem(run, data, split)}.json", evaluation.numbers())
     return evaluation
 
 
-def _ensemble(evaluations):
+def _ensemble(evaluations: Sequence[Evaluation]) -> Evaluation:
     names = tuple(name for evaluation in evaluations for name in evaluation.runs)
-    together = {
+    averaged = {
         views: np.mean([each.by_views[views] for each in evaluations], axis=0) for views in evaluations[0].by_views
     }
-    return dataclasses.replace(evaluations[0], runs=names, by_views=together)
+    return dataclasses.replace(evaluations[0], runs=names, by_views=averaged)
 
 
-def stem(run, data, split):
-    """What the files about a split are called: by the split, and by the data set where that is not the run's own.
+def stem(run: Run, data: Dataset, split: str) -> str:
+    """Return the part of a file's name that says which pictures it is about.
 
-    Args:
-        run: A `runs.Run`.
-        data: A `datasets.Dataset`.
-        split: Of `SPLITS`.
-
-    Returns:
-        A part of a file's name: "test", "my_flowers-test".
+    This is the split, such as "test". Where the data set is not the run's own, its name comes first:
+    "my_flowers-test".
     """
     own = run.read_options().dataset
     return split if data.name == own or data.name.startswith(f"{own} ") else f"{slug(data.name)}-{split}"
 
 
-def slug(name):
-    """A name as part of a file's name.
+def slug(name: str) -> str:
+    """Return a name in characters that are safe in a file's name.
 
     Example:
         >>> slug("/home/me/My flowers:2"), slug("cifar10 3.0.2")

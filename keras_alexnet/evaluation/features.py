@@ -1,20 +1,26 @@
-"""What a network has learned: first kernels, descriptors, neighbours, and where a class is seen (paper section 6.1)."""
+"""What a network has learned: first kernels, descriptors, nearest neighbors and class maps (paper section 6.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
+if TYPE_CHECKING:  # both load TensorFlow, which these functions do not need
+    import tensorflow as tf
 
-def activations(model, layer):
-    """The part of a network from the image to the output of one of its layers.
+    from keras_alexnet.evaluation.classifier import Classifier
+
+
+def activations(model: keras.Model, layer: str) -> keras.Model:
+    """Return the part of a network from the image to the output of one layer; it shares the weights.
 
     Args:
-        model: A `keras.Model`.
-        layer: Name of a layer: "conv1", "pool5", "fc7".
-
-    Returns:
-        A `keras.Model` that shares the weights.
+        model: The network.
+        layer: Name of the layer: "conv1", "pool5", "fc7".
 
     Raises:
         ValueError: If there is no such layer.
@@ -22,35 +28,34 @@ def activations(model, layer):
     return keras.Model(model.input, model.get_layer(layer).output, name=f"{model.name}_to_{layer}")
 
 
-def descriptors(classifier, squares, layer=None):
-    """What the last hidden layer says of each picture.
+def descriptors(classifier: Classifier, pictures: tf.data.Dataset, layer: str | None = None) -> np.ndarray:
+    """Return the activations of the last hidden layer for the central crop of each picture.
 
     Args:
-        classifier: A `classifiers.Classifier`.
-        squares: `tf.data.Dataset` of `(uint8 (resize_size, resize_size, 3), label)`, from
-            `pipeline.resize_pictures`.
-        layer: Name of a layer whose output is one vector a picture; by default the one that the classifier sees, fc7.
+        classifier: The network.
+        pictures: What `pipeline.resize_pictures` returns, `(uint8 (resize_size, resize_size, 3), label)`.
+        layer: Name of a layer with one output vector for each picture; by default the last hidden layer, fc7.
 
     Returns:
-        Float32 `(pictures, 4096)`, of the central view.
+        Float32 `(pictures, 4096)`.
 
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
     model = activations(classifier.model, layer or classifier.model.layers[-2].name)
-    found = [model.predict_on_batch(np.asarray(view)) for view, _ in classifier.batches(squares)]
-    return np.concatenate(found).astype(np.float32)  # of bfloat16, which scikit-learn does not know
+    vectors = [model.predict_on_batch(np.asarray(crops)) for crops, _ in classifier.batches(pictures)]
+    return np.concatenate(vectors).astype(np.float32)  # scikit-learn does not know bfloat16
 
 
-def nearest(queries, descriptors, count=6):
-    """Which pictures' descriptors lie nearest, by Euclidean distance.
+def nearest(queries: np.ndarray, descriptors: np.ndarray, count: int = 6) -> np.ndarray:
+    """Find the nearest descriptors of each query by Euclidean distance.
 
     Args:
         queries: Shape `(queries, features)`.
         descriptors: Shape `(pictures, features)`.
-        count: Neighbours of each query.
+        count: Neighbors of each query.
 
     Returns:
-        Integers `(queries, count)`: places among `descriptors`, nearest first.
+        Integers `(queries, count)`: rows of `descriptors`, nearest first.
 
     Example:
         >>> nearest(np.array([[0.0, 1.0]]), np.array([[5.0, 1.0], [0.0, 0.0], [0.0, 3.0]]), count=2)
@@ -64,25 +69,25 @@ def nearest(queries, descriptors, count=6):
 # Kernels
 
 
-def first_kernels(model):
-    """The weights of the first convolution, float32 `(height, width, 3, kernels)`.
+def first_kernels(model: keras.Model) -> np.ndarray:
+    """Return the weights of the first convolution, float32 `(height, width, 3, kernels)`.
 
     Source: section 6.1, figure 3.
     """
     return np.asarray(keras.ops.convert_to_numpy(model.get_layer("conv1").kernel), np.float32)
 
 
-def colorfulness(kernels):
-    """How far each kernel looks at color rather than at lightness.
+def colorfulness(kernels: np.ndarray) -> np.ndarray:
+    """Return how much each kernel responds to color rather than to lightness.
 
-    A kernel's weights at one pixel are a vector in RGB. Its part along grey answers to lightness, and what is left to
-    color: the result is the share of the squared weights that is left. Random weights have 2/3.
+    A kernel's weights at one pixel are a vector in RGB. Its part along the grey axis responds to lightness, the rest to
+    color. The result is the rest's share of the squared weights; random weights have 2/3.
 
     Args:
         kernels: Shape `(height, width, 3, kernels)`.
 
     Returns:
-        Shares from 0 (grey alone) to 1 (color alone), `(kernels,)`.
+        Shares `(kernels,)` from 0 (only lightness) to 1 (only color).
 
     Example:
         >>> grey, red_against_green = np.ones((1, 1, 3, 1)), np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
@@ -93,15 +98,14 @@ def colorfulness(kernels):
     return (color**2).sum(axis=(0, 1, 2)) / np.maximum((kernels**2).sum(axis=(0, 1, 2)), np.finfo(np.float32).tiny)
 
 
-def specialization(kernels):
-    """How the work is shared between the two columns: the paper saw one learn grey kernels and the other colored ones.
+def specialization(kernels: np.ndarray) -> float:
+    """Return how often a kernel of the second tower is more colorful than one of the first, over all pairs.
+
+    The paper saw one tower learn grey kernels and the other colored ones. The result is 1/2 where the towers are alike,
+    and 0 or 1 where one of them has all the color.
 
     Args:
-        kernels: Shape `(height, width, 3, kernels)`; the first half of the kernels is the first column.
-
-    Returns:
-        How often a kernel of the second column is more colorful than one of the first, over all pairs: 1/2 where the
-        columns are alike, 0 or 1 where one has all the color.
+        kernels: Shape `(height, width, 3, kernels)`; the first half of the kernels is the first tower.
 
     Source: section 6.1, "the kernels on GPU 1 are largely color-agnostic, while the kernels on GPU 2 are largely
     color-specific".
@@ -113,43 +117,40 @@ def specialization(kernels):
 # Activity
 
 
-def sparsity(model, views):
-    """The share of zeros that the ReLUs of each layer give.
+def sparsity(model: keras.Model, images: np.ndarray) -> dict[str, float]:
+    """Return the share of zeros in the output of each ReLU, from 0 to 1, by the name of its layer, first to last.
 
     Args:
-        model: A `keras.Model`.
-        views: What the network sees, float32 `(batch, size, size, 3)`.
-
-    Returns:
-        A mapping from names of layers, first to last, to shares from 0 to 1.
+        model: The network.
+        images: The network's input, float32 `(batch, size, size, 3)`.
 
     Source: section 3.1.
     """
     rectified = [layer for layer in model.layers if _is_relu(layer)]
-    outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict_on_batch(views)
+    outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict_on_batch(images)
     return {
         layer.name: float((np.asarray(output) == 0).mean()) for layer, output in zip(rectified, outputs, strict=True)
     }
 
 
-def _is_relu(layer):
+def _is_relu(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu
 
 
-def class_map(model, view, label, layer="relu5"):
-    """Where in a picture a class is seen: Grad-CAM, on the TensorFlow backend.
+def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "relu5") -> np.ndarray:
+    """Return which parts of an image speak for a class: Grad-CAM, on the TensorFlow backend.
 
-    The maps of a convolutional layer are summed, each with the mean of the gradient of the class's logit over it as its
-    weight, and what speaks against the class is cut off.
+    The maps of a convolutional layer are summed. The weight of a map is the mean gradient of the class's logit with
+    respect to it. Negative sums are set to zero.
 
     Args:
-        model: A `keras.Model` that ends in a `Dense` layer.
-        view: What the network sees, float32 `(size, size, 3)`.
-        label: Integer, the class asked about.
+        model: A network that ends in a `Dense` layer.
+        image: The network's input, float32 `(size, size, 3)`.
+        label: The class.
         layer: Name of the layer whose maps are summed.
 
     Returns:
-        Float32 `(height, width)` of the layer, from 0 to 1 at the place that speaks most for the class.
+        Float32 `(height, width)` of the layer, scaled so that the largest value is 1.
 
     Raises:
         ValueError: On another backend.
@@ -158,13 +159,13 @@ def class_map(model, view, label, layer="relu5"):
     2017, equations 1 and 2.
     """
     if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"Maps of classes need the tensorflow backend. Received: {keras.backend.backend()}")
+        raise ValueError(f"Class maps need the tensorflow backend. Received: {keras.backend.backend()}")
     import tensorflow as tf  # loaded already: it is the backend
 
     last = model.layers[-1]
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
     with tf.GradientTape() as tape:
-        maps, hidden = both(view[None], training=False)
+        maps, hidden = both(image[None], training=False)
         logit = tf.tensordot(tf.cast(hidden[0], last.kernel.dtype), last.kernel[:, label], axes=1)
     weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2), keepdims=True)
     evidence = np.maximum(tf.reduce_sum(weights * maps, axis=-1)[0], 0).astype(np.float32)

@@ -1,29 +1,34 @@
-"""Picture files to their most probable classes (paper section 6.1)."""
+"""Classify picture files (paper section 6.1)."""
 
 import dataclasses
 import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tqdm
+from matplotlib.figure import Figure
 
-from keras_alexnet.data import decoding
-from keras_alexnet.evaluation import evaluate
+from keras_alexnet.data import decoding, errors
+from keras_alexnet.evaluation import evaluate, metrics
+from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.plotting import panels
 
 SHOWN = 16  # ours: pictures in a panel
-SHOWN_SIDE = 256  # pixels
+SHOWN_SIZE = 256  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What a network says of a picture file.
+    """A network's prediction for one picture file.
 
     Attributes:
         file: Path of the picture.
-        label: Position of the right class, where the picture lies in a folder of its name; else None.
+        label: Position of the right class, where the picture is in a folder of that name; else None.
         probabilities: Float32 `(classes,)`, or None where the picture cannot be read.
-        problem: Why it cannot be read, else None.
+        problem: Why the picture cannot be read, or None.
     """
 
     file: pathlib.Path
@@ -31,8 +36,8 @@ class Prediction:
     probabilities: np.ndarray | None = None
     problem: str | None = None
 
-    def best(self, class_names, top=5):
-        """The most probable classes: a list of mappings with `class` and `probability`, and `right` if that is known.
+    def best(self, class_names: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
+        """Return the most probable classes, each with `class` and `probability`, and `right` where that is known.
 
         Example:
             >>> Prediction(pathlib.Path("a.jpg"), None, np.array([0.25, 0.75])).best(("daisy", "rose"), top=1)
@@ -46,111 +51,106 @@ class Prediction:
         ]
 
 
-def picture_files(paths):
-    """The picture files among files and in folders, however deep.
-
-    Args:
-        paths: Files, which are taken whatever their names are, and folders, of which only the names that end in
-            `decoding.EXTENSIONS` are, and no links that lead out.
+def resized_pictures(files: Sequence[pathlib.Path], resize_size: int) -> tf.data.Dataset:
+    """Read and resize picture files; skip those that cannot be read.
 
     Returns:
-        A list of paths, those of a folder sorted.
-
-    Raises:
-        ValueError: If a path leads nowhere, or there is not one picture.
-    """
-    files = []
-    for path in map(pathlib.Path, paths):
-        if not path.exists():
-            raise ValueError(f"Expected a picture or a folder of pictures. Received: {path}, which is not there")
-        root = path.resolve()
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files += [file for file in inside if file == path or _looks_like_a_picture(file, root)]
-    if not files:
-        raise ValueError(f"Expected pictures ({' '.join(decoding.EXTENSIONS)}). Received: {' '.join(map(str, paths))}")
-    return files
-
-
-def _looks_like_a_picture(file, root):
-    """By its name, and in the folder itself: a link may lead out of it."""
-    named = file.suffix.lower() in decoding.EXTENSIONS and not file.name.startswith(".")
-    return named and file.is_file() and file.resolve().is_relative_to(root)
-
-
-def squares(files, side):
-    """Reads picture files to squares, and passes over those that cannot be read.
-
-    Args:
-        files: Paths.
-        side: Side of the squares in pixels.
-
-    Returns:
-        A `tf.data.Dataset` of `(uint8 (side, side, 3), place)`, the place being that of the file among `files`.
+        A data set of `(uint8 (resize_size, resize_size, 3), index)`; the index is the position among `files`.
     """
 
-    def square(place, path):
-        picture = tf.numpy_function(_contents, [path], tf.string)
-        return decoding.load_resized(tf.ensure_shape(picture, ()), side), place
+    def load(index, path):
+        contents = tf.ensure_shape(tf.numpy_function(_contents, [path], tf.string), ())
+        return decoding.load_resized(contents, resize_size), index
 
     numbered = tf.data.Dataset.from_tensor_slices([str(file) for file in files]).enumerate()
-    return numbered.map(square, tf.data.AUTOTUNE).ignore_errors()
+    return numbered.map(load, tf.data.AUTOTUNE).ignore_errors()
 
 
-def _contents(path):
+def _contents(path: bytes) -> bytes:
     contents = pathlib.Path(path.decode()).read_bytes()
     return decoding.rewrite(contents) if decoding.needs_rewriting(path.decode()) else contents
 
 
-def _problem(file):
-    """Why a picture was passed over."""
-    try:
-        decoding.needs_rewriting(file)
-    except Exception as error:  # broken headers make Pillow raise errors of many kinds
-        return (str(error).strip() or type(error).__name__).split("\n")[0]
-    return "broken or cut short"
+def _problem(file: pathlib.Path) -> str:
+    """Return why a picture was skipped."""
+    with errors.libjpeg_warnings():
+        reason = decoding.check(file)
+    return reason if isinstance(reason, str) else "reading it failed once, and works now: run the command again"
 
 
-def predict(classifier, files, views=10):
-    """Shows picture files to a network, many at a time.
+def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
+    """Classify picture files, many at a time.
 
     Args:
-        classifier: A `classifiers.Classifier`.
-        files: Paths, as `picture_files` gives them.
+        classifier: The network.
+        files: Paths, as `picture_files.picture_files` returns them.
         views: 1, or 10 to average over ten views.
 
     Returns:
-        A list of `Prediction`, one a file.
+        One prediction for each file.
 
     Source: section 4.1.
     """
-    batches = tqdm.tqdm(classifier.batches(squares(files, classifier.recipe.resize_size), views), leave=False)
-    by_views, places = evaluate.probabilities(classifier.model, batches)
-    probabilities = dict(zip(places.tolist(), by_views[max(by_views)], strict=True))
-    names = {name: n for n, name in enumerate(classifier.class_names)}
+    resize_size = classifier.recipe.resize_size
+    batches = tqdm.tqdm(
+        classifier.batches(resized_pictures(files, resize_size), views), desc="predicting", leave=False, disable=None
+    )
+    with errors.libjpeg_warnings() as lines:
+        by_views, indices = evaluate.probabilities(classifier.model, batches)
+    if lines:
+        count = f"{len(lines)} of {len(files)} pictures"
+        print(f"Damaged JPEG data were decoded as far as possible in {count}", file=sys.stderr)
+    probabilities = dict(zip(indices.tolist(), by_views[max(by_views)], strict=True))
+    labels = {name: n for n, name in enumerate(classifier.class_names)}
     return [
         Prediction(
             file,
-            names.get(file.absolute().parent.name),
-            probabilities.get(place),
-            None if place in probabilities else _problem(file),
+            labels.get(file.absolute().parent.name),
+            probabilities.get(index),
+            None if index in probabilities else _problem(file),
         )
-        for place, file in enumerate(files)
+        for index, file in enumerate(files)
     ]
 
 
-def panel(predictions, class_names):
-    """Draws the first `SHOWN` pictures with their most probable classes.
+def summary(predictions: Sequence[Prediction]) -> str:
+    """Return how many pictures there are, how many are unreadable, and the accuracy where labels are known.
+
+    The top-5 accuracy is left out where there are five classes or fewer.
+
+    Example:
+        >>> right = Prediction(pathlib.Path("rose/a.jpg"), 1, np.array([0.25, 0.75]))
+        >>> summary([right, Prediction(pathlib.Path("rose/b.jpg"), 1, problem="cut short")])
+        '2 pictures, 1 of them unreadable; top-1 accuracy 100.0 % (1 of 1)'
+    """
+    readable = [each for each in predictions if each.probabilities is not None]
+    words = f"{len(predictions)} picture{'s' * (len(predictions) != 1)}"
+    if len(readable) < len(predictions):
+        words += f", {len(predictions) - len(readable)} of them unreadable"
+    labeled = [each for each in readable if each.label is not None]
+    if not labeled:
+        return words
+    probabilities = np.stack([each.probabilities for each in labeled])
+    wrong = {
+        k: metrics.is_beyond(probabilities, np.array([each.label for each in labeled]), k)
+        for k in ((1, 5) if probabilities.shape[1] > 5 else (1,))
+    }
+    right = {k: len(labeled) - int(beyond.sum()) for k, beyond in wrong.items()}
+    accuracies = (f"top-{k} accuracy {n / len(labeled):.1%} ({n} of {len(labeled)})" for k, n in right.items())
+    return f"{words}; {', '.join(accuracies)}".replace("%", " %")
+
+
+def panel(predictions: Sequence[Prediction], class_names: Sequence[str]) -> Figure:
+    """Draw the first `SHOWN` pictures with their most probable classes.
 
     Args:
-        predictions: A list of `Prediction` of pictures that can be read.
-        class_names: By class.
-
-    Returns:
-        A matplotlib figure.
+        predictions: Predictions of pictures that can be read.
+        class_names: In the order of the network's outputs.
 
     Source: section 6.1, figure 4.
     """
     shown = predictions[:SHOWN]
-    pictures = [picture for picture, _ in squares([each.file for each in shown], SHOWN_SIDE).as_numpy_iterator()]
+    resized = resized_pictures([each.file for each in shown], SHOWN_SIZE)
+    pictures = [picture for picture, _ in resized.as_numpy_iterator()]
     labels = [each.label for each in shown]
     return panels.predictions(pictures, np.stack([each.probabilities for each in shown]), class_names, labels)

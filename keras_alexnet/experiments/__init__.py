@@ -1,1 +1,1 @@
-"""What the runs archived in this repository say together."""
+"""This repository's archived runs: copying runs into the archive, and what the archived runs show together."""

@@ -1,28 +1,234 @@
-"""Tables of the archived runs, in Markdown."""
+"""Tables of the archived runs in Markdown: recipes, seeds, figure 1, ensembles, fine-tuning and specialization."""
 
-import tabulate
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_alexnet.experiments.ablations import Difference, by_seed, errors_by_seed
+from keras_alexnet.plotting.charts import epochs_to_reach
+from keras_alexnet.recipes import RECIPES, Recipe
+from keras_alexnet.reporting.tables import markdown
+
+TARGET = 0.25  # the training error at which figure 1 compares epochs
+VIEWS = {"1_view": "one view", "10_views": "ten"}
+NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
+
+Row = Mapping[str, Any]  # what `runs.summary` returns for one run
 
 
-def record(rows):
-    """What runs on record have measured, in Markdown: top-1 and top-5 errors in per cent, one view and ten.
-
-    Args:
-        rows: Sequence of mappings as `runs.summary` gives them.
-
-    Returns:
-        The table, by name of the run.
-    """
-    table = [
+def all_runs(rows: Sequence[Row]) -> str:
+    """Return a table of all runs by name: command, date, and top-1 and top-5 errors in percent."""
+    return markdown(
         {"run": f"[{row['run']}]({row['run']})", "command": f"`{row['command']}`", "date": row["date"]}
         | {
             f"{split}, {name}": _both_errors(row["results"][split].get(views))
             for split in ("validation", "test")
-            for views, name in (("1_view", "one view"), ("10_views", "ten"))
+            for views, name in VIEWS.items()
         }
         for row in sorted(rows, key=lambda row: row["run"])
-    ]
-    return tabulate.tabulate(table, headers="keys", tablefmt="github", disable_numparse=True)
+    )
 
 
-def _both_errors(numbers):
+def _both_errors(numbers: Mapping[str, float] | None) -> str:
     return f"{100 * numbers['top1_error']:.1f}, {100 * numbers['top5_error']:.1f}" if numbers else ""
+
+
+def seeds(rows: Sequence[Row]) -> str:
+    """Return a table of the recipes with several seeds: mean, lowest and highest top-1 errors in percent."""
+    return markdown(
+        {"runs": _common_name(group), "seeds": len(group)}
+        | {
+            f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
+            for split in ("validation", "test")
+            for key, name in VIEWS.items()
+            if all(key in row["results"][split] for row in group)
+        }
+        for group in _groups_of_seeds(rows)
+    )
+
+
+def from_scratch(rows: Sequence[Row]) -> str:
+    """Return a table of the named recipes on Flowers-102 from random weights, lowest error first.
+
+    Runs on other data, with other recipes or without a test result are left out.
+
+    Returns:
+        Errors on the test pictures in percent; for several seeds the mean, lowest and highest.
+    """
+    tested = [
+        row
+        for row in rows
+        if row["dataset"].startswith("oxford_flowers102") and not row["weights"] and row["results"]["test"]
+    ]
+    lines = []
+    for group in sorted(_groups_of_seeds(tested, at_least=1), key=_mean_test_error):
+        recipe, (_, _, split) = Recipe.of(group[0]["recipe"]), group[0]["dataset"].partition(":")
+        if (name := _name_of(recipe)) is not None:
+            line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs}
+            lines.append(line | {"seeds": len(group)} | _test_errors(group))
+    return markdown(lines)
+
+
+def _mean_test_error(group: Sequence[Row]) -> float:
+    return float(np.mean([row["results"]["test"]["1_view"]["top1_error"] for row in group]))
+
+
+def _name_of(recipe: Recipe) -> str | None:
+    """Return the name of a recipe, for any number of epochs."""
+    schedule = {"epochs": recipe.epochs, "divide_after": recipe.divide_after}
+    return next((name for name, known in RECIPES.items() if dataclasses.replace(known, **schedule) == recipe), None)
+
+
+def _test_errors(group: Sequence[Row]) -> dict[str, str]:
+    results = [row["results"]["test"] for row in group]
+    return {
+        f"top-{k}, {name}": _spread([numbers[key][f"top{k}_error"] for numbers in results])
+        for key, name in VIEWS.items()
+        if all(key in numbers for numbers in results)
+        for k in (1, 5)
+    }
+
+
+def _groups_of_seeds(rows: Sequence[Row], at_least: int = 2) -> list[list[Row]]:
+    """Group the runs that differ in their seeds only, by name."""
+
+    def recipe(row: Row) -> tuple[str, str, str]:
+        return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
+
+    groups = [list(by_seed(group).values()) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe)]
+    return sorted((group for group in groups if len(group) >= at_least), key=_common_name)
+
+
+def _common_name(group: Sequence[Row]) -> str:
+    """Return the name of the runs without the seed at its end."""
+    first = group[0]["run"]
+    return first.rpartition("-")[0] or first
+
+
+def _spread(errors: Sequence[float]) -> str:
+    percents = 100 * np.array(errors)
+    return f"{percents.mean():.1f}" + (f" ({percents.min():.1f} to {percents.max():.1f})" if len(percents) > 1 else "")
+
+
+def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | None]]:
+    """Return after how many epochs the networks of figure 1 reach 25 % training error.
+
+    Runs of other networks are left out.
+
+    Returns:
+        The epochs by seed, for "ReLU" and for "tanh"; None where a run never reaches the error.
+
+    Source: section 3.1, figure 1.
+    """
+    result = {}
+    for architecture, name in NONLINEARITIES.items():
+        of_network = by_seed(row for row in rows if row["recipe"]["architecture"] == architecture)
+        if of_network:
+            epochs = {seed: epochs_to_reach(row["training_errors"], TARGET) for seed, row in of_network.items()}
+            result[name] = dict(sorted(epochs.items()))
+    return result
+
+
+def figure_1(rows: Sequence[Row]) -> str:
+    """Return a table of the epochs of figure 1, and of their ratio, which is six in the paper."""
+    epochs = epochs_by_nonlinearity(rows)
+    numbers = sorted({seed for of_seeds in epochs.values() for seed in of_seeds})
+    lines = [
+        {"": f"epochs to {TARGET:.0%}, {name}"} | {f"seed {seed}": _epochs(of_seeds.get(seed)) for seed in numbers}
+        for name, of_seeds in epochs.items()
+    ]
+    if len(epochs) == 2:
+        fast, slow = epochs.values()
+        ratios = {seed: slow[seed] / fast[seed] for seed in numbers if fast.get(seed) and slow.get(seed)}
+        if ratios:
+            shown = {f"seed {seed}": f"{ratio:.1f}" for seed, ratio in ratios.items()}
+            lines.append({"": "ratio (the paper: six)"} | shown)
+    return markdown(lines)
+
+
+def _epochs(number: float | None) -> str:
+    return "not reached" if number is None else f"{number:.1f}"
+
+
+def ensembles(rows: Sequence[Row]) -> str:
+    """Return a table of networks alone and as ensembles: top-1 and top-5 errors in percent.
+
+    The errors of networks alone are means. An ensemble with a run that is not among the rows is left out.
+
+    Source: section 6, table 2.
+    """
+    by_name = {row["run"]: row["results"] for row in rows}
+    in_order = sorted(rows, key=lambda row: row["run"])
+    ensembles = [(split, ensemble) for row in in_order for split, ensemble in row["ensembles"].items()]
+    lines = []
+    for (split, ensemble), (key, name) in itertools.product(ensembles, VIEWS.items()):
+        members = [by_name.get(run, {}).get(split, {}).get(key) for run in ensemble["runs"]]
+        if key not in ensemble or not all(members):
+            continue
+        together, alone = _top_errors(ensemble[key]), np.mean([_top_errors(member) for member in members], axis=0)
+        line = {"networks": ", ".join(ensemble["runs"]), "pictures": split, "views": name}
+        line |= {"alone": "{:.1f}, {:.1f}".format(*alone), "together": "{:.1f}, {:.1f}".format(*together)}
+        lines.append(line | {"difference": "{:+.1f}, {:+.1f}".format(*together - alone)})
+    return markdown(lines)
+
+
+def _top_errors(numbers: Mapping[str, float]) -> np.ndarray:
+    return 100 * np.array([numbers["top1_error"], numbers["top5_error"]])
+
+
+def fine_tuning(rows: Sequence[Row]) -> str:
+    """Return a table of runs that start from another network, beside the same recipe from random weights.
+
+    Returns:
+        Top-1 errors on the test pictures with one view, and their difference, paired by seed.
+    """
+    lines = []
+    for group in _groups_of_seeds(rows):
+        first = group[0]
+        what = Recipe.of(first["recipe"]), "top1_error", first["dataset"]
+        tuned, scratch = (errors_by_seed(rows, *what, weights) for weights in (first["weights"], None))
+        if first["weights"] and (difference := Difference.paired(tuned, scratch)):
+            paired = sorted(tuned.keys() & scratch.keys())
+            lines.append(
+                {
+                    "runs": _common_name(group),
+                    "start": pathlib.PurePath(first["weights"]).parent.name,
+                    "from there": _spread([tuned[seed] for seed in paired]),
+                    "from random weights": _spread([scratch[seed] for seed in paired]),
+                    "difference": str(difference),
+                }
+            )
+    return markdown(lines)
+
+
+def specialization(rows: Sequence[Row]) -> str:
+    """Return a table of how far the two halves of conv1's kernels differ in color, by architecture.
+
+    The paper saw that one half was grey and the other colored. Which one it is depends on the seed, so what counts is
+    the distance from 1/2; see `features.specialization`.
+
+    Source: section 6.1.
+    """
+    by_network = {}
+    for row in sorted(rows, key=lambda row: row["recipe"]["architecture"]):
+        if row["specialization"] is None or row["weights"] or not row["dataset"].startswith("oxford_flowers"):
+            continue
+        by_network.setdefault(row["recipe"]["architecture"], []).append(row["specialization"])
+    return markdown(
+        {
+            "network": network,
+            "runs": len(values),
+            "second tower more colorful, share of pairs": _listed(sorted(values)),
+            "mean distance from 1/2": f"{np.abs(np.array(values) - 0.5).mean():.2f}",
+        }
+        for network, values in by_network.items()
+    )
+
+
+def _listed(values: Sequence[float]) -> str:
+    few = len(values) <= 4
+    return ", ".join(f"{value:.2f}" for value in values) if few else f"{values[0]:.2f} to {values[-1]:.2f}"

@@ -18,7 +18,7 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
-from keras_alexnet.data.pipeline import scale
+from keras_alexnet.data.pipeline import mean_and_std
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
 from keras_alexnet.files import atomic_write
@@ -53,7 +53,7 @@ def serving_model(classifier: Classifier) -> keras.Model:
         A `keras.Model` of "image", uint8 `(batch, size, size, 3)`, RGB, to `{"probabilities": (batch, classes)}`.
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
-    network, (mean, std) = _in_float32(classifier.model), scale(classifier.statistics, classifier.recipe)
+    network, (mean, std) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
     is_chain = _is_chain(network.layers)
     if is_chain and _absorb(network, mean, std):
         mean, std = np.float32(0), np.float32(1)
@@ -105,7 +105,7 @@ def expected(classifier: Classifier, images: np.ndarray) -> np.ndarray:
         Probabilities, float32 `(batch, classes)`.
     """
     network = _in_float32(classifier.model)
-    mean, std = scale(classifier.statistics, classifier.recipe)
+    mean, std = mean_and_std(classifier.statistics, classifier.recipe)
     answers = network((images.astype(np.float32) - mean) / std, training=False)
     return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if outputs_logits(network) else answers)
 
@@ -217,7 +217,7 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
-    mean, std = scale(classifier.statistics, classifier.recipe)
+    mean, std = mean_and_std(classifier.statistics, classifier.recipe)
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},

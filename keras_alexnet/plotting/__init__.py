@@ -1,1 +1,1 @@
-"""Figures from arrays. Nothing here knows a network."""
+"""Matplotlib figures from arrays. Nothing here needs a network."""

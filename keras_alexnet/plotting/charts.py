@@ -1,4 +1,4 @@
-"""Charts of what was measured: a run's curves, nonlinearities side by side, what each part is worth."""
+"""Charts of measurements: learning curves, nonlinearities, overfitting and the cost of changes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,16 +9,21 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from keras_alexnet.plotting.figures import BLUE, GREY, ORANGE, STYLES, sheet
 
+LOG_ABOVE = 100  # ours: a loss that a network reaches only when it diverges
+
 
 def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Draws loss and errors by epoch, and marks where the learning rate was divided.
+    """Draw loss and errors by epoch, and mark where the learning rate was divided.
+
+    The loss gets a logarithmic axis where it exceeds `LOG_ABOVE`. The top-5 error is left out where it is always zero,
+    as it is with five classes or fewer.
 
     Args:
-        rows: One mapping an epoch with `epoch`, `learning_rate`, `loss`, `top1_error`, `top5_error`, and the last three
-            with `val_` in front where there was validation; errors are shares, 0 to 1.
+        rows: One mapping for each epoch with `epoch`, `learning_rate`, `loss`, `top1_error` and `top5_error`; with
+            validation, also `val_loss`, `val_top1_error` and `val_top5_error`. Errors are shares from 0 to 1.
 
     Returns:
-        A figure of two axes.
+        A figure with two axes.
 
     Raises:
         ValueError: If there are no rows.
@@ -26,26 +31,30 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
     Source: sections 5 and 6.
     """
     if not rows:
-        raise ValueError(f"Learning curves need at least one epoch. Received: {rows}")
+        raise ValueError(f"Expected the log of at least one epoch. Received: {rows}")
     log = {key: np.array([row[key] for row in rows], float) for key in rows[0]}
-    said = f"{len(rows)} epoch{'s' * (len(rows) > 1)}"
-    figure = sheet(9, 3.6, f"Learning curves: {said}")
+    description = f"Learning curves: {len(rows)} epoch{'s' * (len(rows) > 1)}"
+    figure = sheet(9, 3.6, description)
     loss, error = figure.subplots(1, 2)
     _curves(loss, log, {"loss": ("loss", BLUE)})
-    _curves(error, log, {"top1_error": ("top-1", BLUE), "top5_error": ("top-5", ORANGE)})
+    has_top5 = any(log[key].any() for key in log if key.endswith("top5_error"))
+    _curves(error, log, {"top1_error": ("top-1", BLUE)} | ({"top5_error": ("top-5", ORANGE)} if has_top5 else {}))
     error.yaxis.set_major_formatter(PercentFormatter(1))
     if "val_top1_error" in log:
-        figure.set_label(f"Learning curves: {said}, lowest validation top-1 error {_mark_best(error, log)}")
+        figure.set_label(f"{description}, lowest validation top-1 error {_mark_best(error, log)}")
     for axes, title in ((loss, "loss"), (error, "error")):
         _mark_rates(axes, log)
         axes.set(xlabel="epoch", ylabel=title, xlim=(log["epoch"][0] - 0.5, log["epoch"][-1] + 0.5))
-        axes.set_ylim(0, 1.05 * axes.dataLim.ymax if axes.dataLim.ymax > 0 else 1)
+        if title == "loss" and axes.dataLim.ymax > LOG_ABOVE:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(0, 1.05 * axes.dataLim.ymax if axes.dataLim.ymax > 0 else 1)
         axes.legend(edgecolor="none", framealpha=0.9, fontsize="small")
     return figure
 
 
 def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple[str, str]]) -> None:
-    """Training thin and dashed, validation thick."""
+    """Draw training thin and dashed, validation thick."""
     marker = "." if len(log["epoch"]) < 10 else ""
     for key, (name, color) in names.items():
         axes.plot(log["epoch"], log[key], "--", color=color, lw=1.2, marker=marker, label=f"{name}, training")
@@ -56,7 +65,7 @@ def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple
 
 
 def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
-    """A ring at the lowest validation error, which is returned in words."""
+    """Mark the lowest validation error with a ring, and return it in words."""
     errors = log["val_top1_error"]
     best = int(np.argmin(np.nan_to_num(errors, nan=np.inf)))
     result = f"{errors[best]:.1%} at epoch {log['epoch'][best]:.0f}"
@@ -65,7 +74,7 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
-    """The learning rate above the axes, and a line wherever it was divided, with the divisor."""
+    """Write the learning rate above the axes, and draw a line where it was divided, with the divisor."""
     rates, free = log["learning_rate"], 0
     for step in (0, *np.flatnonzero(rates[1:] < rates[:-1]) + 1):
         start, name = log["epoch"][step] - 0.5, f"rate {rates[0]:.3g}"
@@ -78,21 +87,21 @@ def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
 
 
 def overfitting(logs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Figure:
-    """Draws how far training and validation error part, for networks trained in several ways.
+    """Draw the gap between training and validation error, for networks trained in several ways.
 
     Args:
-        logs: By the way of training: the logs of its seeds, each with rows as for `learning_curves`.
+        logs: By the way of training, the logs of its seeds, each with rows as for `learning_curves`.
 
     Returns:
-        A figure with one axes a way and one pair of lines a seed. Its description has the errors at the end, which are
-        means over the seeds.
+        A figure with one axes for each way and one pair of lines for each seed. Its description has the final errors,
+        averaged over the seeds.
 
     Source: sections 4.1 and 4.2.
     """
     curves = {way: [_errors(log) for log in of_seeds] for way, of_seeds in logs.items()}
     ends = {way: np.mean([pair[:, -1] for pair in pairs], axis=0) for way, pairs in curves.items()}
-    said = "; ".join(f"{way}: training {end[0]:.0%}, validation {end[1]:.0%}" for way, end in ends.items())
-    figure = sheet(3.5 * len(logs), 3.2, f"Top-1 errors at the end, {said}")
+    words = "; ".join(f"{way}: training {end[0]:.0%}, validation {end[1]:.0%}" for way, end in ends.items())
+    figure = sheet(3.5 * len(logs), 3.2, f"Top-1 errors at the end, {words}")
     columns = figure.subplots(1, len(logs), sharey=True, squeeze=False)[0]
     for axes, (way, pairs) in zip(columns, curves.items(), strict=True):
         for n, (training, validation) in enumerate(pairs):
@@ -108,16 +117,16 @@ def overfitting(logs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> 
 
 
 def _errors(log: Sequence[Mapping[str, float]]) -> np.ndarray:
-    """Top-1 errors `(2, epochs)`: training, validation."""
+    """Return the top-1 errors `(2, epochs)`: training, validation."""
     return np.array([[row["top1_error"], row["val_top1_error"]] for row in log]).T
 
 
 def epochs_to_reach(errors: Sequence[float], target: float) -> float | None:
-    """After how many epochs an error first falls to a target, None if it never does.
+    """Return after how many epochs an error first falls to a target; None if it never does.
 
     Args:
         errors: The error after each epoch, first to last.
-        target: On the same scale; between two epochs a straight line is read off.
+        target: On the same scale; the error is interpolated linearly between epochs.
 
     Example:
         >>> epochs_to_reach([0.6, 0.4, 0.2], target=0.25)
@@ -134,14 +143,14 @@ def epochs_to_reach(errors: Sequence[float], target: float) -> float | None:
 
 
 def nonlinearities(errors: Mapping[str, Sequence[float]], target: float = 0.25) -> Figure:
-    """Draws the paper's figure 1: how much sooner one nonlinearity trains than another.
+    """Draw the paper's figure 1: how much faster one nonlinearity trains than another.
 
     Args:
         errors: Training error after each epoch, a share, by the name of the nonlinearity.
         target: The error at which epochs are compared.
 
     Returns:
-        A figure of one axes; its description has the ratio of epochs.
+        A figure with one axes; its description has the epochs that each nonlinearity needs.
 
     Raises:
         ValueError: If there are fewer than two curves.
@@ -149,10 +158,10 @@ def nonlinearities(errors: Mapping[str, Sequence[float]], target: float = 0.25) 
     Source: section 3.1, figure 1.
     """
     if len(errors) < 2:
-        raise ValueError(f"Give the errors of two nonlinearities or more. Received: {list(errors)}")
+        raise ValueError(f"Expected the errors of two nonlinearities or more. Received: {list(errors)}")
     reached = {name: epochs_to_reach(curve, target) for name, curve in errors.items()}
-    said = ", ".join(f"{name} {'never' if n is None else f'after {n:.1f} epochs'}" for name, n in reached.items())
-    figure = sheet(5, 3.8, f"Training error by nonlinearity: {target:.0%} is reached by {said}")
+    words = ", ".join(f"{name} {'never' if n is None else f'after {n:.1f} epochs'}" for name, n in reached.items())
+    figure = sheet(5, 3.8, f"Training error by nonlinearity: {target:.0%} is reached by {words}")
     axes = figure.subplots()
     for style, (name, curve) in zip(STYLES * len(errors), errors.items(), strict=False):
         axes.plot(np.arange(1, len(curve) + 1), curve, style, color="black", lw=1.6, label=name)
@@ -167,6 +176,7 @@ def nonlinearities(errors: Mapping[str, Sequence[float]], target: float = 0.25) 
 
 
 def _compare_epochs(axes: Axes, epochs: Sequence[float], target: float) -> None:
+    """Mark where each curve reaches the target, and write the ratio of the slowest to the fastest."""
     axes.plot(epochs, [target] * len(epochs), "o", color="black", mfc="white", ms=6)
     if len(epochs) > 1:
         first, last = min(epochs), max(epochs)
@@ -176,28 +186,28 @@ def _compare_epochs(axes: Axes, epochs: Sequence[float], target: float) -> None:
         axes.annotate(f"{last / first:.1f} times the epochs", ha="center", va="top", **place)
 
 
-def differences(found: Mapping[str, tuple[float, tuple[float, float], float | None]]) -> Figure:
-    """Draws what changes do to an error, each with its interval, and what the paper says beside it.
+def differences(measured: Mapping[str, tuple[float, tuple[float, float], float | None]]) -> Figure:
+    """Draw what changes do to an error, each with its interval and the paper's number.
 
     Args:
-        found: By what was changed: the mean difference in points, its interval, and the paper's, or None.
+        measured: By what was changed: the mean difference in points, its interval, and the paper's difference or None.
 
     Returns:
-        A figure of one axes.
+        A figure with one axes.
 
     Source: sections 3.2 to 4.2 and 7.
     """
-    said = "; ".join(f"{name} {mean:+.1f}" for name, (mean, *_) in found.items())
-    figure = sheet(7, 1.3 + 0.32 * len(found), f"Points of error that a change costs: {said}")
+    words = "; ".join(f"{name} {mean:+.1f}" for name, (mean, *_) in measured.items())
+    figure = sheet(7, 1.3 + 0.32 * len(measured), f"Points of error that a change costs: {words}")
     axes = figure.subplots()
     axes.axvline(0, color=GREY, lw=0.8, ls=":")
-    for place, (mean, interval, paper) in enumerate(found.values()):
+    for place, (mean, interval, paper) in enumerate(measured.values()):
         axes.plot(interval, [place, place], color="black", lw=1.6)
         axes.plot(mean, place, "o", color="black", ms=6, label="here, 95 % interval" if place == 0 else None)
         if paper is not None:
             axes.plot(paper, place, "D", mfc="white", mec=ORANGE, ms=7)
     axes.plot([], [], "D", mfc="white", mec=ORANGE, ms=7, ls="", label="the paper, on ImageNet")
-    axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5))
+    axes.set(yticks=range(len(measured)), yticklabels=list(measured), ylim=(len(measured) - 0.5, -0.5))
     axes.set_xlabel("points of error that the change costs")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

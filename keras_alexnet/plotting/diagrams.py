@@ -1,7 +1,7 @@
-"""Diagrams: a network drawn to scale, and the axes along which the colors of a training set vary."""
+"""Diagrams: a network to scale, and the principal color axes of a training set."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,13 +11,13 @@ from matplotlib.patches import Polygon
 
 from keras_alexnet.plotting.figures import GREY, ORANGE, bare, sheet
 
-# The network's scale, in units of one pixel.
+# The scale of the network; the unit is one pixel of a feature map.
 INTO_THE_PAGE = np.array([0.45, 0.3])  # to the right and up for each pixel of width
 PER_CHANNEL = 0.12
-GAP = 90  # between layers, and between columns
+GAP = 90  # between layers, and between towers
 THICKNESS = 5  # of a fully connected layer, which has no pixels
 
-ALPHAS = np.linspace(-3, 3, 13)  # standard deviations along a color axis
+ALPHAS = np.linspace(-3, 3, 13)  # steps along a color axis, in standard deviations
 
 
 class Map(NamedTuple):
@@ -27,9 +27,9 @@ class Map(NamedTuple):
         name: The layer's name.
         height: Pixels; 1 for a fully connected layer.
         width: Pixels; 1 for a fully connected layer.
-        channels: Channels or units, of all columns together.
-        kernel: Side of the kernel that made it; 0 for the image and for fully connected layers.
-        groups: Into how many columns its connections fall: with 1, every column reads all columns before it.
+        channels: Channels or units, of all towers together.
+        kernel: Kernel size of the layer; 0 for the image and for fully connected layers.
+        groups: Groups of the layer's connections; with 1, every tower reads all towers before it.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Map(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where one column of a map stands: the lower left corner in front, and its length, height and width."""
+    """The box of one tower of a map: its lower left corner in front, its length, height and width."""
 
     corner: np.ndarray
     length: float
@@ -49,39 +49,36 @@ class Box(NamedTuple):
     width: float
 
     def points(self, *shares: tuple[float, float, float]) -> np.ndarray:
-        """Points of the box in the plane, from shares of its length, height and width: shape `(points, 2)`."""
+        """Return points of the box on the page, `(points, 2)`, given as shares of its length, height and width."""
         length, height, width = np.array(shares, float).T * [[self.length], [self.height], [self.width]]
         return self.corner + np.column_stack([length, height]) + np.outer(width, INTO_THE_PAGE)
 
 
-def maps(model) -> list[Map]:
-    """The image and the output of each layer with weights, as `network` draws them.
+def maps(model: Any) -> list[Map]:
+    """Return the image and the output of each layer with weights, as `network` draws them.
 
     Args:
-        model: A `keras.Model` with an input of known size.
-
-    Returns:
-        A list of `Map`.
+        model: A Keras model with an input of known size.
     """
-    found = [Map("image", *model.input_shape[1:])]
+    result = [Map("image", *model.input_shape[1:])]
     for layer in model.layers:
         if hasattr(layer, "kernel_size"):
-            found.append(Map(layer.name, *layer.output.shape[1:], layer.kernel_size[0], layer.groups))
+            result.append(Map(layer.name, *layer.output.shape[1:], layer.kernel_size[0], layer.groups))
         elif hasattr(layer, "units"):
-            found.append(Map(layer.name, 1, 1, layer.units))
-    return found
+            result.append(Map(layer.name, 1, 1, layer.units))
+    return result
 
 
 def network(maps: Sequence[Map | tuple]) -> Figure:
-    """Draws a network to scale as in the paper's figure 2, its columns one above the other.
+    """Draw a network to scale as in the paper's figure 2, one tower above the other.
 
-    Pixels have one scale and channels another, both shown. Where a layer reads all columns, its lines are thick.
+    Pixels have one scale and channels another; both are shown. Lines are thick where a layer reads all towers.
 
     Args:
         maps: The image, then the output of each layer that has weights, as `Map`s or plain tuples.
 
     Returns:
-        A figure of one axes.
+        A figure with one axes.
 
     Raises:
         ValueError: If there are fewer than two maps.
@@ -89,20 +86,20 @@ def network(maps: Sequence[Map | tuple]) -> Figure:
     Example:
         >>> maps = [("image", 224, 224, 3), ("conv1", 55, 55, 96, 11, 1), ("conv2", 27, 27, 256, 5, 2)]
         >>> network(maps).get_label()
-        'Network to scale: image 224x224x3, conv1 55x55x96, conv2 27x27x256, in 2 columns'
+        'Network to scale: image 224x224x3, conv1 55x55x96, conv2 27x27x256, in 2 towers'
 
     Source: section 3.5, figure 2.
     """
     if len(maps) < 2:
-        raise ValueError(f"Give the image and one layer or more. Received: {list(maps)}")
+        raise ValueError(f"Expected the image and one layer or more. Received: {list(maps)}")
     maps = [Map(*entry) for entry in maps]
-    columns = max(entry.groups for entry in maps)
+    towers = max(entry.groups for entry in maps)
     shapes = ", ".join(f"{m.name} {m.height}x{m.width}x{m.channels}" for m in maps)
-    plural = "s" * (columns > 1)
-    figure = sheet(11, 5.5, f"Network to scale: {shapes}, in {columns} column{plural}")
+    plural = "s" * (towers > 1)
+    figure = sheet(11, 5.5, f"Network to scale: {shapes}, in {towers} tower{plural}")
     axes = bare(figure.subplots())
     axes.set_aspect("equal")
-    placed = _place(maps, columns)
+    placed = _place(maps, towers)
     lowest = min(box.corner[1] for boxes in placed for box in boxes)
     for layer, (entry, boxes) in enumerate(zip(maps, placed, strict=True)):
         if layer:
@@ -110,18 +107,18 @@ def network(maps: Sequence[Map | tuple]) -> Figure:
         for box in boxes:
             _draw_box(axes, box, layer)
         _caption(axes, entry, boxes[0], lowest)
-    _legend(axes, columns)
+    _legend(axes, towers)
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
     figure.set_figheight(figure.get_figwidth() * (high - low) / (right - left))
     return figure
 
 
-def _place(maps: Sequence[Map], columns: int) -> list[list[Box]]:
-    """The boxes of each map, from left to right; image and classes stand in the middle, all others in columns."""
+def _place(maps: Sequence[Map], towers: int) -> list[list[Box]]:
+    """Return the boxes of each map from left to right; image and classes are in the middle, the rest in towers."""
     extents = []
     for n, entry in enumerate(maps):
-        parts = columns if 0 < n < len(maps) - 1 or entry.groups > 1 else 1
+        parts = towers if 0 < n < len(maps) - 1 or entry.groups > 1 else 1
         depth = entry.channels / parts * PER_CHANNEL
         flat = entry.height == entry.width == 1
         extents.append((parts, (THICKNESS, depth, THICKNESS) if flat else (depth, entry.height, entry.width)))
@@ -145,11 +142,11 @@ def _draw_box(axes: Axes, box: Box, layer: int) -> None:
 
 
 def _connect(axes: Axes, before: Sequence[Box], after: Sequence[Box], entry: Map, layer: int) -> None:
-    """Lines to each box from those that it reads: from a kernel's four corners, or from the middle of a whole layer."""
+    """Draw lines to each box from those that it reads: from a kernel's corners, or from the middle of a whole layer."""
     crossing = len(before) > 1 and entry.groups == 1
     style = {"color": ORANGE, "lw": 1.6} if crossing else {"color": GREY, "lw": 0.8}
-    for column, box in enumerate(after):
-        read = [before[column]] if len(before) == len(after) and not crossing else before
+    for tower, box in enumerate(after):
+        read = [before[tower]] if len(before) == len(after) and not crossing else before
         (end,) = box.points((0, 0.5, 0.5))
         for source in read:
             corners = _kernel(source, entry.kernel)
@@ -160,7 +157,7 @@ def _connect(axes: Axes, before: Sequence[Box], after: Sequence[Box], entry: Map
 
 
 def _kernel(box: Box, side: int) -> np.ndarray:
-    """The corners of a kernel on the side of a box, or the middle of that side where there is no kernel."""
+    """Return the corners of a kernel on the side of a box; without a kernel, the middle of that side."""
     if not side:
         return box.points((1, 0.5, 0.5))
     high, wide = min(1, side / box.height) / 2, min(1, side / box.width) / 2
@@ -179,8 +176,8 @@ def _caption(axes: Axes, entry: Map, box: Box, lowest: float) -> None:
     axes.text(x, lowest - 33, "\n".join(lines), size=8, ha="center", va="top", linespacing=1.3)
 
 
-def _legend(axes: Axes, columns: int) -> None:
-    """The two scales at the upper left, and what thick lines mean; room for them and for the captions."""
+def _legend(axes: Axes, towers: int) -> None:
+    """Draw the two scales at the upper left, and what thick lines mean."""
     axes.autoscale_view()
     low, top = axes.get_ylim()
     axes.plot([0, 0], [top - 100, top], "_-", color="black", lw=1, ms=6)
@@ -188,38 +185,38 @@ def _legend(axes: Axes, columns: int) -> None:
     axes.plot([90, 90 + 500 * PER_CHANNEL], [top - 50] * 2, "|-", color="black", lw=1, ms=6)
     axes.text(100 + 500 * PER_CHANNEL, top - 50, "500 channels", size=8, va="center")
     axes.set_ylim(low - 60, top + 10)
-    if columns > 1:
+    if towers > 1:
         lines = [Line2D([], [], color=GREY, lw=0.8), Line2D([], [], color=ORANGE, lw=1.6)]
-        texts = ["reads its own column", "reads all columns"]
+        texts = ["reads its own tower", "reads all towers"]
         axes.legend(lines, texts, frameon=False, fontsize=8, loc="upper center")
 
 
 def color_axes(colors: np.ndarray, mean: np.ndarray, eigenvalues: np.ndarray, eigenvectors: np.ndarray) -> Figure:
-    """Draws the colors of a training set with the axes along which they vary, and what a step along each axis does.
+    """Draw the colors of a training set with their principal axes, and what a step along each axis does.
 
     Args:
-        colors: A sample of pixels, `(pixels, 3)`, RGB grey levels 0 to 255.
+        colors: A sample of pixels, `(pixels, 3)`, RGB values 0 to 255.
         mean: Their mean color, `(3,)`.
-        eigenvalues: Of their covariance, `(3,)`, in grey levels squared.
-        eigenvectors: Shape `(3, 3)`, one a column.
+        eigenvalues: Of their covariance, `(3,)`, in squared pixel values.
+        eigenvectors: Shape `(3, 3)`, one per column.
 
     Returns:
-        A figure of two axes: the color cube, and a strip of colors for each axis, largest first.
+        A figure with two axes: the color cube, and a strip of colors for each axis, largest first.
 
     Source: section 4.1.
     """
     order = np.argsort(-eigenvalues)
-    deviations = np.sqrt(eigenvalues[order])
-    steps = deviations[:, None] * eigenvectors[:, order].T
+    stds = np.sqrt(eigenvalues[order])
+    steps = stds[:, None] * eigenvectors[:, order].T
     steps *= np.sign(steps.sum(axis=1, keepdims=True)) + (steps.sum(axis=1, keepdims=True) == 0)
-    said = ", ".join(f"{deviation:.1f}" for deviation in deviations)
-    figure = sheet(9, 4, f"Color axes: standard deviations of {said} grey levels")
+    words = ", ".join(f"{std:.1f}" for std in stds)
+    figure = sheet(9, 4, f"Color axes: standard deviations of {words} pixel values")
     _color_cube(figure.add_subplot(1, 2, 1, projection="3d"), colors, mean, steps)
     strips = figure.add_subplot(1, 2, 2)
     shifted = mean + ALPHAS[None, :, None] * steps[:, None]
     strips.imshow(np.clip(shifted, 0, 255).astype(np.uint8), aspect="auto", extent=(-3.25, 3.25, 2.5, -0.5))
-    strips.set_yticks(range(3), [f"axis {n}\n±{deviation:.1f}" for n, deviation in enumerate(deviations, 1)])
-    strips.set(xlabel="standard deviations (±, in grey levels) from the mean color", title="a step along each axis")
+    strips.set_yticks(range(3), [f"axis {n}\n±{std:.1f}" for n, std in enumerate(stds, 1)])
+    strips.set(xlabel="standard deviations (±, in pixel values) from the mean color", title="a step along each axis")
     for edge in (0.5, 1.5):
         strips.axhline(edge, color="white", lw=6)
     strips.spines[:].set_visible(False)
@@ -232,6 +229,4 @@ def _color_cube(axes: Axes, colors: np.ndarray, mean: np.ndarray, steps: np.ndar
         axes.plot(*np.transpose([mean - 1.5 * step, mean + 1.5 * step]), color="black", lw=2, zorder=10)
         axes.text(*(mean + 1.8 * step), str(n), size=11, weight="bold", zorder=11)
     axes.set(xlim=(0, 255), ylim=(0, 255), zlim=(0, 255), xlabel="red", ylabel="green", zlabel="blue")
-    axes.set(
-        xticks=(0, 128, 255), yticks=(0, 128, 255), zticks=(0, 128, 255), title="colors, and axes of 1.5 deviations"
-    )
+    axes.set(xticks=(0, 128, 255), yticks=(0, 128, 255), zticks=(0, 128, 255), title="colors, and axes of ±1.5 std")

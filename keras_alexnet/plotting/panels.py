@@ -1,6 +1,6 @@
-"""Panels of pictures and what a network says of them: predictions, neighbours, confusions, augmented views.
+"""Panels of pictures: predictions, nearest neighbors, confusion, augmented views and class maps.
 
-Pictures are arrays `(height, width, 3)` of RGB grey levels 0 to 255, of any size; what lies outside is clipped.
+Pictures are arrays `(height, width, 3)` of any size, RGB values 0 to 255; values outside are clipped.
 """
 
 import math
@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_alexnet.plotting.figures import GREY, bare, sheet, short
 
-RIGHT, WRONG = "#EF9650", "#DDDDDD"  # a bar's color; the right one is darker, and has bold type
+RIGHT, WRONG = "#EF9650", "#DDDDDD"  # colors of bars; the right one is also darker, and its text is bold
 PER_ROW = 4
 
 
@@ -24,26 +24,28 @@ def predictions(
     labels: Sequence[int | None] | None = None,
     top: int = 5,
 ) -> Figure:
-    """Draws pictures with the most probable classes as bars, as on the left of the paper's figure 4.
+    """Draw pictures with their most probable classes as bars, as on the left of the paper's figure 4.
 
     Args:
         images: The pictures.
         probabilities: Shape `(pictures, classes)`.
         class_names: In the order of the columns of `probabilities`.
-        labels: The right classes where they are known, None for a picture whose class is not.
-        top: How many classes to show a picture.
+        labels: The right class of each picture, None where it is unknown.
+        top: How many classes to show for each picture.
 
     Returns:
-        A figure with two axes a picture: itself, and its bars.
+        A figure with two axes for each picture: itself, and its bars.
 
     Raises:
-        ValueError: If there are no pictures, or not as many as rows of probabilities.
+        ValueError: If there are no pictures, or not one row of probabilities for each.
 
     Source: section 6.1, figure 4.
     """
     if not len(images) or len(images) != len(probabilities):
-        message = "Give one picture or more, and a row of probabilities for each."
-        raise ValueError(f"{message} Received: {len(images)} pictures, {len(probabilities)} rows")
+        raise ValueError(
+            "Expected one picture or more, and a row of probabilities for each. "
+            f"Received: {len(images)} pictures, {len(probabilities)} rows"
+        )
     labels = [None] * len(images) if labels is None else labels
     across = min(PER_ROW, len(images))
     down = math.ceil(len(images) / across)
@@ -58,15 +60,15 @@ def predictions(
 
 
 def _describe(best: np.ndarray, class_names: Sequence[str], labels: Sequence[int | None]) -> str:
-    said = f"Predictions: pictures with their {best.shape[1]} most probable classes"
+    words = f"Predictions: pictures with their {best.shape[1]} most probable classes"
     known = [n for n, label in enumerate(labels) if label is not None]
     if known:
-        said += f"; {sum(int(best[n, 0] == labels[n]) for n in known)} of {len(known)} are right at the first guess"
-    return f"{said}. First guesses: {', '.join(class_names[n] for n in best[:, 0])}"
+        words += f"; {sum(int(best[n, 0] == labels[n]) for n in known)} of {len(known)} are right at the first guess"
+    return f"{words}. First guesses: {', '.join(class_names[n] for n in best[:, 0])}"
 
 
 def _show(axes: Axes, image: np.ndarray, name: str = "", **style) -> None:
-    """A picture with a name under it."""
+    """Show a picture with a name under it."""
     bare(axes).imshow(np.clip(np.rint(image), 0, 255).astype(np.uint8))
     axes.set_xlabel(short(name), parse_math=False, **({"size": 9} | style))
 
@@ -88,23 +90,23 @@ def neighbors(
     found_labels: Sequence[Sequence[int]],
     class_names: Sequence[str],
 ) -> Figure:
-    """Draws pictures and those whose descriptors lie nearest, as on the right of the paper's figure 4.
+    """Draw pictures with their nearest neighbors, as on the right of the paper's figure 4.
 
     Args:
-        queries: The pictures asked for.
-        found: For each, its neighbours, nearest first; the same number for all (the paper shows six).
+        queries: The pictures whose neighbors are shown.
+        found: The neighbors of each query, nearest first; the same number for all (the paper shows six).
         query_labels: Classes of the queries.
-        found_labels: Classes of the neighbours.
+        found_labels: Classes of the neighbors.
         class_names: By class.
 
     Returns:
-        A figure with a row of axes a query: itself, then its neighbours; a wrong class is struck with a cross.
+        A figure with a row of axes for each query: itself, then its neighbors. Another class is marked with a cross.
 
     Source: section 6.1, figure 4.
     """
     count = len(found[0])
     hits = sum(int(n == label) for label, row in zip(query_labels, found_labels, strict=True) for n in row)
-    description = f"Nearest neighbours: {len(queries)} pictures and {count} neighbours of each"
+    description = f"Nearest neighbors: {len(queries)} pictures and {count} neighbors of each"
     figure = sheet(1.35 * (count + 1), 1.6 * len(queries), f"{description}, {hits} of them of the same class")
     cells = figure.subplots(len(queries), count + 2, squeeze=False, width_ratios=[1, 0.08] + [1] * count)
     for row, query in enumerate(queries):
@@ -115,27 +117,27 @@ def neighbors(
             name = short(class_names[label], 16)
             _show(axes, image, name if same else f"✗ {name}", size=8, color="black" if same else GREY)
     cells[0, 0].set_title("picture", size=9)
-    cells[0, 2].set_title("nearest neighbours", size=9, loc="left")
+    cells[0, 2].set_title("nearest neighbors", size=9, loc="left")
     return figure
 
 
 def confusion(counts: np.ndarray, class_names: Sequence[str], most: int = 12) -> Figure:
-    """Draws how often the most confused classes are taken for one another.
+    """Draw how often the most confused classes are taken for one another.
 
     Args:
         counts: Pictures by right class (row) and predicted class (column), shape `(classes, classes)`.
         class_names: By class.
-        most: At most how many classes to show: those of the most frequent confusions.
+        most: The largest number of classes to show; those of the most frequent confusions are chosen.
 
     Returns:
-        A figure of one axes; numbers are percents of the row, over all classes.
+        A figure with one axes; numbers are percent of the row's pictures, over all classes.
     """
     chosen = _most_confused(counts, most)
     pictures = counts.sum(axis=1, keepdims=True)
     percents = 100 * (counts / np.where(pictures > 0, pictures, 1))[np.ix_(chosen, chosen)]
     names = [short(class_names[n]) for n in chosen]
-    side = max(4.5, 2.2 + 0.42 * len(chosen))
-    figure = sheet(side, side, f"Confusion: {len(chosen)} of {len(counts)} classes, those most often confused")
+    inches = max(4.5, 2.2 + 0.42 * len(chosen))
+    figure = sheet(inches, inches, f"Confusion: {len(chosen)} of {len(counts)} classes, those most often confused")
     axes = figure.subplots()
     axes.imshow(percents, cmap="Greys", vmin=0, vmax=100)
     for (row, column), percent in np.ndenumerate(percents):
@@ -151,7 +153,7 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], most: int = 12) ->
 
 
 def _most_confused(counts: np.ndarray, most: int) -> list[int]:
-    """Classes of the most frequent confusions, partners side by side; all of them where there are no more."""
+    """Return the classes of the most frequent confusions, each beside its partner; all classes if they fit."""
     if len(counts) <= most:
         return list(range(len(counts)))
     mistakes = np.tril(counts + counts.T, -1)
@@ -165,39 +167,39 @@ def _most_confused(counts: np.ndarray, most: int) -> list[int]:
 
 
 def views(picture: np.ndarray, views: Sequence[np.ndarray]) -> Figure:
-    """Draws a picture beside what augmentation makes of it.
+    """Draw a picture beside augmented views of it.
 
     Args:
         picture: The picture itself.
-        views: Its views, with the mean added again.
+        views: Its augmented views, with the mean added back.
 
     Returns:
-        A figure with the picture in the first axes and each view in one of the others.
+        A figure with the picture in the first axes and one view in each of the others.
 
     Source: section 4.1.
     """
-    side = math.ceil(math.sqrt(len(views)))
+    rows = math.ceil(math.sqrt(len(views)))
     figure = sheet(8, 4, f"Augmentation: one picture and {len(views)} views of it")
-    grid = figure.add_gridspec(side, 2 * side)
-    _show(figure.add_subplot(grid[:, :side]), picture)
+    grid = figure.add_gridspec(rows, 2 * rows)
+    _show(figure.add_subplot(grid[:, :rows]), picture)
     for n, view in enumerate(views):
-        _show(figure.add_subplot(grid[n // side, side + n % side]), view)
+        _show(figure.add_subplot(grid[n // rows, rows + n % rows]), view)
     figure.get_layout_engine().set(wspace=0.02, hspace=0.02)
     return figure
 
 
 def class_maps(pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
-    """Draws pictures, and under each where in it a class is seen: all else is darkened.
+    """Draw pictures, and below each the parts that speak for a class; the rest is darkened.
 
     Args:
         pictures: The pictures.
-        maps: For each, an array `(height, width)` of 0 to 1, as `features.class_map` gives it for the whole picture.
-        names: For each, the class asked about.
+        maps: For each picture, `(height, width)` from 0 to 1, as `features.class_map` returns it.
+        names: For each picture, the class.
 
     Returns:
-        A figure with two axes a picture.
+        A figure with two axes for each picture.
     """
-    figure = sheet(1.8 * len(pictures), 3.9, f"Where a class is seen: {', '.join(names)}")
+    figure = sheet(1.8 * len(pictures), 3.9, f"Class maps: the parts of pictures that speak for {', '.join(names)}")
     cells = figure.subplots(2, len(pictures), squeeze=False)
     for column, (picture, evidence, name) in enumerate(zip(pictures, maps, names, strict=True)):
         height, width = picture.shape[:2]

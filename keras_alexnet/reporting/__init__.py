@@ -1,1 +1,1 @@
-"""The figures, tables and report of a run."""
+"""The figures, the report page and the tables of runs."""

@@ -1,33 +1,38 @@
-"""A run's report: one page that shows what lies in its folder, to open in any browser or to send to somebody."""
+"""A run's report: one page with its results, to open in any browser or to send to somebody."""
 
 import base64
 import dataclasses
 import importlib.resources
 import io
 import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import jinja2
 from PIL import Image
 
+from keras_alexnet import runs
+from keras_alexnet.data.identity import identity_of
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.reporting.tables import between, percent
+from keras_alexnet.reporting.tables import GUESSES, between, percent, value_text
 
 SHOWN = 5  # classes at either end
 PER_INCH = 100  # pixels of the page to an inch of a figure; files have more, so that small type is sharp
 QUALITY = 60  # of photographs: a report of two splits is then under a megabyte
-PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1, and section 6 for one
+PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
 ORDER = ("test", "validation")  # of the splits; others follow by name
+DIVERGED = 10  # ours: a loss this many times that of guessing
+AT_CHANCE = 0.99  # ours: a loss above this share of that of guessing has learned nothing
+TELLING_EPOCHS = 5  # ours: a loss at chance after fewer means little
 
 
-def write(run):
-    """Writes `report.html` into a run's folder, from the files that are there: what is missing is left out.
+def write(run: runs.Run) -> Path:
+    """Write `report.html` into a run's folder from the files that are there; missing parts are left out.
 
-    The page holds its figures and asks for nothing else, from this machine or another.
-
-    Args:
-        run: A `runs.Run`.
+    The page contains its figures and loads nothing else, neither from this machine nor from another.
 
     Returns:
         Path of the page.
@@ -48,51 +53,119 @@ def write(run):
     return path
 
 
-def contents(run):
-    """What the page shows, as the template names it."""
-    account = run.read_json("recipe.json")
+def contents(run: runs.Run) -> dict[str, Any]:
+    """Return everything that the page shows, by the names in the template."""
+    log, classes = run.read_log(), len(run.read_classes())
+    evaluations = _evaluations(run)
     return {
         "name": run.folder.name,
-        "account": account,
-        "classes": len(run.read_classes()),
-        "chance": math.log(len(run.read_classes())),
-        "epochs": len(run.read_log()),
-        "evaluations": _evaluations(run, "evaluation"),
-        "ensembles": _evaluations(run, "ensemble"),
-        "figures": {path.stem: figure(path) for path in _figure_files(run)},
-        "settings": _settings(account["recipe"]),
+        "provenance": run.read_json("recipe.json"),
+        "data": _data_in_words(run.read_data(), classes),
+        "classes": classes,
+        "show_top5": classes > GUESSES,
+        "chance": math.log(classes),
+        "epochs": len(log),
+        "warning": training_warning(log, classes),
+        "evaluations": evaluations,
+        "ensembles": _from_files(run, "ensemble"),
+        "figures": _figures(run, [each["stem"] for each in evaluations]),
+        "settings": _settings(run.read_recipe()),
         "paper": PAPER,
     }
 
 
-def _figure_files(run):
-    return sorted(path for path in run.figures.glob("[!.]*") if path.suffix in figures.FORMATS)
+def training_warning(log: Sequence[Mapping[str, float]], classes: int) -> str | None:
+    """Return a sentence if a training diverged or learned nothing, else None.
+
+    Args:
+        log: The rows of a run's log, with `loss`.
+        classes: Number of classes; guessing has a loss of its logarithm.
+
+    Example:
+        >>> training_warning([{"loss": 2.9e22}], classes=2)
+        'The training diverged: its last loss is 2.9e+22, and guessing has 0.69. Try a smaller learning rate.'
+    """
+    if not log or classes < 2:
+        return None
+    loss, chance = log[-1]["loss"], math.log(classes)
+    if not loss < DIVERGED * chance:  # so NaN has diverged
+        return (
+            f"The training diverged: its last loss is {loss:.3g}, and guessing has {chance:.2f}. "
+            "Try a smaller learning rate."
+        )
+    guesses_wrong = 1 - 1 / classes
+    errors = [row.get("top1_error", guesses_wrong) for row in log]
+    # A network may tell the classes apart before its loss moves, and a few epochs are too early to tell.
+    if loss > AT_CHANCE * chance and len(log) >= TELLING_EPOCHS and min(errors) > 0.9 * guesses_wrong:
+        return (
+            f"The network learned nothing: its last loss is {loss:.3g}, and guessing has {chance:.2f}. "
+            "Try more epochs or another learning rate."
+        )
+    return None
 
 
-def figure(path):
-    """A figure's file as the attributes of an image element: its contents, its description and its size on the page.
+def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
+    """Return a description of the data in `recipe.json`, which are fields, or a sentence until version 0.1.0."""
+    if isinstance(recorded, str):
+        return recorded
+    identity = identity_of(recorded)
+    version = f" {identity.version}" if identity.version else ""
+    sizes = ", ".join(f"{split} {size}" for split, size in identity.sizes.items())
+    return f"{identity.name}{version}: {classes} classes; {sizes} pictures ({identity.splits_in_words})"
 
-    The contents become WebP, which has drawings and photographs in half the bytes.
+
+def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the figures that `run_figures.draw` made, by name. Other files in the folder are the user's."""
+    names = ["curves.png", "kernels.png"]
+    for stem in stems:
+        names += [f"{stem}-{kind}" for kind in ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")]
+    paths = [run.figures / name for name in names]
+    return {path.stem: figure(path) for path in paths if path.is_file()}
+
+
+def figure(path: Path) -> dict[str, Any]:
+    """Return a figure's file as attributes of an image element: its content, description and size on the page.
+
+    The content becomes WebP, which has drawings and photographs in half the bytes.
     """
     packed = io.BytesIO()
     with Image.open(path) as image:
         drawing = image.format == "PNG"
         image.convert("RGB").save(packed, "WEBP", lossless=drawing, quality=100 if drawing else QUALITY)
         description = figures.description(image)
-        width, height = (round(pixels / image.info["dpi"][0] * PER_INCH) for pixels in image.size)
+        dpi, _ = image.info.get("dpi", (PER_INCH, PER_INCH))  # missing where another program saved the file again
+        width, height = (round(pixels / (dpi or PER_INCH) * PER_INCH) for pixels in image.size)
     source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
     return {"src": source, "alt": description, "width": width, "height": height}
 
 
-def _evaluations(run, kind):
-    """What was measured of a kind, "evaluation" or "ensemble", the tests first."""
-    files = {path.stem.removeprefix(f"{kind}-"): path for path in run.folder.glob(f"{kind}-*.json")}
-    stems = sorted(files, key=lambda stem: (ORDER.index(stem) if stem in ORDER else len(ORDER), stem))
-    return [_evaluation(stem, run.read_json(files[stem].name)) for stem in stems]
+def _evaluations(run: runs.Run) -> list[dict[str, Any]]:
+    """Return the results of all splits, test first; those of an older run may be in `results.json` only."""
+    evaluations = _from_files(run, "evaluation")
+    stems = {each["stem"] for each in evaluations}
+    for split, numbers in runs.summary(run)["results"].items():
+        if numbers and split not in stems:
+            evaluations.append(
+                _evaluation(split, {"runs": [run.folder.name], "pictures": None, "classes": []} | numbers)
+            )
+    return sorted(evaluations, key=_position)
 
 
-def _evaluation(stem, numbers):
-    """The numbers of a split, and the classes that were hardest and easiest."""
+def _from_files(run: runs.Run, kind: str) -> list[dict[str, Any]]:
+    """Return the results of one kind, "evaluation" or "ensemble", test first."""
+    files = run.folder.glob(f"{kind}-*.json")
+    return sorted(
+        (_evaluation(path.stem.removeprefix(f"{kind}-"), run.read_json(path.name)) for path in files), key=_position
+    )
+
+
+def _position(evaluation: Mapping[str, Any]) -> tuple[int, str]:
+    stem = evaluation["stem"]
+    return ORDER.index(stem) if stem in ORDER else len(ORDER), stem
+
+
+def _evaluation(stem: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a split, and its hardest and easiest classes."""
     classes = sorted((row for row in numbers["classes"] if row["pictures"]), key=lambda row: -row["top1_error"])
     hardest, easiest = min(SHOWN, -(-len(classes) // 2)), min(SHOWN, len(classes) // 2)  # no class is both
     views = [key for key in ("10_views", "1_view") if key in numbers]
@@ -108,15 +181,15 @@ def _evaluation(stem, numbers):
     }
 
 
-def _settings(recipe):
-    """Each setting of a recipe: its name, value, the paper's value, and what it is."""
-    paper = dataclasses.asdict(Recipe())
-    helps = {field.name: field.metadata["help"] for field in dataclasses.fields(Recipe)}
+def _settings(recipe: Recipe) -> list[dict[str, str]]:
+    """Return each setting of a recipe: its name, its value, the paper's value, and what it means."""
+    paper = Recipe()
     return [
-        {"name": name, "value": _said(value), "paper": _said(paper.get(name, "")), "help": helps.get(name, "")}
-        for name, value in recipe.items()
+        {
+            "name": field.name,
+            "value": value_text(getattr(recipe, field.name)),
+            "paper": value_text(getattr(paper, field.name)),
+            "help": field.metadata["help"],
+        }
+        for field in dataclasses.fields(Recipe)
     ]
-
-
-def _said(value):
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

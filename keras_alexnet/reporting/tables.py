@@ -1,10 +1,35 @@
-"""Results as tables of plain text."""
+"""Tables of results: plain text for the terminal, and Markdown."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import tabulate
 
+WIDTH = 100  # of the terminal, in characters
+NO_BREAK = "\u00a0"  # a space at which no line is broken
+GUESSES = 5  # of the top-5 error, which is zero with this many classes or fewer
 
-def percent(share):
-    """A share as percents with one decimal.
+
+def plain(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Format rows as a table of plain text; the keys of the first row are the header.
+
+    Example:
+        >>> print(plain([{"class": "daisy", "error": "5.0 %"}]))
+        class    error
+        -------  -------
+        daisy    5.0 %
+    """
+    return tabulate.tabulate(list(rows), headers="keys", disable_numparse=True)
+
+
+def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Format rows as a table in Markdown; the keys of the first row are the header."""
+    return tabulate.tabulate(list(rows), headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def percent(share: float) -> str:
+    """Format a share as percent with one decimal.
 
     Example:
         >>> percent(0.4067)
@@ -13,8 +38,8 @@ def percent(share):
     return f"{100 * share:.1f} %"
 
 
-def between(interval):
-    """An interval of shares, in percents.
+def between(interval: tuple[float, float]) -> str:
+    """Format an interval of shares, in percent.
 
     Example:
         >>> between((0.082, 0.185))
@@ -24,88 +49,133 @@ def between(interval):
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def evaluations(results):
-    """A row for each number of views of each result, as `evaluation.Evaluation.numbers` gives them.
+def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table with one row for each result and number of views.
+
+    The top-5 error is left out where there are five classes or fewer.
 
     Args:
-        results: Sequence of such mappings; one of several runs is an ensemble.
-
-    Returns:
-        The table.
+        results: What `Evaluation.numbers` returns; a result of several runs is an ensemble.
     """
-    rows = [
+    has_top5 = any(len(result["classes"]) > GUESSES for result in results)
+    return plain(
         {
             "network": ", ".join(result["runs"]) if len(result["runs"]) == 1 else f"{len(result['runs'])} together",
             "views": views,
             "top-1 error": f"{percent(numbers['top1_error'])} ({between(numbers['top1_interval'])})",
-            "top-5 error": f"{percent(numbers['top5_error'])} ({between(numbers['top5_interval'])})",
+        }
+        | (
+            {"top-5 error": f"{percent(numbers['top5_error'])} ({between(numbers['top5_interval'])})"}
+            if has_top5
+            else {}
+        )
+        | {
             "mean of classes": percent(numbers["mean_class_error"]),
             "-log p": f"{numbers['negative_log_likelihood']:.3f}",
         }
         for result in results
         for views, numbers in ((views, result.get(key)) for views, key in ((1, "1_view"), (10, "10_views")))
         if numbers
-    ]
-    return _plain(rows)
+    )
 
 
-def hardest_classes(result, most=5):
-    """The classes with the highest errors in one line, most pictures first where errors are equal."""
-    judged = [row for row in result["classes"] if row["pictures"]]
-    worst = sorted(judged, key=lambda row: (-row["top1_error"], -row["pictures"]))[:most]
+def hardest_classes(result: Mapping[str, Any], most: int = 5) -> str:
+    """Return the classes with the highest errors in one line, most pictures first where errors are equal.
+
+    The line is empty if there are no errors.
+    """
+    with_errors = [row for row in result["classes"] if row["pictures"] and row["top1_error"]]
+    worst = sorted(with_errors, key=lambda row: (-row["top1_error"], -row["pictures"]))[:most]
     return ", ".join(f"{row['class']} {row['top1_error']:.0%} of {row['pictures']}" for row in worst)
 
 
-def predictions(pictures):
-    """The most probable classes of each picture, a row each.
+def predictions(pictures: Iterable[tuple[Any, Sequence[Mapping[str, Any]]]]) -> str:
+    """Return a table with one row for each picture and class.
 
     Args:
-        pictures: Sequence of pairs: a name, and what `prediction.Prediction.best` gives.
-
-    Returns:
-        The table; the right class has a mark, where it is known.
+        pictures: Pairs of a name and what `Prediction.best` returns. Where the right class is known, the last column
+            says whether this one is right.
     """
-    return _plain(
+    return plain(
         {
             "picture": name if rank == 0 else "",
-            "probability": percent(row["probability"]),
             "class": row["class"],
-            "": "right" if row.get("right") else "",
+            "probability": percent(row["probability"]),
+            "": {True: "right", False: "wrong" if len(best) == 1 else "", None: ""}[row.get("right")],
         }
         for name, best in pictures
         for rank, row in enumerate(best)
     )
 
 
-def runs(rows):
-    """A row for each run.
+def runs(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table with one row for each run, at most `WIDTH` characters wide.
 
     Args:
-        rows: Sequence of mappings as `runs.summary` gives them.
-
-    Returns:
-        The table, with those settings of the recipes alone that are not the same in all runs.
+        rows: What `runs.summary` returns. Errors are top-1 and top-5 in percent, from the most views that were
+            evaluated.
     """
-    recipes = [row["recipe"] for row in rows]
-    names = dict.fromkeys(name for recipe in recipes for name in recipe if name != "epochs")  # beside those done
-    differing = [name for name in names if len({str(recipe.get(name)) for recipe in recipes}) > 1]
-    return _plain(
-        {"run": row["run"], "date": row["date"], "data": row["dataset"], "epochs": row["epochs"]}
-        | {name: _said(row["recipe"].get(name, "")) for name in differing}
-        | {split: _errors(row["results"].get(split)) for split in ("validation", "test")}
+    return plain(
+        {
+            "date": row["date"] or "",
+            "run": _short(row["run"], 28),
+            "data": _short(row["dataset"].rstrip("/").rpartition("/")[2], 18),
+            "epochs": row["epochs"],
+            "validation": _errors(row["results"].get("validation")),
+            "test": _errors(row["results"].get("test")),
+        }
         for row in rows
     )
 
 
-def _errors(numbers):
-    """Top-1 and top-5 error of the most views that were judged."""
+def _short(name: str, length: int) -> str:
+    """Shorten a name in the middle: its end tells runs apart."""
+    if len(name) <= length:
+        return name
+    end = length // 3
+    return f"{name[: length - end - 1]}…{name[-end:]}"
+
+
+def _errors(numbers: Mapping[str, Any] | None) -> str:
+    """Return the errors of the most views that were evaluated."""
     best = (numbers or {}).get("10_views") or (numbers or {}).get("1_view")
-    return f"{percent(best['top1_error'])}, {percent(best['top5_error'])}" if best else ""
+    if not best:
+        return ""
+    classes = len(numbers.get("classes", ()))  # unknown in a results.json
+    keys = ["top1_error"] if 0 < classes <= GUESSES else ["top1_error", "top5_error"]
+    return ", ".join(f"{100 * best[key]:.1f}" for key in keys)
 
 
-def _said(value):
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def settings(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the settings that differ between the recipes of runs, in lines of at most `WIDTH` characters.
+
+    Args:
+        rows: What `runs.summary` returns.
+    """
+    recipes = [row["recipe"] for row in rows]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe)
+    differing = [name for name in names if len({str(recipe.get(name)) for recipe in recipes}) > 1]
+    if not differing:
+        return "All runs have the same settings."
+    lines = []
+    for row in rows:
+        values = [f"{name} {value_text(row['recipe'].get(name))}" for name in differing]
+        unbroken = ", ".join(value.replace(" ", NO_BREAK) for value in values)
+        lines += [row["run"], textwrap.fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
-def _plain(rows):
-    return tabulate.tabulate(list(rows), headers="keys", disable_numparse=True)
+def value_text(value: Any) -> str:
+    """Return a setting's value as a person writes it.
+
+    Example:
+        >>> value_text(("crop", "mirror")), value_text(None), value_text(0.01), value_text(True)
+        ('crop + mirror', 'default', '0.01', 'yes')
+    """
+    if value is None:
+        return "default"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " + ".join(map(str, value)) or "none"
+    return str(value)

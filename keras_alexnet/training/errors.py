@@ -11,7 +11,6 @@ from keras_alexnet.data.errors import first_line, is_about_data
 from keras_alexnet.recipes import Recipe
 
 STUCK_EPOCHS = 5  # ours: so many with a loss within 1 % of chance are reported, fewer are too early to tell
-DIVERGED = 2.0  # ours: a loss of this many times chance has diverged
 
 
 @contextlib.contextmanager
@@ -91,30 +90,3 @@ def stuck_warning(losses: Sequence[float], classes: int) -> str | None:
         "the text (std 0.01 in every layer lets the signal fade: leave --initial-weights out), pixels divided by 255 "
         "(they stay on 0 to 255 less the mean), a --learning-rate that is too small or too large, wrong labels."
     )
-
-
-def failure(rows: Sequence[dict[str, float]], classes: int) -> str | None:
-    """Return why a finished training has failed, None if it has not.
-
-    Args:
-        rows: The log, one row per epoch.
-        classes: Number of classes.
-
-    Example:
-        >>> failure([{"loss": 13.0, "top1_error": 0.5}, {"loss": 2.9e22, "top1_error": 0.5}], classes=2)[:53]
-        'The training has diverged: its last loss is 2.9e+22, '
-        >>> failure([{"loss": 0.69, "top1_error": 0.5}, {"loss": 0.5, "top1_error": 0.2}], classes=2) is None
-        True
-    """
-    if not rows or classes < 2:
-        return None
-    chance, last = math.log(classes), rows[-1]["loss"]
-    advice = "Start again with a smaller --learning-rate, or with another --recipe."
-    if last > DIVERGED * chance:
-        return f"The training has diverged: its last loss is {last:.2g}, where chance has {chance:.2f}. {advice}"
-    guesses_wrong = 1 - 1 / classes
-    if len(rows) >= STUCK_EPOCHS and all(
-        row["loss"] > 0.99 * chance and row["top1_error"] > 0.9 * guesses_wrong for row in rows
-    ):
-        return f"The network has learned nothing: its loss never left chance, ln({classes}) = {chance:.2f}. {advice}"
-    return None

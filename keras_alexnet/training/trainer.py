@@ -12,7 +12,6 @@ from keras_alexnet import files, runs
 from keras_alexnet.data import pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.metrics import TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
@@ -109,7 +108,8 @@ def fit(
             if not run.has_recipe():  # a resumed run keeps its own
                 run.write_classes(data.class_names)
                 run.write_json(
-                    "recipe.json", runs.provenance(recipe, options, data.describe(), precision, strategy.replicas)
+                    "recipe.json",
+                    runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.replicas),
                 )
         is_new, started = not run.last.exists(), time.perf_counter()
         with errors.readable_errors(recipe, run.folder):
@@ -117,7 +117,7 @@ def fit(
         if not strategy.is_chief:
             return None
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # a resumed run's would mislead
-        results = {"epochs": recipe.epochs} | seconds | _specialization(run)
+        results = {"epochs": recipe.epochs} | seconds
         run.write_json("results.json", results)
         return results
 
@@ -250,9 +250,3 @@ def _statistics(run: runs.Run, pictures: tf.data.Dataset, strategy: Strategy) ->
     if strategy.is_chief:
         statistics.save(run.statistics)
     return statistics
-
-
-def _specialization(run: runs.Run) -> dict[str, float]:
-    """How the towers share the work, for archived runs, which have no weights."""
-    kernels = features.first_kernels(keras.models.load_model(run.best, compile=False))
-    return {"specialization": features.specialization(kernels)} if kernels.shape[-1] % 2 == 0 else {}

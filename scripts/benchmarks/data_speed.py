@@ -117,12 +117,14 @@ def _noise(count, side):
     import tensorflow as tf
 
     from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.data.identity import DataIdentity
 
     random, splits = np.random.default_rng(0), {}
     for split, size in (("train", count), ("validation", 8)):
         images = random.integers(256, size=(size, side, side, 3), dtype=np.uint8)
         splits[split] = tf.data.Dataset.from_tensor_slices((images, random.integers(rivals.CLASSES, size=size)))
-    return Dataset("noise", tuple(f"class {label}" for label in range(rivals.CLASSES)), splits, "drawn by chance")
+    class_names = tuple(f"class {label}" for label in range(rivals.CLASSES))
+    return Dataset("noise", class_names, splits, DataIdentity("other", "noise"))
 
 
 def _timed_bar():

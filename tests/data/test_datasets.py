@@ -1,4 +1,4 @@
-"""Data sets by name and by folder: splits, labels, order, and what is said of names that lead nowhere."""
+"""Data sets by name and by folder: splits, labels, order, identity, and messages about wrong names."""
 
 import urllib.error
 
@@ -24,7 +24,7 @@ TOY_SPLITS = {
 
 
 class ToyPictures(tfds.core.GeneratorBasedBuilder):
-    """Pictures of one grey level, the number of the picture; official splits as the configuration's name says."""
+    """Grey pictures, each of the value of its number; official splits as the configuration's name says."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name, description=name) for name in [*TOY_SPLITS, "no_label"]]  # noqa: RUF012
@@ -76,7 +76,7 @@ def offline(monkeypatch):
 
 
 def levels(split):
-    """The grey level of each picture."""
+    """Return the pixel value of each picture."""
     return [int(decoding.decode(picture)[0, 0, 0]) for picture, _ in split]
 
 
@@ -84,7 +84,7 @@ def sizes(dataset):
     return {split: len(pictures) for split, pictures in dataset.splits.items()}
 
 
-def test_petals_are_drawn_when_asked_for(monkeypatch):
+def test_petals_are_drawn_when_they_are_read(monkeypatch):
     monkeypatch.setattr(datasets, "PETALS_SIZES", {"train": 5, "validation": 3, "test": 2})
     dataset = datasets.load("petals", seed=4)
     assert dataset.class_names == petals.CLASS_NAMES
@@ -128,6 +128,17 @@ def test_folder_is_split_class_by_class(folder):
     assert levels(datasets.load(str(folder), seed=4).splits["train"]) != levels(dataset.splits["train"])
 
 
+def test_identity_of_a_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    relative, absolute = datasets.load("pets", seed=3).identity, datasets.load(str(folder), seed=3).identity
+    assert relative == absolute
+    assert (absolute.source, absolute.name, absolute.split_seed) == ("folder", str(folder), 3)
+    assert absolute.sizes == {"train": 16, "validation": 2, "test": 2}
+    assert datasets.load("pets", seed=4).identity.digest == absolute.digest
+    (folder / "cat" / "0.png").rename(folder / "cat" / "10.png")
+    assert datasets.load("pets", seed=3).identity.digest != absolute.digest
+
+
 def test_folder_of_splits(folder, tmp_path):
     for split in ("train", "val"):
         (tmp_path / "splits" / split).mkdir(parents=True)
@@ -141,7 +152,7 @@ def test_folder_of_splits(folder, tmp_path):
     assert "validation is taken as test; validation is a tenth of train" in dataset.describe()
 
 
-def test_folder_sets_pictures_upright(folder):
+def test_exif_orientation_is_applied(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
     for path in folder.glob("*/*.png"):
@@ -155,7 +166,7 @@ def test_folder_sets_pictures_upright(folder):
     assert [picture.shape for picture in pictures] == [(8, 6, 3)] * 6
 
 
-def test_a_file_cut_short_is_one_line(tmp_path):
+def test_error_about_a_truncated_file_is_one_line(tmp_path):
     tfds.builder("toy_pictures/complete", data_dir=tmp_path).download_and_prepare()
     (file,) = tmp_path.rglob("*-test.*record*")
     file.write_bytes(file.read_bytes()[:20])
@@ -169,7 +180,11 @@ def test_complete_official_splits(toys):
     assert dataset.class_names == ("even", "odd")
     assert sizes(dataset) == TOY_SPLITS["complete"]
     assert dataset.name == "toy_pictures/complete 1.0.0"
-    assert dataset.origin == "official train, validation, test"
+    assert dataset.describe().endswith("(official train, validation, test)")
+    identity = dataset.identity
+    assert (identity.source, identity.name, identity.version) == ("tfds", "toy_pictures/complete", "1.0.0")
+    assert (identity.official, identity.drawn_by_seed) == (("train", "validation", "test"), ())
+    assert (identity.split_seed, identity.sizes) == (None, TOY_SPLITS["complete"])
     for split, count in TOY_SPLITS["complete"].items():
         found = levels(dataset.splits[split])
         assert sorted(found) == [*range(count)]
@@ -193,7 +208,7 @@ def test_validation_stands_in_for_a_test_without_labels(toys, config):
     dataset = toys(config)
     assert sizes(dataset) == {"train": 36, "validation": 4, "test": 7}
     assert sorted(levels(dataset.splits["test"])) == [*range(7)]
-    assert "validation is taken as test; validation is a tenth of train, seed 0" in dataset.origin
+    assert "validation is taken as test; validation is a tenth of train, seed 0" in dataset.describe()
 
 
 def test_train_alone_gives_all_three(toys):
@@ -216,12 +231,12 @@ def test_variant_needs_all_three_splits(toys):
         toys("no_validation:flipped")
 
 
-def test_without_train(toys):
+def test_set_without_train_is_refused(toys):
     with pytest.raises(ValueError, match=r"must have a train split. Received: {'test': 5}"):
         toys("no_train")
 
 
-def test_not_of_labelled_images(tmp_path):
+def test_set_without_labels_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Received: toy_pictures, which has image"):
         datasets.load("toy_pictures/no_label", tmp_path)
 
@@ -240,15 +255,22 @@ def test_unknown_name(tmp_path):
         datasets.load("petal", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["./no/such/folder", "cifar 10"])
-def test_name_that_can_be_none(name, tmp_path):
-    with pytest.raises(ValueError, match=rf"Received: {name}$"):
-        datasets.load(name, tmp_path)
+def test_name_that_is_none_of_tfds(tmp_path):
+    with pytest.raises(ValueError, match=r"Received: cifar 10$"):
+        datasets.load("cifar 10", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "message"), [("no/such/folder", "does not exist"), ("photos.zip", "unpack it first")])
+def test_wrong_paths_are_refused_without_asking_tfds(name, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "read", None)
+    (tmp_path / "photos.zip").write_text("an archive")
+    with pytest.raises(ValueError, match=message):
+        datasets.load(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["cifar10:9.9.9", "cifar10/small"])
 def test_unknown_version_or_configuration(name, tmp_path):
-    with pytest.raises(ValueError, match=rf"cifar10 must be .* Received: {name}") as error:
+    with pytest.raises(ValueError, match=rf"cifar10 must have .* Received: {name}") as error:
         datasets.load(name, tmp_path)
     assert "\n" not in str(error.value)
 
@@ -262,7 +284,7 @@ def test_no_network(tmp_path, offline):
         assert part in message
 
 
-def test_data_to_be_fetched_by_hand(tmp_path, offline, capfd):
+def test_set_that_must_be_downloaded_by_hand(tmp_path, offline, capfd):
     with pytest.raises(ValueError, match=r"Received: Manual directory"):
         datasets.load("imagenet2012", tmp_path)
 

@@ -1,4 +1,4 @@
-"""From labelled pictures to batches: what is measured, what is seen, and that it can be seen again."""
+"""From labelled pictures to batches: what the network sees, and that it sees the same again."""
 
 import os
 import subprocess
@@ -8,27 +8,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.data import datasets, pipeline
+from keras_alexnet import recipes
+from keras_alexnet.data import augmentation, datasets, pipeline
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 
-SIDE, SIZE, COUNT = 16, 11, 20
+RESIZE_SIZE, CROP_SIZE, COUNT = 16, 11, 20
 
 
 def recipe(**settings):
-    return Recipe(resize_size=SIDE, crop_size=SIZE, batch_size=6, **settings)
+    return Recipe(resize_size=RESIZE_SIZE, crop_size=CROP_SIZE, batch_size=6, **settings)
 
 
 @pytest.fixture(scope="module")
 def images():
     rng = np.random.default_rng(0)
-    colors = rng.integers(40, 200, (COUNT, 1, 1, 3)) + rng.integers(-40, 40, (COUNT, SIDE, SIDE, 1))
-    return np.uint8(colors + rng.integers(-10, 10, (COUNT, SIDE, SIDE, 3)))
+    colors = rng.integers(40, 200, (COUNT, 1, 1, 3)) + rng.integers(-40, 40, (COUNT, RESIZE_SIZE, RESIZE_SIZE, 1))
+    return np.uint8(colors + rng.integers(-10, 10, (COUNT, RESIZE_SIZE, RESIZE_SIZE, 3)))
 
 
 @pytest.fixture
-def squares(images):
-    return pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
+def resized(images):
+    return pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), RESIZE_SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -38,55 +39,9 @@ def statistics(images):
 
 
 def seen(*arguments, **options):
-    """All views of a training stream, and all labels."""
-    views, labels = zip(*pipeline.training_batches(*arguments, **options).as_numpy_iterator(), strict=True)
-    return np.concatenate(views), np.concatenate(labels)
-
-
-def test_statistics_are_those_of_all_pixels(squares, images):
-    measured = Statistics.measure(squares)
-    np.testing.assert_allclose(measured.mean_image, images.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(measured.mean_color, images.mean(axis=(0, 1, 2)), rtol=1e-6)
-    covariance = np.cov(images.reshape(-1, 3).T.astype(float), bias=True)
-    vectors, values = measured.eigenvectors, measured.eigenvalues
-    np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.T, covariance, rtol=1e-4)
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-6)
-    assert (np.diff(values) > 0).all()
-    assert {array.dtype for array in vars(measured).values()} == {np.dtype("float32")}
-
-
-def test_statistics_of_grey_images():
-    grey = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
-    measured = Statistics.measure(grey)
-    np.testing.assert_allclose(measured.eigenvalues, 0, atol=1e-6)
-
-
-def test_statistics_of_nothing(squares):
-    with pytest.raises(ValueError, match=r"Received: none"):
-        Statistics.measure(squares.take(0))
-
-
-def test_statistics_round_trip(statistics, tmp_path):
-    for _ in range(2):  # over an older file as well
-        statistics.save(tmp_path / "statistics.npz")
-    loaded = Statistics.load(tmp_path / "statistics.npz")
-    for name, array in vars(statistics).items():
-        np.testing.assert_array_equal(getattr(loaded, name), array)
-    assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
-
-
-@pytest.mark.parametrize("content", ["text", "other", "pickle", "empty"])
-def test_file_of_no_statistics(content, tmp_path):
-    path = tmp_path / "statistics.npz"
-    with path.open("wb") as file:
-        if content == "text":
-            file.write(b"mean color")
-        elif content == "other":
-            np.savez(file, mean=np.zeros(3))
-        elif content == "pickle":
-            np.save(file, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"Received: .*statistics.npz"):
-        Statistics.load(path)
+    """Return all crops of a training stream, and all labels."""
+    crops, labels = zip(*pipeline.training_batches(*arguments, **options).as_numpy_iterator(), strict=True)
+    return np.concatenate(crops), np.concatenate(labels)
 
 
 def test_pictures_are_decoded_once(images):
@@ -100,53 +55,53 @@ def test_pictures_are_decoded_once(images):
     counted = pictures.map(
         lambda image, label: (tf.ensure_shape(tf.numpy_function(decode, [image], tf.uint8), (16, 16, 3)), label)
     )
-    squares = pipeline.resize_pictures(counted, SIDE)
-    seen(squares, Statistics.measure(squares), recipe(), 0, range(4))
+    resized = pipeline.resize_pictures(counted, RESIZE_SIZE)
+    seen(resized, Statistics.measure(resized), recipe(), 0, range(4))
     assert len(decoded) == COUNT
 
 
-def test_too_large_a_set_is_streamed(images, statistics, monkeypatch):
-    monkeypatch.setattr(pipeline, "_places", lambda side: 8)
-    squares = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), SIDE)
-    assert "Cache" not in type(squares).__name__
-    views, labels = seen(squares, statistics, recipe(), 0, range(2, 4))
+def test_set_too_large_for_memory_is_streamed(images, statistics, monkeypatch):
+    monkeypatch.setattr(pipeline, "_capacity", lambda side: 8)
+    resized = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(COUNT))), RESIZE_SIZE)
+    assert "Cache" not in type(resized).__name__
+    crops, labels = seen(resized, statistics, recipe(), 0, range(2, 4))
     assert len(set(labels[:18])) == 18  # without repetition
     assert (labels[:18] != labels[18:]).any()
-    again, _ = seen(squares, statistics, recipe(), 0, range(3, 4))
-    np.testing.assert_array_equal(views[18:], again)
+    again, _ = seen(resized, statistics, recipe(), 0, range(3, 4))
+    np.testing.assert_array_equal(crops[18:], again)
 
 
-@pytest.mark.parametrize("augmentation", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
-def test_views_cut_from_files_are_those_cut_from_squares(statistics, augmentation):
-    """Of a set too large to be kept: within a pixel of what is decoded; turning takes the whole square here as well."""
+@pytest.mark.parametrize("names", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
+def test_crops_of_files_equal_crops_of_resized_pictures(statistics, names):
+    """For a set too large for memory: within a pixel of what is decoded; rotation decodes all of it here too."""
     waves = np.sin(np.mgrid[:64, :96].sum(axis=0) / 15)[None, ..., None] * np.linspace(60, 120, 6)[:, None, None, None]
     files = [tf.io.encode_jpeg(np.uint8(wave.repeat(3, axis=-1) + 127.5), quality=95) for wave in waves]
     split = tf.data.Dataset.from_tensor_slices((files, np.arange(6)))
-    made = recipe(augmentation=augmentation)
-    expected, labels = seen(pipeline.resize_pictures(split, SIDE), statistics, made, 0, range(3))
-    views, same_labels = seen(split, statistics, made, 0, range(3))
+    made = recipe(augmentation=names)
+    expected, labels = seen(pipeline.resize_pictures(split, RESIZE_SIZE), statistics, made, 0, range(3))
+    crops, same_labels = seen(split, statistics, made, 0, range(3))
     np.testing.assert_array_equal(labels, same_labels)
-    assert np.abs(views - expected).mean() < (1e-3 if "crop" not in augmentation else 6)
-    assert np.abs(views - expected[::-1]).mean() > 12
+    assert np.abs(crops - expected).mean() < (1e-3 if "crop" not in names else 6)
+    assert np.abs(crops - expected[::-1]).mean() > 12
 
 
-def test_pictures_are_shuffled_in_the_share_of_the_memory(images):
+def test_mean_size_counts_bytes_of_files_and_of_images(images):
     pngs = [tf.io.encode_png(image) for image in images]
     split = tf.data.Dataset.from_tensor_slices((pngs, np.arange(COUNT)))
     assert pipeline._mean_size(split) == np.mean([len(png.numpy()) for png in pngs])
-    assert pipeline._mean_size(pipeline.resize_pictures(split, SIDE)) == SIDE * SIDE * 3
+    assert pipeline._mean_size(pipeline.resize_pictures(split, RESIZE_SIZE)) == RESIZE_SIZE * RESIZE_SIZE * 3
 
 
-def test_share_of_the_memory():
-    assert 0 < pipeline._places(1) < 2**50
-    assert pipeline._places(10) == pytest.approx(4 * pipeline._places(40), abs=4)
+def test_capacity_is_inverse_to_the_size():
+    assert 0 < pipeline._capacity(1) < 2**50
+    assert pipeline._capacity(10) == pytest.approx(4 * pipeline._capacity(40), abs=4)
 
 
-def test_shapes_and_length(squares, statistics):
-    batches = pipeline.training_batches(squares, statistics, recipe(), 0, range(5))
+def test_shapes_and_length(resized, statistics):
+    batches = pipeline.training_batches(resized, statistics, recipe(), 0, range(5))
     assert len(batches) == 5 * 3
-    views, labels = batches.element_spec
-    assert (views.shape, views.dtype) == ((6, SIZE, SIZE, 3), tf.float32)
+    crops, labels = batches.element_spec
+    assert (crops.shape, crops.dtype) == ((6, CROP_SIZE, CROP_SIZE, 3), tf.float32)
     assert labels.shape == (6,)
     assert sum(1 for _ in batches) == 15
 
@@ -160,88 +115,88 @@ def test_shapes_and_length(squares, statistics):
         {"augmentation": ("resized_crop", "mirror")},
     ],
 )
-def test_an_epoch_is_seen_again_from_its_number(squares, statistics, settings):
+def test_epoch_repeats_from_its_number(resized, statistics, settings):
     made = recipe(**settings)
-    views, labels = seen(squares, statistics, made, 7, range(4))
-    epochs = np.split(views, 4)
+    crops, labels = seen(resized, statistics, made, 7, range(4))
+    epochs = np.split(crops, 4)
     tf.random.set_seed(5)  # another program's
-    resumed, resumed_labels = seen(squares, statistics, made, 7, range(2, 4))
-    np.testing.assert_array_equal(resumed, views[36:])
+    resumed, resumed_labels = seen(resized, statistics, made, 7, range(2, 4))
+    np.testing.assert_array_equal(resumed, crops[36:])
     np.testing.assert_array_equal(resumed_labels, labels[36:])
     assert all((epochs[0] != epoch).any() for epoch in epochs[1:])
-    assert (seen(squares, statistics, made, 8, range(4))[1] != labels).any()
+    assert (seen(resized, statistics, made, 8, range(4))[1] != labels).any()
 
 
-def test_an_epoch_is_another_order_of_the_same_images(images, statistics):
-    squares = tf.data.Dataset.from_tensor_slices((images[:18], np.arange(18)))
-    _, labels = seen(squares, statistics, recipe(), 0, range(3))
+def test_epochs_order_the_same_images_differently(images, statistics):
+    resized = tf.data.Dataset.from_tensor_slices((images[:18], np.arange(18)))
+    _, labels = seen(resized, statistics, recipe(), 0, range(3))
     epochs = np.split(labels, 3)
     assert [sorted(epoch) for epoch in epochs] == [[*range(18)]] * 3
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
-def test_what_fills_no_batch_changes_from_epoch_to_epoch(squares, statistics):
-    _, labels = seen(squares, statistics, recipe(), 0, range(20))
+def test_left_out_pictures_change_from_epoch_to_epoch(resized, statistics):
+    _, labels = seen(resized, statistics, recipe(), 0, range(20))
     assert {len(set(epoch)) for epoch in np.split(labels, 20)} == {18}
     assert set(labels) == set(range(COUNT))
 
 
-def test_short_epochs(squares, statistics):
-    whole, _ = seen(squares, statistics, recipe(), 0, range(2))
-    short, _ = seen(squares, statistics, recipe(), 0, range(2), steps_per_epoch=2)
+def test_steps_per_epoch_shortens_epochs(resized, statistics):
+    whole, _ = seen(resized, statistics, recipe(), 0, range(2))
+    short, _ = seen(resized, statistics, recipe(), 0, range(2), steps_per_epoch=2)
     np.testing.assert_array_equal(short, np.concatenate([whole[:12], whole[18:30]]))
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(21, None), (6, 4)])
-def test_too_few_images(squares, statistics, batch_size, steps):
-    made = Recipe(resize_size=SIDE, crop_size=SIZE, batch_size=batch_size)
-    with pytest.raises(ValueError, match=r"Received: 20 images"):
-        pipeline.training_batches(squares, statistics, made, 0, range(1), steps)
+def test_too_few_pictures_are_refused(resized, statistics, batch_size, steps):
+    made = Recipe(resize_size=RESIZE_SIZE, crop_size=CROP_SIZE, batch_size=batch_size)
+    with pytest.raises(ValueError, match=r"Received: 20 pictures"):
+        pipeline.training_batches(resized, statistics, made, 0, range(1), steps)
 
 
-def test_no_augmentation_gives_the_centre_less_the_mean(squares, images, statistics):
-    views, labels = seen(squares, statistics, recipe(augmentation=()), 0, range(1))
+def test_without_augmentation_the_centre_less_the_mean(resized, images, statistics):
+    crops, labels = seen(resized, statistics, recipe(augmentation=()), 0, range(1))
     expected = images[labels, 2:13, 2:13] - images.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(views, expected, atol=1e-3)
+    np.testing.assert_allclose(crops, expected, atol=1e-3)
 
 
-def test_mean_image_stays_in_the_centre(squares, images, statistics):
+def test_centre_of_the_mean_image_is_subtracted_from_every_crop(resized, images, statistics):
     """As in the authors' code: every crop is less the centre of the mean image, not the part that it was cut from."""
-    views, labels = seen(squares, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
-    crops = views + images.mean(axis=0)[2:13, 2:13]
+    crops, labels = seen(resized, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
+    crops = crops + images.mean(axis=0)[2:13, 2:13]
     for crop, label in zip(crops, labels, strict=True):
         places = [(top, left) for top in range(6) for left in range(6)]
-        cuts = [images[label, top : top + SIZE, left : left + SIZE] for top, left in places]
+        cuts = [images[label, top : top + CROP_SIZE, left : left + CROP_SIZE] for top, left in places]
         assert min(np.abs(crop - cut).max() for cut in cuts) < 1e-3
 
 
-def test_mean_of_the_architecture_scales_as_its_authors_do(squares, images, statistics):
-    """torchvision's constants, on pixels of 0 to 1; in training and in evaluation, where no training set is known."""
+def test_mean_and_std_of_the_architecture(resized, images, statistics):
+    """torchvision's constants, on pixels of 0 to 1; in training, and in evaluation without statistics."""
     made = recipe(augmentation=(), architecture="one_weird_trick", mean="architecture")
-    views, labels = seen(squares, statistics, made, 0, range(1))
+    crops, labels = seen(resized, statistics, made, 0, range(1))
     expected = (images[:, 2:13, 2:13] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    np.testing.assert_allclose(views, expected[labels], atol=1e-5)
-    batches = pipeline.evaluation_batches(squares, None, made, batch_size=COUNT)
+    np.testing.assert_allclose(crops, expected[labels], atol=1e-5)
+    batches = pipeline.evaluation_batches(resized, None, made, batch_size=COUNT)
     np.testing.assert_allclose(next(iter(batches))[0], expected, atol=1e-5)
 
 
-def test_lighting_comes_before_the_deviation(squares, statistics):
+def test_lighting_comes_before_the_std(resized, statistics):
     usual, scaled = ({}, {"architecture": "one_weird_trick", "mean": "architecture"})
     moved = []
     for settings in (usual, scaled):
         plain, lit = (
-            seen(squares, statistics, recipe(augmentation=augmentation, **settings), 0, range(1))[0]
-            for augmentation in ((), ("lighting",))
+            seen(resized, statistics, recipe(augmentation=names, **settings), 0, range(1))[0]
+            for names in ((), ("lighting",))
         )
         moved.append((lit - plain)[:, 0, 0])
     np.testing.assert_allclose(moved[1] * [58.395, 57.12, 57.375], moved[0], atol=1e-3)
 
 
-def test_lighting_as_the_recipe_says(squares, images, statistics):
+def test_lighting_follows_the_recipe(resized, images, statistics):
     def moves(**settings):
         made = recipe(augmentation=("lighting",), **settings)
-        plain, _ = seen(squares, statistics, recipe(augmentation=()), 0, range(40))
-        lit, _ = seen(squares, statistics, made, 0, range(40))
+        plain, _ = seen(resized, statistics, recipe(augmentation=()), 0, range(40))
+        lit, _ = seen(resized, statistics, made, 0, range(40))
         return ((lit * (1.1 if made.lighting == "source" else 1) - plain)[:, 0, 0] @ statistics.eigenvectors).std(
             axis=0
         )
@@ -250,33 +205,101 @@ def test_lighting_as_the_recipe_says(squares, images, statistics):
     np.testing.assert_allclose(moves(lighting="source"), 0.1 * np.sqrt(statistics.eigenvalues), rtol=0.15)
 
 
+GOLDEN = {  # mean, std, and the first pixel of a crop, computed before seeds followed names
+    ("crop",): (21.986225, 73.866776, [-5.0, -27.0, 92.0]),
+    ("mirror",): (18.556475, 74.057076, [26.0, 119.0, -69.0]),
+    ("lighting",): (18.464312, 74.062355, [26.032921, 118.826477, -69.135880]),
+    ("vertical_flip",): (18.556475, 74.057076, [88.0, 12.0, -52.0]),
+    ("rotation",): (20.234062, 47.431790, [67.156464, 42.414551, 12.863976]),
+    ("scaling",): (22.527044, 45.568985, [17.202950, 31.828690, 25.886726]),
+    ("translation",): (18.845873, 59.117096, [26.243538, 115.342224, -48.317695]),
+    ("noise",): (18.255152, 75.092590, [24.545708, 116.717789, -77.784485]),
+    ("resized_crop",): (25.003288, 48.226960, [35.661148, 75.363632, 122.057846]),
+    ("crop", "mirror", "lighting", "vertical_flip", "rotation", "scaling", "translation", "noise"): (
+        18.736645,
+        48.739500,
+        [-23.005096, -28.915001, 110.842491],
+    ),
+}
+
+
+def golden_crop(names):
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    axes = np.float32([100, 400, 900]), np.eye(3, dtype=np.float32)
+    statistics = Statistics(np.full((16, 16, 3), 100, np.float32), *axes)
+    return pipeline.augmented_crop(tf.constant(image), (7, 3), statistics, recipe(augmentation=names)).numpy()
+
+
+@pytest.mark.parametrize("names", GOLDEN, ids="+".join)
+def test_random_numbers_of_archived_recipes_stay_the_same(names):
+    mean, std, first_pixel = GOLDEN[names]
+    crop = golden_crop(names)
+    np.testing.assert_allclose([crop.mean(), crop.std(), *crop[0, 0]], [mean, std, *first_pixel], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", recipes.AUGMENTATIONS)
+def test_every_name_of_the_table_changes_crops(resized, statistics, name):
+    plain, changed = (seen(resized, statistics, recipe(augmentation=names), 0, range(1))[0] for names in ((), (name,)))
+    assert (plain != changed).any()
+
+
+@pytest.fixture
+def with_grey(monkeypatch):
+    """Add an augmentation by a function and a line of the table, here in front of the others, which are reversed."""
+    names = {"grey": {"share": "dropout"}, **dict(reversed(recipes.AUGMENTATIONS.items()))}
+    monkeypatch.setattr(recipes, "AUGMENTATIONS", names)
+    monkeypatch.setattr(pipeline, "AUGMENTATIONS", names)
+
+    def grey(image, seed, share):
+        drawn = tf.random.stateless_uniform((), seed)
+        return tf.cond(drawn < share, lambda: tf.repeat(image[..., :1], 3, axis=-1), lambda: image)
+
+    monkeypatch.setattr(augmentation, "grey", grey, raising=False)
+
+
+def test_new_names_and_another_order_change_no_other_random_numbers(with_grey):
+    for names, (mean, std, first_pixel) in GOLDEN.items():
+        crop = golden_crop(names)
+        np.testing.assert_allclose([crop.mean(), crop.std(), *crop[0, 0]], [mean, std, *first_pixel], atol=1e-3)
+
+
+def test_a_new_augmentation_is_a_function_and_a_line_of_the_table(resized, images, statistics, with_grey):
+    crops, labels = seen(resized, statistics, recipe(augmentation=("grey",)), 0, range(4))
+    crops, colored = crops + images.mean(axis=(0, 1, 2)), images[labels, 2:13, 2:13]
+    are_grey = np.ptp(crops, axis=-1).max(axis=(1, 2)) < 1e-3
+    np.testing.assert_allclose(crops[~are_grey], colored[~are_grey], atol=1e-3)
+    np.testing.assert_allclose(crops[are_grey], colored[are_grey][..., :1].repeat(3, axis=-1), atol=1e-3)
+    assert 0.25 < are_grey.mean() < 0.75  # the recipe's dropout is 0.5
+
+
 @pytest.mark.parametrize("mean", ["color", "image"])
-def test_evaluation_sees_all_in_order(squares, images, statistics, mean):
-    batches = pipeline.evaluation_batches(squares, statistics, recipe(mean=mean), batch_size=8)
-    views, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    assert [len(batch) for batch in views] == [8, 8, 4]
+def test_evaluation_batches_have_all_pictures_in_order(resized, images, statistics, mean):
+    batches = pipeline.evaluation_batches(resized, statistics, recipe(mean=mean), batch_size=8)
+    crops, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    assert [len(batch) for batch in crops] == [8, 8, 4]
     assert np.concatenate(labels).tolist() == [*range(COUNT)]
     subtracted = images.mean(axis=(0, 1, 2)) if mean == "color" else images.mean(axis=0)[2:13, 2:13]
-    np.testing.assert_allclose(np.concatenate(views), images[:, 2:13, 2:13] - subtracted, atol=1e-3)
+    np.testing.assert_allclose(np.concatenate(crops), images[:, 2:13, 2:13] - subtracted, atol=1e-3)
 
 
-def test_ten_views_of_each(squares, images, statistics):
-    batches = pipeline.evaluation_batches(squares, statistics, recipe(), 8, views=10)
-    views = np.concatenate([views for views, _ in batches.as_numpy_iterator()])
-    assert views.shape == (COUNT, 10, SIZE, SIZE, 3)
+def test_ten_crops_of_each_picture(resized, images, statistics):
+    batches = pipeline.evaluation_batches(resized, statistics, recipe(), 8, views=10)
+    crops = np.concatenate([crops for crops, _ in batches.as_numpy_iterator()])
+    assert crops.shape == (COUNT, 10, CROP_SIZE, CROP_SIZE, 3)
     mean = images.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(views[:, 0], images[:, :SIZE, :SIZE] - mean, atol=1e-3)
-    np.testing.assert_allclose(views[:, 9], images[:, 2:13, 2:13][:, :, ::-1] - mean, atol=1e-3)
+    np.testing.assert_allclose(crops[:, 0], images[:, :CROP_SIZE, :CROP_SIZE] - mean, atol=1e-3)
+    np.testing.assert_allclose(crops[:, 9], images[:, 2:13, 2:13][:, :, ::-1] - mean, atol=1e-3)
 
 
-def test_five_views(squares, statistics):
+def test_five_views_are_refused(resized, statistics):
     with pytest.raises(ValueError, match=r"Received: 5"):
-        pipeline.evaluation_batches(squares, statistics, recipe(), 8, views=5)
+        pipeline.evaluation_batches(resized, statistics, recipe(), 8, views=5)
 
 
 FIT = """
 import keras, numpy as np, tensorflow as tf
 from keras_alexnet.data import pipeline
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 if DEVICES == 2:
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -287,8 +310,8 @@ else:
     import contextlib
     scope = contextlib.nullcontext
 images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
-squares = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(20) % 2)), 16)
-statistics = Statistics.measure(squares)
+resized = pipeline.resize_pictures(tf.data.Dataset.from_tensor_slices((images, np.arange(20) % 2)), 16)
+statistics = Statistics.measure(resized)
 recipe = Recipe(resize_size=16, crop_size=11, batch_size=6)
 with scope():
     keras.utils.set_random_seed(0)
@@ -296,8 +319,8 @@ with scope():
     model = keras.Sequential(layers)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 history = model.fit(
-    pipeline.training_batches(squares, statistics, recipe, 0, range(3)),
-    validation_data=pipeline.evaluation_batches(squares, statistics, recipe, 6),
+    pipeline.training_batches(resized, statistics, recipe, 0, range(3)),
+    validation_data=pipeline.evaluation_batches(resized, statistics, recipe, 6),
     epochs=3, steps_per_epoch=3, verbose=0,
 ).history
 print(history["loss"] + history["val_loss"])
@@ -312,8 +335,8 @@ def fitted(backend, devices):
 
 
 @pytest.mark.slow
-def test_fit_reads_the_stream_on_two_devices_and_on_jax():
-    """The same losses; sums in another order leave a difference of 1e-5."""
+def test_keras_fit_takes_the_batches_on_two_devices_and_on_jax():
+    """Losses agree; sums in another order leave a difference of 1e-5."""
     expected = fitted("tensorflow", 1)
     assert len(expected) == 6
     np.testing.assert_allclose(fitted("tensorflow", 2), expected, rtol=1e-4)
@@ -322,13 +345,13 @@ def test_fit_reads_the_stream_on_two_devices_and_on_jax():
 
 
 @pytest.mark.realdata
-def test_flowers_become_squares():
+def test_flowers_become_batches():
     flowers = datasets.load("oxford_flowers102")
-    squares = pipeline.resize_pictures(flowers.splits["train"], 256)
-    statistics = Statistics.measure(squares.take(200))
+    resized = pipeline.resize_pictures(flowers.splits["train"], 256)
+    statistics = Statistics.measure(resized.take(200))
     assert statistics.mean_image.shape == (256, 256, 3)
     assert statistics.mean_color == pytest.approx([119, 102, 80], abs=8)
-    (views, labels), *_ = pipeline.training_batches(squares.take(64), statistics, Recipe(batch_size=64), 0, range(1))
-    assert views.shape == (64, 227, 227, 3)
-    assert np.abs(np.mean(views)) < 15
+    (crops, labels), *_ = pipeline.training_batches(resized.take(64), statistics, Recipe(batch_size=64), 0, range(1))
+    assert crops.shape == (64, 227, 227, 3)
+    assert np.abs(np.mean(crops)) < 15
     assert len(set(labels.numpy())) > 30

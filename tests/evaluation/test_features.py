@@ -8,7 +8,7 @@ from keras_alexnet.evaluation.classifier import Classifier
 
 
 def network(policy="float32"):
-    """Maps straight to classes, so that the gradient of a logit over the maps is the last layer's kernel."""
+    """One layer from the maps to the classes, so that the gradient of a logit is the last layer's kernel."""
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, name="conv1", dtype=policy)(image)
     x = keras.layers.ReLU(name="relu1", dtype=policy)(x)
@@ -38,18 +38,18 @@ def test_an_unknown_layer_is_named(model):
         features.activations(model, "conv9")
 
 
-def test_descriptors_are_of_the_central_view(small_run):
+def test_descriptors_are_of_the_central_crop(small_run):
     classifier = Classifier.of_run(small_run)
-    squares = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
-    found = features.descriptors(classifier, squares)
+    pictures = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
+    found = features.descriptors(classifier, pictures)
     assert found.shape == (12, 16)
-    square = next(squares.as_numpy_iterator())[0]
+    picture = next(pictures.as_numpy_iterator())[0]
     hidden = keras.Model(classifier.model.input, classifier.model.get_layer("fc7").output)
-    alone = np.asarray(hidden(square[None, 4:71, 4:71].astype(np.float32) - 128))
+    alone = np.asarray(hidden(picture[None, 4:71, 4:71].astype(np.float32) - 128))
     np.testing.assert_allclose(found[:1], alone, rtol=1e-3, atol=1e-3)
 
 
-def test_nearest_is_brute_force():
+def test_nearest_agrees_with_brute_force():
     random = np.random.default_rng(0)
     queries, corpus = random.normal(size=(5, 16)), random.normal(size=(40, 16))
     distances = np.sqrt(((queries[:, None] - corpus[None]) ** 2).sum(axis=2))
@@ -62,7 +62,7 @@ def test_random_kernels_are_two_thirds_color():
     assert features.specialization(kernels) == pytest.approx(0.5, abs=0.15)
 
 
-def test_columns_that_share_the_work_are_apart():
+def test_a_grey_tower_and_a_colored_one_are_fully_specialized():
     random = np.random.default_rng(0)
     grey = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
     color = random.normal(size=(5, 5, 3, 48))
@@ -72,7 +72,7 @@ def test_columns_that_share_the_work_are_apart():
     np.testing.assert_allclose(features.colorfulness(grey), 0, atol=1e-12)
 
 
-def test_dead_kernels_have_no_color():
+def test_zero_kernels_have_no_color():
     assert features.colorfulness(np.zeros((3, 3, 3, 2))).tolist() == [0, 0]
 
 
@@ -88,9 +88,9 @@ def test_sparsity_finds_relus_inside_layers(small_run):
     assert all(0 <= share <= 1 for share in shares.values())
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="class maps need the tensorflow backend")
 @pytest.mark.parametrize("label", [0, 1])
-def test_class_map_weighs_maps_by_their_mean_gradient(model, view, label):
+def test_class_map_weights_maps_by_their_mean_gradient(model, view, label):
     maps = features.activations(model, "relu1").predict_on_batch(view[None])[0]
     gradient = model.get_layer("fc2").get_weights()[0][:, label].reshape(maps.shape)
     expected = np.maximum((maps * gradient.mean(axis=(0, 1))).sum(axis=-1), 0)
@@ -98,8 +98,8 @@ def test_class_map_weighs_maps_by_their_mean_gradient(model, view, label):
     np.testing.assert_allclose(found, expected / max(expected.max(), 1e-30), atol=1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="maps of classes need the tensorflow backend")
-def test_half_precision_gives_the_same_in_float32(model, view):
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="class maps need the tensorflow backend")
+def test_half_precision_gives_the_same_features_in_float32(model, view):
     half = network("mixed_bfloat16")
     half.set_weights(model.get_weights())
     np.testing.assert_allclose(
@@ -111,11 +111,11 @@ def test_half_precision_gives_the_same_in_float32(model, view):
 
 
 class Alone:
-    """A classifier that knows one picture."""
+    """A classifier of one picture."""
 
     def __init__(self, model, view):
         self.model = model
         self.view = view
 
-    def batches(self, squares):
+    def batches(self, pictures):
         return [(self.view[None], 0)]

@@ -5,7 +5,7 @@ from keras_alexnet.plotting import charts
 
 
 def log(epochs, rates=(0.01,)):
-    """A made-up record: errors fall from epoch to epoch, the learning rate is divided in equal parts of the run."""
+    """Make up a log: errors fall from epoch to epoch; the learning rate is divided in equal parts of the run."""
     rows = []
     for epoch in range(1, epochs + 1):
         left = 1 / epoch
@@ -55,7 +55,7 @@ def test_learning_curves_mark_the_divisions_and_the_best_epoch():
     assert "5.0% at epoch 7" in figure.get_label()
 
 
-def test_rates_that_would_overlap_are_not_named():
+def test_learning_rates_that_would_overlap_have_no_label():
     rates = (0.1,) * 10 + (0.01,) + (0.001,) * 10
     for axes in charts.learning_curves(log(21, rates)).axes:
         assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [10.5, 11.5]
@@ -63,7 +63,7 @@ def test_rates_that_would_overlap_are_not_named():
 
 
 @pytest.mark.parametrize("broken", [0, 2])
-def test_learning_curves_survive_nan(broken):
+def test_learning_curves_draw_a_log_with_nan(broken):
     rows = log(3)
     rows[broken] = rows[broken] | {"val_loss": float("nan"), "val_top1_error": float("nan")}
     best = 2 if broken == 2 else 3
@@ -77,7 +77,7 @@ def test_one_epoch_is_a_visible_point():
         assert axes.get_ylim()[1] > axes.dataLim.ymax
 
 
-def test_no_epoch_is_refused():
+def test_an_empty_log_is_refused():
     with pytest.raises(ValueError, match=r"at least one epoch. Received: \[\]"):
         charts.learning_curves([])
 
@@ -100,7 +100,7 @@ def test_nonlinearities_compare_epochs():
     assert "ReLU after 2.0 epochs, tanh after 6.0 epochs" in figure.get_label()
 
 
-def test_nonlinearity_that_never_gets_there():
+def test_a_nonlinearity_that_never_reaches_the_target():
     figure = charts.nonlinearities({"ReLU": [0.5, 0.2], "tanh": [0.7, 0.6]})
     assert texts(figure.axes[0]) == ["25%"]
     assert "tanh never" in figure.get_label()
@@ -111,6 +111,34 @@ def test_one_nonlinearity_is_refused():
         charts.nonlinearities({"ReLU": [0.5]})
 
 
+def test_a_diverged_loss_gets_a_logarithmic_axis():
+    rows = log(4)
+    for row, loss in zip(rows, (3e4, 2e10, 5e18, 2.9e22), strict=True):
+        row |= {"loss": loss, "val_loss": 2 * loss}
+    loss, error = charts.learning_curves(rows).axes
+    assert (loss.get_yscale(), error.get_yscale()) == ("log", "linear")
+    low, high = loss.get_ylim()
+    assert 0 < low < 3e4
+    assert high > 5.8e22
+    loss.figure.draw_without_rendering()
+    assert loss.yaxis.get_offset_text().get_text() == ""  # which was printed over the learning rate
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_a_loss_that_is_not_finite_is_left_out_of_the_axis(bad):
+    rows = log(4)
+    rows[3] |= {"loss": bad, "val_loss": bad}
+    loss, _ = charts.learning_curves(rows).axes
+    assert loss.get_yscale() == "linear"
+    assert loss.get_ylim() == pytest.approx((0, 1.05 * 2.2))
+
+
+def test_top5_is_left_out_where_it_is_always_zero():
+    rows = [row | {"top5_error": 0.0, "val_top5_error": 0.0} for row in log(3)]
+    _, error = charts.learning_curves(rows).axes
+    assert not [label for label in labels(error) if "top-5" in label]
+
+
 def test_learning_curves_without_validation():
     rows = [{key: value for key, value in row.items() if not key.startswith("val_")} for row in log(3)]
     figure = charts.learning_curves(rows)
@@ -118,7 +146,7 @@ def test_learning_curves_without_validation():
     assert labels(figure.axes[1]) == ["top-1, training", "top-5, training"]
 
 
-def test_overfitting_has_an_axes_a_way_and_a_pair_of_lines_a_seed():
+def test_overfitting_has_one_axes_per_way_and_two_lines_per_seed():
     def ended(training, validation):
         last = {"epoch": 2, "top1_error": training, "val_top1_error": validation}
         return [{"epoch": 1, "top1_error": 0.9, "val_top1_error": 0.95}, last]
@@ -131,7 +159,7 @@ def test_overfitting_has_an_axes_a_way_and_a_pair_of_lines_a_seed():
     assert figure.get_label().endswith("with: training 45%, validation 65%; without: training 10%, validation 80%")
 
 
-def test_differences_stand_beside_the_papers():
+def test_differences_are_drawn_beside_the_papers():
     found = {"no dropout": (3.0, (1.0, 5.0), None), "no overlap": (-0.5, (-2.0, 1.0), 0.4)}
     figure = charts.differences(found)
     (axes,) = figure.axes

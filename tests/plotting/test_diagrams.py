@@ -12,7 +12,7 @@ PAPER = [
 ]
 PAPER += [("conv4", 13, 13, 384, 3, 2), ("conv5", 13, 13, 256, 3, 2), ("fc6", 1, 1, 4096), ("fc7", 1, 1, 4096)]
 PAPER += [("fc8", 1, 1, 1000)]
-FACES = 3  # of a box that are seen
+FACES = 3  # visible ones of a box
 
 
 def test_maps_are_those_of_the_network():
@@ -54,16 +54,16 @@ def test_boxes_do_not_overlap():
             assert (low >= other_high).any() or (other_low >= high).any()
 
 
-def test_columns_talk_where_groups_are_one():
+def test_towers_are_connected_where_groups_are_one():
     (axes,) = diagrams.network(PAPER).axes
-    # conv3 reads a kernel (4 corners) in 2 x 2 columns; fc6 and fc7 read 2 x 2 whole columns, fc8 both of them.
+    # conv3 reads a kernel (4 corners) in 2 x 2 towers; fc6 and fc7 read 2 x 2 whole towers, fc8 both of them.
     assert len(lines(axes, diagrams.ORANGE)) == 4 * 4 + 4 + 4 + 2
-    # conv1 reads the image, conv2, conv4 and conv5 their own column: 4 corners in each of two.
+    # conv1 reads the image, conv2, conv4 and conv5 their own tower: 4 corners in each of two.
     assert len(lines(axes, diagrams.GREY)) == 4 * 8
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["reads its own column", "reads all columns"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["reads its own tower", "reads all towers"]
 
 
-def test_one_column_has_nothing_to_talk_to():
+def test_one_tower_has_no_connections_to_others():
     (axes,) = diagrams.network([(*entry[:5], 1) for entry in PAPER if len(entry) > 4]).axes
     assert lines(axes, diagrams.ORANGE) == []
     assert axes.get_legend() is None
@@ -113,8 +113,8 @@ def test_color_axes_strips_start_from_the_mean(color_axes):
     strips = color_axes.axes[1].images[0].get_array()
     middle = len(diagrams.ALPHAS) // 2
     np.testing.assert_array_equal(strips[:, middle], [[120, 110, 100]] * 3)
-    two_deviations = np.flatnonzero(diagrams.ALPHAS == 2)[0]
-    assert strips[0, two_deviations].tolist() == [120, 210, 100]
+    two_stds = np.flatnonzero(diagrams.ALPHAS == 2)[0]
+    assert strips[0, two_stds].tolist() == [120, 210, 100]
 
 
 def test_diagrams_can_be_drawn(color_axes):

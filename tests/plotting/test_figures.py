@@ -5,7 +5,7 @@ from PIL import Image
 from keras_alexnet.plotting import figures
 
 
-def test_kernels_in_two_columns():
+def test_kernels_in_two_towers():
     weights = np.random.default_rng(0).normal(size=(11, 11, 3, 96))
     figure = figures.kernels(weights)
     mosaics = [axes.images[0].get_array() for axes in figure.axes]
@@ -15,17 +15,17 @@ def test_kernels_in_two_columns():
         tile = mosaics[n // 48][top : top + 11, left : left + 11]
         kernel = weights[..., n]
         np.testing.assert_allclose(tile, 0.5 + 0.5 * kernel / np.abs(kernel).max())
-    assert [axes.get_ylabel() for axes in figure.axes] == ["column 1", "column 2"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["tower 1", "tower 2"]
     assert (mosaics[0][11] == 1).all()
     assert (mosaics[0][:, 11] == 1).all()
 
 
 @pytest.mark.parametrize(
-    ("shape", "columns", "mosaic"),
+    ("shape", "towers", "mosaic"),
     [((5, 7, 1, 9), 1, (5, 71, 3)), ((3, 3, 3, 20), 1, (7, 63, 3)), ((3, 3, 3, 1), 1, (3, 3, 3))],
 )
-def test_kernels_of_any_number_and_size(shape, columns, mosaic):
-    figure = figures.kernels(np.zeros(shape), columns)
+def test_kernels_of_any_number_and_size(shape, towers, mosaic):
+    figure = figures.kernels(np.zeros(shape), towers)
     assert [axes.images[0].get_array().shape for axes in figure.axes] == [mosaic]
     assert figure.axes[0].images[0].get_array()[0, 0].tolist() == [0.5, 0.5, 0.5]
 
@@ -33,7 +33,7 @@ def test_kernels_of_any_number_and_size(shape, columns, mosaic):
 def test_kernels_that_cannot_be_shown():
     with pytest.raises(ValueError, match=r"1 channel.*Received: shape \(3, 3, 2, 4\)"):
         figures.kernels(np.zeros((3, 3, 2, 4)))
-    with pytest.raises(ValueError, match=r"divide among the columns. Received: 9 kernels, columns=2"):
+    with pytest.raises(ValueError, match=r"divide among the towers. Received: 9 kernels, towers=2"):
         figures.kernels(np.zeros((3, 3, 3, 9)))
 
 

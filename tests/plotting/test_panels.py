@@ -68,7 +68,7 @@ def test_predictions_need_matching_pictures():
         panels.predictions([PICTURE], np.zeros((2, 3)), NAMES)
 
 
-def test_pictures_are_clipped_to_grey_levels():
+def test_pictures_are_clipped_to_pixel_values():
     figure = panels.views(PICTURE, [np.array([[[-20.0, 99.6, 300.0]]])])
     assert pictures(figure)[1].images[0].get_array().tolist() == [[[0, 100, 255]]]
 
@@ -78,10 +78,10 @@ def test_neighbors_follow_their_query():
     labels = [[0, 0, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]]
     figure = panels.neighbors([PICTURE, PICTURE], found, [0, 1], labels, NAMES)
     assert len(pictures(figure)) == 14
-    assert figure.axes[2].get_title("left") == "nearest neighbours"
+    assert figure.axes[2].get_title("left") == "nearest neighbors"
     assert [axes.get_xlabel() for axes in pictures(figure)][:7] == ["daisy"] * 3 + ["✗ rose"] + ["daisy"] * 3
     np.testing.assert_array_equal(pictures(figure)[3].images[0].get_array(), PICTURE + 2)
-    assert figure.get_label().endswith("6 neighbours of each, 11 of them of the same class")
+    assert figure.get_label().endswith("6 neighbors of each, 11 of them of the same class")
 
 
 def test_confusion_of_few_classes_keeps_their_order():
@@ -115,7 +115,7 @@ def test_views_show_the_picture_and_sixteen_of_it():
     assert "16 views" in figure.get_label()
 
 
-def test_class_maps_darken_what_says_nothing():
+def test_class_maps_darken_the_other_parts():
     left = np.repeat([[1.0, 1.0, 0.0, 0.0]], 2, axis=0)
     figure = panels.class_maps([PICTURE], [left], ["daisy"])
     above, below = (axes.images[0].get_array() for axes in pictures(figure))

@@ -4,29 +4,30 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.reporting import gallery, report
+from keras_alexnet.reporting import report, run_figures
 from keras_alexnet.runs import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
-def judged(_small_run, tmp_path_factory):
-    """A run that was judged, with its figures and its report."""
-    run = Run(shutil.copytree(_small_run.folder, tmp_path_factory.mktemp("judged") / "small-1"))
+def evaluated(_small_run, tmp_path_factory):
+    """A run that was evaluated, with its figures and its report."""
+    run = Run(shutil.copytree(_small_run.folder, tmp_path_factory.mktemp("evaluated") / "small-1"))
     data = datasets.load(run.read_options().dataset)
     (evaluation,) = evaluate.evaluate_runs([run], data, "test")
-    gallery.draw(run, evaluation)
+    run_figures.draw(run, evaluation)
     report.write(run)
     return run, evaluation
 
 
 class Page(html.parser.HTMLParser):
-    """What a page consists of: elements with their attributes, and the text outside of style."""
+    """The elements of a page with their attributes, and its text."""
 
     def __init__(self, text):
         super().__init__()
@@ -44,12 +45,12 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.fixture
-def page(judged):
-    return Page((judged[0].folder / "report.html").read_text(encoding="utf-8"))
+def page(evaluated):
+    return Page((evaluated[0].folder / "report.html").read_text(encoding="utf-8"))
 
 
-def test_figures_of_the_run_are_there(judged):
-    names = {path.name for path in judged[0].figures.iterdir()}
+def test_all_figures_of_a_run_are_drawn(evaluated):
+    names = {path.name for path in evaluated[0].figures.iterdir()}
     assert {"curves.png", "kernels.png", "test-confusion.png", "test-neighbors.jpg"} <= names
     assert names & {"test-right.jpg", "test-wrong.jpg"}
 
@@ -59,14 +60,14 @@ def test_class_names_are_escaped(page):
     assert not page.attributes("b")
 
 
-def test_every_figure_is_inside_and_described(page, judged):
+def test_every_figure_is_part_of_the_page_and_described(page, evaluated):
     images = page.attributes("img")
-    assert len(images) == len(list(judged[0].figures.iterdir()))
+    assert len(images) == len(list(evaluated[0].figures.iterdir()))
     assert all(image["src"].startswith("data:image/webp;base64,") for image in images)
     assert all(len(image["alt"]) > 20 for image in images)
 
 
-def test_nothing_is_fetched(page):
+def test_the_page_loads_nothing(page):
     addresses = [
         value for _, attributes in page.elements for name, value in attributes.items() if name in ("src", "href")
     ]
@@ -74,21 +75,21 @@ def test_nothing_is_fetched(page):
     assert not page.attributes("script")
 
 
-def test_page_says_what_was_measured(page, judged):
-    numbers = judged[0].read_json("evaluation-test.json")
+def test_the_page_has_the_results(page, evaluated):
+    numbers = evaluated[0].read_json("evaluation-test.json")
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in page.text
     assert "37.5 %" in page.text  # the paper's
-    assert judged[0].read_json("recipe.json")["command"] in page.text
+    assert evaluated[0].read_json("recipe.json")["command"] in page.text
 
 
-def test_a_run_that_was_not_judged_has_a_report(small_run):
+def test_a_run_without_an_evaluation_has_a_report(small_run):
     page = Page(report.write(small_run).read_text(encoding="utf-8"))
     assert "python scripts/fit.py" in page.text
     assert not page.attributes("img")
 
 
-def test_an_ensemble_has_a_row(judged, small_run):
-    numbers = judged[0].read_json("evaluation-test.json")
+def test_an_ensemble_has_a_row(evaluated, small_run):
+    numbers = evaluated[0].read_json("evaluation-test.json")
     small_run.write_json("evaluation-test.json", numbers)
     together = numbers["10_views"] | {"top1_error": 0.123}
     small_run.write_json("ensemble-test.json", numbers | {"runs": ["small-1", "small-2"], "10_views": together})
@@ -98,51 +99,144 @@ def test_an_ensemble_has_a_row(judged, small_run):
     assert "12.3 %" not in first
 
 
-def test_confusions_count_every_picture(judged):
-    counts = gallery.confusions(judged[1])
+def test_a_loaded_classifier_is_used(evaluated, small_run):
+    classifier = Classifier.of_run(evaluated[0])
+    small_run.best.unlink()
+    run_figures.draw(small_run, evaluated[1], classifier)
+    assert {path.name for path in small_run.figures.iterdir()} == {path.name for path in evaluated[0].figures.iterdir()}
+
+
+def report_of(run):
+    return Page(report.write(run).read_text(encoding="utf-8"))
+
+
+def save_figure(run, name, **settings):
+    run.figures.mkdir(exist_ok=True)
+    Image.new("RGB", (60, 40), "white").save(run.figures / name, **settings)
+
+
+@pytest.mark.parametrize(("dpi", "width"), [({}, "60"), ({"dpi": (0, 0)}, "60"), ({"dpi": (200, 200)}, "30")])
+def test_a_figure_without_a_resolution_has_its_size_in_pixels(small_run, dpi, width):
+    save_figure(small_run, "curves.png", **dpi)
+    (image,) = report_of(small_run).attributes("img")
+    assert image["width"] == width
+
+
+def test_other_files_among_the_figures_are_ignored(small_run):
+    save_figure(small_run, "mine.png")
+    (small_run.figures / "notes.png").write_text("not a picture")
+    assert report_of(small_run).attributes("img") == []
+
+
+def log_of_losses(*losses):
+    names = ("top1_error", "top5_error", "val_loss", "val_top1_error", "val_top5_error")
+    return [
+        {"epoch": n, "learning_rate": 0.01, "loss": loss} | dict.fromkeys(names, 0.5)
+        for n, loss in enumerate(losses, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "warning"),
+    [
+        ((15.0, 2.9e22), "The training diverged: its last loss is 2.9e+22, and guessing has 1.10."),
+        ((1.2, float("nan")), "The training diverged: its last loss is nan"),
+        ((15.0, 1.099), "The network learned nothing: its last loss is 1.1, and guessing has 1.10."),
+        ((15.0, 0.4), None),
+    ],
+)
+def test_a_training_that_failed_has_a_warning(small_run, losses, warning):
+    small_run.write_log(log_of_losses(*losses))
+    page = report_of(small_run)
+    alerts = [attributes for attributes in page.attributes("p") if attributes.get("role") == "alert"]
+    assert len(alerts) == (warning is not None)
+    assert warning is None or warning in page.text
+
+
+def test_top5_is_left_out_with_five_classes_or_fewer(evaluated, page):
+    assert "top-5" not in page.text
+    assert "top-1 error" in page.text
+
+
+def test_top5_is_shown_with_more_classes(evaluated, small_run):
+    numbers = evaluated[0].read_json("evaluation-test.json")
+    small_run.write_json("evaluation-test.json", numbers)
+    small_run.write_classes([f"class {n}" for n in range(6)])
+    assert "top-5 error, test" in report_of(small_run).text
+
+
+def test_results_of_an_older_training_are_shown(evaluated, small_run):
+    numbers = evaluated[0].read_json("evaluation-test.json")["10_views"] | {"top1_error": 0.321}
+    small_run.write_json("results.json", {"epochs": 2, "validation_10_views": numbers})
+    assert "32.1 %" in report_of(small_run).text
+    newer = evaluated[0].read_json("evaluation-test.json")
+    newer["10_views"] |= {"top1_error": 0.654}
+    small_run.write_json("evaluation-validation.json", newer)
+    text = report_of(small_run).text
+    assert "65.4 %" in text
+    assert "32.1 %" not in text
+
+
+def test_data_in_fields_are_described(evaluated, small_run):
+    provenance = small_run.read_json("recipe.json")
+    provenance["data"] = evaluated[1].data.identity.as_json()
+    small_run.write_json("recipe.json", provenance)
+    assert evaluated[1].data.describe() in report_of(small_run).text
+
+
+def test_settings_of_an_older_recipe_have_their_new_names(small_run):
+    provenance = small_run.read_json("recipe.json")
+    recipe = provenance["recipe"]
+    recipe["size"], recipe["side"] = recipe.pop("crop_size"), recipe.pop("resize_size")
+    small_run.write_json("recipe.json", provenance)
+    assert "crop_size67227" in "".join(report_of(small_run).text.split())  # the run's value, and the paper's
+
+
+def test_confusions_count_every_picture(evaluated):
+    counts = run_figures.confusions(evaluated[1])
     assert counts.shape == (3, 3)
     assert counts.sum(axis=1).tolist() == [4, 4, 4]
-    right = (judged[1].best.argmax(axis=1) == judged[1].labels).sum()
+    right = (evaluated[1].best.argmax(axis=1) == evaluated[1].labels).sum()
     assert np.trace(counts) == right
 
 
-def test_wrong_pictures_are_the_most_confident(judged):
-    evaluation = judged[1]
-    places = gallery.wrong_places(evaluation)
-    confidence = evaluation.best[places].max(axis=1)
+def test_wrong_pictures_are_the_most_confident(evaluated):
+    evaluation = evaluated[1]
+    indices = run_figures.wrong_indices(evaluation)
+    confidence = evaluation.best[indices].max(axis=1)
     assert (np.diff(confidence) <= 0).all()
-    assert (evaluation.best[places].argmax(axis=1) != evaluation.labels[places]).all()
+    assert (evaluation.best[indices].argmax(axis=1) != evaluation.labels[indices]).all()
 
 
-def test_right_pictures_are_of_different_classes(judged):
-    labels = judged[1].labels[gallery.right_places(judged[1])]
+def test_right_pictures_are_of_different_classes(evaluated):
+    labels = evaluated[1].labels[run_figures.right_indices(evaluated[1])]
     assert len(set(labels.tolist())) == len(labels)
 
 
-def test_pictures_are_found_by_their_places(judged):
-    squares = judged[1].squares
-    every = [square for square, _ in squares.as_numpy_iterator()]
-    found = gallery.pictures_at(squares, [[7, 2], [7, 0]])
+def test_pictures_are_found_by_their_indices(evaluated):
+    pictures = evaluated[1].pictures
+    every = [picture for picture, _ in pictures.as_numpy_iterator()]
+    found = run_figures.pictures_at(pictures, [[7, 2], [7, 0]])
     assert found.keys() == {0, 2, 7}
-    for place, square in found.items():
-        np.testing.assert_array_equal(square, every[place])
+    for index, picture in found.items():
+        np.testing.assert_array_equal(picture, every[index])
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_picture_is_not_its_own_neighbor(judged, monkeypatch, split):
-    run, evaluation = judged
+def test_a_picture_is_not_its_own_neighbor(evaluated, monkeypatch, split):
+    run, evaluation = evaluated
     shown = []
-    monkeypatch.setattr(gallery.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
+    monkeypatch.setattr(run_figures.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
     data = evaluation.data
-    asked = [square for square, _ in pipeline.resize_pictures(data.splits[split], 76).take(3).as_numpy_iterator()]
-    gallery._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
+    asked = [picture for picture, _ in pipeline.resize_pictures(data.splits[split], 76).take(3).as_numpy_iterator()]
+    run_figures._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
     ((queries, found),) = shown
-    assert [len(row) for row in found] == [gallery.NEIGHBORS] * 3
+    assert [len(row) for row in found] == [run_figures.NEIGHBORS] * 3
     assert not any((query == near).all() for query, row in zip(queries, found, strict=True) for near in row)
 
 
 def contrast(one, other):
-    """Of two CSS colors, 1 to 21, by the formula of WCAG 2; 4.5 is the least for text."""
+    """Return the contrast of two CSS colors by the formula of WCAG 2, 1 to 21; text needs 4.5."""
     lights = []
     for color in (one, other):
         levels = np.array([int(level) for level in re.findall(r"\d+", color)[:3]]) / 255
@@ -154,16 +248,16 @@ def contrast(one, other):
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_in_a_browser(judged, width, scheme):
+def test_in_a_browser(evaluated, width, scheme):
     playwright = pytest.importorskip("playwright.sync_api")
-    said, asked = [], []
+    messages, requests = [], []
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((judged[0].folder / "report.html").as_uri())
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((evaluated[0].folder / "report.html").as_uri())
         loaded = page.eval_on_selector_all(
             "img", "images => images.map(image => image.naturalWidth > 0 && !!image.alt)"
         )
@@ -173,9 +267,9 @@ def test_in_a_browser(judged, width, scheme):
             "main *, header *", "all => all.filter(e => e.innerText?.trim()).map(e => getComputedStyle(e).color)"
         )
         browser.close()
-    assert said == []
-    assert [address for address in asked if not address.startswith(("data:", "file:"))] == []
-    assert len([address for address in asked if address.startswith("file:")]) == 1
+    assert messages == []
+    assert [address for address in requests if not address.startswith(("data:", "file:"))] == []
+    assert len([address for address in requests if address.startswith("file:")]) == 1
     assert loaded
     assert all(loaded)
     assert overflow <= 0

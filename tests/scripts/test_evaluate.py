@@ -11,24 +11,35 @@ def leave(arguments):
     return left.value.code
 
 
-def test_judges_a_run(small_run, capsys):
+def test_evaluates_a_run(small_run, capsys):
     evaluate.main([str(small_run.folder)])
     output = capsys.readouterr().out
     numbers = small_run.read_json("evaluation-test.json")
     assert "12 pictures of the test split" in output
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in output
     assert "hardest classes: " in output
+    assert "top-5" not in output  # of three classes
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in (small_run.folder / "report.html").read_text()
 
 
-def test_judges_runs_together(small_run, tmp_path, capsys):
+def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys):
     other = shutil.copytree(small_run.folder, tmp_path / "other")
     evaluate.main([str(small_run.folder), str(other), "--views", "1"])
-    rows = [line.split(" 1 ")[0].rstrip() for line in capsys.readouterr().out.splitlines() if " % (" in line]
+    rows = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if " % (" in line]
     assert rows == ["small-1", "other", "2 together"]
     together, alone = (small_run.read_json(f"{name}-test.json") for name in ("ensemble", "evaluation"))
     assert together["runs"] == ["small-1", "other"]
     assert together["1_view"]["top1_error"] == alone["1_view"]["top1_error"]
+
+
+def test_an_interrupt_is_one_line(small_run, capsys, monkeypatch):
+    monkeypatch.setattr("keras_alexnet.data.datasets.load", interrupt)
+    assert leave([small_run.folder]) == 130
+    assert capsys.readouterr().err == "evaluate.py: interrupted\n"
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_run_without_a_network_is_one_line(small_run, capsys):
@@ -50,7 +61,7 @@ def test_pictures_that_cannot_be_read_are_one_line(small_run, tmp_path, capsys):
     assert "Received: 9 of 9 pictures" in error
 
 
-def test_judges_by_other_pictures(small_run, capsys):
+def test_evaluates_on_other_pictures(small_run, capsys):
     folder = f"{small_run.read_options().dataset}/validation"
     evaluate.main([str(small_run.folder), "--dataset", folder, "--split", "all", "--views", "1"])
     assert "12 pictures of the all split" in capsys.readouterr().out

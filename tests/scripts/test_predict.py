@@ -1,10 +1,16 @@
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import pytest
 from PIL import Image
 
 import predict
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.fixture
@@ -23,11 +29,47 @@ def leave(arguments):
 
 def test_table_and_panel(small_run, picture, tmp_path, capsys):
     assert leave([small_run.folder, picture, "--figure", tmp_path / "panel.png"]) == 0
-    table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == ["picture", "probability", "class"]
-    assert len(table) == 2 + 3
+    header, _, line, _, summary = capsys.readouterr().out.splitlines()
+    assert header.split() == ["picture", "class", "probability"]
+    assert line.split()[-1] in ("right", "wrong")
+    assert summary.startswith("1 picture; top-1 accuracy ")
+    assert "top-5" not in summary  # of three classes
     with Image.open(tmp_path / "panel.png") as panel:
         assert panel.info["Title"] == "Predictions"
+
+
+def test_more_classes_on_demand(small_run, picture, capsys):
+    assert leave([small_run.folder, picture, "--top", 2, "--views", 1]) == 0
+    table = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert len(table) == 2 + 2
+
+
+def test_the_summary_counts_unreadable_pictures(small_run, picture, tmp_path, capsys):
+    unsorted = tmp_path / "unsorted"
+    unsorted.mkdir()
+    picture.rename(unsorted / "one.png")
+    (unsorted / "two.jpg").write_text("no picture")
+    assert leave([small_run.folder, unsorted, "--views", 1]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == "2 pictures, 1 of them unreadable"
+
+
+def test_an_interrupt_is_one_line(small_run, picture, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_alexnet.data.picture_files.picture_files", interrupt)
+    assert leave([small_run.folder, picture]) == 130
+    assert capsys.readouterr().err == "predict.py: interrupted\n"
+
+
+def test_a_users_log_level_is_kept():
+    command = "import os; import predict; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
+    for level, expected in (("0", "0"), (None, "3")):
+        environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+        environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
+        environment["PYTHONPATH"] = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)])
+        done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True)
+        assert done.stdout == f"{expected}\n", done.stderr
 
 
 def test_names_do_not_steer_the_terminal(small_run, picture, capsys):
@@ -69,7 +111,8 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
         (["{folder}", "{picture}"], r"Expected a run folder"),
         (["{run}"], r"a network, then pictures or folders of pictures"),
         (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
-        (["{run}", "nothing.jpg"], r"nothing.jpg, which is not there"),
+        (["{run}", "{picture}", "--top", "0"], r"Expected --top of 1 or more. Received: 0"),
+        (["{run}", "nothing.jpg"], r"nothing.jpg, which does not exist"),
         (["{run}", "{picture}", "--figure", "panel.bmp"], r"a path that ends in .png or .jpg. Received: panel.bmp"),
     ],
 )

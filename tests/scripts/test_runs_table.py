@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+import archive
 import runs as script
 from keras_alexnet import runs
-from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.experiments import page
+from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.reporting import tables
 
 
@@ -16,59 +18,127 @@ def errors(top1, top5):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three runs: one judged, one on record, one just begun."""
+    """Three runs: one evaluated, one archived, one just started."""
     for age, (name, recipe) in enumerate(
-        (("judged", Recipe()), ("record", Recipe(batch_size=32)), ("begun", Recipe(batch_size=32, epochs=3)))
+        (("evaluated", Recipe()), ("archived", Recipe(batch_size=32)), ("started", Recipe(batch_size=32, epochs=3)))
     ):
         run = runs.Run.create(tmp_path / name)
-        account = {"recipe": dataclasses.asdict(recipe), "options": dataclasses.asdict(Options())}
-        account |= {"date": "2026-01-02", "command": f"python scripts/fit.py --run {name}"}
-        run.write_json("recipe.json", account)
+        provenance = {"recipe": dataclasses.asdict(recipe), "options": dataclasses.asdict(Options())}
+        provenance |= {"date": "2026-01-02", "command": f"python scripts/fit.py --run {name}"}
+        run.write_json("recipe.json", provenance)
         os.utime(run.folder / "recipe.json", (age, age))
-    judged, record, _ = (runs.Run(tmp_path / name) for name in ("judged", "record", "begun"))
-    judged.write_json("evaluation-test.json", {"1_view": errors(0.5, 0.2), "10_views": errors(0.45, 0.15)})
-    judged.write_json("evaluation-validation.json", {"1_view": errors(0.4, 0.1)})
-    judged.write_log([{"epoch": n} for n in range(90)])
-    record.write_json("results.json", {"epochs": 90, "validation_10_views": errors(0.3, 0.05)})
+    evaluated, archived = (runs.Run(tmp_path / name) for name in ("evaluated", "archived"))
+    evaluated.write_json("evaluation-test.json", {"1_view": errors(0.5, 0.2), "10_views": errors(0.45, 0.15)})
+    evaluated.write_json("evaluation-validation.json", {"1_view": errors(0.4, 0.1)})
+    evaluated.write_log([{"epoch": n} for n in range(90)])
+    archived.write_json("results.json", {"epochs": 90, "validation_10_views": errors(0.3, 0.05)})
     return tmp_path
 
 
-def test_newest_first_with_what_differs(folder):
-    rows = [line.split("  ") for line in tables.runs([runs.summary(run) for run in runs.find(folder)]).splitlines()]
-    header, _, begun, record, judged = ([cell.strip() for cell in row if cell.strip()] for row in rows)
-    assert header == ["run", "date", "data", "epochs", "batch_size", "validation", "test"]
-    assert begun == ["begun", "2026-01-02", "petals", "0 of 3", "32"]
-    assert record == ["record", "2026-01-02", "petals", "0 of 90", "32", "30.0 %, 5.0 %"]
-    assert judged == ["judged", "2026-01-02", "petals", "90 of 90", "128", "40.0 %, 10.0 %", "45.0 %, 15.0 %"]
+def rows_of(folder):
+    return [runs.summary(run) for run in runs.find(folder)]
 
 
-def test_script(folder, capsys):
+def test_runs_are_listed_newest_first(folder):
+    rows = [line.split("  ") for line in tables.runs(rows_of(folder)).splitlines()]
+    header, _, started, archived, evaluated = ([cell.strip() for cell in row if cell.strip()] for row in rows)
+    assert header == ["date", "run", "data", "epochs", "validation", "test"]
+    assert started == ["2026-01-02", "started", "petals", "0 of 3"]
+    assert archived == ["2026-01-02", "archived", "petals", "0 of 90", "30.0, 5.0"]
+    assert evaluated == ["2026-01-02", "evaluated", "petals", "90 of 90", "40.0, 10.0", "45.0, 15.0"]
+
+
+def test_an_evaluation_goes_before_the_results_of_the_training(folder):
+    runs.Run(folder / "archived").write_json("evaluation-validation.json", {"10_views": errors(0.2, 0.04)})
+    assert "20.0, 4.0" in tables.runs(rows_of(folder))
+
+
+def test_top5_is_left_out_with_five_classes_or_fewer(folder):
+    numbers = {"10_views": errors(0.35, 0), "classes": [{"class": str(n)} for n in range(5)]}
+    runs.Run(folder / "started").write_json("evaluation-test.json", numbers)
+    line = next(line for line in tables.runs(rows_of(folder)).splitlines() if "started" in line)
+    assert line.split()[-1] == "35.0"
+
+
+def test_the_list_fits_a_hundred_columns():
+    numbers = {"10_views": errors(0.999, 0.888)}
+    row = {
+        "run": "a_run_with_a_name_that_nobody_would_type-12",
+        "date": "2026-01-02",
+        "dataset": "/home/somebody/pictures/of many flowers in the garden/",
+        "epochs": "1000 of 1000",
+        "results": {"validation": numbers, "test": numbers},
+        "recipe": dataclasses.asdict(RECIPES["flowers"]),
+    }
+    other = row | {"recipe": dataclasses.asdict(RECIPES["torchvision"])}
+    lines = tables.runs([row, other]).splitlines() + tables.settings([row, other]).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert not [line for line in lines if line.endswith((" mean", " lighting"))]  # a name without its value
+    assert "a_run_with_a_name_…d_type-12" in lines[2]
+    assert "of many flo…garden" in lines[2]
+
+
+def test_the_script_lists_runs_alone(folder, capsys):
     script.main([str(folder)])
-    assert capsys.readouterr().out.count("petals") == 3
+    output = capsys.readouterr().out
+    assert output.count("petals") == 3
+    assert "batch_size" not in output
+    assert not (folder / "README.md").exists()
 
 
-def test_record_in_markdown(folder):
-    script.main([str(folder), "--readme"])
-    page = (folder / "README.md").read_text()
-    table = [line for line in page[page.index("## All runs") :].splitlines() if line.startswith("|")]
-    header, _, begun, judged, record = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+def test_settings_that_differ_are_listed_on_demand(folder, capsys):
+    script.main([str(folder), "--settings"])
+    settings = capsys.readouterr().out.partition("\n\n")[2]
+    assert settings.splitlines() == [
+        "started",
+        "  batch_size 32, epochs 3",
+        "archived",
+        "  batch_size 32, epochs 90",
+        "evaluated",
+        "  batch_size 128, epochs 90",
+    ]
+
+
+def test_settings_are_not_written_as_python():
+    recipes = (Recipe(), Recipe(augmentation=(), initial_weights="text"))
+    text = tables.settings([{"run": f"run-{n}", "recipe": dataclasses.asdict(r)} for n, r in enumerate(recipes)])
+    assert text.splitlines()[1] == "  initial_weights default, augmentation crop + mirror + lighting"
+    assert text.splitlines()[3] == "  initial_weights text, augmentation none"
+
+
+@pytest.mark.parametrize("way", ["archive", "runs"])
+def test_the_page_of_results_has_all_runs(folder, way):
+    if way == "archive":
+        archive.main(["--folder", str(folder), "--readme"])
+    else:  # as it was documented until version 0.1.0
+        script.main([str(folder), "--readme"])
+    text = (folder / "README.md").read_text()
+    table = [line for line in text[text.index("## All runs") :].splitlines() if line.startswith("|")]
+    header, _, archived, evaluated, started = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     assert header[3:] == ["validation, one view", "validation, ten", "test, one view", "test, ten"]
-    assert begun[3:] == [""] * 4
-    assert judged[1:] == [
-        "`python scripts/fit.py --run judged`",
+    assert started[3:] == [""] * 4
+    assert evaluated[1:] == [
+        "`python scripts/fit.py --run evaluated`",
         "2026-01-02",
         "40.0, 10.0",
         "",
         "50.0, 20.0",
         "45.0, 15.0",
     ]
-    assert record[0] == "[record](record)"
+    assert archived[0] == "[archived](archived)"
+
+
+def test_the_old_flag_still_archives_a_run(folder, tmp_path):
+    results = tmp_path / "results"
+    run = runs.Run(folder / "archived")
+    run.write_log([{"epoch": 1, "top1_error": 0.5}])
+    script.main([str(results), "--add", str(run.folder)])
+    assert {path.name for path in (results / "archived").iterdir()} == {"recipe.json", "log.csv", "results.json"}
 
 
 def test_the_page_of_results_is_up_to_date():
     results = Path(__file__).parents[2] / "results"
-    rows = [runs.summary(run) for run in runs.find(results)]
-    assert (results / "README.md").read_text() == script.page(rows)
+    assert (results / "README.md").read_text() == page.page(rows_of(results))
 
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):

@@ -123,25 +123,6 @@ def _receive_two_signals():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize(
-    ("losses", "failed"),
-    [
-        ([13.0, 28.0, 2.9e22], "diverged"),
-        ([0.7, 0.69, 0.693, 0.693, 0.693], "never left chance"),
-        ([0.7, 0.69, 0.693], None),
-        ([0.7, 0.5], None),
-        ([], None),
-    ],
-)
-def test_a_training_that_failed_says_so(losses, failed):
-    told = errors.failure([{"loss": loss, "top1_error": 0.5} for loss in losses], classes=2)
-    assert told is None if failed is None else failed in told
-
-
-def test_a_network_that_tells_the_classes_apart_has_learned_though_its_loss_is_high():
-    assert errors.failure([{"loss": 0.692, "top1_error": 0.1}], classes=2) is None
-
-
 def test_a_lock_is_for_one(tmp_path):
     with locked(tmp_path), pytest.raises(ValueError, match=f"Another process.*Received: {tmp_path}"), locked(tmp_path):
         pass
@@ -208,7 +189,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(pictures, tmp_path, monkeypatch
 @pytest.mark.slow
 def test_pictures_that_vanish_while_training(pictures, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
-    monkeypatch.setattr(pipeline, "_places", lambda side: 1)  # nothing is kept in memory
+    monkeypatch.setattr(pipeline, "_capacity", lambda side: 1)  # nothing is kept in memory
     after_the_first_epoch(monkeypatch, lambda: pictures.rename(tmp_path / "elsewhere"))
     with pytest.raises(OSError, match=r"bring them back, then --resume .*run\. Received: "):
         fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))

@@ -84,7 +84,7 @@ panels.predictions([picture[::2, ::2] for picture in new[:8]], probabilities[:8]
 # is none of them.
 
 # %%
-photograph = decoding.square(load_sample_image("flower.jpg"), 256).numpy()[None]
+photograph = decoding.resize(load_sample_image("flower.jpg"), 256).numpy()[None]
 said = model.predict(small(photograph), verbose=0)
 panels.predictions([photograph[0, ::2, ::2]], said, petals.CLASS_NAMES)
 

@@ -50,11 +50,11 @@ for axes, (name, picture) in zip(figure.subplots(1, 3), stages.items(), strict=T
 figure
 
 # %% [markdown]
-# The library's `decoding.square` cuts first and scales after, which comes to the same within a fraction of a pixel and
+# The library's `decoding.resize` cuts first and scales after, which comes to the same within a fraction of a pixel and
 # scales nothing that is thrown away. The two scalers weigh their pixels differently, so we compare by the mean.
 
 # %%
-by_library = decoding.square(wide, 256).numpy()
+by_library = decoding.resize(wide, 256).numpy()
 difference = np.abs(by_library.astype(float) - square).mean()
 print(f"mean difference {difference:.2f} grey levels; {1 - 500 / 700:.0%} of a picture of 500 x 700 is thrown away")
 assert difference < 3
@@ -176,5 +176,5 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 # </details>
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-assert decoding.square(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
+assert decoding.resize(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
 assert metrics.interval(600, 1020)[1] > metrics.interval(620, 1020)[0]

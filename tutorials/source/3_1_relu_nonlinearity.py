@@ -19,7 +19,7 @@ import numpy as np
 from keras_alexnet import PaperSGD, build, figure_1, preprocess_input, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import records
+from keras_alexnet.experiments import tables
 from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
@@ -166,13 +166,13 @@ assert curves["relu"][-1] < curves["tanh"][-1]
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-of_figure = [row for row in rows if row["recipe"]["architecture"] in records.NONLINEARITIES and row["seed"] == 0]
-measured = {records.NONLINEARITIES[row["recipe"]["architecture"]]: row["training_errors"] for row in of_figure}
+of_figure = [row for row in rows if row["recipe"]["architecture"] in tables.NONLINEARITIES and row["seed"] == 0]
+measured = {tables.NONLINEARITIES[row["recipe"]["architecture"]]: row["training_errors"] for row in of_figure}
 charts.nonlinearities(dict(sorted(measured.items())))
 
 # %%
-print(records.figure_1(rows))
-fast, slow = records.epochs_by_nonlinearity(rows).values()
+print(tables.figure_1(rows))
+fast, slow = tables.epochs_by_nonlinearity(rows).values()
 ratios = [slow[seed] / fast[seed] for seed in fast]
 print(f"\nratios from {min(ratios):.1f} to {max(ratios):.1f}; the paper has 6")
 assert len(ratios) >= 3 and min(ratios) > 4

@@ -117,7 +117,7 @@ rows = [runs.summary(run) for run in runs.find("../results")]
 for name in ("half", "single_tower"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 assert ablations.differences(rows)["half"].verdict(1.7) == "held up"
-assert ablations.differences(rows)["single_tower"].verdict(None) == "not told apart"
+assert ablations.differences(rows)["single_tower"].verdict(None) == "cannot tell"
 
 # %% [markdown]
 # That half of the kernels costs something holds up, in top-1. That the groups cost anything does not show: without them

@@ -35,7 +35,7 @@ flower = pictures[list(labels).index(petals.CLASS_NAMES.index("pansy"))]
 # A crop is a slice; a mirror image is a slice that runs backwards.
 
 # %%
-views = [augmentation.random_mirror(augmentation.random_crop(flower, 224, (0, n)), (1, n)).numpy() for n in range(200)]
+views = [augmentation.mirror(augmentation.random_crop(flower, 224, (0, n)), (1, n)).numpy() for n in range(200)]
 corners = {(y, x) for y in range(33) for x in range(33)}
 places = [flower[y : y + 224, x : x + 224] for y, x in corners]
 crops = {hash(place.tobytes()) for place in places} | {hash(place[:, ::-1].tobytes()) for place in places}

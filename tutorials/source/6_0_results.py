@@ -20,7 +20,7 @@ import numpy as np
 from keras_alexnet import PaperSGD, build, figure_1, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.experiments import records
+from keras_alexnet.experiments import tables
 from keras_alexnet.plotting import figures
 
 # %% [markdown]
@@ -52,7 +52,7 @@ from keras_alexnet.plotting import figures
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-print(records.from_scratch(rows))
+print(tables.from_scratch(rows))
 
 # %% [markdown]
 # The network of the text's recipe is the network of ours, down to the initial weights, which are the source's. What
@@ -135,7 +135,7 @@ figure
 # weights, and five that were trained further from one network of drawn flowers, so that they share their start.
 
 # %%
-print(records.ensembles(rows))
+print(tables.ensembles(rows))
 for found in (row["ensembles"]["test"] for row in rows if row["ensembles"]):
     members = [row["results"]["test"] for row in rows if row["run"] in found["runs"]]
     assert all(found["1_view"]["top1_error"] < each["1_view"]["top1_error"] for each in members)

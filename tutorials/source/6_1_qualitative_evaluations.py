@@ -21,7 +21,7 @@ from matplotlib import pyplot as plt
 from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import records
+from keras_alexnet.experiments import tables
 from keras_alexnet.plotting import figures, panels
 
 # %% [markdown]
@@ -42,7 +42,7 @@ figure
 # %%
 keras.utils.set_random_seed(0)
 untrained = features.first_kernels(build(include_top=False))
-figures.kernels(untrained[..., :32], columns=1)
+figures.kernels(untrained[..., :32], towers=1)
 
 # %% [markdown]
 # How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and what is left. The
@@ -90,7 +90,7 @@ assert len(tiles) == 96
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-print(records.specialization(rows))
+print(tables.specialization(rows))
 shares = {"with groups": [], "without groups": []}
 for row in rows:
     if row["dataset"].startswith("oxford_flowers102") and not row["weights"]:
@@ -133,7 +133,7 @@ assert right.mean() > 0.2
 # Its own 32 kernels, of 5 x 5 pixels:
 
 # %%
-figures.kernels(features.first_kernels(model), columns=1)
+figures.kernels(features.first_kernels(model), towers=1)
 
 # %% [markdown]
 # ## Right and wrong

@@ -1,4 +1,4 @@
-"""A canvas for drawn flowers: outlines, petals, balls and stems before a ground that is out of focus.
+"""A canvas for drawn flowers: outlines, petals, balls and stems in front of a background that is out of focus.
 
 Outlines are complex numbers: the flower's centre is 0, its radius about 1, and up is -1j. Turn, tilt and place are
 then one line of arithmetic. The canvas is twice as wide and high as the picture: reducing it smooths the edges.
@@ -19,12 +19,12 @@ BACKDROPS += ((150, 176, 120), (100, 80, 66), (58, 52, 66), (214, 190, 206), (34
 FOLIAGE = ((0.12, 0, 0.6), (0.3, 0, 0.6), (0.5, 0, 0.3), (0.9, 0, 0))
 
 Color = Sequence[float]
-"""Red, green and blue, grey levels 0 to 255."""
+"""Red, green and blue, pixel values 0 to 255."""
 
 
 @lru_cache(64)
 def blade(width: float, base: float = 0.0, tip: float = 0.0) -> np.ndarray:
-    """A petal or leaf from 0 to 1, `width` wide.
+    """Return the outlines of a petal or leaf from 0 to 1.
 
     Args:
         width: Its greatest width.
@@ -48,18 +48,18 @@ def blade(width: float, base: float = 0.0, tip: float = 0.0) -> np.ndarray:
 
 
 def around(count: int, phase: float = 0.0) -> np.ndarray:
-    """Directions evenly around the centre, complex of shape `(count,)`."""
+    """Return evenly spaced directions around the centre, complex of shape `(count,)`."""
     return np.exp(1j * (phase + 2 * np.pi * np.arange(count) / count))
 
 
 def arc(start: complex, bend: complex, end: complex) -> np.ndarray:
-    """The quadratic Bézier curve of three points, complex of shape `(12,)`."""
+    """Return the quadratic Bézier curve of three points, complex of shape `(12,)`."""
     t = np.linspace(0, 1, 12)
     return start * (1 - t) ** 2 + 2 * bend * t * (1 - t) + end * t**2
 
 
 def backdrop(rng: np.random.Generator, bloom: Color) -> Image.Image:
-    """Soft light between two colors that the flower stands out from, with foliage and spots out of focus."""
+    """Draw a background of two colors that the flower stands out from, with foliage and spots out of focus."""
     apart = [color for color in BACKDROPS if sum(abs(a - b) for a, b in zip(color, bloom, strict=True)) > 150]
     near, far = np.array(apart, float)[rng.permutation(len(apart))[:2]]
     mix = rng.uniform(0, 0.6, (*rng.integers(2, 7, 2), 1))
@@ -78,7 +78,7 @@ def backdrop(rng: np.random.Generator, bloom: Color) -> Image.Image:
 
 
 def expose(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """The picture in light that falls off to one side, with a little grain: uint8 of shape `(256, 256, 3)`."""
+    """Return the picture with light that falls off to one side and a little grain, uint8 of shape `(256, 256, 3)`."""
     across = np.linspace(-1, 1, SIDE, dtype=np.float32)
     falloff = complex(rng.uniform(0, 0.2) * np.exp(2j * np.pi * rng.random()))
     light = rng.uniform(0.8, 1.1) + falloff.real * across + falloff.imag * across[:, None]
@@ -87,14 +87,14 @@ def expose(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
 
 
 def _tints(color: Color, amounts: np.ndarray) -> list[tuple[int, int, int]]:
-    """The color towards white for amounts up to 1, towards black down to -1."""
+    """Return the color mixed with white for amounts up to 1, and with black down to -1."""
     share = np.abs(amounts).clip(0, 1)[:, None]
     target = np.where(amounts > 0, 255, 0)[:, None]
     return [tuple(levels) for levels in (np.array(color) * (1 - share) + target * share).astype(int).tolist()]
 
 
 class Canvas:
-    """A picture in the making: where its flower stands, the flower's colors, and from where light comes."""
+    """A picture that is being drawn: the position and colors of its flower, and the direction of the light."""
 
     def __init__(self, image: Image.Image, rng: np.random.Generator, bloom: Color, heart: Color):
         self.image, self.rng, self.bloom, self.heart = image, rng, bloom, heart
@@ -107,11 +107,11 @@ class Canvas:
         self.pencil = ImageDraw.Draw(image)
 
     def turn(self, angle: float) -> None:
-        """Turns what is drawn from now on, clockwise, in radians."""
+        """Rotate what is drawn from now on by an angle in radians, clockwise."""
         self.rotation = np.exp(1j * angle)
 
     def fill(self, outlines: np.ndarray, color: Color, amounts: float | np.ndarray = 0) -> None:
-        """Fills outlines of shape `(..., points)`, in order.
+        """Fill outlines of shape `(..., points)`, in order.
 
         Args:
             outlines: Complex, in units of the flower.
@@ -123,7 +123,7 @@ class Canvas:
             self.pencil.polygon(points, ink)
 
     def lines(self, paths: np.ndarray, width: float, color: Color, amount: float = 0) -> None:
-        """Draws thin lines along paths of shape `(..., points)`, `width` in units of the flower."""
+        """Draw thin lines along paths of shape `(..., points)`, `width` in units of the flower."""
         (ink,) = _tints(color, np.array([amount]))
         for points in self._on_canvas(np.asarray(paths, complex)):
             self.pencil.line(points, ink, max(1, round(width * self.scale)))
@@ -136,7 +136,7 @@ class Canvas:
         color: Color | None = None,
         amounts: float | np.ndarray = 0,
     ) -> None:
-        """Draws blades one upon the other, lighter where they point to the light.
+        """Draw blades on top of each other, lighter where they point to the light.
 
         Args:
             shape: What `blade` returns.
@@ -151,20 +151,20 @@ class Canvas:
         self.fill(outlines, color or self.bloom, light[:, None] + np.array([-0.38, -0.08, 0.1]))
 
     def stalk(self, path: np.ndarray) -> None:
-        """Draws a green stalk along a path of shape `(points,)`."""
+        """Draw a green stalk along a path of shape `(points,)`."""
         slope = np.gradient(path)
         side = 1j * slope / np.abs(slope)
         for width, amount in ((0.055, -0.3), (0.03, 0.05)):
             self.fill(np.concatenate([path + width * side, (path - width * side)[::-1]]), self.green, amount)
 
     def ball(self, center: complex, radius: float, color: Color, amount: float = 0) -> None:
-        """Draws a ball with a dark rim and a light spot on the side of the light."""
+        """Draw a ball with a dark rim and a light spot on the side of the light."""
         spot = 0.25 * self.light / self.rotation
         outlines = np.array([[0], [0], [spot]]) + np.array([[1], [0.86], [0.5]]) * around(28)
         self.fill(center + radius * outlines, color, amount + np.array([-0.35, -0.05, 0.12]))
 
     def _on_canvas(self, outlines: np.ndarray) -> list[list[float]]:
-        """Turned, tilted (adding a little of the mirror image squeezes) and put in place: x, y, x, y, ... of each."""
+        """Rotate, tilt (by adding a little of the mirror image) and place outlines: x, y, x, y, ... of each."""
         turned = outlines * self.rotation
         placed = self.place + self.scale * (turned * (1 - abs(self.squeeze)) + self.squeeze * turned.conj())
         return placed.reshape(-1, placed.shape[-1]).view(float).tolist()

@@ -1,6 +1,6 @@
 """Petals: drawn flowers of ten species, the data set that needs no download.
 
-All species take their colors from one palette, so a flower is told by its shape.
+All species take their colors from one palette, so only the shape distinguishes them.
 """
 
 from collections.abc import Callable
@@ -18,17 +18,17 @@ BELL_STEM = 0.75 + 0.6j
 
 
 def draw(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draws labelled flowers, as many of each species as the count allows, in shuffled order.
+    """Draw labelled flowers, equally many of each species where the count allows it, in shuffled order.
 
     A picture depends on the seed and its own position only: the first flowers of a longer draw are the shorter draw.
 
     Args:
-        count: How many pictures.
-        seed: Which flowers; another seed draws none of the same.
+        count: Number of pictures.
+        seed: Decides which flowers; another seed draws different ones.
 
     Returns:
-        Images, uint8 of shape `(count, 256, 256, 3)`, RGB grey levels 0 to 255; and labels, int64 of shape
-        `(count,)`, positions in `CLASS_NAMES`.
+        Images, uint8 of shape `(count, 256, 256, 3)`, RGB pixel values 0 to 255; and labels, int64 of shape
+        `(count,)`, indices of `CLASS_NAMES`.
 
     Raises:
         ValueError: If the count or the seed is negative.
@@ -49,14 +49,14 @@ def draw(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_one(label: int, seed: int = 0) -> np.ndarray:
-    """Draws one flower of a given species.
+    """Draw one flower of a given species.
 
     Args:
-        label: Position of the species in `CLASS_NAMES`.
-        seed: Which flower of that species.
+        label: Index of the species in `CLASS_NAMES`.
+        seed: Decides which flower of that species.
 
     Returns:
-        The image, uint8 of shape `(256, 256, 3)`, RGB grey levels 0 to 255.
+        The image, uint8 of shape `(256, 256, 3)`, RGB pixel values 0 to 255.
 
     Raises:
         ValueError: If there is no such species, or if the seed is negative.
@@ -77,7 +77,7 @@ def _check_seed(seed: int) -> None:
 
 
 def _label(seed: int, index: int) -> int:
-    """Every run of ten pictures holds each species once."""
+    """Return the species of a picture; every ten pictures have each species once."""
     block, position = divmod(index, len(CLASS_NAMES))
     return np.random.default_rng([seed, 0, block]).permutation(len(CLASS_NAMES))[position]
 
@@ -94,7 +94,7 @@ def _picture(label: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _stem(canvas: Canvas, lean: complex, start: complex) -> None:
-    """A stem from the flower to the lower edge of the picture, with a leaf or two."""
+    """Draw a stem from the flower to the lower edge of the picture, with a leaf or two."""
     rng = canvas.rng
     path = arc(start * lean, (start - 1.3 * UP) * lean, complex(rng.uniform(-0.8, 0.8), 2.7))
     canvas.stalk(path)
@@ -104,7 +104,7 @@ def _stem(canvas: Canvas, lean: complex, start: complex) -> None:
 
 
 def _up(angles: float | np.ndarray) -> np.ndarray:
-    """Directions at angles from upright, clockwise, in radians."""
+    """Return directions at angles from upright, clockwise, in radians."""
     return UP * np.exp(1j * np.asarray(angles))
 
 

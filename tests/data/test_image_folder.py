@@ -1,4 +1,4 @@
-"""What a folder of class folders may hold, and what is said when it holds something else."""
+"""What a folder of class folders may hold, and the messages when it holds something else."""
 
 import shutil
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import image_folder
+from keras_alexnet.data import decoding, image_folder
 
 
 def picture(path, seed=0, **options):
@@ -35,7 +35,7 @@ def test_classes_are_sorted_and_labels_count_them(pets):
     assert [entry.label for entry in splits["all"]] == [0, 0, 0, 1, 1, 1]
 
 
-def test_endings_in_any_case_and_depth_and_nothing_else(pets):
+def test_extensions_in_any_case_at_any_depth(pets):
     for name in ("a.JPG", "b.jpeg", "c.GIF", "deeper/down/d.bmp", "e.WebP"):
         picture(pets / "cat" / name)
     for name in ("notes.txt", ".hidden.png", ".thumbnails/f.png"):
@@ -48,7 +48,7 @@ def test_endings_in_any_case_and_depth_and_nothing_else(pets):
     assert len(splits["all"]) == 11
 
 
-def test_what_tensorflow_would_misread_is_to_be_rewritten(pets):
+def test_pictures_that_tensorflow_misreads_are_rewritten(pets):
     turned = Image.Exif()
     turned[0x0112] = 6
     picture(pets / "cat" / "turned.jpg", exif=turned)
@@ -90,7 +90,7 @@ def test_two_validation_folders(pets, tmp_path):
         image_folder.read(tmp_path / "splits")
 
 
-def test_class_that_train_lacks(pets, tmp_path):
+def test_class_missing_in_train_is_refused(pets, tmp_path):
     for name in ("train", "test"):
         shutil.copytree(pets, tmp_path / "splits" / name)
     picture(tmp_path / "splits" / "test" / "cow" / "0.png")
@@ -98,15 +98,18 @@ def test_class_that_train_lacks(pets, tmp_path):
         image_folder.read(tmp_path / "splits")
 
 
-def test_no_class_folder(tmp_path):
+def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):
     picture(tmp_path / "0.png")
-    with pytest.raises(ValueError, match=r"two class folders .* with 0$"):
+    with pytest.raises(
+        ValueError,
+        match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders, and 1 picture files",
+    ):
         image_folder.read(tmp_path)
 
 
-def test_one_class_folder(pets):
+def test_one_class_folder_is_refused(pets):
     shutil.rmtree(pets / "dog")
-    with pytest.raises(ValueError, match=r"two class folders .* with 1$"):
+    with pytest.raises(ValueError, match=r"two class folders\. Expected layout: .* with 1 class folders$"):
         image_folder.read(pets)
 
 
@@ -123,7 +126,7 @@ def test_empty_split(pets, tmp_path):
         image_folder.read(tmp_path / "splits")
 
 
-def test_more_than_one_in_a_hundred_unreadable(pets):
+def test_more_than_one_percent_unreadable_is_refused(pets):
     (pets / "cat" / "0.png").write_bytes((pets / "cat" / "1.png").read_bytes()[:100])
     (pets / "dog" / "text.jpg").write_text("no picture")
     with pytest.raises(
@@ -132,7 +135,7 @@ def test_more_than_one_in_a_hundred_unreadable(pets):
         image_folder.read(pets)
 
 
-def test_fewer_are_named_and_left_out(pets, capsys):
+def test_fewer_unreadable_pictures_are_named_and_left_out(pets, capsys):
     for number in range(3, 100):
         picture(pets / "cat" / f"{number}.bmp", number)
     whole = picture(pets / "dog" / "cut.jpg").read_bytes()
@@ -147,7 +150,7 @@ def test_fewer_are_named_and_left_out(pets, capsys):
 
 def test_split_is_stratified_and_seeded():
     pictures = [
-        image_folder.Picture(f"{label}/{number}", label, False)
+        image_folder.Picture(f"{label}/{number}", label, False, 1)
         for label, count in enumerate((10, 3, 57))
         for number in range(count)
     ]
@@ -162,6 +165,41 @@ def test_split_is_stratified_and_seeded():
 
 
 def test_class_too_small_to_split():
-    pictures = [image_folder.Picture(f"{number}", number // 3, False) for number in range(5)]
+    pictures = [image_folder.Picture(f"{number}", number // 3, False, 1) for number in range(5)]
     with pytest.raises(ValueError, match=r"Received: 2 in dog"):
         image_folder.stratified(pictures, ("cat", "dog"), seed=0)
+
+
+def test_other_files_are_counted_in_one_line(pets, capsys):
+    for name in ("cat/a.HEIC", "cat/b.heic", "notes.txt", ".DS_Store", "cat/.thumbnails/c.png", "__MACOSX/cat/d.png"):
+        (pets / name).parent.mkdir(parents=True, exist_ok=True)
+        (pets / name).write_text("no picture")
+    picture(pets / "stray.png")
+    class_names, splits = image_folder.read(pets)
+    assert class_names == ("cat", "dog")
+    assert len(splits["all"]) == 6
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": 2 .heic, 1 .txt, 1 .png; convert photographs to JPEG or PNG to use them")
+
+
+def damaged_jpeg(path):
+    """Write a JPEG with bytes between its data and its end, which decoders pass over."""
+    whole = picture(path, quality=90).read_bytes()
+    path.write_bytes(whole[:-2] + bytes(65) + whole[-2:])
+
+
+def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
+    damaged_jpeg(pets / "cat" / "damaged.jpg")
+    _, splits = image_folder.read(pets)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("Used, although their JPEG data are damaged, 1 of 7 pictures: ")
+    assert line.endswith("/cat/damaged.jpg")
+    (entry,) = (entry for entry in splits["all"] if entry.path.endswith("damaged.jpg"))
+    assert entry.needs_rewriting
+    decoding.decode(decoding.rewrite((pets / "cat" / "damaged.jpg").read_bytes()))
+    assert capfd.readouterr().err == ""
+
+
+def test_size_is_that_of_the_file(pets):
+    entry = image_folder.read(pets)[1]["all"][0]
+    assert entry.size == (pets / "cat" / "0.png").stat().st_size

@@ -8,44 +8,44 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.evaluation import classifier as classifiers
+from keras_alexnet.evaluation import classifier
 
 
-def test_a_run_without_a_network(small_run):
+def test_a_run_without_a_network_is_refused(small_run):
     small_run.best.unlink()
     with pytest.raises(ValueError, match=r"with a best\.keras\. Received: .*small-1$"):
-        classifiers.Classifier.of_run(small_run)
+        classifier.Classifier.of_run(small_run)
 
 
-def test_outputs_and_names_must_agree(small_run):
+def test_the_network_must_have_as_many_outputs_as_there_are_class_names(small_run):
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
-        classifiers.Classifier.of_run(small_run)
+        classifier.Classifier.of_run(small_run)
 
 
-def test_a_file_in_a_run_must_belong_to_it(small_run):
+def test_a_file_inside_a_run_must_belong_to_it(small_run):
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
-        classifiers.Classifier.of_file(small_run.best)
+        classifier.Classifier.of_file(small_run.best)
 
 
-def test_a_file_in_a_run_whose_names_lie_elsewhere_is_refused(small_run, tmp_path):
+def test_a_run_whose_class_names_are_a_link_out_of_it_is_refused(small_run, tmp_path):
     names = small_run.folder / "classes.txt"
     names.rename(tmp_path / "secret.txt")
     names.symlink_to(tmp_path / "secret.txt")
     with pytest.raises(ValueError, match=r"without links that lead out of it\. Received: .*classes\.txt"):
-        classifiers.Classifier.of_file(small_run.best)
+        classifier.Classifier.of_file(small_run.best)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image)).save(tmp_path / "stranger.keras")
     with pytest.raises(ValueError, match=r"without code of its own\. Received: .*stranger\.keras: .*[Ll]ambda"):
-        classifiers.load_model(tmp_path / "stranger.keras")
+        classifier.load_model(tmp_path / "stranger.keras")
 
 
 def altered(path, name, change):
-    """A small saved network, of which one member of the archive has been changed."""
+    """Save a small network, then change one member of its archive."""
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Dense(2, name="own")(image)).save(path)
     with zipfile.ZipFile(path) as archive:
@@ -57,14 +57,14 @@ def altered(path, name, change):
 
 
 def test_a_layer_that_opens_a_savedmodel_is_refused(tmp_path):
-    def strange(content):
+    def change(content):
         config = json.loads(content)
         config["config"]["layers"][1] |= {"class_name": "TFSMLayer", "config": {"filepath": str(tmp_path / "evil")}}
         return json.dumps(config)
 
-    altered(tmp_path / "stranger.keras", "config.json", strange)
+    altered(tmp_path / "stranger.keras", "config.json", change)
     with pytest.raises(ValueError, match=r"code of its own\. Received: .*stranger\.keras: .*(unsafe|safe_mode)"):
-        classifiers.load_model(tmp_path / "stranger.keras")
+        classifier.load_model(tmp_path / "stranger.keras")
 
 
 @pytest.mark.parametrize("kind", ["external data", "link"])
@@ -73,7 +73,7 @@ def test_weights_in_another_file_are_not_read(tmp_path, kind):
     with h5py.File(tmp_path / "secret.h5", "w") as root:
         root["kernel"] = np.zeros((4, 2), np.float32)
 
-    def strange(content):
+    def change(content):
         held = io.BytesIO(content)
         with h5py.File(held, "r+") as root:
             place = "layers/dense/vars/0"
@@ -84,35 +84,50 @@ def test_weights_in_another_file_are_not_read(tmp_path, kind):
                 root.create_dataset(place, (4, 2), np.float32, external=[(tmp_path / "secret", 0, 32)])
         return held.getvalue()
 
-    altered(tmp_path / "stranger.keras", "model.weights.h5", strange)
+    altered(tmp_path / "stranger.keras", "model.weights.h5", change)
     with pytest.raises(ValueError, match=r"Received: .*stranger\.keras"):
-        classifiers.load_model(tmp_path / "stranger.keras")
+        classifier.load_model(tmp_path / "stranger.keras")
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_what_is_no_network(tmp_path, content):
+def test_a_file_that_is_not_a_network_is_refused(tmp_path, content):
     (tmp_path / "broken.keras").write_bytes(content)
     with pytest.raises(ValueError, match=r"Expected a \.keras file.*Received: .*broken\.keras"):
-        classifiers.load_model(tmp_path / "broken.keras")
+        classifier.load_model(tmp_path / "broken.keras")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ValueError, match="which is not there"):
-        classifiers.load_model(tmp_path / "none.keras")
+        classifier.load_model(tmp_path / "none.keras")
 
 
-def test_published_weights_see_pictures_as_their_publisher_did(monkeypatch):
+def test_imagenet_class_names_keep_the_order_of_the_outputs(tmp_path, monkeypatch):
+    names = tmp_path / "imagenet_class_index.json"
+    names.write_text(json.dumps({str(n): [f"n{n}", f"animal {n}"] for n in (10, 2, 0, 1, *range(3, 10))}))
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: str(names))
+    assert classifier.imagenet_class_names() == tuple(f"animal {n}" for n in range(11))
+
+
+def test_imagenet_class_names_without_a_network_say_what_to_do(monkeypatch):
+    def offline(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    with pytest.raises(ValueError, match=r"by hand\. Received: URL fetch failure"):
+        classifier.imagenet_class_names()
+
+
+def test_published_weights_get_their_publishers_preprocessing(monkeypatch):
     image = keras.Input((224, 224, 3))
     flat = keras.layers.GlobalAveragePooling2D()(image)
     model = keras.Model(image, keras.layers.Dense(3, "softmax")(flat))
     asked = []
-    monkeypatch.setattr(classifiers, "build", lambda *words, **named: asked.append((words, named)) or model)
-    names = lambda eye, top: [[("n0", f"animal {row.argmax()}", 1.0)] for row in eye]  # noqa: E731
-    monkeypatch.setattr(classifiers, "decode_predictions", names)
-    classifier = classifiers.Classifier.of_imagenet()
+    monkeypatch.setattr(classifier, "build", lambda *words, **named: asked.append((words, named)) or model)
+    monkeypatch.setattr(classifier, "imagenet_class_names", lambda: ("animal 0", "animal 1", "animal 2"))
+    published = classifier.Classifier.of_imagenet()
     assert asked == [(("one_weird_trick",), {"weights": "imagenet"})]
-    assert classifier.class_names == ("animal 0", "animal 1", "animal 2")
+    assert published.class_names == ("animal 0", "animal 1", "animal 2")
     white = tf.data.Dataset.from_tensors((np.full((256, 256, 3), 255, np.uint8), 0))
-    ((views, _),) = classifier.batches(white).as_numpy_iterator()
+    ((views, _),) = published.batches(white).as_numpy_iterator()
     assert views.shape == (1, 224, 224, 3)
     np.testing.assert_allclose(views[0, 0, 0], (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], rtol=1e-4)

@@ -25,13 +25,13 @@ def endless(count):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    """As if 600 squares were all that fits."""
-    monkeypatch.setattr(pipeline, "_places", lambda side: 600)
+    """Make 600 resized pictures all that fits."""
+    monkeypatch.setattr(pipeline, "_capacity", lambda side: 600)
 
 
 def order(count, epoch):
-    squares = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
-    batches = pipeline.training_batches(squares, STATISTICS, RECIPE, 0, range(epoch, epoch + 1))
+    resized = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
+    batches = pipeline.training_batches(resized, STATISTICS, RECIPE, 0, range(epoch, epoch + 1))
     return np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
 
 
@@ -54,8 +54,8 @@ def test_a_buffer_shuffles_well_enough(little_memory):
 @pytest.mark.slow
 def test_memory_and_cost_stay_the_same_over_a_million_pictures(little_memory):
     process, count, part = psutil.Process(), 1_000_000, 100_000
-    squares = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
-    batches = pipeline.training_batches(squares, STATISTICS, RECIPE, 0, range(1))
+    resized = pipeline.resize_pictures(endless(count), RECIPE.resize_size)
+    batches = pipeline.training_batches(resized, STATISTICS, RECIPE, 0, range(1))
     memory, seconds, seen = [], [], 0
     last = process.cpu_times().user
     for _, labels in batches:

@@ -1,4 +1,4 @@
-"""Picture files of every kind to RGB, and squares of them."""
+"""Picture files of every kind to RGB, and their resizing."""
 
 import io
 import struct
@@ -111,13 +111,13 @@ def test_more_than_100_megapixels_are_refused_by_the_header(tmp_path):
 
 def loaded(pictures, side):
     """Through tf.data, where shapes are unknown."""
-    squares = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_resized(picture, side))
-    assert squares.element_spec == tf.TensorSpec((side, side, 3), tf.uint8)
-    return np.stack([*squares.as_numpy_iterator()])
+    resized = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_resized(picture, side))
+    assert resized.element_spec == tf.TensorSpec((side, side, 3), tf.uint8)
+    return np.stack([*resized.as_numpy_iterator()])
 
 
 def by_pillow(picture, side):
-    """Shorter side to `side`, antialiased, then the central square: the paper's order."""
+    """Resize the shorter side with antialiasing, then crop the centre: the paper's order."""
     image = Image.fromarray(pillow(picture))
     scale = side / min(image.size)
     image = image.resize([round(length * scale) for length in image.size], Image.Resampling.BILINEAR)
@@ -130,7 +130,7 @@ SHAPES = [(250, 350), (350, 250), (240, 320), (239, 321), (128, 128), (129, 167)
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_square_as_pillow_makes_it(kind, shape):
+def test_resized_picture_agrees_with_pillow(kind, shape):
     picture = encoded(smooth(*shape), kind)
     (result,) = loaded([picture], 128)
     difference = np.abs(result.astype(int) - by_pillow(picture, 128))
@@ -139,7 +139,7 @@ def test_square_as_pillow_makes_it(kind, shape):
 
 
 @pytest.mark.parametrize("ratio", [2, 4, 8])
-def test_jpeg_at_the_borders_of_its_ratios(ratio):
+def test_jpeg_sizes_around_its_ratios(ratio):
     """120 pixels are enough to be enlarged to 128."""
     lengths = [enough * ratio + more for enough in (120, 128) for more in (-1, 0, 1)]
     pictures = [encoded(smooth(length, length + 13), "JPEG") for length in lengths]
@@ -149,18 +149,18 @@ def test_jpeg_at_the_borders_of_its_ratios(ratio):
 
 @pytest.mark.parametrize("shape", [(250, 350), (350, 250), (129, 167), (550, 511), (121, 130), (64, 90)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_part_is_what_it_is_of_the_square(kind, shape):
+def test_crop_of_a_file_equals_crop_of_the_resized_picture(kind, shape):
     picture = tf.constant(encoded(smooth(*shape), kind))
-    square = decoding.load_resized(picture, 128).numpy().astype(int)
+    resized = decoding.load_resized(picture, 128).numpy().astype(int)
     load_crop = tf.function(decoding.load_crop)
     for top, left in [(0, 0), (15, 3), (8, 15)]:
         part = load_crop(picture, 128, tf.constant([top, left]), 113).numpy()
-        difference = np.abs(part - square[top : top + 113, left : left + 113])
+        difference = np.abs(part - resized[top : top + 113, left : left + 113])
         decoded_alone = kind == "JPEG" and min(shape) >= 120
         assert difference.mean() < (1.5 if decoded_alone else 1e-9)  # a pixel apart would be 3
 
 
-def test_a_part_of_an_image():
+def test_crop_of_an_image():
     image = tf.constant(smooth(64, 64))
     part = decoding.load_crop(image, 64, tf.constant([5, 7]), 50)
     np.testing.assert_array_equal(part, image[5:55, 7:57])

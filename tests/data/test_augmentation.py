@@ -1,4 +1,4 @@
-"""Views of one image, eagerly and inside tf.data."""
+"""Random changes of one image, eagerly and inside tf.data."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ from scipy import ndimage
 from keras_alexnet.data import augmentation
 from keras_alexnet.data.augmentation import resample
 
-ROOTS = np.array([19.72, 37.09, 121.78])  # of the eigenvalues of ImageNet's pixels, grey levels, from the authors' code
+ROOTS = np.array(
+    [19.72, 37.09, 121.78]
+)  # of the eigenvalues of ImageNet's pixels, pixel values, from the authors' code
 AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
 
 
@@ -26,7 +28,7 @@ def light(form):
 
 
 @pytest.fixture(params=[eagerly, in_tf_data])
-def views(request):
+def apply(request):
     return request.param
 
 
@@ -37,14 +39,14 @@ def image():
 
 @pytest.fixture
 def places():
-    """An image whose every pixel says where it is: column, row, 1."""
+    """An image in which every pixel holds its position: column, row, 1."""
     rows, columns = np.mgrid[:64, :80]
     return np.stack([columns, rows, np.ones_like(rows)], axis=-1).astype(np.float32)
 
 
 RANDOM = {
     "random_crop": lambda image, seed: augmentation.random_crop(image, 8, seed),
-    "random_mirror": augmentation.random_mirror,
+    "mirror": augmentation.mirror,
     "vertical_flip": augmentation.vertical_flip,
     "lighting_text": light("text"),
     "lighting_source": light("source"),
@@ -54,13 +56,54 @@ RANDOM = {
 }
 
 
+SEEDS = {  # of a picture with the seed (7, 3), computed before seeds followed names
+    tf.int32: {
+        "crop": (805153700, 1932699433),
+        "mirror": (1390180105, -798836593),
+        "lighting": (-78175912, 1427746290),
+        "vertical_flip": (-79379527, 151832449),
+        "rotation": (-1125242481, 1551654478),
+        "scaling": (-1034819538, -1088519210),
+        "translation": (932056477, -1559166183),
+        "noise": (400147718, 584668866),
+        "resized_crop": (918943345, -1661478617),
+    },
+    tf.int64: {  # as in training
+        "crop": (8300880858537896868, -3430977040392882423),
+        "mirror": (6132123626752123224, 652115407142175673),
+        "lighting": (6664305240871676303, -4675154404757608402),
+        "vertical_flip": (-6696567764082094691, 2511133658859554054),
+        "rotation": (-7135996322099366287, 4824905964717095071),
+        "scaling": (1836047886925291658, -6389713309000387728),
+        "translation": (-6374023118060384023, 113051940091964578),
+        "noise": (1834905835721851915, 8755051849395871840),
+        "resized_crop": (-8352119599639279385, -6380597820475979319),
+    },
+}
+
+
+def seed_of(name, seed):
+    return tuple(augmentation.seed_of(name, seed).numpy().tolist())
+
+
+@pytest.mark.parametrize("dtype", SEEDS)
+def test_seeds_of_archived_recipes_stay_the_same(dtype):
+    assert {name: seed_of(name, tf.constant((7, 3), dtype)) for name in SEEDS[dtype]} == SEEDS[dtype]
+
+
+def test_a_new_name_has_a_seed_of_its_own():
+    new = [seed_of("blur", (7, 3)), seed_of("cutout", (7, 3)), seed_of("blur", (7, 4))]
+    assert len({*new, *SEEDS[tf.int32].values()}) == 12
+    assert seed_of("blur", (7, 3)) == new[0]
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_seed_decides(name, image):
     seeds = [(seed, 1) for seed in range(20)]
     once = eagerly(RANDOM[name], image, seeds)
     np.testing.assert_array_equal(once, eagerly(RANDOM[name], image, seeds))
     np.testing.assert_allclose(once, in_tf_data(RANDOM[name], image, seeds), rtol=1e-5, atol=1e-4)
-    assert any((view != once[0]).any() for view in once[1:])
+    assert any((result != once[0]).any() for result in once[1:])
 
 
 def test_crop_reaches_each_of_33_offsets():
@@ -77,9 +120,9 @@ def test_crop_reaches_each_of_33_offsets():
         np.testing.assert_array_equal(crop, places[top : top + 224, left : left + 224])
 
 
-@pytest.mark.parametrize(("function", "axis"), [(augmentation.random_mirror, 1), (augmentation.vertical_flip, 0)])
-def test_half_are_flipped(function, axis, views, image):
-    results = views(function, image, [(0, seed) for seed in range(100)])
+@pytest.mark.parametrize(("function", "axis"), [(augmentation.mirror, 1), (augmentation.vertical_flip, 0)])
+def test_half_are_flipped(function, axis, apply, image):
+    results = apply(function, image, [(0, seed) for seed in range(100)])
     flipped = [np.array_equal(result, np.flip(image, axis)) for result in results]
     as_it_was = [np.array_equal(result, image) for result in results]
     assert sum(flipped) + sum(as_it_was) == 100
@@ -87,30 +130,30 @@ def test_half_are_flipped(function, axis, views, image):
 
 
 @pytest.mark.parametrize(("side", "size", "offset"), [(256, 224, 16), (256, 227, 14), (9, 9, 0)])
-def test_central_crop(views, side, size, offset):
-    square = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    (crop,) = views(lambda image, _: augmentation.central_crop(image, size), square, [(0, 0)])
-    np.testing.assert_array_equal(crop, square[offset : offset + size, offset : offset + size])
+def test_central_crop(apply, side, size, offset):
+    resized = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    (crop,) = apply(lambda image, _: augmentation.central_crop(image, size), resized, [(0, 0)])
+    np.testing.assert_array_equal(crop, resized[offset : offset + size, offset : offset + size])
 
 
-def test_ten_views_in_order(views, image):
-    (ten,) = views(lambda image, _: augmentation.ten_crops(image, 10), image, [(0, 0)])
+def test_ten_crops_in_order(apply, image):
+    (ten,) = apply(lambda image, _: augmentation.ten_crops(image, 10), image, [(0, 0)])
     corners = [image[:10, :10], image[:10, 5:], image[2:, :10], image[2:, 5:], image[1:11, 2:12]]
     np.testing.assert_array_equal(ten, [*corners, *(corner[:, ::-1] for corner in corners)])
 
 
-@pytest.mark.parametrize(("form", "deviations"), [("text", 0.1 * ROOTS**2 / 255), ("source", 0.1 * ROOTS / 1.1)])
-def test_lighting_moves_along_the_color_axes(form, deviations):
+@pytest.mark.parametrize(("form", "stds"), [("text", 0.1 * ROOTS**2 / 255), ("source", 0.1 * ROOTS / 1.1)])
+def test_lighting_moves_along_the_color_axes(form, stds):
     shifts = in_tf_data(light(form), np.zeros((2, 3, 3), np.float32), [(seed, 0) for seed in range(600)])
     assert (shifts == shifts[:, :1, :1]).all()  # one draw an image
     draws = shifts[:, 0, 0] @ AXES
-    np.testing.assert_allclose(draws.std(axis=0), deviations, rtol=0.1)
-    np.testing.assert_allclose(draws.mean(axis=0), 0, atol=4 * deviations.max() / np.sqrt(600))
+    np.testing.assert_allclose(draws.std(axis=0), stds, rtol=0.1)
+    np.testing.assert_allclose(draws.mean(axis=0), 0, atol=4 * stds.max() / np.sqrt(600))
     assert np.abs(np.corrcoef(draws.T) - np.eye(3)).max() < 0.12
 
 
-def test_size_of_lighting_on_imagenet():
-    """The printed form moves the first axis by 5.8 grey levels, the authors' code by 12.2 before it divides by 1.1."""
+def test_strength_of_lighting_on_imagenet():
+    """The printed form moves the first axis by 5.8 pixel values, the authors' code by 12.2 before it divides by 1.1."""
     assert 0.1 * ROOTS[2] ** 2 / 255 == pytest.approx(5.8, abs=0.05)
     assert 0.1 * ROOTS[2] == pytest.approx(12.2, abs=0.05)
 
@@ -129,17 +172,17 @@ def test_lighting_subtracts_the_mean_first(form, image):
     np.testing.assert_allclose(at_once, apart, atol=1e-4)
 
 
-def test_lighting_of_no_known_form(image):
+def test_unknown_form_of_lighting_is_refused(image):
     with pytest.raises(ValueError, match="Received: 'pca'"):
         augmentation.lighting(image, (0, 0), ROOTS**2, AXES, "pca")
 
 
-def motion(view):
-    """Where a view took its pixels from, as a 2 x 2 matrix and the place that the centre came from."""
-    height, width = view.shape[:2]
+def motion(result):
+    """Return where a result took its pixels from: a 2 x 2 matrix, and the position that the centre came from."""
+    height, width = result.shape[:2]
     inner = np.mgrid[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3][::-1].reshape(2, -1).T
     centered = inner - [(width - 1) / 2, (height - 1) / 2]
-    taken = view[inner[:, 1], inner[:, 0], :2]
+    taken = result[inner[:, 1], inner[:, 0], :2]
     solution, residuals, *_ = np.linalg.lstsq(np.column_stack([centered, np.ones(len(inner))]), taken, rcond=None)
     assert residuals.max() < 0.01
     return solution[:2].T, solution[2]
@@ -183,7 +226,7 @@ def test_translation_within_its_limit(places):
 
 
 def test_resized_crop_within_its_limits():
-    """Of an image whose every pixel says where it is: the part's sides follow from the distances between pixels."""
+    """Every pixel holds its position, so the part's width and height follow from the distances between pixels."""
     places = np.stack(np.meshgrid(np.arange(600), np.arange(400), indexing="xy"), axis=-1)
     places = np.concatenate([places, np.ones((400, 600, 1))], axis=-1).astype(np.float32)
     parts = in_tf_data(
@@ -220,8 +263,8 @@ def test_affine_takes_the_pixels_that_scipy_takes(image):
     np.testing.assert_allclose(resample(image, inverse, offset), np.stack(expected, axis=-1), atol=1e-3)
 
 
-def test_noise(views):
-    (noisy,) = views(augmentation.noise, np.full((100, 100, 3), 100, np.uint8), [(5, 6)])
+def test_noise(apply):
+    (noisy,) = apply(augmentation.noise, np.full((100, 100, 3), 100, np.uint8), [(5, 6)])
     assert noisy.mean() == pytest.approx(100, abs=0.3)
     assert noisy.std() == pytest.approx(8, abs=0.2)
 

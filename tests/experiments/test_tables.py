@@ -1,4 +1,4 @@
-"""Runs on record looked at together, on made-up ones."""
+"""Tables of made-up archived runs, and what README.md says of the real ones."""
 
 import dataclasses
 import json
@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import runs as script
 from keras_alexnet import runs
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import records
+from keras_alexnet.experiments import page, tables
 from keras_alexnet.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -32,26 +31,42 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
     }
 
 
+def test_two_runs_of_one_recipe_and_seed_are_an_error():
+    """Or one of them would hide the other, or both would count as one seed."""
+    double = row("again", "flowers", 0)
+    rows = [row("flowers", "flowers", 0), row("flowers", "flowers", 1), double]
+    message = "one archived run for each recipe and seed.*Received: again-0 and flowers-0"
+    with pytest.raises(ValueError, match=message):
+        tables.seeds(rows)
+    for each in rows:
+        each["results"]["test"] = {"1_view": {"top1_error": 0.5, "top5_error": 0.25}}
+    with pytest.raises(ValueError, match=message):
+        tables.from_scratch(rows)
+    curve = [row(name, "figure_1", 0, training=(0.5, 0.1)) for name in ("a", "b")]
+    with pytest.raises(ValueError, match="Received: a-0 and b-0"):
+        tables.epochs_by_nonlinearity(curve)
+
+
 def cells(table):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
 
 
-def test_seeds_of_one_recipe_stand_together():
+def test_runs_of_one_recipe_are_grouped():
     errors = [(0.50, 0.40), (0.56, 0.42), (0.53, 0.47)]
     rows = [row("flowers", "flowers", seed, pair) for seed, pair in enumerate(errors)] + [row("text", "text", 0)]
-    header, _, *lines = cells(records.seeds(rows))
+    header, _, *lines = cells(tables.seeds(rows))
     assert header == ["runs", "seeds", "validation, one view", "validation, ten"]
     assert lines == [["flowers", "3", "53.0 (50.0 to 56.0)", "43.0 (40.0 to 47.0)"]]
 
 
-def test_a_setting_that_older_records_lack_is_the_default():
+def test_a_setting_that_an_older_recipe_lacks_is_the_default():
     rows = [row("text", "text", seed) for seed in (0, 1)]
     del rows[0]["recipe"]["divide_after"]
-    assert cells(records.seeds(rows))[2][:2] == ["text", "2"]
+    assert cells(tables.seeds(rows))[2][:2] == ["text", "2"]
 
 
-def test_recipes_stand_beside_each_other():
-    """With their names, of which the epochs are no part; those of other data, weights and settings are passed over."""
+def test_named_recipes_are_listed_by_their_error():
+    """A name holds for any number of epochs; other data, weights and settings are left out."""
 
     def tested(name, recipe, seed, error, **settings):
         made = row(name, recipe, seed)
@@ -59,22 +74,22 @@ def test_recipes_stand_beside_each_other():
         results = {"test": {"1_view": numbers, "10_views": numbers | {"top1_error": error - 0.1}}}
         return made | {"recipe": made["recipe"] | settings, "results": made["results"] | results}
 
-    rows = [tested("text", "text", 0, 0.9), *(tested("best", "flowers", n, 0.5 + n / 10) for n in (0, 1))]
+    rows = [tested("text", "text", 0, 1.0), *(tested("best", "flowers", n, 0.5 + n / 10) for n in (0, 1))]
     rows.append(tested("more", "flowers", 0, 0.4, epochs=7) | {"dataset": "oxford_flowers102:train+validation"})
     rows += [tested("petals", "petals", 0, 0.1) | {"dataset": "petals"}, row("untested", "source", 0)]
     rows += [tested("tuned", "text", 0, 0.3) | {"weights": "a.keras"}, tested("odd", "text", 0, 0.2, momentum=0.5)]
-    header, _, *lines = cells(records.from_scratch(rows))
+    header, _, *lines = cells(tables.from_scratch(rows))
     errors = ["top-1, one view", "top-5, one view", "top-1, ten", "top-5, ten"]
     assert header == ["recipe", "trained on", "epochs", "seeds", *errors]
     epochs, top5 = str(RECIPES["flowers"].epochs), "27.5 (25.0 to 30.0)"
     assert lines == [
         ["`flowers`", "train+validation", "7", "1", "40.0", "20.0", "30.0", "20.0"],
         ["`flowers`", "train", epochs, "2", "55.0 (50.0 to 60.0)", top5, "45.0 (40.0 to 50.0)", top5],
-        ["`text`", "train", "90", "1", "90.0", "45.0", "80.0", "45.0"],
+        ["`text`", "train", "90", "1", "100.0", "50.0", "90.0", "50.0"],
     ]
 
 
-def test_networks_stand_alone_and_together():
+def test_ensembles_are_listed_beside_single_networks():
     def errors(top1, top5):
         return {"top1_error": top1, "top5_error": top5}
 
@@ -83,7 +98,7 @@ def test_networks_stand_alone_and_together():
         made["results"]["test"] = {"1_view": errors(top1, 0.4), "10_views": errors(top1 - 0.1, 0.2)}
     both = {"runs": ["flowers-0", "flowers-1"], "1_view": errors(0.45, 0.38), "10_views": errors(0.4, 0.21)}
     rows[1]["ensembles"] = {"test": both}
-    header, _, *lines = cells(records.ensembles(rows))
+    header, _, *lines = cells(tables.ensembles(rows))
     assert header == ["networks", "pictures", "views", "alone", "together", "difference"]
     assert lines == [
         ["flowers-0, flowers-1", "test", "one view", "55.0, 40.0", "45.0, 38.0", "-10.0, -2.0"],
@@ -91,7 +106,7 @@ def test_networks_stand_alone_and_together():
     ]
 
 
-def test_fine_tuning_stands_beside_the_same_recipe_from_random_weights():
+def test_fine_tuning_is_listed_beside_the_same_recipe_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "ablation", seed) | {"weights": weights}
         return made | {"results": made["results"] | {"test": {"1_view": {"top1_error": error}}}}
@@ -99,24 +114,24 @@ def test_fine_tuning_stands_beside_the_same_recipe_from_random_weights():
     scratch = [tested("ablation", seed, error, None) for seed, error in enumerate((0.70, 0.72, 0.74, 0.1))]
     tuned = [tested("from_a", seed, error, "runs/a/best.keras") for seed, error in enumerate((0.60, 0.61, 0.62))]
     few = [tested("from_b", seed, 0.5, "runs/b/best.keras") for seed in (0, 1)]
-    header, _, *lines = cells(records.fine_tuning([*scratch, *tuned, *few]))
+    header, _, *lines = cells(tables.fine_tuning([*scratch, *tuned, *few]))
     assert header == ["runs", "start", "from there", "from random weights", "difference"]
     tuned_spread = "61.0 (60.0 to 62.0)"
     assert lines == [["from_a", "a", tuned_spread, "72.0 (70.0 to 74.0)", "-11.0 (-13.5 to -8.5)"]]
-    assert cells(records.seeds([*scratch, *tuned]))[2:] == [
+    assert cells(tables.seeds([*scratch, *tuned]))[2:] == [
         ["ablation", "4", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", "56.5 (10.0 to 74.0)"],
         ["from_a", "3", "50.0 (50.0 to 50.0)", "40.0 (40.0 to 40.0)", tuned_spread],
     ]
 
 
-def test_ensembles_of_which_something_is_missing_are_passed_over():
+def test_incomplete_ensembles_are_left_out():
     one_view = {"1_view": {"top1_error": 0.5, "top5_error": 0.25}}
     alone = row("a", "flowers", 0)
     alone = alone | {"results": alone["results"] | {"test": one_view}}
     known, strange = ({"runs": names} | one_view for names in (["a-0", "a-0"], ["a-0", "elsewhere"]))
-    lines = cells(records.ensembles([alone | {"ensembles": {"test": known}}]))[2:]
+    lines = cells(tables.ensembles([alone | {"ensembles": {"test": known}}]))[2:]
     assert lines == [["a-0, a-0", "test", "one view", "50.0, 25.0", "50.0, 25.0", "+0.0, +0.0"]]
-    assert records.ensembles([alone | {"ensembles": {"test": strange}}]) == ""
+    assert tables.ensembles([alone | {"ensembles": {"test": strange}}]) == ""
 
 
 class TestFigure1:
@@ -129,34 +144,36 @@ class TestFigure1:
     )
 
     def test_epochs(self):
-        found = records.epochs_by_nonlinearity(self.rows)
+        found = tables.epochs_by_nonlinearity(self.rows)
         assert list(found) == ["ReLU", "tanh"]
         assert list(found["ReLU"].values()) == pytest.approx([1.875, 2.0])
         assert found["tanh"] == {0: pytest.approx(6.5), 1: None}
 
-    def test_ratio_where_both_got_there(self):
-        *_, ratio = cells(records.figure_1(self.rows))
+    def test_ratio_where_both_reach_the_error(self):
+        *_, ratio = cells(tables.figure_1(self.rows))
         assert ratio == ["ratio (the paper: six)", "3.5", ""]
 
-    def test_nothing_of_nothing(self):
-        assert records.figure_1(self.rows[-1:]) == ""
+    def test_without_runs_the_table_is_empty(self):
+        assert tables.figure_1(self.rows[-1:]) == ""
 
 
 def test_specialization_by_network():
     rows = [row("a", "flowers", seed, specialization=value) for seed, value in enumerate((0.9, 0.3))]
-    lines = cells(records.specialization([*rows, row("b", "source", 0)]))[2:]
+    lines = cells(tables.specialization([*rows, row("b", "source", 0)]))[2:]
     assert lines == [["paper", "2", "0.30, 0.90", "0.30"]]
 
 
-def test_halves_of_random_kernels_differ_by_what_the_page_says():
+def test_the_page_has_the_specialization_of_random_kernels():
     random = np.random.default_rng(0)
     shares = [features.specialization(random.normal(size=(3, 3, 3, 96))) for _ in range(1000)]
-    assert f"random kernels lie {np.abs(np.array(shares) - 0.5).mean():.2f} from 1/2" in script.README
+    assert f"the mean distance from 1/2 is {np.abs(np.array(shares) - 0.5).mean():.2f}." in " ".join(
+        page.TEMPLATE.split()
+    )
 
 
 def test_the_readme_has_the_table_of_recipes():
     rows = [runs.summary(run) for run in runs.find(ROOT / "results")]
-    assert records.from_scratch(rows) in (ROOT / "README.md").read_text()
+    assert tables.from_scratch(rows) in (ROOT / "README.md").read_text()
 
 
 def test_the_readme_says_what_figure_1_has_come_to():

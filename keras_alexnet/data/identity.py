@@ -1,0 +1,199 @@
+"""What data a network was trained on, in fields that can be stored and compared.
+
+A run's recipe.json holds the identity of its data. Before a network is evaluated, `may_share_training_pictures`
+compares it with the identity of the data for the evaluation.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataIdentity:
+    """The fields by which data sets are told apart.
+
+    Attributes:
+        source: "petals", "folder" or "tfds"; "other" for pictures that were made in memory.
+        name: The resolved path of a folder; otherwise the name without version and variant.
+        version: The version of a TFDS set.
+        variant: "flipped" or "train+validation" of a TFDS set, None for its splits as they are.
+        official: The splits that the source provides. Empty for a folder with class folders only.
+        drawn_by_seed: The splits that depend on `split_seed`. Empty where all splits are official.
+        split_seed: The seed that decides which pictures these splits have.
+        sizes: Number of pictures by split.
+        digest: SHA-256 of the files of the source, see `digest_of`. None if unknown.
+    """
+
+    source: str
+    name: str
+    version: str | None = None
+    variant: str | None = None
+    official: tuple[str, ...] = ()
+    drawn_by_seed: tuple[str, ...] = ()
+    split_seed: int | None = None
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    digest: str | None = None
+
+    @property
+    def splits_in_words(self) -> str:
+        """How the splits came about.
+
+        Example:
+            >>> drawn = splits_drawn_by_seed(["train", "test"])
+            >>> DataIdentity("tfds", "mnist", None, None, ("train", "test"), drawn, 1).splits_in_words
+            'official train, test; validation is a tenth of train, seed 1'
+        """
+        if self.source == "petals":
+            return f"drawn with seed {self.split_seed}"
+        if self.variant == "flipped":
+            return "flipped: official test and train change places"
+        if self.variant == "train+validation":
+            return "official train and validation are trained on"
+        if not self.official:
+            return f"80 : 10 : 10 by class, seed {self.split_seed}" if self.source == "folder" else "made in memory"
+        words = [f"official {', '.join(self.official)}"]
+        if "validation" in self.official and "test" not in self.official:
+            words.append("validation is taken as test")
+        tenths = [split for split in ("test", "validation") if split in self.drawn_by_seed]
+        return "; ".join([*words, *(f"{split} is a tenth of train, seed {self.split_seed}" for split in tenths)])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields for a JSON file."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "DataIdentity":
+        """Return the identity from the fields that `as_json` gave.
+
+        Raises:
+            ValueError: If they are others.
+        """
+        try:
+            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        except TypeError:
+            names = ", ".join(field.name for field in dataclasses.fields(cls))
+            raise ValueError(f"The data of a run must be described by {names}. Received: {', '.join(fields)}") from None
+
+    @classmethod
+    def from_description(cls, sentence: str) -> "DataIdentity":
+        """Return the identity from the sentence that recipe.json held until version 0.1.0. Its digest is unknown.
+
+        Example:
+            >>> old = "cifar10:flipped 3.0.2: 10 classes; train 10, test 50 pictures (flipped: official ...)"
+            >>> identity = DataIdentity.from_description(old)
+            >>> identity.name, identity.version, identity.variant, identity.sizes
+            ('cifar10', '3.0.2', 'flipped', {'train': 10, 'test': 50})
+        """
+        found = SENTENCE.fullmatch(sentence)
+        if not found:
+            return cls("other", sentence.partition(": ")[0])
+        name, splits = found["name"], found["splits"]
+        seed = re.search(r"seed (\d+)$", splits)
+        variant = next((variant for start, variant in VARIANT_OF_SENTENCE.items() if splits.startswith(start)), None)
+        official = re.match(r"official ([\w, ]+)", splits)
+        names = SPLITS if variant else tuple(official[1].split(", ")) if official else ()
+        fields = {
+            "variant": variant,
+            "official": names,
+            "drawn_by_seed": splits_drawn_by_seed(names) if seed else (),
+            "split_seed": int(seed[1]) if seed else None,
+            "sizes": {split: int(size) for split, size in re.findall(r"(\w+) (\d+)", found["sizes"])},
+        }
+        if name == "petals":
+            return cls("petals", name, **fields)
+        tfds = TFDS_NAME.fullmatch(name)
+        if tfds and names and not pathlib.Path(name).expanduser().is_dir():
+            return cls("tfds", tfds["base"], tfds["version"], **fields)
+        path = pathlib.Path(name).expanduser()
+        return cls("folder", str(path.resolve() if path.is_dir() else path), **fields)
+
+
+SENTENCE = re.compile(r"(?P<name>.+?): \d+ classes; (?P<sizes>[\w, ]+) pictures \((?P<splits>.*)\)")
+VARIANT_OF_SENTENCE = {"flipped": "flipped", "official train and validation": "train+validation"}
+TFDS_NAME = re.compile(r"(?P<base>\w+(/[\w.-]+)?)(:\S+)? (?P<version>\d+\.\d+\.\d+)")
+
+
+def splits_drawn_by_seed(official: Iterable[str]) -> tuple[str, ...]:
+    """Return the splits that depend on a seed, where these splits are official.
+
+    Without any official split, or with train alone, all are drawn. Where validation is missing, or is taken as test, a
+    tenth of train takes its place, and so train depends on the seed as well.
+
+    Example:
+        >>> splits_drawn_by_seed(["train", "test"])
+        ('train', 'validation')
+    """
+    official = set(official)
+    if official == set(SPLITS):
+        return ()
+    return SPLITS if official <= {"train"} else ("train", "validation")
+
+
+def digest_of(entries: Iterable[tuple[str | int, ...]]) -> str:
+    """Return the SHA-256 of a list of entries in any order, such as `(split, relative path, size)` of each file.
+
+    Example:
+        >>> digest_of([("test", "b", 2), ("train", "a", 1)]) == digest_of([("train", "a", 1), ("test", "b", 2)])
+        True
+    """
+    return hashlib.sha256(json.dumps(sorted(entries)).encode()).hexdigest()
+
+
+def identity_of(recorded: str | Mapping[str, Any]) -> DataIdentity:
+    """Return the identity that recipe.json holds: fields, or a sentence until version 0.1.0.
+
+    Raises:
+        ValueError: If the fields are unknown.
+    """
+    if isinstance(recorded, str):
+        return DataIdentity.from_description(recorded)
+    return DataIdentity.from_json(recorded)
+
+
+def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str) -> bool:
+    """Return whether a split may hold pictures that a network was trained on, because the data were split otherwise.
+
+    The same data in the same splits are fine: whoever asks for the train split, or for all, knows what is in it.
+
+    Args:
+        old: The data that the network was trained on.
+        new: The data that it is to be evaluated on.
+        split: "train", "validation", "test", or "all".
+
+    Example:
+        >>> old, new = (DataIdentity("folder", "/pets", drawn_by_seed=SPLITS, split_seed=seed) for seed in (1, 10))
+        >>> may_share_training_pictures(old, new, "test"), may_share_training_pictures(old, old, "test")
+        (True, False)
+    """
+    if not _are_same_source(old, new) or old.source == "petals":  # petals: every seed and split has flowers of its own
+        return False
+    if (old.official, old.variant) != (new.official, new.variant):
+        return True
+    files_differ = old.digest != new.digest if old.digest and new.digest else old.sizes != new.sizes
+    if new.source == "folder" and files_differ:  # pictures may have moved from one split to another
+        return True
+    wanted = set(SPLITS) if split == "all" else {split}
+    if wanted.isdisjoint(new.drawn_by_seed):  # official splits stay apart in every version
+        return False
+    return files_differ or (old.version, old.split_seed, old.sizes) != (new.version, new.split_seed, new.sizes)
+
+
+def _are_same_source(old, new):
+    if old.source != new.source:
+        return False
+    if old.source != "folder":
+        return old.name == new.name
+    if old.digest and old.digest == new.digest:  # the same files in another place
+        return True
+    path = pathlib.PurePath(old.name)
+    if path.is_absolute():
+        return old.name == new.name
+    parts = [part for part in path.parts if part != ".."]  # an old relative path, of which the start is unknown
+    return bool(parts) and list(pathlib.PurePath(new.name).parts[-len(parts) :]) == parts

@@ -1,0 +1,124 @@
+"""The figures of a run: learning curves, kernels, predictions, neighbors and confusion (paper section 6)."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from keras_alexnet.data import pipeline
+from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.evaluation import evaluate, features
+from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.evaluation.evaluate import Evaluation
+from keras_alexnet.plotting import charts, figures, panels
+from keras_alexnet.runs import Run
+
+SHOWN = 8  # ours: pictures in a panel
+QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
+CORPUS = 2000  # ours: the neighbors are searched among this many training pictures at most
+
+
+def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None = None) -> None:
+    """Draw all figures of a run into its folder.
+
+    These are `curves.png` and `kernels.png`, and for the evaluated split `<split>-confusion.png`, `<split>-right.jpg`,
+    `<split>-wrong.jpg` (the most confident mistakes) and `<split>-neighbors.jpg` (the training pictures with the
+    nearest descriptors).
+
+    Args:
+        run: The run.
+        evaluation: The run's evaluation, or None for the first two figures only.
+        classifier: The run's network, if it is loaded already; by default it is loaded here.
+
+    Raises:
+        ValueError: If the run has no network yet.
+
+    Source: section 6.1, figures 3 and 4.
+    """
+    classifier = classifier or Classifier.of_run(run)
+    drawn = _of_training(run, classifier.model)
+    if evaluation:
+        stem = evaluate.stem(run, evaluation.data, evaluation.split)
+        drawn |= {f"{stem}-{name}": figure for name, figure in _of_evaluation(classifier, evaluation).items()}
+    run.figures.mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        figures.save(figure, run.figures / name)
+
+
+def _of_training(run: Run, model: keras.Model) -> dict[str, Figure]:
+    kernels = features.first_kernels(model)
+    drawn = {"kernels.png": figures.kernels(kernels, towers=2 - kernels.shape[-1] % 2)}
+    rows = run.read_log()
+    return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
+
+
+def _of_evaluation(classifier: Classifier, evaluation: Evaluation) -> dict[str, Figure]:
+    names, labels = evaluation.data.class_names, evaluation.labels
+    drawn = {"confusion.png": panels.confusion(confusions(evaluation), names)}
+    right, wrong, queries = right_indices(evaluation), wrong_indices(evaluation), query_indices(evaluation)
+    pictures = pictures_at(evaluation.pictures, np.concatenate([right, wrong, queries]))
+    for kind, indices in (("right", right), ("wrong", wrong)):
+        if len(indices):
+            shown = [pictures[index] for index in indices]
+            drawn[f"{kind}.jpg"] = panels.predictions(shown, evaluation.best[indices], names, labels[indices])
+    if "train" in evaluation.data.splits:
+        asked = [pictures[index] for index in queries]
+        drawn["neighbors.jpg"] = _neighbors(classifier, evaluation.data, asked, labels[queries])
+    return drawn
+
+
+def confusions(evaluation: Evaluation) -> np.ndarray:
+    """Count the pictures by right class (row) and predicted class (column): integers `(classes, classes)`."""
+    classes = evaluation.best.shape[1]
+    pairs = evaluation.labels * classes + evaluation.best.argmax(axis=1)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def right_indices(evaluation: Evaluation) -> np.ndarray:
+    """Return the indices of the first pictures that are classified correctly, one per class."""
+    right = np.flatnonzero(evaluation.best.argmax(axis=1) == evaluation.labels)
+    return _of_different_classes(right, evaluation.labels, SHOWN)
+
+
+def wrong_indices(evaluation: Evaluation) -> np.ndarray:
+    """Return the indices of the most confident mistakes."""
+    wrong = np.flatnonzero(evaluation.best.argmax(axis=1) != evaluation.labels)
+    return wrong[np.argsort(-evaluation.best[wrong].max(axis=1), kind="stable")[:SHOWN]]
+
+
+def query_indices(evaluation: Evaluation) -> np.ndarray:
+    """Return the indices of the first pictures, one per class."""
+    return _of_different_classes(np.arange(len(evaluation.labels)), evaluation.labels, QUERIES)
+
+
+def _of_different_classes(indices: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    _, first = np.unique(labels[indices], return_index=True)
+    return indices[np.sort(first)[:count]]
+
+
+def pictures_at(pictures: tf.data.Dataset, indices: Sequence[int] | np.ndarray) -> dict[int, np.ndarray]:
+    """Return the pictures at some indices of a data set, by index, in one pass.
+
+    Args:
+        pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`.
+        indices: Integers of any shape.
+    """
+    wanted = set(np.ravel(indices).tolist())
+    return {n: picture for n, (picture, _) in enumerate(pictures.as_numpy_iterator()) if n in wanted}
+
+
+def _neighbors(classifier: Classifier, data: Dataset, queries: Sequence[np.ndarray], labels: np.ndarray) -> Figure:
+    """Draw pictures with the training pictures nearest to each; a query that is one of them is left out."""
+    corpus = pipeline.resize_pictures(data.splits["train"].take(CORPUS), classifier.recipe.resize_size)
+    corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
+    asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
+    descriptors = np.split(features.descriptors(classifier, asked.concatenate(corpus)), [len(queries)])  # in one pass
+    found = features.nearest(*descriptors, min(NEIGHBORS + 1, len(corpus_labels)))
+    pictures = pictures_at(corpus, found)
+    others = [
+        row[1:] if (pictures[row[0]] == query).all() else row[:-1] for row, query in zip(found, queries, strict=True)
+    ]
+    rows = [[pictures[index] for index in row] for row in others]
+    return panels.neighbors(queries, rows, labels, corpus_labels[np.array(others)], data.class_names)

@@ -1,0 +1,38 @@
+"""Archive finished runs in this repository, without their networks. For maintainers.
+
+python scripts/archive.py runs/a runs/b --readme    two runs, then the page of results
+python scripts/archive.py --readme                  only the page
+"""
+
+import argparse
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.experiments import page
+from keras_alexnet.experiments.archive import archive_run
+from keras_alexnet.runs import Run
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="archive.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("runs", nargs="*", metavar="RUN", help="a finished run folder")
+    line.add_argument("--folder", default="results", help="the folder of archived runs (default: results)")
+    line.add_argument("--readme", action="store_true", help="write README.md in that folder, from all archived runs")
+    return line
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Archive runs; the exit status is 0 on success, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        if not arguments.runs and not arguments.readme:
+            raise ValueError("Expected a run folder to archive, or --readme. Received: neither")
+        for folder in arguments.runs:
+            say(f"archived: {archive_run(Run.open(folder), arguments.folder).folder}")
+        if arguments.readme:
+            say(f"written: {page.write(arguments.folder)}")
+
+
+if __name__ == "__main__":
+    main()
