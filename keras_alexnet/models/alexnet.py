@@ -125,7 +125,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
         raise ValueError(f"`classes` must be an integer of at least 1. Received: classes={classes!r}")
     if weights is None:
         return
-    if weights != "imagenet" and not (isinstance(weights, (str, os.PathLike)) and os.path.isfile(weights)):
+    if weights != "imagenet" and not (isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)):
         raise ValueError(
             "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training on "
             f"ImageNet), or the path to the weights file to be loaded. Received: weights={weights!r}"
