@@ -34,8 +34,8 @@ def with_tables(output: dict) -> list[dict]:
     """Split an output of a notebook into plain text and Markdown tables; others than printed text stay as they are.
 
     Example:
-        >>> printed = {"output_type": "stream", "name": "stdout", "text": ["two:\\n", "| a |\\n", "|---|\\n", "| 1 |\\n"]}
-        >>> [part["output_type"] for part in with_tables(printed)]
+        >>> printed = "a table:\\n| a |\\n|---|\\n| 1 |\\n"
+        >>> [part["output_type"] for part in with_tables({"output_type": "stream", "text": [printed]})]
         ['stream', 'display_data']
     """
     if output["output_type"] != "stream":
