@@ -48,3 +48,4 @@ html_css_files = ["site.css"]
 html_js_files = ["tables.js"]
 html_math_renderer = "mathml"
 html_sourcelink_suffix = ""
+html_domain_indices = False  # the pages of the reference list the modules

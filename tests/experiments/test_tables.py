@@ -1,4 +1,4 @@
-"""Tables of made-up archived runs, and what README.md says of the real ones."""
+"""Tables of made-up archived runs, and what docs/results.md says of the real ones."""
 
 import dataclasses
 import json
