@@ -1,66 +1,51 @@
-"""The site: the chapters as they were built, and the reference from the docstrings. Nothing is run or downloaded."""
+"""The site: guides, the chapters as they were built, and the reference from the docstrings. Nothing is run."""
 
 import os
 import pathlib
-import re
-import shutil
-
-from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+import sys
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-# Sphinx finds pages under its own folder alone, and a link to the chapters' folder would lead their links astray.
 HERE = pathlib.Path(__file__).resolve().parent
-shutil.rmtree(HERE / "tutorials", ignore_errors=True)
-(HERE / "tutorials").mkdir()
-for chapter in (HERE.parent / "tutorials").glob("*.ipynb"):
-    shutil.copy(chapter, HERE / "tutorials")
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 project = "keras_alexnet"
 author = "The keras_alexnet authors"
 project_copyright = author
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_design",
+    "chapters",  # these three are in _ext
+    "docstrings",
+    "reference",
+]
+exclude_patterns = ["_ext", "_static"]
 
-nb_execution_mode = "off"  # scripts/build_tutorials.py has run them
-myst_enable_extensions = ["dollarmath"]
-myst_heading_anchors = 2
+nb_execution_mode = "off"  # scripts/build_tutorials.py has run the chapters
+nb_render_markdown_format = "myst"  # so that tables are tables
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
 
+add_module_names = False
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say types and shapes
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 80
 napoleon_use_ivar = True  # attributes of dataclasses are not described twice
 
 html_theme = "sphinx_book_theme"
 html_title = "keras_alexnet"
-html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True}
+html_theme_options = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search box of the sidebar is enough
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+}
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["site.css"]
+html_js_files = ["tables.js"]
 html_math_renderer = "mathml"
 html_sourcelink_suffix = ""
-
-
-def _as_restructured_text(app, what, name, obj, options, lines):
-    """The docstrings are Markdown in three things: formulas, inline formulas and code."""
-    text = re.sub(r"(?<!`)`([^`\n]+)`(?!`)", r"``\1``\\ ", "\n".join(lines))
-    text = re.sub(r"\$\$(.+?)\$\$", lambda found: f"\n.. math:: {' '.join(found[1].split())}\n", text, flags=re.DOTALL)
-    text = re.sub(r"(?<!\$)\$([^$\n]+)\$", r":math:`\1`\\ ", text)
-    text = re.sub(r'(\w)_"', r'\1\\_"', text)
-    lines[:] = text.split("\n")
-
-
-def _inline_formula(translator, node):
-    """MathML, which browsers set by themselves: no script and nothing to fetch."""
-    translator.body.append(tex2mathml(node.astext()))
-    raise nodes.SkipNode
-
-
-def _formula(translator, node):
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
-    raise nodes.SkipNode
-
-
-def setup(app):
-    """Hooks into autodoc before napoleon does, and sets the formulas."""
-    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
-    app.connect("autodoc-process-docstring", _as_restructured_text, priority=100)
+html_domain_indices = False  # the pages of the reference list the modules

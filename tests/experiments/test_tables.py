@@ -1,4 +1,4 @@
-"""Tables of made-up archived runs, and what README.md says of the real ones."""
+"""Tables of made-up archived runs, and what docs/results.md says of the real ones."""
 
 import dataclasses
 import json
@@ -171,12 +171,12 @@ def test_the_page_has_the_specialization_of_random_kernels():
     )
 
 
-def test_the_readme_has_the_table_of_recipes():
+def test_the_page_of_results_has_the_table_of_recipes():
     rows = [runs.summary(run) for run in runs.find(ROOT / "results")]
-    assert tables.from_scratch(rows) in (ROOT / "README.md").read_text()
+    assert tables.from_scratch(rows) in (ROOT / "docs" / "results.md").read_text()
 
 
-def test_the_readme_says_what_figure_1_has_come_to():
+def test_the_page_of_results_says_what_figure_1_has_come_to():
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
     reached = {}
     for run in runs.find(ROOT / "results"):
@@ -186,8 +186,8 @@ def test_the_readme_says_what_figure_1_has_come_to():
             after = next(n for n, error in enumerate(errors) if error <= 0.25)
             reached[run.folder.name] = np.interp(0.25, errors[after - 1 : after + 1][::-1], [after + 1, after])
     ratios = [reached[f"figure_1_tanh-{seed}"] / reached[f"figure_1-{seed}"] for seed in range(3)]
-    said = f"{min(ratios):.1f} to {max(ratios):.1f} times sooner than tanh"
-    assert said in " ".join((ROOT / "README.md").read_text().split())
+    said = f"{min(ratios):.1f} to {max(ratios):.1f} times faster than tanh"
+    assert said in " ".join((ROOT / "docs" / "results.md").read_text().split())
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_the_readme_says_what_figure_1_has_come_to():
         ("from_petals", "--head new`) saves {:.1f} ({:.1f} to {:.1f})"),
     ],
 )
-def test_the_readme_says_what_the_changes_cost(name, said):
+def test_the_page_of_results_says_what_the_changes_cost(name, said):
     """By scipy's paired test, on the files of the evaluations."""
     folder = ROOT / "results"
 
@@ -210,4 +210,4 @@ def test_the_readme_says_what_the_changes_cost(name, said):
     pair = (errors("ablation"), errors(name)) if name == "from_petals" else (errors(name), errors("ablation"))
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
     measured = said.format(np.subtract(*pair).mean(), interval.low, interval.high)
-    assert measured in " ".join((ROOT / "README.md").read_text().split())
+    assert measured in " ".join((ROOT / "docs" / "results.md").read_text().split())

@@ -23,7 +23,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, figure_1, lookup
 from keras_alexnet.models.summary import sketch
 
-_, ON_RECORD = (Path(__file__).parents[2] / "README.md").read_text().split("## Networks on record")
+ON_RECORD = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 

@@ -1,4 +1,4 @@
-"""The site: builds without a warning, its links lead somewhere, and it fits a phone."""
+"""The site: builds without a warning, its links lead somewhere, and it fits a phone and a small laptop."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PHONE = 390  # pixels wide
+PHONE, LAPTOP = 400, 1280  # pixels wide
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def pages(site):
 
 
 def test_has_every_chapter(site):
-    chapters = {path.stem for path in (ROOT / "tutorials").glob("*.ipynb")}
+    chapters = {path.stem for path in (ROOT / "tutorials").glob("*.ipynb")} | {"index"}
     assert {path.stem for path in (site / "tutorials").glob("*.html")} == chapters
 
 
@@ -74,36 +74,74 @@ def test_pictures_have_words(pages):
     assert [source for page in pages.values() for source in page.silent] == []
 
 
+def test_returns_have_no_type_of_their_own(site):
+    """Napoleon takes what comes before a colon for one."""
+    assert [path.name for path in site.rglob("*.html") if "Return type" in path.read_text(encoding="utf-8")] == []
+
+
+def test_tables_that_chapters_print_are_tables(site):
+    printed = re.compile(r"<pre>[^<]*\|---")
+    assert [path.name for path in (site / "tutorials").glob("*.html") if printed.search(path.read_text())] == []
+
+
+CODE_IS_CUT = """[...document.querySelectorAll('pre')].filter(
+    code => !code.closest('.cell_output') && code.scrollWidth > code.clientWidth + 1).length"""
+UNMARKED = """[...document.querySelectorAll('.pst-scrollable-table-container, .cell_output pre')].filter(
+    box => box.scrollWidth > box.clientWidth + 1 && !box.classList.contains('scrolls')).length"""
+SEARCH_BOXES = """[...document.querySelectorAll('.search-button, .search-button-field')].filter(
+    button => button.getClientRects().length).length"""
+
+
 @pytest.fixture(scope="module")
-def on_a_phone(pages):
-    """By page: how wide it is, what it asks of the net, and how high each formula stands."""
+def seen(pages):
+    """By page and width of the window: what a reader sees, and what the page asks of the net."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("no chromium on this machine")
-    seen = {}
+    found = {}
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, asked = browser.new_page(viewport={"width": PHONE, "height": 800}), []
+        page, asked = browser.new_page(), []
         page.route(re.compile("^https?://"), lambda route: (asked.append(route.request.url), route.abort()))
         for path in pages:
-            page.goto(path.as_uri())
-            width = page.evaluate("document.documentElement.scrollWidth")
-            page.evaluate("document.querySelectorAll('details').forEach(answers => answers.open = true)")
-            heights = page.evaluate("[...document.querySelectorAll('math')].map(formula => formula.clientHeight)")
-            seen[path.name] = width, list(asked), heights
-            asked.clear()
+            for width in (PHONE, LAPTOP):
+                page.set_viewport_size({"width": width, "height": 800})
+                page.goto(path.as_uri())
+                once = {
+                    "width": page.evaluate("document.documentElement.scrollWidth"),
+                    "code cut off": page.evaluate(CODE_IS_CUT),
+                    "tables without a cue": page.evaluate(UNMARKED),
+                    "search boxes": page.evaluate(SEARCH_BOXES),
+                }
+                page.evaluate("document.querySelectorAll('details').forEach(answers => answers.open = true)")
+                heights = page.evaluate("[...document.querySelectorAll('math')].map(formula => formula.clientHeight)")
+                found[str(path.name), width] = once | {"asked": list(asked), "formulas": heights}
+                asked.clear()
         browser.close()
-    return seen
+    return found
 
 
-def test_fits_a_phone(on_a_phone):
-    assert {name: width for name, (width, _, _) in on_a_phone.items() if width > PHONE} == {}
+def test_fits_a_phone(seen):
+    assert {where: each["width"] for where, each in seen.items() if each["width"] > where[1]} == {}
 
 
-def test_asks_nothing_of_the_net(on_a_phone):
-    assert {name: asked for name, (_, asked, _) in on_a_phone.items() if asked} == {}
+def test_code_is_never_cut_off(seen):
+    assert [where for where, each in seen.items() if each["code cut off"]] == []
 
 
-def test_formulas_can_be_seen(on_a_phone):
-    assert sum(len(heights) for _, _, heights in on_a_phone.values()) > 40
-    assert {name: heights for name, (_, _, heights) in on_a_phone.items() if heights and min(heights) < 5} == {}
+def test_what_scrolls_sideways_says_so(seen):
+    assert [where for where, each in seen.items() if each["tables without a cue"]] == []
+
+
+def test_has_one_search_box(seen):
+    assert {where: each["search boxes"] for where, each in seen.items() if each["search boxes"] != 1} == {}
+
+
+def test_asks_nothing_of_the_net(seen):
+    assert {where: each["asked"] for where, each in seen.items() if each["asked"]} == {}
+
+
+def test_formulas_can_be_seen(seen):
+    heights = {where: each["formulas"] for where, each in seen.items() if each["formulas"]}
+    assert sum(len(each) for each in heights.values()) > 40
+    assert {where: each for where, each in heights.items() if min(each) < 5} == {}

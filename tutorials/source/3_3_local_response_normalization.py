@@ -184,13 +184,14 @@ ratio = seconds(lambda x: tf.nn.lrn(x, **five)) / seconds(layer)
 print("the library's layer is faster, forward and back" if ratio > 1 else "tf.nn.lrn is faster, forward and back")
 
 # %% [markdown]
-# How much faster depends on the machine: `make benchmark` measures yours. What is that of a training step? The README
-# has both on record, as pictures a second:
+# How much faster depends on the machine: `make benchmark` measures yours. How much of a training step is that? The page
+# on speed, `docs/speed.md`, has both, in pictures per second:
 
 # %%
-rows = [line.split("|")[1:-1] for line in Path("../README.md").read_text().splitlines() if line.startswith("|")]
+lines = Path("../docs/speed.md").read_text().splitlines()
+rows = [line.split("|")[1:-1] for line in lines if line.startswith("|")]
 speed = {name.strip(): rates for name, *rates in rows}
-both = speed["normalization of conv1's maps, forward and backward"], speed["of conv2's"]
+both = [speed[f"normalization of conv{n}'s maps, forward and backward"] for n in (1, 2)]
 for column, whose in enumerate(("the library", "the obvious way")):
     spent = sum(1000 / float(rates[column].split()[0]) for rates in both)
     whole = 1000 / float(speed["training step, batch 64, float32"][column])

@@ -1,0 +1,216 @@
+"""README, the guides and the reference: complete, in step with the code, and with commands and links that work."""
+
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_alexnet
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.weights import loading
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "tutorials/README.md")]
+PAGES += GUIDES
+CHAPTERS = sorted(path.stem for path in (ROOT / "tutorials" / "source").glob("*.py"))
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def extension(name):
+    """A module of docs/_ext."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# The reference
+
+
+def library_modules():
+    yield keras_alexnet.__name__, keras_alexnet
+    for found in pkgutil.walk_packages(keras_alexnet.__path__, "keras_alexnet."):
+        yield found.name, importlib.import_module(found.name)
+
+
+def public_objects(module):
+    """Public functions and classes that a module defines, as Python itself sees them."""
+    for name, thing in vars(module).items():
+        is_defined = inspect.isfunction(inspect.unwrap(thing)) or inspect.isclass(thing) if callable(thing) else False
+        if is_defined and thing.__module__ == module.__name__ and not name.startswith("_"):
+            yield name, thing
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    extension("reference").write(folder)
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+
+
+def test_the_reference_has_every_public_function_and_class(reference):
+    shown = "\n".join(reference.values())
+    listed = set(re.findall(r"^\.\. auto(?:function|class):: (\S+)$", shown, re.MULTILINE))
+    expected = {f"{name}.{own}" for name, module in library_modules() for own, _ in public_objects(module)}
+    assert expected - listed == set()
+    assert listed - expected == set()
+
+
+def test_the_page_of_a_folder_begins_with_its_public_names(reference):
+    for name, module in library_modules():
+        for public in getattr(module, "__all__", ()):
+            page = reference[name.partition(".")[2] or "index"]
+            assert f"`{public}" in page.partition("## By module")[0]
+
+
+def test_public_names_come_before_those_used_inside_the_library(reference):
+    for name, _ in library_modules():
+        first, divider, rest = reference[name.partition(".")[2] or "index"].partition("## Used inside the library")
+        offered = getattr(importlib.import_module(name.rpartition(".")[0] or name), "__all__", ())
+        if divider:
+            assert set(re.findall(r"^\.\. auto(?:function|class)::.*\.(\w+)$", first, re.MULTILINE)) <= set(offered)
+            assert set(re.findall(r"^\.\. auto(?:function|class)::.*\.(\w+)$", rest, re.MULTILINE)).isdisjoint(offered)
+
+
+def as_napoleon_reads(text):
+    napoleon = pytest.importorskip("sphinx.ext.napoleon")
+    return str(napoleon.GoogleDocstring(text, napoleon.Config(napoleon_use_ivar=True)))
+
+
+def test_napoleon_takes_words_before_a_colon_for_a_type():
+    """What `as_restructured_text` is for; without this it could go."""
+    assert ":rtype:" in as_napoleon_reads("Give two.\n\nReturns:\n    Two things: this and that.\n")
+
+
+def test_a_colon_in_returns_does_not_make_a_type():
+    returns = "Returns:\n    Two things: this\n    and that.\n\n    A second paragraph: too.\n"
+    text = f"Give two.\n\n{returns}\nRaises:\n    OSError: If not.\n"
+    read = as_napoleon_reads(extension("docstrings").as_restructured_text(text))
+    assert ":rtype:" not in read
+    assert ":returns: Two things: this\n    and that.\n\n    A second paragraph: too." in read
+    assert ":raises OSError: If not." in read
+
+
+def test_no_docstring_of_the_library_has_a_misread_type():
+    translate = extension("docstrings").as_restructured_text
+    documented = [
+        (f"{name}.{own}", inspect.getdoc(thing))
+        for name, module in library_modules()
+        for own, thing in public_objects(module)
+    ]
+    assert len(documented) > 80
+    assert [name for name, text in documented if ":rtype:" in as_napoleon_reads(translate(text))] == []
+
+
+# The chapters in the site
+
+
+def test_tables_that_a_cell_prints_become_tables():
+    table = "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    printed = {"output_type": "stream", "name": "stdout", "text": f"before\n{table}after\n".splitlines(keepends=True)}
+    before, shown, after = extension("chapters").with_tables(printed)
+    assert (before["text"], after["text"]) == ("before\n", "after\n")
+    assert shown["data"] == {"text/markdown": table}
+
+
+def test_other_outputs_stay_as_they_are():
+    printed = {"output_type": "stream", "name": "stdout", "text": ["a | b\n"]}
+    assert [part["text"] for part in extension("chapters").with_tables(printed)] == ["a | b\n"]
+    picture = {"output_type": "display_data", "data": {"image/png": "..."}}
+    assert extension("chapters").with_tables(picture) == [picture]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_has_a_thumbnail_on_both_front_pages(chapter):
+    assert (ROOT / "docs" / "pictures" / f"{chapter}.png").exists()
+    assert f'<a href="tutorials/{chapter}.ipynb"><img src="docs/pictures/{chapter}.png"' in README
+    assert f":img-top: pictures/{chapter}.png" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+# README and the guides
+
+
+def test_readme_is_a_front_page():
+    assert len(README.splitlines()) <= 120
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    relative = [target for target in targets if "://" not in target and not target.startswith("reference/")]
+    assert [target for target in relative if not (page.parent / target).exists()] == []
+
+
+@every_page
+def test_anchors_in_links_exist(page):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*\.md)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        headings = re.findall(r"^#+ (.+)$", (page.parent / target).read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_page
+def test_files_of_the_repository_that_a_page_names_exist(page):
+    """The list of changes names files that are gone."""
+    if page.name != "CHANGELOG.md":
+        names = re.findall(
+            r"`((?:keras_alexnet|scripts|tests|docs|tutorials)/[\w./-]+)`", page.read_text(encoding="utf-8")
+        )
+        assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def commands(page):
+    """Commands of a page, with continued lines and commands inside text in one line each."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    inside = [" ".join(code.split()) for code in re.findall(r"`((?:python scripts/)?[a-z_]+\.py [^`]+)`", text)]
+    return inside + re.findall(r"^ *python scripts/.*$", text, re.MULTILINE)
+
+
+@functools.cache
+def flags(script):
+    """Flags that `--help` of a script lists."""
+    command = [sys.executable, ROOT / "scripts" / f"{script}.py", "--help"]
+    shown = subprocess.run(command, env=os.environ, check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"--[\w-]+", shown))
+
+
+@every_page
+def test_flags_of_commands_exist(page):
+    for command in commands(page):
+        script = re.search(r"(\w+)\.py", command)[1]
+        assert set(re.findall(r"(?<= )--[\w-]+", command.partition(" #")[0])) - flags(script) == set(), command
+
+
+@every_page
+def test_imports_in_examples_work(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec("\n".join(line for line in block.splitlines() if re.match(r"(import|from) ", line)), {})
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    """With a network of few hidden units in place of the published one."""
+    small = dataclasses.replace(ARCHITECTURES["caffe"], hidden=(32, 16))
+    monkeypatch.setitem(ARCHITECTURES, "caffe", small)
+    keras_alexnet.build("caffe").save(tmp_path / "published.keras")
+    monkeypatch.setattr(loading, "fetch", {"caffe": tmp_path / "published.keras"}.get)
+    names = {str(n): [f"n{n:08}", f"class {n}"] for n in range(1000)}
+    monkeypatch.setitem(keras.applications.imagenet_utils.decode_predictions.__globals__, "CLASS_INDEX", names)
+    Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save(tmp_path / "cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(block, {})
+    assert capsys.readouterr().out.count("class ") == 5
