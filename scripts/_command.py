@@ -10,7 +10,7 @@ def run(name: str) -> None:
     """Run the command and exit with its status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
     try:
-        from keras_alexnet.command_line import quiet_terminal
+        from keras_alexnet.command_line import exit_on_signals, quiet_terminal
 
         module = importlib.import_module(f"keras_alexnet.commands.{name}")
     except ModuleNotFoundError as error:
@@ -20,4 +20,5 @@ def run(name: str) -> None:
             f"environment: `. {root / '.venv' / 'bin' / 'activate'}`"
         )
     quiet_terminal()
-    sys.exit(module.main())
+    with exit_on_signals():
+        sys.exit(module.main())

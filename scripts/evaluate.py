@@ -1,57 +1,6 @@
-"""Evaluate the networks of runs: top-1 and top-5 error with 95 % intervals, from one view and from ten.
+"""`python scripts/evaluate.py --help`; the command itself is keras_alexnet/commands/evaluate.py."""
 
-python scripts/evaluate.py runs/petals-1                            its own test pictures
-python scripts/evaluate.py runs/a runs/b runs/c                     each, and the three as an ensemble
-python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
-"""
-
-import argparse
-
-from keras_alexnet.command_line import Parser, one_line_errors, say
-from keras_alexnet.runs import Run
-
-
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several are also evaluated as an ensemble")
-    line.add_argument("--split", default="test", help="train, validation, test, or all of them (default: test)")
-    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="10 gives both results (default: 10)")
-    line.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
-    line.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
-    return line
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Evaluate; the exit status is 0 on success, 2 for wrong input, 130 when interrupted."""
-    line = parser()
-    try:
-        execute(line, line.parse_args(argv))
-    except KeyboardInterrupt:
-        line.exit(130, f"{line.prog}: interrupted\n")
-
-
-def execute(line: Parser, arguments: argparse.Namespace) -> None:
-    """Evaluate the runs, draw their figures, write their reports and print the results."""
-    with one_line_errors(line):
-        runs = [Run.open(folder) for folder in arguments.runs]
-        options = runs[0].read_options()
-        from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
-        from keras_alexnet.evaluation import evaluate
-        from keras_alexnet.reporting import report, run_figures, tables
-
-        name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
-        data = datasets.load(name, folder, options.seed)
-        evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
-        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder of its own
-            run_figures.draw(run, evaluation)
-            report.write(run)
-    results = [evaluation.numbers() for evaluation in evaluations]
-    say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
-    say(tables.evaluations(results))
-    if hardest := tables.hardest_classes(results[-1]):
-        say(f"\nhardest classes: {hardest}")
-
+from _command import run
 
 if __name__ == "__main__":
-    main()
+    run("evaluate")

@@ -1,4 +1,4 @@
-"""Train an AlexNet: see keras_alexnet/commands/fit.py, or `python scripts/fit.py --help`."""
+"""`python scripts/fit.py --help`; the command itself is keras_alexnet/commands/fit.py."""
 
 from _command import run
 

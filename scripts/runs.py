@@ -1,43 +1,6 @@
-"""List the runs in a folder, newest first, with their top-1 and top-5 errors in percent.
+"""`python scripts/runs.py --help`; the command itself is keras_alexnet/commands/runs.py."""
 
-python scripts/runs.py                those in runs/
-python scripts/runs.py --settings     also how their recipes differ
-"""
-
-import argparse
-
-from keras_alexnet import runs
-from keras_alexnet.command_line import Parser, one_line_errors, say
-from keras_alexnet.reporting import tables
-
-
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("folder", nargs="?", default="runs", help="a folder that contains run folders (default: runs)")
-    line.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
-    # Until version 0.1.0 these two did what scripts/archive.py does now.
-    line.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
-    line.add_argument("--readme", action="store_true", help=argparse.SUPPRESS)
-    return line
-
-
-def main(argv: list[str] | None = None) -> None:
-    """List runs; the exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
-        if arguments.add or arguments.readme:
-            from keras_alexnet.experiments import archive, page
-        for run in arguments.add:
-            archive.archive_run(runs.Run.open(run), arguments.folder)
-        rows = [runs.summary(run) for run in runs.find(arguments.folder)]
-        say(tables.runs(rows))
-        if arguments.settings:
-            say(f"\n{tables.settings(rows)}")
-        if arguments.readme:
-            page.write(arguments.folder)
-
+from _command import run
 
 if __name__ == "__main__":
-    main()
+    run("runs")

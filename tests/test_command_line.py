@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from keras_alexnet.command_line import Parser, add_flags, given_fields, one_line_errors
@@ -43,3 +46,69 @@ def test_errors_of_the_library_are_one_line(capsys):
         raise ValueError("Expected this.\n  Received: that")
     assert stop.value.code == 2
     assert capsys.readouterr().err == "fit.py: Expected this. Received: that\n"
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_a_command_with_one_line_and_no_half_written_file(name, status, tmp_path):
+    answer = run_python(f"""
+import os, signal
+from keras_alexnet.command_line import exit_on_signals
+from keras_alexnet.files import atomic_write
+with exit_on_signals(), atomic_write({str(tmp_path / "log.csv")!r}) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.{name})
+""")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (status, "\nStopped.\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+QUIET = """
+import ctypes, os, sys
+from keras_alexnet.command_line import quiet_terminal
+quiet_terminal()
+def c_side(line): os.write(2, line.encode() + b"\\n")
+"""
+
+
+def test_information_lines_of_tensorflow_do_not_reach_the_terminal():
+    answer = run_python(
+        QUIET
+        + """
+c_side("WARNING: All log messages before absl::InitializeLog() is called are written to STDERR")
+c_side("I0000 00:00:1795658260.077469    2164 cudart_stub.cc:31] Could not find cuda drivers on your machine")
+c_side("E0000 00:00:1795658270.421252    2164 node_def_util.cc:682] NodeDef has use_unbounded_threadpool")
+"""
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_other_lines_reach_the_terminal_even_when_the_process_crashes():
+    answer = run_python(
+        QUIET
+        + """
+print("of Python", file=sys.stderr)
+c_side("E0000 00:00:1795658270.421252    2164 allocator.cc:1] out of memory")
+os.abort()
+"""
+    )
+    assert answer.returncode < 0
+    assert sorted(answer.stderr.splitlines()) == [
+        "E0000 00:00:1795658270.421252    2164 allocator.cc:1] out of memory",
+        "of Python",
+    ]
+
+
+def test_warnings_on_retracing_are_not_logged(caplog):
+    quiet = run_python(
+        QUIET
+        + """
+import logging
+logging.getLogger("tensorflow").warning("5 out of the last 21 calls to <f> triggered tf.function retracing.")
+logging.getLogger("tensorflow").warning("something else")
+"""
+    )
+    assert quiet.stderr.splitlines() == ["something else"]

@@ -5,7 +5,7 @@ import pathlib
 import signal
 import sys
 
-from keras_alexnet.command_line import quiet_terminal
+from keras_alexnet.command_line import exit_on_signals, quiet_terminal
 
 COMMANDS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
 
@@ -21,7 +21,8 @@ def main() -> None:
     del sys.argv[1]
     module = importlib.import_module(f"keras_alexnet.commands.{name}")
     quiet_terminal()
-    sys.exit(module.main())
+    with exit_on_signals():
+        sys.exit(module.main())
 
 
 if __name__ == "__main__":

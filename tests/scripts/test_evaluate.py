@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-import evaluate
+from keras_alexnet.commands import evaluate
 
 
 def leave(arguments):
@@ -30,16 +30,6 @@ def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys):
     together, alone = (small_run.read_json(f"{name}-test.json") for name in ("ensemble", "evaluation"))
     assert together["runs"] == ["small-1", "other"]
     assert together["1_view"]["top1_error"] == alone["1_view"]["top1_error"]
-
-
-def test_an_interrupt_is_one_line(small_run, capsys, monkeypatch):
-    monkeypatch.setattr("keras_alexnet.data.datasets.load", interrupt)
-    assert leave([small_run.folder]) == 130
-    assert capsys.readouterr().err == "evaluate.py: interrupted\n"
-
-
-def interrupt(*_):
-    raise KeyboardInterrupt
 
 
 def test_a_run_without_a_network_is_one_line(small_run, capsys):
@@ -71,7 +61,7 @@ def test_evaluates_on_other_pictures(small_run, capsys):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["{folder}/nowhere"], "Expected a run folder"),
+        (["{folder}/nowhere"], "A run folder must have"),
         (["{folder}", "--split", "dev"], "Received: dev"),
         (["{folder}", "--dataset", "petals"], "not in both: <b>rose & co, bellflower"),
         (["{folder}", "--views", "5"], "choose from 1, 10"),

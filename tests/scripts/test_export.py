@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import export
-import fit
-import predict
+from keras_alexnet.commands import export, fit, predict
 
 
 def leave(words):
@@ -58,7 +56,7 @@ def test_file_with_names(small_run, tmp_path):
     ("wrong", "message"),
     [
         (["{folder}/nowhere.keras", "--to", "onnx"], "which is not there"),
-        (["{folder}/figures", "--to", "onnx"], "Expected a run folder"),
+        (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json exists"),

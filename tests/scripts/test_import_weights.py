@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-import import_weights
+from keras_alexnet.commands import import_weights
 from keras_alexnet.models.architectures import ARCHITECTURES
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import archive
-import runs as script
 from keras_alexnet import runs
+from keras_alexnet.commands import runs as script
 from keras_alexnet.experiments import page
 from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.reporting import tables

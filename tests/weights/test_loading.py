@@ -181,7 +181,7 @@ def test_run_folder_without_a_network(small_run):
 
 
 def test_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ValueError, match=r"Expected a run folder.* Received: "):
+    with pytest.raises(ValueError, match=r"A run folder must have.* Received: "):
         loading.load(network("paper"), tmp_path)
 
 

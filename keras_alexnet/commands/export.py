@@ -1,0 +1,46 @@
+"""Write a trained network as a file for servers and devices, and check it against the Keras network.
+
+  python scripts/export.py runs/petals-1 --to onnx
+  python scripts/export.py caffe.keras --to savedmodel --out models/alexnet/1
+
+The file takes RGB pictures with pixel values 0 to 255, subtracts the mean itself and gives probabilities. A JSON file
+beside it says how to prepare pictures, and the names of the classes.
+"""
+
+import argparse
+import pathlib
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.export.formats import FORMATS
+from keras_alexnet.runs import Run
+
+
+def parser():
+    """Return the command line."""
+    line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
+    line.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
+    line.add_argument(
+        "--classes", metavar="FILE", help="names of the classes, one per line (default: the run's, or numbers)"
+    )
+    line.add_argument("--out", metavar="PATH", help="the file to write (default: beside the network, with its name)")
+    return line
+
+
+def main(argv=None):
+    """Export; the exit status is 0 when done, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        from keras_alexnet.evaluation.classifier import Classifier, network_file
+        from keras_alexnet.export import exporting  # after the flags: TensorFlow takes seconds
+
+        source = pathlib.Path(arguments.network)
+        source = network_file(Run.open(source)) if source.is_dir() else source
+        classifier = Classifier.of_file(source)
+        if arguments.classes:
+            classifier = exporting.with_class_names(classifier, arguments.classes)
+        out = arguments.out or source.with_suffix(f".{arguments.to}")
+        export = exporting.export(classifier, out, arguments.to)
+    say(f"checked on photographs and noise: probabilities differ by {export.difference:.1e} at most")
+    say(f"{export.images_per_second:.0f} images/s here, eight at a time -> {export.path}, {export.path.name}.json")

@@ -1,0 +1,50 @@
+"""Convert the weights of another framework to a Keras file.
+
+  python scripts/import_weights.py bvlcalexnet-12.onnx --architecture caffe --out caffe.keras
+  python scripts/import_weights.py alexnet-owt-7be5be79.pth --architecture one_weird_trick --out torchvision.keras
+
+Reads .pth, .pt, .pth.tar and .safetensors (torchvision), .onnx (the model zoo, torchvision), .caffemodel, .npz, and
+Keras's .keras, .weights.h5, .weights.json, .h5 and .hdf5.
+"""
+
+import argparse
+import pathlib
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+
+
+def parser():
+    """Return the command line."""
+    line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("file", metavar="FILE", help="the weights")
+    line.add_argument(
+        "--architecture", required=True, metavar="NAME", help=f"the network of the weights: {', '.join(ARCHITECTURES)}"
+    )
+    line.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    line.add_argument("--classes", type=int, default=1000, metavar="N", help="number of classes (default: 1000)")
+    line.add_argument(
+        "--size", type=int, metavar="N", help="height and width of its input (default: the architecture's own)"
+    )
+    return line
+
+
+def main(argv=None):
+    """Import; the exit status is 0 when done, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        out = pathlib.Path(arguments.out)
+        if out.suffix != ".keras":
+            raise ValueError(f"Expected --out to end in .keras. Received: {out}")
+        size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
+        from keras_alexnet.files import atomic_write
+        from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.weights import loading
+
+        network = alexnet.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
+        for change in loading.load(network, arguments.file):
+            say(change)
+        with atomic_write(out) as temporary:
+            network.save(temporary)
+    say(f"{network.count_params():,} parameters -> {out}")

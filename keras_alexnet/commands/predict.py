@@ -1,0 +1,97 @@
+"""Classify pictures with a trained network: one line per picture, and a summary.
+
+python scripts/predict.py runs/petals-1 rose.jpg --top 5
+python scripts/predict.py runs/petals-1 my_photographs --figure panel.png
+python scripts/predict.py runs/petals-1 my_photographs --json > predictions.json
+
+Where pictures are in folders named after their classes, the summary has the accuracy.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.runs import Run
+
+if TYPE_CHECKING:  # TensorFlow takes seconds
+    from keras_alexnet.evaluation.classifier import Classifier
+    from keras_alexnet.evaluation.predict import Prediction
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file; then pictures, or folders of them"
+    )
+    line.add_argument("--weights", choices=["imagenet"], help="in place of a run: the publisher's weights")
+    line.add_argument(
+        "--architecture", default="one_weird_trick", metavar="NAME", help="with --weights (default: one_weird_trick)"
+    )
+    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="views to average over (default: 10)")
+    line.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 1; 5 with --json)")
+    line.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    line.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
+    return line
+
+
+def classifier_and_pictures(arguments: argparse.Namespace) -> tuple["Classifier", list]:
+    """Return the network, and the paths of the pictures."""
+    from keras_alexnet.evaluation.classifier import Classifier
+
+    if arguments.weights:
+        return Classifier.of_imagenet(arguments.architecture), arguments.paths
+    network, *pictures = map(pathlib.Path, arguments.paths)
+    if not pictures:
+        raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
+    return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network), pictures
+
+
+def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:
+    """Return one picture's entry in the JSON."""
+    entry = {"picture": str(prediction.file)}
+    if prediction.problem:
+        return entry | {"problem": prediction.problem}
+    label = {} if prediction.label is None else {"label": class_names[prediction.label]}
+    return entry | label | {"predictions": prediction.best(class_names, top)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Predict; the exit status is 0 on success, 2 for an unreadable picture or wrong input."""
+    line = parser()
+    execute(line, line.parse_args(argv))
+
+
+def execute(line: Parser, arguments: argparse.Namespace) -> None:
+    """Classify the pictures, print the results and exit."""
+    with one_line_errors(line):
+        top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
+        if top < 1:
+            raise ValueError(f"Expected --top of 1 or more. Received: {top}")
+        from keras_alexnet.data import picture_files
+        from keras_alexnet.evaluation import predict  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.plotting import figures
+        from keras_alexnet.reporting import tables
+
+        if arguments.figure:
+            figures.check_path(arguments.figure)
+        classifier, pictures = classifier_and_pictures(arguments)
+        files = picture_files.picture_files(pictures)
+        predictions = predict.predict(classifier, files, arguments.views)
+        names, good = classifier.class_names, [each for each in predictions if not each.problem]
+        if arguments.json:
+            say(json.dumps([as_json(each, names, top) for each in predictions], indent=2))
+        elif good:
+            say(tables.predictions((each.file, each.best(names, top)) for each in good))
+        if arguments.figure and good:
+            figures.save(predict.panel(good, names), arguments.figure)
+    bad = [each for each in predictions if each.problem]
+    for each in bad:
+        say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
+    if not arguments.json:
+        say(f"\n{predict.summary(predictions)}")
+    sys.exit(2 if bad else 0)
