@@ -1,8 +1,8 @@
-"""Build the chapters: run tutorials/source/NAME.py and keep it with its results as tutorials/NAME.ipynb.
+"""Build the chapters: run tutorials/source/NAME.py and save it with its outputs as tutorials/NAME.ipynb.
 
-python scripts/build_tutorials.py                    all chapters
-python scripts/build_tutorials.py 4_2_dropout        one
-python scripts/build_tutorials.py --check            say which are out of step with their source; nothing is run
+python scripts/build_tutorials.py                    build all chapters
+python scripts/build_tutorials.py 4_2_dropout        build one
+python scripts/build_tutorials.py --check            list the chapters whose source has changed; run nothing
 """
 
 import argparse
@@ -10,15 +10,20 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.files import atomic_write, digest
 
-TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
-CELL_LIMIT = 400  # seconds, on a machine that has much else to do; a chapter takes at most 60 on two free cores
+if TYPE_CHECKING:
+    import nbformat
 
-# Runs behind a chapter's first cell and is not kept: figures carry their description as an alternative text, and those
-# that show pictures are JPEG, in a fraction of the bytes.
+TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
+CELL_LIMIT = 400  # seconds, for a busy machine; a whole chapter takes about 60 on two idle cores
+
+# Runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
+# alternative text, and figures that show color pictures as JPEG, which takes a fraction of the bytes.
 DESCRIBE_FIGURES = """
 from functools import partial
 from io import BytesIO
@@ -39,13 +44,13 @@ for _kind in ("png", "jpeg"):
 """
 
 
-def sources(folder=TUTORIALS):
-    """The written chapters by name, in the paper's order."""
+def sources(folder: pathlib.Path = TUTORIALS) -> dict[str, pathlib.Path]:
+    """Return the source file of each chapter by name, in the paper's order."""
     return {path.stem: path for path in sorted((folder / "source").glob("*.py"))}
 
 
-def out_of_step(folder=TUTORIALS):
-    """Names of chapters that are not built from their source as it is now, or whose source is gone."""
+def out_of_step(folder: pathlib.Path = TUTORIALS) -> list[str]:
+    """Return the names of chapters that were not built from their current source, or that have no source."""
     written = {name: digest(path) for name, path in sources(folder).items()}
     built = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))["metadata"].get("source")
@@ -54,8 +59,8 @@ def out_of_step(folder=TUTORIALS):
     return sorted(name for name in written | built if written.get(name) != built.get(name))
 
 
-def build(source):
-    """Runs a chapter and returns the notebook, the same every time: counted cells, no timings, no warnings."""
+def build(source: pathlib.Path) -> "nbformat.NotebookNode":
+    """Run a chapter and return its notebook, which is the same every time: fixed cell ids, no timings, no warnings."""
     import jupytext  # with the extra `tutorials`
     from nbclient import NotebookClient
 
@@ -86,7 +91,7 @@ def build(source):
 
 
 def _settle(cell, widgets):
-    """Takes out of a cell what differs between two builds, and hands the site its alternative text."""
+    """Remove from a cell what differs between two builds, and give the site its alternative text."""
     cell.execution_count = None
     shown = [still for output in cell.outputs for still in _still(output, widgets)]
     cell.outputs = [output for output in shown if output.get("name") != "stderr"]
@@ -99,7 +104,7 @@ def _settle(cell, widgets):
 
 
 def _still(output, widgets):
-    """An output, or in place of sliders, whose ids are drawn anew each time, the pictures that they move."""
+    """Return an output, or in place of sliders, which have random ids, the pictures that they move."""
     view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
     if view is None:
         return [output]
@@ -107,19 +112,19 @@ def _still(output, widgets):
     return [type(output)(still) for child in children for still in child["state"].get("outputs", [])]
 
 
-def main(argv=None):
-    """Build or check; the exit status is 0 when done, 1 where a chapter is out of step, 2 for wrong input."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build or check. Return 0 on success and 1 if a chapter is out of step; exit with 2 on wrong input."""
     line = Parser(prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("chapters", nargs="*", metavar="NAME", help="which to build (default: all)")
-    line.add_argument("--check", action="store_true", help="say which are out of step with their source, and run none")
+    line.add_argument("--check", action="store_true", help="list the chapters whose source has changed; run nothing")
     arguments = line.parse_args(argv)
     written = sources()
     with one_line_errors(line):
         for name in set(arguments.chapters) - set(written):
-            raise ValueError(f"Expected names of chapters: {', '.join(written)}. Received: {name}")
+            raise ValueError(f"Expected the name of a chapter: {', '.join(written)}. Received: {name}")
     if arguments.check:
         names = out_of_step()
-        say(f"out of step: {', '.join(names)}; build them again" if names else "every chapter is built from its source")
+        say(f"out of step, build again: {', '.join(names)}" if names else "every chapter was built from its source")
         return int(bool(names))
     for name in arguments.chapters or written:
         _write(written[name])

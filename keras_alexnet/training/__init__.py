@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "optimizers": ["PaperSGD"],
-        "strategies": ["strategy"],
+        "strategies": ["create_strategy"],
         "trainer": ["compiled_model", "fit"],
     },
 )

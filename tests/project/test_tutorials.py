@@ -1,4 +1,4 @@
-"""The chapters: built from their source as it is now, in the form that the reader is promised."""
+"""The chapters: built from their current source, and in the form that the reader expects."""
 
 import contextlib
 import hashlib
@@ -26,11 +26,15 @@ def cells(path, kind):
     return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
 
 
+def lines(cell):
+    return "".join(cell["source"]).splitlines()
+
+
 def prose(path):
     return "\n\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
 
 
-def test_every_chapter_is_built_from_its_source():
+def test_every_chapter_was_built_from_its_current_source():
     assert script.out_of_step() == []
 
 
@@ -55,9 +59,17 @@ def test_an_unknown_chapter_is_one_line(capsys):
 class TestChapter:
     def test_is_small(self, path):
         assert path.stat().st_size <= 300 * 1024
-        code = [[line for line in "".join(cell["source"]).splitlines() if line.strip()] for cell in cells(path, "code")]
-        assert len(code) <= 15
-        assert [lines[0] for lines in code if len(lines) > 15] == []
+        assert len(cells(path, "code")) <= 25
+
+    def test_code_is_not_cut_off_on_the_page(self, path):
+        code = [lines(cell) for cell in cells(path, "code")]
+        assert [line for cell in code for line in cell if len(line) > 80] == []
+        assert [cell[0] for cell in code if len([line for line in cell if line.strip()]) > 15] == []
+
+    def test_headings_are_prose_and_not_comments_in_code(self, path):
+        code = [line for cell in cells(path, "code") for line in lines(cell)]
+        assert [line for line in code if re.match(r"# ?#|# %%", line)] == []
+        assert [line for line in code if line.strip() == "#"] == []  # an empty line of prose
 
     def test_has_the_form(self, path):
         text = prose(path)
@@ -66,20 +78,27 @@ class TestChapter:
             "| in the paper |",
             "**The paper says:**",
             "**Predict first.**",
+            "## What you predicted",
             "## Exercises",
             "<details>",
         ):
             assert part in text
         assert any("assert " in "".join(cell["source"]) for cell in cells(path, "code"))
 
-    def test_differs_in_nothing_between_two_builds(self, path):
+    def test_answers_every_prediction(self, path):
+        text = prose(path)
+        asked = text.split("**Predict first.**")[1].split("\n\n")[0]
+        answers = text.split("## What you predicted")[1].split("##")[0]
+        assert re.findall(r"\((\d)\)", asked) == re.findall(r"^(\d)\.", answers, re.MULTILINE) == ["1", "2", "3"]
+
+    def test_holds_nothing_that_differs_between_two_builds(self, path):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         assert [cell["id"] for cell in notebook["cells"]] == [f"cell-{n + 1}" for n in range(len(notebook["cells"]))]
         assert all(cell["execution_count"] is None for cell in cells(path, "code"))
         assert "execution" not in {key for cell in notebook["cells"] for key in cell["metadata"]}
-        assert "widget-view" not in path.read_text(encoding="utf-8")  # in its place stands the picture that it moves
+        assert "widget-view" not in path.read_text(encoding="utf-8")  # replaced by the picture that it moves
 
-    def test_outputs_are_neither_errors_nor_warnings(self, path):
+    def test_outputs_no_errors_and_no_warnings(self, path):
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
         assert {output["output_type"] for output in outputs} <= {"stream", "execute_result", "display_data"}
         assert {output.get("name", "stdout") for output in outputs} == {"stdout"}
@@ -91,25 +110,25 @@ class TestChapter:
         assert shown
         assert all(len(metadata[kind]["alt"]) > 20 for kind, metadata in shown)
 
-    def test_sliders_have_left_their_picture(self, path):
+    def test_a_slider_is_replaced_by_its_picture(self, path):
         sliders = [cell for cell in cells(path, "code") if "@interact" in "".join(cell["source"])]
         assert all(kind.startswith("image/") for cell in sliders for kind in cell["outputs"][0]["data"])
 
-    def test_links_lead_somewhere(self, path):
+    def test_relative_links_lead_to_files(self, path):
         targets = re.findall(r"\]\(([^)#]+)\)", prose(path))
         assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
 
-    def test_the_table_of_chapters_has_it(self, path):
+    def test_is_in_the_tables_of_chapters(self, path):
         for page in ("tutorials/README.md", "README.md"):
             assert path.stem in (ROOT / page).read_text(encoding="utf-8")
 
 
-# As the reader opens them
+# In JupyterLab
 
 
 @pytest.fixture
 def lab(tmp_path):
-    """The address of a JupyterLab that has the chapters, without their results, open to this test alone."""
+    """The address of a JupyterLab for this test alone, and its folder of chapters."""
     pytest.importorskip("jupyterlab")
     shutil.copytree(ROOT / "results", tmp_path / "results")
     (tmp_path / "tutorials").mkdir()
@@ -143,7 +162,7 @@ def _wait_for(address, server, seconds=120):
 
 @contextlib.contextmanager
 def run_all(lab, name, until=None):
-    """Opens a chapter, or its cells until one that has certain words, without results; yields its page and path."""
+    """Open a chapter without its outputs, up to a cell that contains `until`, and run it. Yield its page and path."""
     playwright = pytest.importorskip("playwright.sync_api")
     address, folder = lab
     notebook = json.loads((ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8"))
@@ -159,7 +178,7 @@ def run_all(lab, name, until=None):
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/{path.name}")
         page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
-        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # widgets that come sooner are not shown
+        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # widgets that come earlier are not shown
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         yield page, path
@@ -194,8 +213,7 @@ def test_a_slider_moves_its_picture_in_jupyterlab(lab):
 
 
 @pytest.mark.slow
-def test_two_builds_of_a_chapter_are_the_same():
-    """One that has a slider."""
+def test_two_builds_of_a_chapter_with_a_slider_are_the_same():
     jupytext = pytest.importorskip("jupytext")
     source = script.sources()["3_3_local_response_normalization"]
     first, second = (jupytext.writes(script.build(source), fmt="ipynb") for _ in range(2))

@@ -3,178 +3,224 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 2 | `datasets.py`, `decoding.py`, `pipeline.py`, `metrics.py` | half a minute, drawn flowers |
+# | section 2 | `data/`, `evaluation/metrics.py` | half a minute, drawn flowers |
 #
-# **The paper says:** ImageNet has over 15 million pictures in some 22,000 categories. The contest, ILSVRC, takes 1000
-# of them: 1.2 million pictures to train on, 50,000 for validation, 150,000 for the test. Pictures of any size become
-# 256 x 256 pixels; the mean is subtracted, and nothing else is done. Results are top-1 and top-5 errors.
+# **The paper says:** ImageNet has over 15 million pictures in about 22,000 categories. The contest, ILSVRC, uses 1000 of
+# them: 1.2 million pictures for training, 50,000 for validation and 150,000 for testing. Pictures of any size become 256
+# x 256 pixels; the mean is subtracted, and nothing else is done. Results are reported as top-1 and top-5 errors.
 #
-# **Predict first.** (1) How much of a picture of 500 x 700 pixels is thrown away? (2) What does the mean of all
-# training pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
+# **Predict first.** (1) How much of a picture of 500 x 700 pixels is cut away? (2) What does the mean of all training
+# pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
 
 # %%
 # %matplotlib inline
 import pathlib
 import tempfile
 
+import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data import datasets, decoding
+from keras_alexnet import TopKError
+from keras_alexnet.data import Statistics, decoding, load
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.evaluation.metrics import TopKError
 from keras_alexnet.plotting import figures
 
 # %% [markdown]
-# ## Any size to 256 x 256
+# ## From any size to 256 x 256
 #
-# Two steps: the shorter side becomes 256 pixels, then the central square is cut out. Here is a wide picture, made of
-# two drawn flowers side by side.
+# Two steps: resize the picture so that its shorter side has 256 pixels, then cut out the central square. As an example
+# we put two drawn flowers side by side, which makes a wide picture.
 
 # %%
-wide = np.hstack([petals.draw_one(0, 1), petals.draw_one(7, 1)[:, :103]])  # 256 x 359
-wide = np.asarray(Image.fromarray(wide).resize((701, 500)))
-height, width = wide.shape[:2]
-shorter = min(height, width)
-scaled = np.asarray(Image.fromarray(wide).resize((round(width * 256 / shorter), round(height * 256 / shorter))))
-left = (scaled.shape[1] - 256) // 2
-square = scaled[:, left : left + 256]
-stages = {"as it came": wide, "shorter side 256": scaled, "central square": square}
-figure = figures.sheet(8, 2.6, "A wide picture, scaled so that its shorter side is 256 pixels, and its central square")
-for axes, (name, picture) in zip(figure.subplots(1, 3), stages.items(), strict=True):
-    figures.bare(axes).imshow(picture, extent=(0, picture.shape[1], 0, picture.shape[0]))
-    axes.set(title=f"{name}: {picture.shape[0]} x {picture.shape[1]}", xlim=(0, 701), ylim=(0, 500))
+flowers = petals.draw_one(0, 1), petals.draw_one(7, 1)[:, :103]
+wide = Image.fromarray(np.hstack(flowers)).resize((701, 500))
+ratio = 256 / min(wide.size)
+resized = wide.resize([round(side * ratio) for side in wide.size])
+wide, resized = np.asarray(wide), np.asarray(resized)
+left = (resized.shape[1] - 256) // 2
+crop = resized[:, left : left + 256]  # (256, 256, 3)
+
+# %%
+words = "A wide picture, resized to a shorter side of 256, and its center"
+figure = figures.sheet(8, 2.6, words)
+steps = {"original": wide, "resized": resized, "central crop": crop}
+for axes, name in zip(figure.subplots(1, 3), steps, strict=True):
+    height, width = steps[name].shape[:2]
+    figures.bare(axes).imshow(steps[name], extent=(0, width, 0, height))
+    axes.set(title=f"{name}: {height} x {width}", xlim=(0, 701), ylim=(0, 500))
 figure
 
 # %% [markdown]
-# The library's `decoding.resize` cuts first and scales after, which comes to the same within a fraction of a pixel and
-# scales nothing that is thrown away. The two scalers weigh their pixels differently, so we compare by the mean.
+# The library's `decoding.resize` crops first and resizes afterwards. The result is the same within a fraction of a pixel,
+# and nothing is resized only to be cut away. The two resizing methods weight their pixels differently, so we compare the
+# mean difference.
 
 # %%
 by_library = decoding.resize(wide, 256).numpy()
-difference = np.abs(by_library.astype(float) - square).mean()
-print(f"mean difference {difference:.2f} grey levels; {1 - 500 / 700:.0%} of a picture of 500 x 700 is thrown away")
+difference = np.abs(by_library.astype(float) - crop).mean()
+print(f"mean difference: {difference:.2f}, on a scale of 0 to 255")
+print(f"cut away from 500 x 700 pixels: {1 - 500 / 700:.0%}")
 assert difference < 3
 
 # %% [markdown]
-# ## The mean image, the mean color
+# ## The mean image and the mean color
 #
-# The authors subtract the mean of all training pictures, place by place. It is a blur: here a reddish cloud
-# of petals on green. Most others subtract its mean, one color.
+# The authors subtract the mean of all training pictures, pixel by pixel. That mean is a blur: here, a reddish cloud of
+# petals on green. Most other implementations subtract the mean color, three numbers.
 
 # %%
-pictures, labels = petals.draw(160, seed=1)
-statistics = Statistics.measure(tf.data.Dataset.from_tensor_slices((pictures, labels)))
-assert np.allclose(statistics.mean_image, pictures.mean(axis=0), atol=1e-3)
-assert np.allclose(statistics.mean_color, pictures.reshape(-1, 3).mean(axis=0), atol=1e-2)
+pictures, labels = petals.draw(160, seed=1)  # (160, 256, 256, 3)
+dataset = tf.data.Dataset.from_tensor_slices((pictures, labels))
+statistics = Statistics.measure(dataset)
+mean_image = pictures.mean(axis=0)  # (256, 256, 3)
+mean_color = pictures.reshape(-1, 3).mean(axis=0)  # (3,)
+assert np.allclose(statistics.mean_image, mean_image, atol=1e-3)
+assert np.allclose(statistics.mean_color, mean_color, atol=1e-2)
+print("mean color:", mean_color.round(1))
 
+# %%
 one = pictures[0].astype(float)
-less = {"a picture": one, "mean image": statistics.mean_image, "less the mean image": one - statistics.mean_image + 128}
-less["less the mean color"] = one - statistics.mean_color + 128
-figure = figures.sheet(8, 2.4, "A picture, the mean image of 160, and the picture less the mean, grey being zero")
-for axes, (name, picture) in zip(figure.subplots(1, 4), less.items(), strict=True):
-    figures.bare(axes).imshow(np.clip(picture, 0, 255).astype("uint8")[::2, ::2])
+shown = {"a picture": one, "mean image": mean_image}
+shown["minus the mean image"] = one - mean_image + 128
+shown["minus the mean color"] = one - mean_color + 128
+words = "A picture, the mean of 160, and the picture minus it; grey is zero"
+figure = figures.sheet(8, 2.4, words)
+for axes, (name, picture) in zip(
+    figure.subplots(1, 4), shown.items(), strict=True
+):
+    visible = np.clip(picture, 0, 255).astype("uint8")[::2, ::2]
+    figures.bare(axes).imshow(visible)
     axes.set_title(name, size=10)
-print("mean color:", statistics.mean_color.round(1))
 figure
 
 # %% [markdown]
-# The paper does nothing else to the pixels: they stay on 0 to 255. Dividing by 255 seems harmless, and is not: [chapter
-# 5](5_0_details_of_learning.ipynb) shows what it does to the signal.
+# The paper does nothing else to the pixels: their values stay between 0 and 255. Dividing them by 255 seems harmless, but
+# it is not: [chapter 5](5_0_details_of_learning.ipynb) shows what it does to the signal.
 #
 # ## How errors are counted
 #
-# A picture is a top-1 error if the most probable class is wrong, and a top-5 error if the right class is not among the
-# five most probable. ImageNet needs the second, since many pictures show several things, and have one label.
+# A prediction is a top-1 error if the most probable class is wrong, and a top-5 error if the correct class is not among
+# the five most probable ones. ImageNet needs the second count because many pictures show several things but have only
+# one label. Below are three pictures and six classes. The *rank* of a class is 1 if it is the most probable.
 
 # %%
 scores = np.array(
-    [[0.5, 0.2, 0.1, 0.1, 0.06, 0.04], [0.1, 0.3, 0.22, 0.18, 0.15, 0.05], [0.0, 0.0, 0.2, 0.3, 0.4, 0.1]]
+    [
+        [0.5, 0.2, 0.1, 0.1, 0.06, 0.04],
+        [0.1, 0.3, 0.22, 0.18, 0.15, 0.05],
+        [0.0, 0.0, 0.2, 0.3, 0.4, 0.1],
+    ]
 )
-right = np.array([0, 2, 0])
-ranks = [int((row > row[label]).sum()) + 1 for row, label in zip(scores, right, strict=True)]
-print("rank of the right class:", ranks)
-for k in (1, 2, 5):
-    by_hand = np.mean([rank > k for rank in ranks])
-    metric = TopKError(k)
-    metric.update_state(right, scores)
-    print(f"top-{k} error: {by_hand:.0%} by rank, {float(metric.result()):.0%} in the library")
-
-# %% [markdown]
-# They differ in top-5: the right class of the third picture has probability 0, and so has another. By rank it is fifth.
-# The library counts classes that tie as ahead, so a network that says nothing is wrong. Keras calls such a one perfect:
+correct = np.array([0, 2, 0])
+of_correct = scores[np.arange(3), correct][:, None]
+ranks = (scores > of_correct).sum(axis=1) + 1
+print("rank of the correct class:", ranks)
 
 # %%
-import keras
+for k in (1, 2, 5):
+    by_hand = (ranks > k).mean()
+    metric = TopKError(k)
+    metric.update_state(correct, scores)
+    by_library = float(metric.result())
+    print(f"top-{k} error: {by_hand:.0%} by hand, {by_library:.0%} by library")
 
-silent, truth = np.full((8, 6), 1 / 6, np.float32), np.arange(8) % 6
+# %% [markdown]
+# The two differ for top-5: in the third picture the correct class has probability 0, and so has another class. By hand
+# we ranked it fifth. The library ranks tied classes ahead of the correct one, so a network that gives all classes the
+# same probability is always wrong. Keras's metric counts such a network as perfect:
+
+# %%
+equal = np.full((8, 6), 1 / 6, np.float32)
+truth = np.arange(8) % 6
 theirs = keras.metrics.SparseTopKCategoricalAccuracy(k=1)
-theirs.update_state(truth, silent)
-ours = metrics.top_k_error(silent, truth, 1)
-print(f"equal outputs: Keras counts {1 - float(theirs.result()):.0%} errors, the library {ours:.0%}")
+theirs.update_state(truth, equal)
+ours = metrics.top_k_error(equal, truth, 1)
+print(f"Keras: {1 - float(theirs.result()):.0%} errors, library: {ours:.0%}")
 assert float(theirs.result()) == 1.0 and ours == 1.0
 
 # %% [markdown]
-# Guessing among 1000 classes is wrong in 99.9 % and 99.5 % of the pictures:
+# Guessing among 1000 classes is wrong for 99.9 % (top-1) and 99.5 % (top-5) of the pictures:
 
 # %%
 random = np.random.default_rng(0)
-guesses, truth = random.random((20_000, 1000), dtype=np.float32), random.integers(0, 1000, 20_000)
+guesses = random.random((20_000, 1000), dtype=np.float32)
+truth = random.integers(0, 1000, 20_000)
 for k in (1, 5):
     error = metrics.top_k_error(guesses, truth, k)
     low, high = metrics.interval(round(error * 20_000), 20_000)
-    print(f"top-{k} error of guesses: {error:.2%}, 95 % interval {low:.2%} to {high:.2%}")
+    print(f"top-{k}: {error:.2%}, 95 % interval {low:.2%} to {high:.2%}")
     assert low < 1 - k / 1000 < high
 
 # %% [markdown]
-# The interval says how far the choice of test pictures moves a result. On ILSVRC's 150,000 test pictures a difference
-# of half a point is real; on 1000 pictures it says nothing.
+# The *95 % interval* says how far a result may be off because the test pictures were chosen by chance: of 100 such
+# intervals, about 95 contain the true error. With ILSVRC's 150,000 test pictures, a difference of half a point between
+# two papers is real; with 1000 pictures it means nothing.
 
 # %%
 for count in (1020, 6149, 150_000):
     low, high = metrics.interval(round(0.375 * count), count)
-    print(f"an error of 37.5 % on {count:>7,} pictures: {low:.1%} to {high:.1%}")
+    print(f"37.5 % error on {count:>7,} pictures: {low:.1%} to {high:.1%}")
 
 # %% [markdown]
 # ## The data sets that `fit.py` knows
 #
-# Three kinds: `petals`, drawn flowers that need no download; the name of any image classification set of TensorFlow
-# Datasets, such as `oxford_flowers102`, `cifar10` or `imagenet2012`; and a folder of class folders.
+# There are three kinds: `petals`, drawn flowers that need no download; the name of any image classification data set in
+# TensorFlow Datasets, such as `oxford_flowers102`, `cifar10` or `imagenet2012`; and a folder with one folder per class.
 
 # %%
-figure = figures.sheet(8, 3.6, f"Petals, one drawn flower of each of ten species: {', '.join(petals.CLASS_NAMES)}")
+names = ", ".join(petals.CLASS_NAMES)
+figure = figures.sheet(8, 3.6, f"Petals, one drawn flower of each of: {names}")
 for n, axes in enumerate(figure.subplots(2, 5).flat):
     figures.bare(axes).imshow(petals.draw_one(n, seed=5)[::2, ::2])
     axes.set_title(petals.CLASS_NAMES[n], size=10)
-print(datasets.load("petals").describe())
+print(load("petals").describe())
 figure
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
     for label, name in enumerate(petals.CLASS_NAMES[:3]):
-        (pathlib.Path(folder) / name).mkdir()
+        of_class = pathlib.Path(folder, name)
+        of_class.mkdir()
         for n in range(10):
-            Image.fromarray(petals.draw_one(label, n)[:, : 200 + n]).save(f"{folder}/{name}/{n}.png")
-    data = datasets.load(folder)
+            picture = petals.draw_one(label, n)[:, : 200 + n]
+            Image.fromarray(picture).save(of_class / f"{n}.png")
+    data = load(folder)
     print(data.describe().replace(folder, "my_flowers"))
 assert data.class_names == petals.CLASS_NAMES[:3]
 
 # %% [markdown]
+# ## What you predicted
+#
+# 1. 29 %: the square keeps 500 of the 700 columns.
+# 2. A blur without edges, since no two pictures have theirs at the same place.
+# 3. 99.9 % and 99.5 %.
+#
 # ## Exercises
 #
-# 1. A picture of 100 x 400 pixels: what becomes of it? What of an object at its left end?
-# 2. A network is right on 600 of 1020 validation pictures, another on 620. Is the second better?
+# 1. What happens to a picture of 100 x 400 pixels, and to an object at its left end?
+# 2. One network is right on 600 of 1020 validation pictures, another on 620 of the same pictures. Is the second better?
+#    Write a test that uses the pictures on which only one of the two is right.
 #
 # <details><summary>Answers</summary>
 #
-# 1. It is enlarged to 256 x 1024, and three quarters of it are cut away, with them the object.
-# 2. Nobody knows: the intervals of the two shares overlap by far.
+# 1. It is enlarged to 256 x 1024; three quarters of it are cut away, and the object with them.
+# 2. The two counts alone do not tell. Their intervals overlap, but that proves nothing, because both networks saw the
+#    *same* pictures. McNemar's test looks only at the pictures on which exactly one network is right. If neither were
+#    better, each of these would be a toss of a coin: `scipy.stats.binomtest(first, first + second)`. With 30 pictures
+#    for the first network and 50 for the second, p is 0.03: the second is probably better. With 180 and 200, p is 0.3:
+#    we cannot tell. Both cases are 600 against 620.
 #
 # </details>
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-assert decoding.resize(np.zeros((100, 400, 3), np.uint8), 256).shape == (256, 256, 3)
+from scipy.stats import binomtest
+
+narrow = np.zeros((100, 400, 3), np.uint8)
+assert decoding.resize(narrow, 256).shape == (256, 256, 3)
 assert metrics.interval(600, 1020)[1] > metrics.interval(620, 1020)[0]
+assert round(binomtest(30, 80).pvalue, 2) == 0.03
+assert round(binomtest(180, 380).pvalue, 1) == 0.3
+assert 50 - 30 == 200 - 180 == 620 - 600

@@ -3,14 +3,14 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 6.1, figures 3 and 4 | `features.py`, `panels.py`, `figures.py` | a minute, drawn flowers |
+# | section 6.1, figures 3 and 4 | `evaluation/features.py`, `plotting/` | a minute, drawn flowers |
 #
-# **The paper says:** the first layer learns edges, frequencies and blobs of color, and the two columns share the work:
-# one learns kernels without color, the other colored ones, whatever the seed. Pictures whose 4096 numbers of fc7 lie
-# near each other are alike, though their pixels are not.
+# **The paper says:** the first layer learns edges, frequencies and blobs of color. The two towers (the halves of the
+# network, one on each GPU) specialize: the kernels of one are mostly without color, those of the other mostly colored, in
+# every run. Pictures whose 4096 numbers in fc7 are close to each other look alike, though their pixels are not close.
 #
-# **Predict first.** (1) What do kernels look like before training? (2) Are the two columns alike in our run? (3)
-# Nearest neighbours by pixels: how often of the same species, ten being there?
+# **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take the
+# pictures that are nearest by pixels: how often are they of the same species, if there are ten?
 
 # %%
 # %matplotlib inline
@@ -27,17 +27,19 @@ from keras_alexnet.plotting import figures, panels
 # %% [markdown]
 # ## Kernels
 #
-# The first layer has 96 kernels of 11 x 11 pixels and three colors: small pictures. These are of our recorded run on
-# Flowers-102, 1020 training pictures:
+# The first layer has 96 kernels of 11 x 11 pixels and three colors, so they can be shown as small pictures. These are
+# from our archived run on Flowers-102, with 1020 training pictures:
 
 # %%
-recorded = plt.imread("../results/flowers-0/figures/kernels.png")[..., :3]
-figure = figures.sheet(8, 3, "The 96 kernels of the first layer, learned on Flowers-102: mostly blobs of color")
-figures.bare(figure.subplots()).imshow(recorded)
+file = "../results/flowers-0/figures/kernels.png"
+archived = plt.imread(file)[..., :3]  # (height, width, 3), from 0 to 1
+words = "The 96 kernels of the first layer after Flowers-102, mostly blobs"
+figure = figures.sheet(8, 3, words)
+figures.bare(figure.subplots()).imshow(archived)
 figure
 
 # %% [markdown]
-# And these, the first 32 of another network, have learned nothing:
+# These are the first 32 kernels of a network that has learned nothing:
 
 # %%
 keras.utils.set_random_seed(0)
@@ -45,86 +47,107 @@ untrained = features.first_kernels(build(include_top=False))
 figures.kernels(untrained[..., :32], towers=1)
 
 # %% [markdown]
-# How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and what is left. The
-# share of the squares that is left is the color. Noise has 2/3, since two of three directions are color.
+# How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and the rest. The color is
+# the rest's share of the sum of squares. For random weights it is 2/3, since two of three directions are color.
 
 
 # %%
-def colorfulness(kernels):
-    grey = kernels.mean(axis=2, keepdims=True)
-    return ((kernels - grey) ** 2).sum(axis=(0, 1, 2)) / (kernels**2).sum(axis=(0, 1, 2))
+def colorfulness(kernels):  # (height, width, 3, kernels) -> (kernels,)
+    color = kernels - kernels.mean(axis=2, keepdims=True)
+    total = (kernels**2).sum(axis=(0, 1, 2))
+    return (color**2).sum(axis=(0, 1, 2)) / total
 
 
-assert np.allclose(features.colorfulness(untrained), colorfulness(untrained), atol=1e-5)
-print(f"untrained kernels: {colorfulness(untrained).mean():.3f}, {2 / 3:.3f} expected")
-print(
-    f"second column more colored than the first in {features.specialization(untrained):.0%} of all pairs; alike is 50 %"
-)
-assert abs(colorfulness(untrained).mean() - 2 / 3) < 0.02
+by_hand = colorfulness(untrained)
+assert np.allclose(features.colorfulness(untrained), by_hand, atol=1e-5)
+print(f"untrained: {by_hand.mean():.3f}, expected {2 / 3:.3f}")
+pairs = features.specialization(untrained)
+print(f"tower 2 more colored than tower 1 in {pairs:.0%} of all pairs")
+assert abs(by_hand.mean() - 2 / 3) < 0.02
 
 # %% [markdown]
-# `features.specialization` compares the columns: 50 % where they are alike, 0 or 100 % where one has all the color. In
-# the authors' network the columns are apart in every run. And in ours? The record has no weights, but the picture of
-# the kernels is enough: white gaps tell where they are, and a weight of zero is mid-grey.
+# `features.specialization` compares the towers: it is 50 % if they are alike, and 0 or 100 % if one has all the color. In
+# the authors' network the towers differ in every run. What about ours? The archive has no weights, but the picture of the
+# kernels is enough: white gaps show where they are, and a weight of zero is mid-grey.
 
 
 # %%
 def spans(white):
-    """Where each stretch begins and ends that is not white."""
-    return np.flatnonzero(np.diff(np.r_[True, white, True].astype(int))).reshape(-1, 2)
+    """Return where each stretch that is not white begins and ends."""
+    edges = np.diff(np.r_[True, white, True].astype(int))
+    return np.flatnonzero(edges).reshape(-1, 2)
 
 
-white = (recorded > 0.98).all(axis=2)
-white[:, :36] = True  # the names of the columns
-down, across = spans(white.all(axis=1)), spans(white.all(axis=0))
-tiles = [recorded[y + 3 : end - 3, x + 3 : stop - 3] - 0.5 for y, end in down for x, stop in across]
-first, second = np.split(np.array([colorfulness(tile[..., None])[0] for tile in tiles]), 2)
-print(f"color of the recorded kernels: {first.mean():.2f} in the first column, {second.mean():.2f} in the second")
-print(f"the second column's are more colored in {(second[:, None] > first).mean():.0%} of all pairs")
+white = (archived > 0.98).all(axis=2)
+white[:, :36] = True  # the names of the towers
+rows, columns = spans(white.all(axis=1)), spans(white.all(axis=0))
+tiles = [
+    archived[top + 3 : bottom - 3, left + 3 : right - 3] - 0.5
+    for top, bottom in rows
+    for left, right in columns
+]
 assert len(tiles) == 96
 
+# %%
+colors = np.array([colorfulness(tile[..., None])[0] for tile in tiles])
+first, second = np.split(colors, 2)
+print(f"color: tower 1 {first.mean():.2f}, tower 2 {second.mean():.2f}")
+pairs = (second[:, None] > first).mean()
+print(f"tower 2 is more colored in {pairs:.0%} of all pairs")
+assert pairs < 0.4
+
 # %% [markdown]
-# So our columns are not alike. There are blobs of color in both, and the few edges of dark and light are in the second.
-# But that is one run. Here are all on record that learned photographs of flowers from random weights, by network. The
-# halves of random kernels would lie 0.05 from 1/2 in the mean:
+# So our towers are not alike. Both have blobs of color, and the few edges between dark and light are in the second. But
+# that is one run. Below are all archived runs that learned photographs of flowers from random weights, by network. If all
+# kernels were random, the halves would be 0.05 from 1/2 on average.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
 print(tables.specialization(rows))
+
+# %%
 shares = {"with groups": [], "without groups": []}
 for row in rows:
     if row["dataset"].startswith("oxford_flowers102") and not row["weights"]:
-        convolutions = ARCHITECTURES[row["recipe"]["architecture"]].convolutions.values()
-        has_groups = any(each.groups > 1 for each in convolutions)
-        shares["with groups" if has_groups else "without groups"].append(row["specialization"])
+        net = ARCHITECTURES[row["recipe"]["architecture"]]
+        groups = max(each.groups for each in net.convolutions.values())
+        name = "with groups" if groups > 1 else "without groups"
+        shares[name].append(row["specialization"])
 for name, values in shares.items():
-    distances = np.abs(np.array(values) - 0.5)
-    print(f"{name}: {len(values)} runs, on average {distances.mean():.2f} from 1/2, at most {distances.max():.2f}")
-assert min(shares["with groups"]) < 0.3 and max(shares["with groups"]) > 0.7
+    apart = np.abs(np.array(values) - 0.5)
+    print(f"{name}: {len(values)} runs, {apart.mean():.2f} from 1/2", end="")
+    print(f" on average, {apart.max():.2f} at most")
+assert min(shares["with groups"]) < 0.3 < 0.7 < max(shares["with groups"])
 
 # %% [markdown]
-# Without groups nothing tells the halves apart, and they lie where halves of random kernels do. With groups the mean is
-# twice that, though runs of one seed start alike and are not as many witnesses. Some go far, and to either side, as the
-# paper says ("modulo a renumbering of the GPUs"). So on so few pictures the columns part in some runs; in most they are
-# alike, unlike those of the authors' figure 3.
+# Without groups the two halves do not differ more than halves of random kernels. With groups the mean distance is twice
+# as large, though runs with the same seed start alike and do not count as independent. Some runs go far, and to either
+# side, as the paper says ("modulo a renumbering of the GPUs"). So with so few pictures the towers specialize in some
+# runs; in most they stay alike, unlike those in the paper's figure 3.
 #
 # ## A network to ask
 #
-# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers
-# of 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, stand for fc7.
+# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers of
+# 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7.
 
 
 # %%
-def small(pictures):
-    return pictures.reshape(len(pictures), 32, 8, 32, 8, 3).mean(axis=(2, 4)).astype("float32") - 128
+def shrink(pictures):  # (n, 256, 256, 3) -> (n, 32, 32, 3)
+    blocks = pictures.reshape(len(pictures), 32, 8, 32, 8, 3)
+    return blocks.mean(axis=(2, 4)).astype("float32") - 128
 
 
-(pictures, labels), (others, truth) = petals.draw(500, seed=0), petals.draw(100, seed=1)
+pictures, labels = petals.draw(500, seed=0)
+others, truth = petals.draw(100, seed=1)
+train, test = shrink(pictures), shrink(others)
+
+# %%
 keras.utils.set_random_seed(0)
 model = build(figure_1(), classes=10)
-model.compile(PaperSGD(0.003), "sparse_categorical_crossentropy", jit_compile=False)
-model.fit(small(pictures), labels, batch_size=16, epochs=15, verbose=0)
-probabilities = model.predict(small(others), verbose=0)
+loss = "sparse_categorical_crossentropy"
+model.compile(PaperSGD(0.003), loss, jit_compile=False)
+model.fit(train, labels, batch_size=16, epochs=15, verbose=0)
+probabilities = model.predict(test, verbose=0)  # (100, 10)
 right = probabilities.argmax(axis=1) == truth
 print(f"right: {right.mean():.0%} of 100 new flowers; chance is 10 %")
 assert right.mean() > 0.2
@@ -138,67 +161,103 @@ figures.kernels(features.first_kernels(model), towers=1)
 # %% [markdown]
 # ## Right and wrong
 #
-# The two it is most sure of and right, and the two it is most sure of and wrong. In the paper's figure 4 an error often
-# makes sense. Those of a network that has learned for half a minute are cruder, and it is as sure of them.
+# The two correct and the two wrong predictions that the network is most sure of. In the paper's figure 4 many errors make
+# sense. Those of a network that has learned for half a minute are cruder, and it is just as sure of them.
 
 # %%
 sure = np.argsort(-probabilities.max(axis=1), kind="stable")
 chosen = [*sure[right[sure]][:2], *sure[~right[sure]][:2]]
 shown = [others[n][::2, ::2] for n in chosen]
-panels.predictions(shown, probabilities[chosen], petals.CLASS_NAMES, truth[chosen])
+of_chosen = probabilities[chosen], petals.CLASS_NAMES, truth[chosen]
+panels.predictions(shown, *of_chosen)
 
 # %% [markdown]
-# ## Neighbours in what the network sees, and in pixels
+# ## Neighbours by features and by pixels
 #
-# The last layer before the classifier gives each picture a vector: 4096 numbers in AlexNet, 1024 here. Euclidean
-# distance between two vectors, in NumPy:
+# The last layer before the classifier gives each picture a vector of *features*: 4096 numbers in AlexNet, 1024 here. We
+# compute the Euclidean distance between two vectors, in NumPy, and find the five nearest training pictures of each new
+# one:
 
 # %%
 last = features.activations(model, "flatten")
-known, asked = last.predict(small(pictures), verbose=0), last.predict(small(others), verbose=0)
-distances = np.sqrt(((asked[:, None] - known[None]) ** 2).sum(axis=-1))
+known = last.predict(train, verbose=0)  # (500, 1024)
+asked = last.predict(test, verbose=0)  # (100, 1024)
+distances = ((asked[:, None] - known[None]) ** 2).sum(axis=-1) ** 0.5
 by_hand = np.argsort(distances, axis=1)[:, :5]
 by_features = features.nearest(asked, known, count=5)
 assert (by_features == by_hand).mean() > 0.99
-by_pixels = features.nearest(small(others).reshape(100, -1), small(pictures).reshape(500, -1), count=5)
 
-same = {
-    name: (labels[found] == truth[:, None]).mean() for name, found in (("features", by_features), ("pixels", by_pixels))
-}
-print(f"neighbours of the same species: {same['features']:.0%} by features, {same['pixels']:.0%} by pixels")
-assert same["features"] > same["pixels"]
+# %%
+flat = test.reshape(100, -1), train.reshape(500, -1)
+by_pixels = features.nearest(*flat, count=5)
+same = [
+    (labels[nearest] == truth[:, None]).mean()
+    for nearest in (by_features, by_pixels)
+]
+print("neighbours of the same species:", end=" ")
+print(f"{same[0]:.0%} by features, {same[1]:.0%} by pixels")
+assert same[0] > same[1]
 
 # %%
 queries = [chosen[1], int(np.flatnonzero(truth == 7)[0])]
-found = [[pictures[n][::2, ::2] for n in by_features[query]] for query in queries]
-small_queries = [others[query][::2, ::2] for query in queries]
-panels.neighbors(small_queries, found, truth[queries], labels[by_features[queries]], petals.CLASS_NAMES)
+asked_for = [others[query][::2, ::2] for query in queries]
+
+
+def show_neighbours(nearest):
+    found = [[pictures[n][::2, ::2] for n in nearest[q]] for q in queries]
+    species = truth[queries], labels[nearest[queries]], petals.CLASS_NAMES
+    return panels.neighbors(asked_for, found, *species)
+
+
+show_neighbours(by_features)
 
 # %% [markdown]
-# And the same flowers' neighbours by pixels: what they share is the light and the place, not the species.
+# The neighbours of the same flowers by pixels share brightness and position, more than the species:
 
 # %%
-found = [[pictures[n][::2, ::2] for n in by_pixels[query]] for query in queries]
-panels.neighbors(small_queries, found, truth[queries], labels[by_pixels[queries]], petals.CLASS_NAMES)
+show_neighbours(by_pixels)
 
 # %% [markdown]
-# The paper's remark that short binary codes would be faster than Euclidean distance in 4096 dimensions became a field
-# of its own: embeddings, and indexes of their neighbours.
+# The paper remarks that short binary codes would be faster than Euclidean distances in 4096 dimensions. That idea became a
+# field of its own: embeddings, and indexes that find their neighbours.
 #
-# For runs of your own, `fit.py` and `evaluate.py` draw all of these into the run's `report.html`.
+# For your own runs, `fit.py` and `evaluate.py` draw all of these figures into the run's `report.html`.
 #
+# ## What you predicted
+#
+# 1. Like noise: every pixel has a random color.
+# 2. Yes, somewhat: the second tower has less color. In most of our runs they hardly differ.
+# 3. In about one of five cases; by chance it would be one of ten.
+
+# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
+assert second.mean() < first.mean()
+assert round(10 * same[1]) == 2
+apart = np.abs(np.array(shares["with groups"]) - 0.5)
+assert np.median(apart) < 0.1
+others_apart = np.abs(np.array(shares["without groups"]) - 0.5)
+assert round(apart.mean() / others_apart.mean()) == 2
+# The share of pairs among 48 and 48 random numbers, as in a U test
+std = ((48 + 48 + 1) / (12 * 48 * 48)) ** 0.5
+assert round(std * (2 / np.pi) ** 0.5, 2) == 0.05
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. What is the colorfulness of a kernel that is red against green, with no weight on blue?
-# 2. How many bytes are the fc7 vectors of 1.2 million pictures, in float32?
+# 2. How many bytes do the fc7 vectors of 1.2 million pictures need in float32?
+# 3. Write code: retrieve by the *cosine* of the angle between features instead of their distance. Does it change how
+#    often the neighbours are of the same species?
 #
 # <details><summary>Answers</summary>
 #
-# 1. 1: the mean of +1, -1 and 0 is 0, so nothing of it is grey.
+# 1. 1: the mean of +1, -1 and 0 is 0, so no part of it is grey.
 # 2. 4096 x 4 x 1.2 million: 19.7 GB.
+# 3. Divide each vector by its length, then use `features.nearest`: for vectors of length 1 the nearest have the largest
+#    cosine.
 #
 # </details>
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-assert colorfulness(np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1))[0] == 1
+red_green = np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
+assert colorfulness(red_green)[0] == 1
 assert round(4096 * 4 * 1_200_000 / 1e9, 1) == 19.7
