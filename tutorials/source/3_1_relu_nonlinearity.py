@@ -15,6 +15,7 @@
 # %matplotlib inline
 import keras
 import numpy as np
+from IPython.display import Markdown
 
 from keras_alexnet import build, preprocess_input, runs
 from keras_alexnet.data.drawings import petals
@@ -167,10 +168,12 @@ for row in rows:
 charts.nonlinearities(dict(sorted(curves.items())))
 
 # %%
-print(tables.figure_1(rows))
+Markdown(tables.figure_1(rows))
+
+# %%
 fast, slow = tables.epochs_by_nonlinearity(rows).values()
 ratios = [slow[seed] / fast[seed] for seed in fast]
-print(f"\nratios from {min(ratios):.1f} to {max(ratios):.1f}; the paper: 6")
+print(f"ratios from {min(ratios):.1f} to {max(ratios):.1f}; the paper: 6")
 assert len(ratios) >= 3 and min(ratios) > 4
 
 # %% [markdown]

@@ -15,6 +15,7 @@
 # %matplotlib inline
 import keras
 import numpy as np
+from IPython.display import Markdown
 
 from keras_alexnet import PaperSGD, build, figure_1, runs
 from keras_alexnet.data.drawings import petals
@@ -53,7 +54,7 @@ from keras_alexnet.plotting import figures
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-print(tables.from_scratch(rows))
+Markdown(tables.from_scratch(rows))
 
 # %% [markdown]
 # `text` and `flowers` train the same network from the same initial weights, the source's. They differ in what 1020
@@ -154,7 +155,9 @@ figure
 # weights, and five that were all fine-tuned from one network, which had learned drawn flowers.
 
 # %%
-print(tables.ensembles(rows))
+Markdown(tables.ensembles(rows))
+
+# %%
 for group in (row["ensembles"]["test"] for row in rows if row["ensembles"]):
     members = [row for row in rows if row["run"] in group["runs"]]
     gains = []

@@ -16,6 +16,7 @@
 # %matplotlib inline
 import keras
 import numpy as np
+from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
 from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1, runs
@@ -103,7 +104,7 @@ assert pairs < 0.4
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
-print(tables.specialization(rows))
+Markdown(tables.specialization(rows))
 
 # %%
 shares = {"with groups": [], "without groups": []}
