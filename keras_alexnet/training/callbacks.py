@@ -13,7 +13,7 @@ from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors
 from keras_alexnet.training.interrupts import StopRequest
-from keras_alexnet.training.schedules import learning_rate
+from keras_alexnet.training.schedules import learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "top5_error")
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
@@ -59,6 +59,29 @@ class LogWriter(keras.callbacks.Callback):
         if "val_top1_error" not in last:
             return len(self.rows) == self.recipe.epochs
         return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=math.inf)
+
+
+class StepSchedule(keras.callbacks.Callback):
+    """Warms up the learning rate and lets it fall along a cosine, step by step. It comes after `LogWriter`.
+
+    Args:
+        recipe: The recipe of the training.
+        steps: Steps of an epoch.
+        first_steps: Steps of the first epoch that are behind it already.
+    """
+
+    def __init__(self, recipe: Recipe, steps: int, first_steps: int = 0) -> None:
+        super().__init__()
+        self.recipe, self.steps, self.first_steps = recipe, steps, first_steps
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.rate = float(self.model.optimizer.learning_rate)  # the one that `LogWriter` has just set
+        self.step, self.first_steps = epoch * self.steps + self.first_steps, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        factor = step_factor(self.recipe, self.step, self.recipe.epochs * self.steps)
+        self.model.optimizer.learning_rate = self.rate * factor
+        self.step += 1
 
 
 class LossGuard(keras.callbacks.Callback):
