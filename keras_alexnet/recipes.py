@@ -115,6 +115,16 @@ class Recipe:
         "epochs after which it is divided by ten whatever the error, as the authors did; else by patience",
         _LEARNING,
     )
+    schedule: str = setting(
+        "divided",
+        "divided: by ten, by --patience or --divide-after (5); cosine: falls to zero over all steps (ours)",
+        _LEARNING,
+        choices=("divided", "cosine"),
+    )
+    warmup_steps: int = setting(0, "steps over which the learning rate grows from zero (ours)", _LEARNING)
+    clip_norm: float | None = setting(
+        None, "largest norm of all gradients together; longer ones are scaled (ours)", _LEARNING
+    )
 
     def __post_init__(self):
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
@@ -123,15 +133,26 @@ class Recipe:
         _check_choice("mean", self.mean, ("color", "image", "architecture"))
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
+        _check_choice("schedule", self.schedule, ("divided", "cosine"))
         for name in ("crop_size", "batch_size", "epochs", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
-        for name in ("weight_decay", "bias_learning_rate_factor", "lighting_std", "divisions", "rotation", "noise_std"):
+        for name in (
+            "weight_decay",
+            "warmup_steps",
+            "bias_learning_rate_factor",
+            "lighting_std",
+            "divisions",
+            "rotation",
+            "noise_std",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`{name}` must be at least zero. Received: {getattr(self, name)}")
         for name in ("dropout", "momentum", "scaling", "translation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"`clip_norm` must be more than zero. Received: {self.clip_norm}")
         if any(epoch < 1 for epoch in self.divide_after):
             raise ValueError(f"`divide_after` must be numbers of epochs, from 1. Received: {self.divide_after}")
         if self.resize_size < self.crop_size:
@@ -300,4 +321,5 @@ PURPOSES = {  # what each recipe is for, for --help
     "petals": "ours for the drawn flowers, a few minutes on two cores",
 }
 
-DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}  # any other data set: "text"
+# Any other data set gets settings that follow from its pictures: see training.defaults.
+DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}

@@ -27,7 +27,7 @@ Each has the faster of two settings, which is named. All start from the same wei
 """
 
 
-def parser():
+def parser() -> Parser:
     """The command line."""
     line = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--only", nargs="+", choices=COMPARISONS, default=list(COMPARISONS), help="what to measure")
@@ -41,7 +41,7 @@ def parser():
     return line
 
 
-def check(arguments):
+def check(arguments) -> None:
     """Refuse before the first minute what would fail, or mean nothing, after the last."""
     rivals.final_side(arguments.size)
     if arguments.repeats < 5:
@@ -57,7 +57,7 @@ def check(arguments):
         raise ValueError(f"Expected KERAS_BACKEND=tensorflow, which is measured. Received: {keras.backend.backend()}")
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Measure, and print a table in Markdown; the exit status is 0 when done, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)

@@ -15,7 +15,7 @@ from keras_alexnet.export.formats import FORMATS
 from keras_alexnet.runs import Run
 
 
-def parser():
+def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
@@ -27,7 +27,7 @@ def parser():
     return line
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """Export; the exit status is 0 when done, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)

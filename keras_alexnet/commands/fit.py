@@ -43,16 +43,26 @@ def parser() -> Parser:
     return line
 
 
-def chosen(arguments: argparse.Namespace) -> tuple[Recipe, Options]:
-    """Return the recipe and the options of a new run."""
+def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
+    """Return the recipe and the options of a new run. None stands for the recipe that follows from the data."""
     options = Options(**given_fields(arguments, Options))
     folder = pathlib.Path(options.dataset).expanduser()
     if folder.is_dir() and options.dataset != "petals":  # the run may be resumed from another directory
         options = dataclasses.replace(options, dataset=str(folder.resolve()))
-    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset.partition(":")[0], "text")  # less split or version
-    recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe))
-    lookup(ARCHITECTURES, recipe.architecture, "architecture")  # before the data are read
+    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
+    recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
+    lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
+
+
+def following_from(data: "Dataset", arguments: argparse.Namespace) -> Recipe:
+    """Return the recipe that follows from the pictures, with the flags that were given, and say what it is."""
+    from keras_alexnet.training import defaults
+
+    facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
+    recipe = defaults.recipe_for(facts, **given)
+    say(defaults.announce(facts, recipe))
+    return recipe
 
 
 def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
@@ -94,6 +104,7 @@ def main(argv: list[str] | None = None) -> int:
         strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
+        recipe = recipe or following_from(data, arguments)
         if run:
             if recipe.epochs > run.read_recipe().epochs:
                 run.extend(recipe.epochs)

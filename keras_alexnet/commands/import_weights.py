@@ -14,7 +14,7 @@ from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 
-def parser():
+def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("file", metavar="FILE", help="the weights")
@@ -29,7 +29,7 @@ def parser():
     return line
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """Import; the exit status is 0 when done, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)

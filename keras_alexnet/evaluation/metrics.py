@@ -44,7 +44,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
         self.k = int(k)
         super().__init__(fn=_is_beyond, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"name": self.name, "dtype": self.dtype, "k": self.k}
 
 

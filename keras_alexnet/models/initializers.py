@@ -55,17 +55,21 @@ def _gaussians(layers, stds, biases):
 
 
 _BIASES = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)  # section 5
+_SOURCE_STDS = (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01)
 _CAFFE_STDS = (0.01,) * 5 + (0.005, 0.005, 0.01)
 
 # By name, then by layer
 INITIAL_WEIGHTS = {
     "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning starts late or never
-    "source": _gaussians(_LAYERS, (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01), _BIASES),  # layers-145.cfg
+    "source": _gaussians(_LAYERS, _SOURCE_STDS, _BIASES),  # layers-145.cfg
     "caffe": _gaussians(_LAYERS, _CAFFE_STDS, (0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0)),
     "caffenet": _gaussians(_LAYERS, _CAFFE_STDS, _BIASES),
     "torch": dict.fromkeys(_LAYERS, Start(Uniform(), Uniform())),
     "tflearn": dict.fromkeys(_CONVOLUTIONAL, Start(Uniform(3**0.5), 0.0))
     | dict.fromkeys(_FULLY_CONNECTED, Start(Gaussian(0.02, truncated=True), 0.0)),
+    # Ours, for any data: with biases of 1 the last layer sees 4096 inputs near 1, and its loss is too steep
+    # for the momentum of 0.9 when there are few classes.
+    "zero_biases": _gaussians(_LAYERS, _SOURCE_STDS, (0.0,) * 8),
     "figure_1": _gaussians(("conv1", "conv2", "conv3", "fc4"), (1e-4, 0.01, 0.01, 0.01), (0.0,) * 4),
 }
 

@@ -132,7 +132,7 @@ class _ResponseNormalization(keras.layers.Layer):
         self.supports_masking = True
         self._build_at_init()
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         inputs = inputs if keras.backend.is_float_dtype(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
 
         @ops.custom_gradient
@@ -144,10 +144,10 @@ class _ResponseNormalization(keras.layers.Layer):
 
         return normalized(inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "window": self.window, "k": self.k, "alpha": self.alpha, "beta": self.beta}
 
 
@@ -219,11 +219,11 @@ class LocalResponseNormalization(_ResponseNormalization):
         self.groups = int(groups)
         super().__init__(_OverChannels(_window(window), self.groups), k, alpha, beta, **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         self._check_channels(inputs.shape)
         return super().call(inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self._check_channels(input_shape)
         return input_shape
 
@@ -234,7 +234,7 @@ class LocalResponseNormalization(_ResponseNormalization):
                 f"Received: {input_shape[-1]} channels, groups={self.groups}"
             )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "groups": self.groups}
 
 
@@ -286,7 +286,7 @@ class GroupedConv2D(keras.layers.Conv2D):
     Source: section 3.5, where the kernels of conv2, conv4 and conv5 see only the maps on their own GPU.
     """
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
         convolve = super().convolution_op
         if self.groups == 1 or self.data_format == "channels_first":  # TensorFlow's CPU has it in XLA alone
             return convolve(inputs, kernel)
@@ -310,7 +310,7 @@ class AdaptiveAveragePooling2D(keras.layers.AdaptiveAveragePooling2D):
     Source: torchvision's AlexNet, which averages its last maps to 6 x 6.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         first = 1 if self.data_format == "channels_last" else 2
         for axis, size in enumerate(self.output_size, first):
             if inputs.shape[axis] == 1:

@@ -13,7 +13,7 @@ from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors
 from keras_alexnet.training.interrupts import StopRequest
-from keras_alexnet.training.schedules import learning_rate
+from keras_alexnet.training.schedules import learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "top5_error")
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
@@ -38,11 +38,11 @@ class LogWriter(keras.callbacks.Callback):
         super().__init__()
         self.run, self.recipe, self.rows, self.is_chief = run, recipe, rows, is_chief
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.rate = learning_rate(self.recipe, self.rows)
         self.model.optimizer.learning_rate = self.rate
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         row = {"epoch": epoch + 1, "learning_rate": self.rate}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
@@ -61,6 +61,29 @@ class LogWriter(keras.callbacks.Callback):
         return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=math.inf)
 
 
+class StepSchedule(keras.callbacks.Callback):
+    """Warms up the learning rate and lets it fall along a cosine, step by step. It comes after `LogWriter`.
+
+    Args:
+        recipe: The recipe of the training.
+        steps: Steps of an epoch.
+        first_steps: Steps of the first epoch that are behind it already.
+    """
+
+    def __init__(self, recipe: Recipe, steps: int, first_steps: int = 0) -> None:
+        super().__init__()
+        self.recipe, self.steps, self.first_steps = recipe, steps, first_steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.rate = float(self.model.optimizer.learning_rate)  # the one that `LogWriter` has just set
+        self.step, self.first_steps = epoch * self.steps + self.first_steps, 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        factor = step_factor(self.recipe, self.step, self.recipe.epochs * self.steps)
+        self.model.optimizer.learning_rate = self.rate * factor
+        self.step += 1
+
+
 class LossGuard(keras.callbacks.Callback):
     """Stops a training whose loss is NaN before its weights are saved, and warns once when the loss stays at chance.
 
@@ -75,14 +98,14 @@ class LossGuard(keras.callbacks.Callback):
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
         self._check(logs["loss"], self.steps)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
         warning = errors.stuck_warning(losses, self.model.output_shape[-1])
@@ -118,12 +141,12 @@ class CheckpointWriter(keras.callbacks.Callback):
         self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
         self.is_chief = is_chief
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.step, self.sums = epoch, 0, ()
         if self.resumed and self.resumed.epochs == epoch:
             self.step, self.sums = self.resumed.steps, self.resumed.metrics
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.step += 1
         if self.sums:  # those of the steps before; Keras makes the metrics' variables in the first step
             both = zip(self.sums, checkpoints.values(self.model.metrics_variables), strict=True)
@@ -135,11 +158,11 @@ class CheckpointWriter(keras.callbacks.Callback):
         if due or self.stop.is_set():
             self._save(self.epoch, self.step, self.metrics)
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.stop.is_set():
             self._save(self.epoch, self.step, self.metrics)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._save(epoch + 1)
 
     def _save(self, epochs, steps=0, metrics=()):
@@ -169,7 +192,7 @@ class ProgressBar(keras.callbacks.Callback):
         """Remove the bar, so that what is printed next has a line of its own."""
         self.bar.close()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         classes = self.model.output_shape[-1]
         self.shown = [name for name in LOGGED if name != "top5_error" or classes >= TOP5_CLASSES]
         self.started, self.images = time.perf_counter(), 0
@@ -177,14 +200,14 @@ class ProgressBar(keras.callbacks.Callback):
         title = f"epoch {epoch + 1}/{self.params['epochs']}"
         self.bar = tqdm.tqdm(total=total, desc=title, unit="img", leave=False, disable=None)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.images += self.batch_size
         self.trained = time.perf_counter()
         if not self.bar.disable:
             self.bar.set_postfix({name: _format(logs[name]) for name in self.shown}, refresh=False)
             self.bar.update(self.batch_size)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.close()
         train, *validation = (
             "  ".join(f"{name} {_format(logs[prefix + name])}" for name in self.shown)

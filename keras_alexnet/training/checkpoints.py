@@ -1,10 +1,11 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped, each proved whole by its digest."""
+"""Checkpoints: everything that a training needs to continue as if it had never stopped, verified by a digest."""
 
 import dataclasses
 import json
 import pathlib
 import re
 import sys
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -22,10 +23,10 @@ class Checkpoint:
 
     Attributes:
         network: Path of the `.keras` file: the network with its optimizer.
-        epochs: How many epochs are behind it.
-        steps: How many steps of the next epoch are behind it, too.
-        seeds: State of each dropout's random numbers, which a `.keras` file leaves out.
-        metrics: Running sums of the loss and the errors of the epoch begun.
+        epochs: Number of finished epochs.
+        steps: Number of finished steps of the next epoch.
+        seeds: State of the random numbers of each dropout layer, which a `.keras` file leaves out.
+        metrics: Running sums of the loss and the errors in the unfinished epoch.
     """
 
     network: pathlib.Path
@@ -34,20 +35,20 @@ class Checkpoint:
     seeds: list
     metrics: list
 
-    def load(self):
-        """The compiled network, ready for the next step. The metrics are for `assign`, once they are built."""
+    def load(self) -> keras.Model:
+        """Return the compiled network, ready for the next step. Its metrics can be assigned once they are built."""
         model = keras.models.load_model(self.network)
         assign(_seeds(model), self.seeds)
         return model
 
 
-def values(variables):
-    """What Keras variables hold, as lists for JSON; float32 and integers come back to the last bit."""
+def values(variables: Iterable[keras.Variable]) -> list:
+    """Return what Keras variables hold, as lists for JSON. Float32 and integers come back to the last bit."""
     return [np.asarray(keras.ops.convert_to_numpy(variable)).tolist() for variable in variables]
 
 
-def assign(variables, values):
-    """Give Keras variables what `values` had read."""
+def assign(variables: Iterable[keras.Variable], values: Iterable) -> None:
+    """Assign to Keras variables what `values` returned."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(np.asarray(value, variable.dtype))
 
@@ -56,15 +57,15 @@ def _seeds(model):
     return [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
 
-def save(folder, model, epochs, steps=0, metrics=()):
-    """Keep a training's state. The checkpoint before stays; those before that go when the new one is whole.
+def save(folder: pathlib.Path, model: keras.Model, epochs: int, steps: int = 0, metrics: Sequence = ()) -> None:
+    """Save the state of a training. The checkpoint before it stays, older ones are removed when this one is complete.
 
     Args:
-        folder: Path of the folder of checkpoints.
-        model: The compiled `keras.Model`.
-        epochs: Epochs behind it.
-        steps: Steps of the next epoch behind it.
-        metrics: The `values` of its metrics, where there are such steps.
+        folder: Folder of the checkpoints.
+        model: The compiled network.
+        epochs: Number of finished epochs.
+        steps: Number of finished steps of the next epoch.
+        metrics: The `values` of its metrics, if there are such steps.
 
     Raises:
         OSError: If it cannot be written.
@@ -82,12 +83,12 @@ def save(folder, model, epochs, steps=0, metrics=()):
             file.unlink()
 
 
-def newest(folder, logged=0):
-    """The newest checkpoint that is whole, None where there is none yet. Damaged ones are named on stderr.
+def newest(folder: pathlib.Path, logged: int = 0) -> Checkpoint | None:
+    """Return the newest complete checkpoint, None where there is none yet. Damaged ones are named on stderr.
 
     Args:
-        folder: Path of the folder of checkpoints.
-        logged: Epochs in the run's record.
+        folder: Folder of the checkpoints.
+        logged: Number of epochs in the run's log.
 
     Raises:
         ValueError: If there are checkpoints and all are damaged, or none are left of a run of several epochs.
@@ -97,11 +98,9 @@ def newest(folder, logged=0):
         checkpoint = _read(file)
         if checkpoint:
             return checkpoint
-        print(f"Damaged, so the checkpoint before it is used: {file.with_suffix('.keras')}", file=sys.stderr)
+        print(f"Damaged; the checkpoint before it is used: {file.with_suffix('.keras')}", file=sys.stderr)
     if files or logged > 1:  # the second epoch is logged when the first has its checkpoint
-        raise ValueError(
-            f"Expected a whole checkpoint with its .json: begin a new run. Received: {folder}, without one"
-        )
+        raise ValueError(f"No complete checkpoint is left: start a new run. Received: {folder}")
     return None
 
 

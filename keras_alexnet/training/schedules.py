@@ -1,5 +1,6 @@
 """Learning rate schedules (paper section 5)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,28 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
     Source: section 5. The authors' own log names the epochs: they divided by hand.
     """
+    if recipe.schedule == "cosine":
+        return recipe.learning_rate  # `step_factor` does the rest
     if recipe.divide_after:
         return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)
     errors = [row["val_top1_error"] for row in rows]
     return divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
+
+
+def step_factor(recipe: Recipe, step: int, steps: int) -> float:
+    """Return what the learning rate of an epoch is multiplied by at one step: warm-up and cosine decay.
+
+    It depends on the number of the step alone, so a resumed run continues where it stopped.
+
+    Args:
+        recipe: The settings of the run.
+        step: Number of the step, counted from 0 over all epochs.
+        steps: Steps of all epochs together.
+
+    Example:
+        >>> recipe = Recipe(schedule="cosine", warmup_steps=10)
+        >>> [round(step_factor(recipe, step, steps=100), 2) for step in (0, 9, 50, 99)]
+        [0.1, 0.98, 0.5, 0.0]
+    """
+    warmup = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
+    return warmup * (0.5 * (1 + math.cos(math.pi * step / steps)) if recipe.schedule == "cosine" else 1.0)

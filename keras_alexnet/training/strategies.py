@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import typing
+from typing import Any
 
 import keras
 
@@ -139,10 +140,10 @@ class WorkerModel(keras.Model):
     averages batches of other processes. Here logs are vectors of one number, and the batch is the process's own.
     """
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict:
         return self._as_vectors(super().train_step(data))
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict:
         return self._as_vectors(super().test_step(data))
 
     @property

@@ -17,7 +17,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import checkpoints, errors, strategies
-from keras_alexnet.training.callbacks import CheckpointWriter, LogWriter, LossGuard, ProgressBar
+from keras_alexnet.training.callbacks import CheckpointWriter, LogWriter, LossGuard, ProgressBar, StepSchedule
 from keras_alexnet.training.interrupts import StopRequest, deferred_signals
 from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
@@ -64,6 +64,7 @@ def compiled_model(
             weight_decay=recipe.weight_decay,
             bias_learning_rate_factor=recipe.bias_learning_rate_factor,
             decay_into=recipe.decay_into,
+            global_clipnorm=recipe.clip_norm,
         ),
         loss="sparse_categorical_crossentropy",
         metrics=[TopKError(1), TopKError(5)],
@@ -129,10 +130,10 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
             f"--batch-size must divide among the {strategy.replicas} devices. "
             f"Received: --batch-size {recipe.batch_size}"
         )
-    if "validation" not in data.splits and not recipe.divide_after:
+    if "validation" not in data.splits and not recipe.divide_after and recipe.schedule == "divided":
         raise ValueError(
             "Training without a validation split needs a schedule that is fixed before: give --divide-after and "
-            f"--epochs. Received: {data.name}, divide_after={recipe.divide_after}"
+            f"--epochs, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
         )
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
 
@@ -209,7 +210,9 @@ def _callbacks(
     log = LogWriter(run, recipe, rows, strategy.is_chief)
     saving = CheckpointWriter(run.last, steps, checkpoint, options.checkpoint_steps, stop, strategy.is_chief)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
-    return [guard, log, saving, *events]
+    stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
+    schedule = [StepSchedule(recipe, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
+    return [guard, log, *schedule, saving, *events]
 
 
 def _evaluate_epoch(

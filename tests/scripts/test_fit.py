@@ -46,7 +46,7 @@ def test_the_recipe_follows_the_data():
     assert chosen()[0] == fit.RECIPES["petals"]
     assert chosen("--dataset", "oxford_flowers102")[0] == fit.RECIPES["flowers"]
     assert chosen("--dataset", "oxford_flowers102:flipped")[0] == fit.RECIPES["flowers"]
-    assert chosen("--dataset", "cifar10")[0] == fit.RECIPES["text"]
+    assert chosen("--dataset", "cifar10")[0] is None  # it follows from the pictures
     assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == fit.RECIPES["source"]
 
 

@@ -65,7 +65,7 @@ def test_all_damaged_is_an_error_and_none_is_not(model, tmp_path):
     assert checkpoints.newest(tmp_path) is None
     checkpoints.save(tmp_path, model, 1)
     (tmp_path / "epoch-00001.keras").write_bytes(b"")
-    with pytest.raises(ValueError, match=f"whole checkpoint.*Received: {tmp_path}"):
+    with pytest.raises(ValueError, match=f"No complete checkpoint.*Received: {tmp_path}"):
         checkpoints.newest(tmp_path)
 
 

@@ -1,0 +1,178 @@
+"""The default recipe: settings that follow from what the pictures are (ours; the paper has 1.2 million pictures).
+
+With the paper's settings a small set diverges or stays at chance. What differs here, and why:
+
+- Biases start at 0. With the paper's ones the last layer sees 4096 inputs near 1: the loss
+  is then so steep in its weights that momentum 0.9 overshoots.
+- The learning rate warms up, and gradients are clipped by their global norm: the first steps cannot throw the weights
+  far. It then falls to zero along a cosine, so that the end does not depend on the errors of a few validation pictures.
+- The number of epochs falls with the root of the number of pictures: few pictures are seen more often.
+  The few steps of a small set are otherwise over before the network has left chance.
+- Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
+"""
+
+import dataclasses
+import math
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.data import decoding
+from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.summary import layer_costs
+from keras_alexnet.recipes import Recipe
+
+SAMPLE = 100  # pictures that are decoded to learn how large they are
+COUNTED = 20_000  # training pictures at most whose labels are counted
+SMALL, LARGE = 64, 200  # shorter sides in pixels: up to the first small crops, from the second the paper's
+MANY_PICTURES = 100_000  # from here on the paper's crops and batches
+STEADY_SHARE = 0.7  # of the peak of a matrix product that a training step reaches, for the estimate of the time
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """What settings follow from.
+
+    Attributes:
+        pictures: Number of training pictures.
+        classes: Number of classes.
+        shorter_side: Median of the pictures' shorter sides, pixels.
+        is_grey: Whether all pictures looked at are grey.
+        smallest_class: Training pictures of the smallest class.
+        largest_class: Training pictures of the largest class.
+    """
+
+    pictures: int
+    classes: int
+    shorter_side: int
+    is_grey: bool
+    smallest_class: int
+    largest_class: int
+
+    def describe(self) -> str:
+        """Return the facts as one line."""
+        span = f"{self.smallest_class:,}"
+        if self.largest_class != self.smallest_class:
+            span += f" to {self.largest_class:,}"
+        kind = "grey" if self.is_grey else "color"
+        return (
+            f"{self.pictures:,} training pictures of {self.classes:,} classes, {span} per class, {kind}, shorter side "
+            f"about {self.shorter_side} pixels"
+        )
+
+
+def measure_facts(data: Dataset) -> DataFacts:
+    """Look at the training pictures of a data set."""
+    train = data.splits["train"]
+    sides, is_grey = [], True
+    for picture, _ in train.take(SAMPLE):
+        pixels = (decoding.decode(picture) if picture.dtype == tf.string else picture).numpy()  # (height, width, 3)
+        sides.append(min(pixels.shape[:2]))
+        is_grey = is_grey and bool((pixels == pixels[..., :1]).all())
+    labels = np.fromiter((int(label) for _, label in train.take(COUNTED)), int)
+    counts = np.bincount(labels, minlength=len(data.class_names)) * len(train) / len(labels)
+    return DataFacts(
+        pictures=len(train),
+        classes=len(data.class_names),
+        shorter_side=int(np.median(sides)),
+        is_grey=is_grey,
+        smallest_class=int(counts.min()),
+        largest_class=int(counts.max()),
+    )
+
+
+def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
+    """Return the default recipe for such data.
+
+    Args:
+        facts: What the data are.
+        **given: Settings that the user has chosen, which win.
+
+    Example:
+        >>> recipe = recipe_for(DataFacts(1_020, 102, 256, False, 10, 10), batch_size=16)
+        >>> recipe.crop_size, recipe.batch_size, recipe.epochs
+        (131, 16, 240)
+    """
+    crop_size, resize_size = _sizes(facts)
+    settings = {
+        "initial_weights": "zero_biases",
+        "crop_size": crop_size,
+        "resize_size": resize_size,
+        # A mirrored digit is another sign. So are letters and forms, which are what small grey pictures show.
+        "augmentation": ("crop",) if facts.is_grey and facts.shorter_side <= SMALL else ("crop", "mirror", "lighting"),
+        "lighting": "source",
+        "batch_size": 128 if facts.pictures > MANY_PICTURES else min(32, facts.pictures),
+        "epochs": round(min(300, max(40, 7680 / math.sqrt(facts.pictures)))),
+        "learning_rate": 0.01,
+        "warmup_steps": 50,
+        "clip_norm": 5.0,
+        "schedule": "cosine",
+    }
+    if (
+        ARCHITECTURES[given.get("architecture", "paper")].convolutions.keys()
+        != ARCHITECTURES["paper"].convolutions.keys()
+    ):
+        del settings["initial_weights"]  # of other layers
+    if "crop_size" in given:  # as 148 to 131
+        settings["resize_size"] = max(given["crop_size"], round(given["crop_size"] * resize_size / crop_size))
+    if "divide_after" in given or "patience" in given:
+        settings["schedule"] = "divided"
+    return Recipe(**settings | given)
+
+
+def _sizes(facts: DataFacts) -> tuple[int, int]:
+    """Crop size and resize size."""
+    if facts.shorter_side <= SMALL:
+        return 67, 76
+    if facts.pictures > MANY_PICTURES and facts.shorter_side >= LARGE:
+        return 227, 256
+    return 131, 148
+
+
+def announce(facts: DataFacts, recipe: Recipe) -> str:
+    """Return three lines on the data, the settings that follow, and the time that they take here."""
+    steps = recipe.epochs * max(1, facts.pictures // recipe.batch_size)
+    images = recipe.epochs * facts.pictures
+    return "\n".join(
+        (
+            f"{facts.describe()}.",
+            f"Settings that follow: crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
+            f"{recipe.epochs} epochs ({steps:,} steps).",
+            f"{_duration(images / images_per_second(recipe, facts.classes))} here. Every setting has a flag; "
+            "--recipe text has the paper's.",
+        )
+    )
+
+
+def _duration(seconds: float) -> str:
+    """A rough time in words."""
+    if seconds < 90:
+        return f"About {max(10, round(seconds, -1)):.0f} seconds"
+    if seconds < 5400:
+        return f"About {seconds / 60:.0f} minutes"
+    return f"About {seconds / 3600:.1f} hours"
+
+
+def images_per_second(recipe: Recipe, classes: int) -> float:
+    """Estimate how fast this machine trains, from the speed of one matrix product.
+
+    Args:
+        recipe: The recipe.
+        classes: Number of classes.
+    """
+    shape = (recipe.crop_size, recipe.crop_size, 3)
+    network = build(recipe.architecture, input_shape=shape, classes=classes)
+    multiply_adds = sum(cost.multiply_adds for cost in layer_costs(network))
+    operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; a multiplication and an addition each
+    matrix = tf.random.normal((1024, 1024))
+    tf.matmul(matrix, matrix)
+    started = time.perf_counter()
+    for _ in range(5):
+        product = tf.matmul(matrix, matrix)
+    product.numpy()  # wait for a GPU
+    peak = 5 * 2 * 1024**3 / (time.perf_counter() - started)
+    return STEADY_SHARE * peak / operations

@@ -1,0 +1,106 @@
+"""The default recipe: which settings follow from which data, and that small sets train with them."""
+
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.commands import fit
+from keras_alexnet.data import datasets
+from keras_alexnet.recipes import RECIPES
+from keras_alexnet.runs import Run
+from keras_alexnet.training.defaults import DataFacts, announce, measure_facts, recipe_for
+
+
+def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
+    return DataFacts(pictures, classes, shorter_side, is_grey, pictures // classes, pictures // classes)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes told apart by their brightness, 12 and 24 grey pictures of 30 x 40 pixels."""
+    random = np.random.default_rng(0)
+    for (label, name), number in itertools.product(enumerate("ab"), range(24)):
+        if number < 12 * (label + 1):
+            path = tmp_path / "pictures" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 100, (30, 40), np.uint8) + np.uint8(120 * label)).save(path)
+    return tmp_path / "pictures"
+
+
+def test_facts_are_measured_on_the_training_pictures(folder):
+    found = measure_facts(datasets.load(str(folder)))
+    assert (found.classes, found.shorter_side, found.is_grey) == (2, 30, True)
+    assert found.smallest_class < found.largest_class
+    assert found.smallest_class + found.largest_class == found.pictures
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ({"shorter_side": 28}, (67, 76)),
+        ({"shorter_side": 256}, (131, 148)),
+        ({"shorter_side": 256, "pictures": 1_200_000, "classes": 1000}, (227, 256)),
+        ({"shorter_side": 64, "pictures": 1_200_000, "classes": 1000}, (67, 76)),
+    ],
+)
+def test_crops_fit_the_pictures_and_the_time(given, sizes):
+    recipe = recipe_for(facts(**given))
+    assert (recipe.crop_size, recipe.resize_size) == sizes
+
+
+@pytest.mark.parametrize(("pictures", "epochs"), [(40, 300), (1020, 240), (6000, 99), (1_200_000, 40)])
+def test_few_pictures_are_seen_more_often(pictures, epochs):
+    assert recipe_for(facts(pictures)).epochs == epochs
+
+
+def test_a_batch_is_never_larger_than_the_set():
+    assert recipe_for(facts(pictures=20, classes=2)).batch_size == 20
+
+
+def test_small_grey_pictures_are_not_mirrored():
+    assert recipe_for(facts(shorter_side=28, is_grey=True)).augmentation == ("crop",)
+    assert "mirror" in recipe_for(facts(shorter_side=28)).augmentation
+
+
+def test_settings_of_the_user_win():
+    recipe = recipe_for(facts(), crop_size=99, epochs=3, divide_after=(2,))
+    assert (recipe.crop_size, recipe.epochs, recipe.schedule) == (99, 3, "divided")
+    assert recipe.resize_size == 112
+
+
+def test_a_network_of_other_layers_keeps_its_initial_weights():
+    assert recipe_for(facts(), architecture="figure_1").initial_weights is None
+
+
+def test_no_recipe_by_name_has_changed():
+    assert {recipe.schedule for recipe in RECIPES.values()} == {"divided"}
+    assert {recipe.clip_norm for recipe in RECIPES.values()} == {None}
+
+
+def test_three_lines_are_announced():
+    lines = announce(facts(2000, 2), recipe_for(facts(2000, 2))).splitlines()
+    assert lines[0].startswith("2,000 training pictures of 2 classes, 1,000 per class")
+    assert "crops of 131 pixels, batches of 32, 172 epochs" in lines[1]
+    assert "Every setting has a flag" in lines[2]
+
+
+def test_a_folder_trains_without_another_flag_and_resumes(folder, tmp_path, capsys):
+    """With one flag after all, for a short test: fewer epochs."""
+    run = tmp_path / "run"
+    assert fit.main(["--dataset", str(folder), "--run", str(run), "--epochs", "2"]) == 0
+    assert "training pictures of 2 classes" in capsys.readouterr().out
+    recipe = Run.open(run).read_recipe()
+    assert (recipe.schedule, recipe.initial_weights, recipe.epochs) == ("cosine", "zero_biases", 2)
+    assert fit.main(["--resume", str(run)]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_set_on_which_the_paper_s_recipe_fails_is_learned(folder, tmp_path, seed):
+    run = tmp_path / "run"
+    assert fit.main(["--dataset", str(folder), "--run", str(run), "--seed", str(seed), "--epochs", "60"]) == 0
+    rows = Run.open(run).read_log()
+    assert max(row["loss"] for row in rows) < 2 * np.log(2)
+    assert rows[-1]["top1_error"] < 0.1
