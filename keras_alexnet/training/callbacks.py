@@ -65,22 +65,21 @@ class StepSchedule(keras.callbacks.Callback):
     """Warms up the learning rate and lets it fall along a cosine, step by step. It comes after `LogWriter`.
 
     Args:
-        recipe: The recipe of the training.
+        log: It has the recipe and the learning rate of the epoch.
         steps: Steps of an epoch.
         first_steps: Steps of the first epoch that are behind it already.
     """
 
-    def __init__(self, recipe: Recipe, steps: int, first_steps: int = 0) -> None:
+    def __init__(self, log: LogWriter, steps: int, first_steps: int = 0) -> None:
         super().__init__()
-        self.recipe, self.steps, self.first_steps = recipe, steps, first_steps
+        self.log, self.steps, self.first_steps = log, steps, first_steps
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.rate = float(self.model.optimizer.learning_rate)  # the one that `LogWriter` has just set
         self.step, self.first_steps = epoch * self.steps + self.first_steps, 0
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        factor = step_factor(self.recipe, self.step, self.recipe.epochs * self.steps)
-        self.model.optimizer.learning_rate = self.rate * factor
+        factor = step_factor(self.log.recipe, self.step, self.log.recipe.epochs * self.steps)
+        self.model.optimizer.learning_rate = self.log.rate * factor
         self.step += 1
 
 

@@ -211,7 +211,7 @@ def _callbacks(
     saving = CheckpointWriter(run.last, steps, checkpoint, options.checkpoint_steps, stop, strategy.is_chief)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
     stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
-    schedule = [StepSchedule(recipe, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
+    schedule = [StepSchedule(log, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
     return [guard, log, *schedule, saving, *events]
 
 

@@ -131,7 +131,7 @@ def test_other_files_among_the_figures_are_ignored(small_run):
 def log_of_losses(*losses):
     names = ("top1_error", "top5_error", "val_loss", "val_top1_error", "val_top5_error")
     return [
-        {"epoch": n, "learning_rate": 0.01, "loss": loss} | dict.fromkeys(names, 0.5)
+        {"epoch": n, "learning_rate": 0.01, "loss": loss} | dict.fromkeys(names, 0.66)
         for n, loss in enumerate(losses, 1)
     ]
 
@@ -141,7 +141,7 @@ def log_of_losses(*losses):
     [
         ((15.0, 2.9e22), "The training diverged: its last loss is 2.9e+22, and guessing has 1.10."),
         ((1.2, float("nan")), "The training diverged: its last loss is nan"),
-        ((15.0, 1.099), "The network learned nothing: its last loss is 1.1, and guessing has 1.10."),
+        ((15.0, *[1.099] * 4), "The network learned nothing: its last loss is 1.1, and guessing has 1.10."),
         ((15.0, 0.4), None),
     ],
 )

@@ -71,7 +71,7 @@ def test_all_damaged_is_an_error_and_none_is_not(model, tmp_path):
 
 def test_a_record_without_checkpoints_is_not_begun_anew(tmp_path):
     assert checkpoints.newest(tmp_path, logged=1) is None  # killed before the first was whole
-    with pytest.raises(ValueError, match="begin a new run"):
+    with pytest.raises(ValueError, match="start a new run"):
         checkpoints.newest(tmp_path, logged=2)
 
 

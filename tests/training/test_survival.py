@@ -180,7 +180,7 @@ def stop_at(event, *life):
     saved = getattr(CheckpointWriter, event)
 
     def stop_and_save(self, batch, logs=None):
-        self.stop.set()
+        self.stop.signal = signal.SIGTERM
         saved(self, batch, logs)
 
     setattr(CheckpointWriter, event, stop_and_save)
