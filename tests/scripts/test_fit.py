@@ -229,7 +229,7 @@ def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsy
 
 
 def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys):
-    flags = [*TOY, "--recipe", "text", "--epochs", "2", "--learning-rate", "30"]
+    flags = [*TOY, "--recipe", "text", "--steps-per-epoch", "4", "--epochs", "2", "--learning-rate", "1"]
     status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *flags])
     assert status == 1
     assert "The training diverged" in capsys.readouterr().out
