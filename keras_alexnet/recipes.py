@@ -243,7 +243,7 @@ FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the
 
 RECIPES = {
     "text": Recipe(),
-    "source": Recipe(  # the authors' layer-params-145, but that they never divided the learning rate of biases
+    "source": Recipe(  # the authors' layer-params-145; they divided the learning rate of biases in some runs only
         architecture="source", crop_size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
     ),
     "caffe": Recipe(  # of bvlc_alexnet: rates divided each 100,000 batches of 256, which are 20 epochs of ImageNet
