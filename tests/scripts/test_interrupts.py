@@ -56,9 +56,15 @@ def start(*command, backend="tensorflow"):
     )
 
 
+def run_to_the_end(*command, backend="tensorflow"):
+    process = start(*command, backend=backend)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+
+
 def seconds_of(*command, backend="tensorflow"):
     started = time.perf_counter()
-    assert start(*command, backend=backend).wait() == 0
+    run_to_the_end(*command, backend=backend)
     return time.perf_counter() - started
 
 
@@ -87,7 +93,7 @@ def test_no_interrupt_of_a_training_is_lost(pictures, tmp_path, backend):
             assert not run.exists()
             early += 1
         if resumable % 10 == 1:
-            assert start(SCRIPTS / "fit.py", "--resume", run, backend=backend).wait() == 0
+            run_to_the_end(SCRIPTS / "fit.py", "--resume", run, backend=backend)
     print(f"{backend}: {early} interrupts before the training, {resumable} in it or after it, none lost")
     assert resumable > INTERRUPTS // 4
 
