@@ -8,6 +8,7 @@ Give it the machine alone: whatever else runs takes from one contender and not f
 
 import argparse
 import os
+import sys
 
 from benchmarks import data_speed, measuring, network_speed, rivals
 from keras_alexnet.command_line import Parser, one_line_errors, say
@@ -64,6 +65,7 @@ def main(argv=None) -> None:
     with one_line_errors(line):
         check(arguments)
         report = measuring.Report(arguments.json)
+        say("Measuring takes about ten minutes; nothing else should run meanwhile.", file=sys.stderr)
         for name in arguments.only:
             COMPARISONS[name](arguments, report)
     say(report.markdown() + LEGEND)

@@ -142,7 +142,9 @@ class Report:
         rounds = sorted({len(rates) for measurement in self.measurements for rates in measurement.rates.values()})
         lines += [
             "",
-            f"Medians of {' or '.join(map(str, rounds))} rounds, each contender in its turn. {self._described()}",
+            f"Medians of {' or '.join(map(str, rounds))} rounds, each contender in its turn. How many times as "
+            "fast is the median of the ratios within each round, which the machine's drift does not touch: it may "
+            f"differ from the ratio of the two medians beside it. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)
