@@ -82,7 +82,7 @@ def test_no_interrupt_of_a_training_is_lost(pictures, tmp_path, backend):
         time.sleep(random.uniform(0.1, 0.95) * whole)
         process.send_signal(number)
         output, _ = process.communicate(timeout=120)
-        if process.returncode == 0:  # it had ended
+        if (run / "report.html").exists():  # the work was done, only the interpreter had not ended
             continue
         assert process.returncode in (STATUS[number], -number), output  # by the system before the program listens
         assert "Traceback" not in output
