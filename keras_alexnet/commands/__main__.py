@@ -4,10 +4,23 @@ import importlib
 import pathlib
 import signal
 import sys
+import types
 
 from keras_alexnet.command_line import exit_on_signals, quiet_terminal
 
 COMMANDS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
+
+
+def load(name: str) -> types.ModuleType:
+    """Import the module of a command."""
+    return importlib.import_module(f"keras_alexnet.commands.{name}")
+
+
+def run(module: types.ModuleType) -> None:
+    """Run a command with the arguments of the process, and exit with its status."""
+    quiet_terminal()
+    with exit_on_signals():
+        sys.exit(module.main())
 
 
 def main() -> None:
@@ -19,10 +32,7 @@ def main() -> None:
         print(f"usage: keras-alexnet {{{','.join(COMMANDS)}}} ...", file=sys.stderr if wanted else sys.stdout)
         sys.exit(2 if wanted else 0)
     del sys.argv[1]
-    module = importlib.import_module(f"keras_alexnet.commands.{name}")
-    quiet_terminal()
-    with exit_on_signals():
-        sys.exit(module.main())
+    run(load(name))
 
 
 if __name__ == "__main__":

@@ -25,11 +25,7 @@ def parser() -> Parser:
 def main(argv: list[str] | None = None) -> None:
     """Evaluate; the exit status is 0 on success, 2 for wrong input."""
     line = parser()
-    execute(line, line.parse_args(argv))
-
-
-def execute(line: Parser, arguments: argparse.Namespace) -> None:
-    """Evaluate the runs, draw their figures, write their reports and print the results."""
+    arguments = line.parse_args(argv)
     with one_line_errors(line):
         runs = [Run.open(folder) for folder in arguments.runs]
         options = runs[0].read_options()

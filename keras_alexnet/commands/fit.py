@@ -12,6 +12,7 @@ import dataclasses
 import pathlib
 import time
 import typing
+from collections.abc import Iterator
 
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
 from keras_alexnet.files import LockedError
@@ -113,27 +114,30 @@ def main(argv: list[str] | None = None) -> int:
         else:
             folder = arguments.run or Run.next_free("runs", options.dataset)
             run = Run.create(folder) if strategy.is_chief else Run(pathlib.Path(folder))
-        try:
+        with _cleaning_up(run, may_discard=strategy.is_chief and not arguments.resume):
             trained = trainer.fit(recipe, data, run, options, strategy)
-        except SystemExit:
-            say(f"\n{CONTINUE.format(run.folder)}")
-            raise
-        except LockedError:
-            with contextlib.suppress(OSError):
-                for made in reversed(run.created):
-                    made.rmdir()
-            raise
-        except (ValueError, OSError):
-            if strategy.is_chief and not arguments.resume and not _has_checkpoint(run):
-                run.discard()
-            raise
         if trained is None:  # a worker that is not the chief
             return 0
         return _report(run, data, trained, time.perf_counter() - started)
 
 
-def _has_checkpoint(run: Run) -> bool:
-    return any(run.last.glob("*.json"))
+@contextlib.contextmanager
+def _cleaning_up(run: Run, may_discard: bool) -> Iterator[None]:
+    """Within, a stop says how to continue, and a training that fails before its first checkpoint leaves nothing."""
+    try:
+        yield
+    except SystemExit:
+        say(f"\n{CONTINUE.format(run.folder)}")
+        raise
+    except LockedError:  # the files are another process's
+        with contextlib.suppress(OSError):
+            for made in reversed(run.created):
+                made.rmdir()
+        raise
+    except (ValueError, OSError):
+        if may_discard and not any(run.last.glob("*.json")):
+            run.discard()
+        raise
 
 
 def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:

@@ -63,11 +63,7 @@ def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> d
 def main(argv: list[str] | None = None) -> None:
     """Predict; the exit status is 0 on success, 2 for an unreadable picture or wrong input."""
     line = parser()
-    execute(line, line.parse_args(argv))
-
-
-def execute(line: Parser, arguments: argparse.Namespace) -> None:
-    """Classify the pictures, print the results and exit."""
+    arguments = line.parse_args(argv)
     with one_line_errors(line):
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:

@@ -2,12 +2,12 @@
 
 With the paper's settings a small set diverges or stays at chance. What differs here, and why:
 
-- Biases start at 0. With the paper's ones the last layer sees 4096 inputs near 1: the loss
-  is then so steep in its weights that momentum 0.9 overshoots.
+- Biases start at 0. With the paper's ones the last layer sees 4096 inputs near 1: the loss is then so steep in its
+  weights that momentum 0.9 overshoots.
 - The learning rate warms up, and gradients are clipped by their global norm: the first steps cannot throw the weights
   far. It then falls to zero along a cosine, so that the end does not depend on the errors of a few validation pictures.
-- The number of epochs falls with the root of the number of pictures: few pictures are seen more often.
-  The few steps of a small set are otherwise over before the network has left chance.
+- The number of epochs falls with the root of the number of pictures: otherwise the few steps of a small set
+  are over before the network has left chance.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
 """
 

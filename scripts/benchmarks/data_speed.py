@@ -2,7 +2,7 @@
 
 Each takes the parsed flags and a `measuring.Report`, and adds what it measured.
 
-TensorFlow, and what imports it, is imported where it is used: worker processes load the main script anew.
+TensorFlow is imported inside functions, because every worker process imports the main script again.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ FIT_STEPS = 4  # batches an epoch of `training.fit`
 
 
 def input_pipeline(arguments, report):
-    """From picture files to batches of training views, decoded anew in every pass; beside Pillow in a DataLoader."""
+    """Measure picture files to batches of training crops, decoded in every pass, against Pillow in a DataLoader."""
     with tempfile.TemporaryDirectory() as folder:
         paths, labels = _take_photographs(pathlib.Path(folder), arguments.files)
         settings = recipe(arguments.size, batch_size=arguments.batch_sizes[0])

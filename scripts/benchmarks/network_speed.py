@@ -2,7 +2,7 @@
 
 Each takes the parsed flags and a `measuring.Report`, and adds what it measured.
 
-TensorFlow, and what imports it, is imported where it is used: worker processes load the main script anew.
+TensorFlow is imported inside functions, because every worker process imports the main script again.
 """
 
 import contextlib

@@ -37,7 +37,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Three steps of 8 pictures an epoch, two classes told by their colour, and 8 to validate."""
+    """Two classes that differ in color: 24 training pictures, three steps of 8 per epoch, and 8 validation pictures."""
     folder, random = tmp_path_factory.mktemp("survival") / "pictures", np.random.default_rng(0)
     for split, count in (("train", 24), ("validation", 8), ("test", 2)):
         for number in range(count):
