@@ -58,6 +58,7 @@ def test_a_finished_run_is_evaluated_as_it_was(folder):
         assert after[views][likelihood] == pytest.approx(before[views][likelihood], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_resumed_to_the_same_log(folder):
     assert fit.main(["--resume", "stopped"]) == 0
     logs = [np.loadtxt(folder / name / "log.csv", delimiter=",", skiprows=1) for name in ("stopped", "finished")]

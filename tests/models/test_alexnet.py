@@ -167,6 +167,7 @@ def test_file_gives_identical_outputs(net, tmp_path):
     np.testing.assert_array_equal(numbers(loaded(pictures())), numbers(model(pictures())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("imports", ["import keras, keras_alexnet", "import keras_alexnet, keras"])
 def test_file_loads_where_only_the_package_is_imported(imports, tmp_path):
     model = small()

@@ -30,6 +30,7 @@ np.save(f"{{folder}}/logits.npy", model.predict_on_batch(np.load(f"{{folder}}/im
 slow = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 @pytest.mark.parametrize(
     "name", ["source", *(pytest.param(name, marks=slow) for name in ("paper", "caffenet", "one_weird_trick"))]

@@ -148,6 +148,7 @@ def test_normalization_and_peak(tmp_path, capsys, monkeypatch):
     assert table.count("\n|") == 6  # a rule and five rows under the head
 
 
+@pytest.mark.slow
 def test_training_and_prediction(tmp_path, capsys, monkeypatch):
     trials = [1.0, 2.0] + [2.0, 1.0] * rivals.HAS_PYTORCH  # of Keras the first setting wins, of PyTorch the second
     seconds = iter(trials * 2)

@@ -129,6 +129,7 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
     assert "architecture=figure_1. Received: source" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_path, monkeypatch, capsys):
     flags = ["--dataset", str(pictures), *TOY, "--epochs", "2", "--deterministic"]
     fit.main([*flags, "--run", str(tmp_path / "whole")])
@@ -202,6 +203,7 @@ def test_two_workers_leave_one_run(pictures, tmp_path):
     assert len(list(run.glob("tensorboard/train/events*.tfevents*"))) == 1
 
 
+@pytest.mark.slow
 def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, tmp_path, capsys):
     fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
     (pictures / "a").rename(pictures / "c")
@@ -218,6 +220,7 @@ def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, 
     assert "fc4: new" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsys):
     run = tmp_path / "run"
     fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
@@ -228,6 +231,7 @@ def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsy
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 3
 
 
+@pytest.mark.slow
 def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys):
     flags = [*TOY, "--recipe", "text", "--steps-per-epoch", "4", "--epochs", "2", "--learning-rate", "1"]
     status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *flags])

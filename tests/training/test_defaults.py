@@ -86,6 +86,7 @@ def test_three_lines_are_announced():
     assert "Every setting has a flag" in lines[2]
 
 
+@pytest.mark.slow
 def test_a_folder_trains_without_another_flag_and_resumes(folder, tmp_path, capsys):
     """With one flag after all, for a short test: fewer epochs."""
     run = tmp_path / "run"

@@ -109,6 +109,7 @@ def test_a_signal_waits_for_the_end_of_the_step(number, status):
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_the_process_at_once():
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_receive_two_signals)
@@ -147,6 +148,7 @@ def test_a_folder_that_cannot_be_written():
         temporary.write_text("")
 
 
+@pytest.mark.slow
 def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_path, monkeypatch):
     run, good = Run.create(tmp_path / "run"), []
     begin = trainer.LogWriter.on_epoch_begin

@@ -134,6 +134,7 @@ def live_and_die(pictures, folder, random, kills):
             return killed, half_written
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_if_never_killed(pictures, unbroken, tmp_path):
     killed, _ = live_and_die(pictures, tmp_path / "run", np.random.default_rng(0), kills=2)
     assert killed == 2
@@ -187,6 +188,7 @@ def stop_at(event, *life):
     train(*life)
 
 
+@pytest.mark.slow
 def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
     folder = tmp_path / "run"
     process = start(pictures, folder, life=functools.partial(stop_at, "on_train_batch_end"))

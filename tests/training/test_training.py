@@ -126,6 +126,7 @@ def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_pat
         assert row == pytest.approx(unbroken, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_rows_ahead_of_the_checkpoint_are_cut(finished, folder, tmp_path):
     """As after a crash between the log and the checkpoint."""
     run = Run.create(tmp_path / "run")
@@ -182,6 +183,7 @@ def learned(run):
     return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras").get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "size", "side"),
     [("figure_1", SIZE, SIDE), pytest.param("paper", 67, 70, marks=pytest.mark.slow)],

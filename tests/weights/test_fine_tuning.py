@@ -40,6 +40,7 @@ def in_a_folder_with_pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # Keras says so of every tf.data.Dataset
 def test_the_page_runs(published, in_a_folder_with_pictures, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
