@@ -10,8 +10,9 @@ BIN := $(VENV)/bin
 DIGEST := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 READY := $(VENV)/ready-$(DIGEST)
 
-# Two processes share the tests; who is done first takes over half of what the other has left.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+# Two processes share the tests, and each computes with one thread. Who is done first takes over half of what the other
+# has left.
+PYTEST := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # What runs on every Keras backend, with its tests and the examples in its docstrings. pytest fails on a wrong name.
 MODEL_SIDE := keras_alexnet/models keras_alexnet/weights keras_alexnet/training/optimizers.py \
@@ -46,7 +47,8 @@ test-torch: $(READY) ## the model side on PyTorch, where it is installed
 	else echo "PyTorch is not in $(VENV): its tests are left out ($(BIN)/pip install -c constraints.txt torch)"; fi
 
 test-slow: $(READY) ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	KERAS_BACKEND=tensorflow $(PYTEST) -m slow
+	KERAS_BACKEND=jax $(PYTEST) -m slow $(MODEL_SIDE_TESTS)
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check

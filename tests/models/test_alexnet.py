@@ -17,6 +17,7 @@ from keras_alexnet.models.summary import sketch
 from keras_alexnet.training.optimizers import PaperSGD
 
 COMPILED = keras.backend.backend() == "jax"  # as a whole; elsewhere that would take longer than the step
+slow_to_compile = pytest.mark.slow if COMPILED else pytest.mark.usefixtures()
 SIZE = 67
 SHAPE = (SIZE, SIZE, 3)
 SMALL = dataclasses.replace(ARCHITECTURES["paper"], hidden=(32, 16))
@@ -63,6 +64,7 @@ def test_without_top_any_size(pooling, shape):
     assert sketch(include_top=False, pooling=pooling).output_shape == shape
 
 
+@slow_to_compile
 @pytest.mark.parametrize("name", ["paper", "source"])
 def test_unknown_size_gives_the_maps_of_the_known(name):
     free = build(name, include_top=False)
@@ -77,6 +79,7 @@ def test_without_top_there_are_no_classes():
     assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
 
 
+@slow_to_compile
 @pytest.mark.parametrize("size", [67, 94])
 def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
     """Its last maps have one place, which is repeated 36 times."""
@@ -139,6 +142,7 @@ def test_signal_fades_with_the_initial_weights_of_the_text():
     assert 10 < spread["source"] / spread["text"] < 27  # about 15, and three layers of three times at most
 
 
+@slow_to_compile
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_outputs_float32(policy):
     full = small()
