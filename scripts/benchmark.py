@@ -1,9 +1,9 @@
-"""Measure the speed of the processor: this library beside what others would write, as ratios inside one run.
+"""Measure the speed of this library on this machine beside what others would write, as ratios within one run.
 
-  python scripts/benchmark.py --json speed.json         everything: a quarter of an hour on two cores
+  python scripts/benchmark.py --json speed.json         everything: about ten minutes on two cores
   python scripts/benchmark.py --only lrn pipeline       a part of it
 
-Give it the machine alone: whatever else runs takes from one contender and not from the next.
+Let nothing else run meanwhile: other programs slow down one contender more than the next.
 """
 
 import argparse
@@ -22,28 +22,28 @@ COMPARISONS = {
     "peak": network_speed.peak,
 }
 LEGEND = """
-keras_alexnet is the network as `training.fit` compiles it. "Keras the obvious way" is `Conv2D(groups=2)`, `tf.nn.lrn`
+keras_alexnet is the network as `trainer.fit` compiles it. "Keras the obvious way" is `Conv2D(groups=2)`, `tf.nn.lrn`
 in a `Lambda` layer and `SGD`; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly on all cores.
 Each has the faster of two settings, which is named. All start from the same weights.
 """
 
 
 def parser() -> Parser:
-    """The command line."""
+    """Return the command line."""
     line = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--only", nargs="+", choices=COMPARISONS, default=list(COMPARISONS), help="what to measure")
     line.add_argument("--batch-sizes", nargs="+", type=int, default=[64, 128], help="the first, where one is enough")
     line.add_argument("--precisions", nargs="+", choices=network_speed.POLICIES, default=list(network_speed.POLICIES))
     line.add_argument("--repeats", type=int, default=5, help="rounds, at least 5 (default: 5)")
-    line.add_argument("--seconds", type=float, default=1.0, help="least length of a turn (default: 1)")
-    line.add_argument("--size", type=int, default=227, help="side of the views, pixels (default: 227)")
+    line.add_argument("--seconds", type=float, default=1.0, help="shortest length of a turn (default: 1)")
+    line.add_argument("--size", type=int, default=227, help="crop size, pixels (default: 227)")
     line.add_argument("--files", type=int, default=512, help="photographs in a pass of the pipeline (default: 512)")
-    line.add_argument("--json", metavar="FILE", help="keep all figures here, as they come")
+    line.add_argument("--json", metavar="FILE", help="save all figures to this file as they come")
     return line
 
 
-def check(arguments) -> None:
-    """Refuse before the first minute what would fail, or mean nothing, after the last."""
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse settings that would fail, or measure nothing, before the first measurement."""
     rivals.final_side(arguments.size)
     if arguments.repeats < 5:
         raise ValueError(f"`--repeats` must be at least 5: a median of fewer is chance. Received: {arguments.repeats}")
@@ -58,7 +58,7 @@ def check(arguments) -> None:
         raise ValueError(f"Expected KERAS_BACKEND=tensorflow, which is measured. Received: {keras.backend.backend()}")
 
 
-def main(argv=None) -> None:
+def main(argv: list[str] | None = None) -> None:
     """Measure, and print a table in Markdown; the exit status is 0 when done, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
@@ -72,5 +72,7 @@ def main(argv=None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # all contenders on the processor; only here, for it binds the process
+    os.environ["CUDA_VISIBLE_DEVICES"] = (
+        "-1"  # all contenders on the CPU; only here, because it affects the whole process
+    )
     main()

@@ -1,10 +1,11 @@
-"""The comparisons of benchmark.py with data in them: the input pipeline alone, and `training.fit` as a whole.
+"""The comparisons of benchmark.py that read data: the input pipeline alone, and `trainer.fit` as a whole.
 
-Each takes the parsed flags and a `measuring.Report`, and adds what it measured.
+Each takes the parsed flags and a report, and adds its measurements to the report.
 
 TensorFlow is imported inside functions, because every worker process imports the main script again.
 """
 
+import argparse
 import contextlib
 import functools
 import pathlib
@@ -17,28 +18,31 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import rivals
-from benchmarks.measuring import take_turns
+from benchmarks.measuring import Report, take_turns
 from benchmarks.network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
 
 WIDTH, HEIGHT = 700, 500  # of the photographs, pixels
 QUALITY = 80  # of the JPEGs
-TEXTURE = 4.0  # grey levels of noise on the drawn flowers: files of 45 KiB, where those of Flowers-102 have 41
-PASSES = 8  # over the files in one turn of ours: the epochs of a training are one stream as well
-FIT_STEPS = 4  # batches an epoch of `training.fit`
+TEXTURE = 4.0  # pixel values of noise on the drawn flowers; the files then have 45 KiB, those of Flowers-102 have 41
+PASSES = 8  # over the files in one turn of ours, because the epochs of a training are one stream too
+FIT_STEPS = 4  # batches per epoch of `trainer.fit`
 
 
-def input_pipeline(arguments, report):
-    """Measure picture files to batches of training crops, decoded in every pass, against Pillow in a DataLoader."""
+def input_pipeline(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare reading picture files into batches of training crops with Pillow in a DataLoader.
+
+    Both decode every picture in every pass.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths, labels = _take_photographs(pathlib.Path(folder), arguments.files)
         settings = recipe(arguments.size, batch_size=arguments.batch_sizes[0])
         pictures, statistics = _read(folder, settings.resize_size)
         contenders = {OURS: _our_pass(pictures, statistics, settings)}
         if rivals.HAS_PYTORCH:
-            views = rivals.PillowViews(paths, labels, statistics, settings)
-            batches = rivals.pillow_loader(views, settings.batch_size)
+            crops = rivals.PillowCrops(paths, labels, statistics, settings)
+            batches = rivals.pillow_loader(crops, settings.batch_size)
             work = len(batches) * settings.batch_size
             contenders[f"Pillow, DataLoader, {rivals.WORKERS} workers"] = functools.partial(_exhaust, batches), work
         else:
@@ -50,7 +54,7 @@ def input_pipeline(arguments, report):
 
 
 def _take_photographs(folder, count):
-    """Writes JPEGs of two classes, and the few that the other splits need; gives paths and labels of the first."""
+    """Write JPEGs of two classes for all splits. Return the paths and labels of the training pictures."""
     from keras_alexnet.data.drawings import petals
 
     random = np.random.default_rng(0)
@@ -67,7 +71,7 @@ def _take_photographs(folder, count):
 
 
 def _read(folder, side):
-    """The train split, whose pictures are read as those of a set too large to be kept in memory; and its statistics."""
+    """Return the training split, read as that of a set too large for memory, and its statistics."""
     from keras_alexnet.data import datasets, pipeline
     from keras_alexnet.data.statistics import Statistics
 
@@ -76,7 +80,7 @@ def _read(folder, side):
 
 
 def _our_pass(pictures, statistics, settings):
-    """A function that makes every batch of several epochs, and the number of their images."""
+    """Return a function that makes every batch of several epochs, and the number of images in them."""
     from keras_alexnet.data import pipeline
 
     batches = pipeline.training_batches(pictures, statistics, settings, seed=0, epochs=range(PASSES))
@@ -88,19 +92,19 @@ def _exhaust(batches):
         pass
 
 
-def fit(arguments, report):
-    """Epochs of `training.fit` on squares in memory, beside as many bare steps before each.
+def fit(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare epochs of `trainer.fit` on pictures in memory with as many bare steps before each.
 
-    An epoch is timed from its begin to the end of its last batch. Views, steps, metrics, progress bar and event files
-    are in; validation and checkpoints, which come after, are not. The first epoch, in which TensorFlow traces and the
-    squares are made, does not count.
+    An epoch is timed from its start to the end of its last batch. This includes crops, steps, metrics, progress bar and
+    event files, but not validation and checkpoints, which follow. The first epoch does not count: in it TensorFlow
+    traces and the pictures are resized.
     """
     from keras_alexnet.training import trainer as library
 
     batch, name = arguments.batch_sizes[0], arguments.precisions[0]
     settings = recipe(arguments.size, batch_size=batch, epochs=arguments.repeats + 1)
     options = Options(precision=POLICIES[name], steps_per_epoch=FIT_STEPS)
-    rates = {"training.fit": [], "bare training step": []}
+    rates = {"trainer.fit": [], "bare training step": []}
     with tempfile.TemporaryDirectory() as folder, precision(name), contextlib.redirect_stdout(sys.stderr):
         network = ours(arguments)
         bare = training_step(network, *random_batch(network, batch, arguments.size))
@@ -113,7 +117,7 @@ def fit(arguments, report):
 
 
 def _noise(count, side):
-    """A data set in memory."""
+    """Return a data set of noise in memory."""
     import tensorflow as tf
 
     from keras_alexnet.data.datasets import Dataset
@@ -128,7 +132,7 @@ def _noise(count, side):
 
 
 def _timed_bar():
-    """The progress bar of `training.fit`, which also lets the bare step run before an epoch, and times both."""
+    """Return a progress bar for `trainer.fit` that runs the bare steps before each epoch and times both."""
     from keras_alexnet.training.trainer import ProgressBar
 
     class TimedBar(ProgressBar):
@@ -150,7 +154,7 @@ def _timed_bar():
             self.ended = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
-            self._count("training.fit", self.ended)
+            self._count("trainer.fit", self.ended)
             super().on_epoch_end(epoch, logs)
 
         def _count(self, who, ended):

@@ -1,4 +1,4 @@
-"""Fair timing for benchmark.py: contenders in turn, medians, and a report that names the machine."""
+"""Fair timing for benchmark.py: contenders take turns, medians are reported, and the report names the machine."""
 
 import dataclasses
 import datetime
@@ -11,6 +11,8 @@ import shlex
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 
@@ -28,16 +30,18 @@ INSTRUCTION_SETS = (
 PACKAGES = ("tensorflow", "keras", "torch", "numpy", "pillow")
 
 
-def take_turns(contenders, repeats, seconds):
-    """Time the contenders one after the other, round by round, so that a drift of the machine hits all alike.
+def take_turns(
+    contenders: dict[str, tuple[Callable[[], Any], float]], repeats: int, seconds: float
+) -> dict[str, list[float]]:
+    """Time the contenders one after the other, round by round, so that changes of the machine affect all alike.
 
     Args:
-        contenders: `(step, work)` by name: a function without arguments, and how much one call of it does.
-        repeats: Number of rounds, after one that is not counted.
-        seconds: Least length of a turn; a step that is longer is called once.
+        contenders: By name, a function without arguments and the amount of work that one call does.
+        repeats: Number of rounds, after one round that is not counted.
+        seconds: Shortest length of a turn. A longer step is called once.
 
     Returns:
-        Work a second, one number a round, by name.
+        Work per second, one number per round, by name.
     """
     rates = {name: [] for name in contenders}
     for number in range(-1, repeats):
@@ -58,8 +62,8 @@ def _calls_a_second(step, seconds):
             return calls / elapsed
 
 
-def available_cores():
-    """How many cores this process may use, which may be fewer than there are."""
+def available_cores() -> int:
+    """Return the number of cores that this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -68,10 +72,10 @@ class Measurement:
     """One comparison.
 
     Attributes:
-        topic: What is measured, a name of `--only`.
-        subject: On what: batch size, precision, shape.
-        unit: Of the rates.
-        rates: One number a round, by contender; all others are compared with the first.
+        topic: What is measured, as named by `--only`.
+        subject: Batch size, precision and shape.
+        unit: Unit of the rates.
+        rates: One number per round, by contender. All others are compared with the first.
     """
 
     topic: str
@@ -80,21 +84,21 @@ class Measurement:
     rates: dict[str, list[float]]
 
     @property
-    def medians(self):
-        """The median rate of each contender."""
+    def medians(self) -> dict[str, float]:
+        """Return the median rate of each contender."""
         return {name: statistics.median(rates) for name, rates in self.rates.items()}
 
     @property
-    def ratios(self):
-        """How many times as fast the first is as each other: the median of the rounds' own ratios."""
+    def ratios(self) -> dict[str, float]:
+        """Return how many times as fast the first is as each other: the median of the ratios within each round."""
         (_, first), *others = self.rates.items()
         return {
             name: statistics.median(ours / theirs for ours, theirs in zip(first, rates, strict=True))
             for name, rates in others
         }
 
-    def rows(self):
-        """Rows of the table in Markdown, one for each other contender."""
+    def rows(self) -> Iterator[str]:
+        """Yield rows of the Markdown table, one for each other contender."""
         (name, rate), *others = self.medians.items()
         cells = [f"{self.topic}, {self.subject}, {self.unit}", f"{name}: {_short(rate)}"]
         for other, rate in others or [("", None)]:
@@ -104,47 +108,47 @@ class Measurement:
 
 
 def _short(number):
-    """Three digits: 6.02, 22.1, 1140."""
+    """Format a number with three digits, such as 6.02, 22.1 or 1140."""
     return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f}"
 
 
 class Report:
-    """What was measured, kept in a JSON file after each measurement, in Markdown at the end.
+    """The measurements, saved to a JSON file after each, and as Markdown at the end.
 
     Args:
         path: The JSON file, or None.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path: str | os.PathLike[str] | None = None):
         self.path = path
         self.machine = machine()
         self.measurements = []
         self.left_out = []
         self._write()
 
-    def add(self, topic, subject, unit, rates):
-        """Take a measurement in."""
+    def add(self, topic: str, subject: str, unit: str, rates: dict[str, list[float]]) -> None:
+        """Add a measurement, print its rows to stderr and save the report."""
         measurement = Measurement(topic, subject, unit, rates)
         self.measurements.append(measurement)
         self._write()
-        print("\n".join(measurement.rows()), file=sys.stderr, flush=True)  # for who waits; the table comes at the end
+        print("\n".join(measurement.rows()), file=sys.stderr, flush=True)
 
-    def leave_out(self, reason):
-        """Say once what is not measured, and why."""
+    def leave_out(self, reason: str) -> None:
+        """Note what is not measured and why, once."""
         if reason not in self.left_out:
             self.left_out.append(reason)
             self._write()
 
-    def markdown(self):
-        """The table, the machine, and what was left out."""
+    def markdown(self) -> str:
+        """Return the table, the machine, and what was left out."""
         lines = ["| measured | | against | times as fast |", "|---|---|---|---|"]
         lines += [row for measurement in self.measurements for row in measurement.rows()]
         rounds = sorted({len(rates) for measurement in self.measurements for rates in measurement.rates.values()})
         lines += [
             "",
-            f"Medians of {' or '.join(map(str, rounds))} rounds, each contender in its turn. How many times as "
-            "fast is the median of the ratios within each round, which the machine's drift does not touch: it may "
-            f"differ from the ratio of the two medians beside it. {self._described()}",
+            f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The last "
+            "column is the median of the ratios within each round, so that changes of the machine affect it little. "
+            f"It may differ from the ratio of the two medians beside it. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)
@@ -169,8 +173,8 @@ class Report:
             temporary.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def machine():
-    """What the figures depend on beside the code."""
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on apart from the code."""
     model, flags = _processor()
     return {
         "processor": model,
@@ -187,7 +191,7 @@ def machine():
 
 
 def _processor():
-    """Its name and its features, as Linux tells them; elsewhere the name alone."""
+    """Return the name of the processor and, on Linux, its features."""
     path = pathlib.Path("/proc/cpuinfo")
     if not path.exists():
         return platform.processor() or platform.machine(), []

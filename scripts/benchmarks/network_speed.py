@@ -1,21 +1,28 @@
 """The comparisons of benchmark.py that read no data: training, prediction, response normalization, share of the peak.
 
-Each takes the parsed flags and a `measuring.Report`, and adds what it measured.
+Each takes the parsed flags and a report, and adds its measurements to the report.
 
 TensorFlow is imported inside functions, because every worker process imports the main script again.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import functools
 import math
 import time
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from benchmarks import rivals
-from benchmarks.measuring import available_cores, take_turns
-from keras_alexnet.recipes import RECIPES
+from benchmarks.measuring import Report, available_cores, take_turns
+from keras_alexnet.recipes import RECIPES, Recipe
+
+if typing.TYPE_CHECKING:
+    import keras
 
 OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -24,18 +31,18 @@ PRODUCT_SIDE = 4096  # of the square matrices whose product is the peak
 EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 stands beside ours in float32"
 
 
-def training(arguments, report):
-    """A step: forward, backward and update, on a batch that is there already."""
+def training(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare training steps (forward, backward and update) on a batch in memory."""
     _compare("training", training_step, arguments, report)
 
 
-def prediction(arguments, report):
-    """From a batch to its probabilities."""
+def prediction(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare predictions, from a batch in memory to its probabilities."""
     _compare("prediction", _prediction_step, arguments, report)
 
 
-def training_step(network, images, labels):
-    """A function without arguments that takes one step on a batch."""
+def training_step(network: Any, images: Any, labels: Any) -> Callable[[], Any]:
+    """Return a function without arguments that takes one step on a batch."""
     return lambda: network.train_on_batch(images, labels)
 
 
@@ -68,7 +75,7 @@ def _race(step, networks, batch, arguments):
 
 
 def _compare_precisions(topic, step, arguments, report):
-    """Ours in emulated bfloat16 beside ours in float32."""
+    """Compare ours in emulated bfloat16 with ours in float32."""
     batch, networks = arguments.batch_sizes[0], {}
     for name in ("bfloat16", "float32"):
         with precision(name):
@@ -77,7 +84,7 @@ def _compare_precisions(topic, step, arguments, report):
 
 
 @contextlib.contextmanager
-def precision(name):
+def precision(name: str) -> Iterator[None]:
     """Build Keras networks in this precision inside the `with` block."""
     import keras
 
@@ -89,24 +96,26 @@ def precision(name):
         keras.config.set_dtype_policy(before)
 
 
-def recipe(size, **changes):
-    """The paper's recipe for views of another size."""
+def recipe(size: int, **changes: Any) -> Recipe:
+    """Return the paper's recipe for crops of another size."""
     return dataclasses.replace(RECIPES["text"], crop_size=size, resize_size=size + 29, **changes)  # 29: as 256 to 227
 
 
-def ours(arguments):
-    """The network exactly as `training.fit` compiles it."""
+def ours(arguments: argparse.Namespace) -> "keras.Model":
+    """Build the network exactly as `trainer.fit` compiles it."""
     from keras_alexnet.training.trainer import compiled_model
 
     return compiled_model(recipe(arguments.size), rivals.CLASSES)
 
 
-def random_batch(network, batch, size):
-    """Images and labels by chance, as tensors of the network's own framework."""
+def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
+    """Return random images and labels as tensors of the network's own framework."""
     import keras
 
     random = np.random.default_rng(0)
-    images = random.normal(0, 60, (batch, size, size, 3)).astype(np.float32)  # grey levels less the mean
+    images = random.normal(0, 60, (batch, size, size, 3)).astype(
+        np.float32
+    )  # pixel values less the mean: (batch, size, size, 3)
     labels = random.integers(rivals.CLASSES, size=batch)
     if isinstance(network, rivals.PyTorchNetwork):
         return network.tensors(images, labels)
@@ -114,7 +123,7 @@ def random_batch(network, batch, size):
 
 
 def _best_rivals(step, arguments, name, report):
-    """Each rival in the setting that is fastest here: a function that makes it, by name and setting."""
+    """Return functions that build each rival in the setting that is fastest here, by name and setting."""
     model = ours(arguments)
     choices = {"Keras the obvious way": rivals.keras_networks(model)}
     if rivals.HAS_PYTORCH:
@@ -130,7 +139,7 @@ def _best_rivals(step, arguments, name, report):
 
 
 def _trial(step, network, size):
-    """Seconds of a network's second step on a small batch."""
+    """Return the seconds that a network's second step takes on a small batch."""
     call = step(network, *random_batch(network, TRIAL_BATCH, size))
     call()
     started = time.perf_counter()
@@ -138,8 +147,8 @@ def _trial(step, network, size):
     return time.perf_counter() - started
 
 
-def response_normalization(arguments, report):
-    """Forward, and forward with backward, on the maps of conv1 and conv2, beside `tf.nn.lrn`."""
+def response_normalization(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare forward, and forward with backward, on the maps of conv1 and conv2, with `tf.nn.lrn`."""
     import tensorflow as tf
 
     from keras_alexnet import LocalResponseNormalization, build
@@ -170,14 +179,14 @@ def _forward_and_backward(layer):
         with tf.GradientTape() as tape:
             tape.watch(maps)
             normalized = layer(maps)
-        # Both are handed out: TensorFlow does not compute what nobody asks for.
+        # Both are returned, because TensorFlow does not compute what is not used.
         return normalized, tape.gradient(normalized, maps, upstream)
 
     return both
 
 
-def peak(arguments, report):
-    """The arithmetic that a training step does in a second, beside the best of large matrix products."""
+def peak(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare the arithmetic of a training step per second with that of the fastest large matrix product."""
     import tensorflow as tf
 
     batch, product = arguments.batch_sizes[0], "tf.matmul, best round"
@@ -192,21 +201,18 @@ def peak(arguments, report):
     }
     rates = take_turns(contenders, arguments.repeats, arguments.seconds)
     rates[product] = [max(rates[product])] * arguments.repeats
-    report.add("peak", f"batch {batch}, float32, {operations / 1e9:.2f} GFLOP an image", "GFLOP/s", rates)
+    report.add("peak", f"batch {batch}, float32, {operations / 1e9:.2f} GFLOP per image", "GFLOP/s", rates)
 
 
-def operations_to_train(model):
-    """Floating-point operations to train on one image, of convolutions and matrix products alone.
+def operations_to_train(model: "keras.Model") -> int:
+    """Count the floating-point operations to train on one image, in convolutions and matrix products only.
 
-    Every weight is used once at every place of its layer's output, for a multiplication and an addition: 724 million
-    times at 227 pixels with 1000 classes. The gradient of the weights costs as much again, and so does that of the
-    layer's input, which conv1 does not need: 2 x (3 x 724.4 - 105.4) million operations are 4.14 GFLOP.
+    Every weight is used once at every position of its layer's output, for one multiplication and one addition: 724
+    million times at 227 pixels with 1000 classes. The gradient of the weights costs as much again, and so does that of
+    the layer's input, which conv1 does not need: 2 x (3 x 724.4 - 105.4) million operations are 4.14 GFLOP.
 
     Args:
         model: A network of `keras_alexnet.build`.
-
-    Returns:
-        The number.
     """
     layers = [layer for layer in model.layers if layer.weights]
     first, *others = (math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in layers)

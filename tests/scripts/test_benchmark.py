@@ -78,17 +78,17 @@ def test_operations_to_train():
     assert network_speed.operations_to_train(keras_alexnet.build()) == 2 * (3 * forward - convolutions[0])
 
 
-def test_the_views_of_pillow_are_as_large_and_as_bright_as_ours(tmp_path):
+def test_crops_of_pillow_have_the_size_and_brightness_of_ours(tmp_path):
     pytest.importorskip("torch")
     from keras_alexnet.data.statistics import Statistics
 
     path = tmp_path / "grey.jpg"
     Image.new("RGB", (90, 120), (100, 110, 120)).save(path)
     statistics = Statistics(np.full((96, 96, 3), 100, "float32"), np.zeros(3, "float32"), np.eye(3, dtype="float32"))
-    views = rivals.PillowViews([path], [7], statistics, network_speed.recipe(SIZE))
-    view, label = views[0]
-    assert (view.numpy().shape, view.numpy().dtype, label, len(views)) == ((3, SIZE, SIZE), np.float32, 7, 1)
-    np.testing.assert_allclose(view, np.broadcast_to([[[0.0]], [[10.0]], [[20.0]]], view.shape), atol=2)
+    crops = rivals.PillowCrops([path], [7], statistics, network_speed.recipe(SIZE))
+    crop, label = crops[0]
+    assert (crop.numpy().shape, crop.numpy().dtype, label, len(crops)) == ((3, SIZE, SIZE), np.float32, 7, 1)
+    np.testing.assert_allclose(crop, np.broadcast_to([[[0.0]], [[10.0]], [[20.0]]], crop.shape), atol=2)
 
 
 # Turns, medians, the report
@@ -194,7 +194,7 @@ def test_the_faster_setting_is_taken(tmp_path, capsys, monkeypatch):
 @pytest.mark.slow  # saves the network after each of six epochs
 def test_fit(tmp_path, capsys):
     _, (one,) = measured(tmp_path, capsys, "--only", "fit")
-    check(one, "images/s", "training.fit", "bare training step")
+    check(one, "images/s", "trainer.fit", "bare training step")
 
 
 @pytest.mark.parametrize(
