@@ -5,6 +5,7 @@ made with, so that its result can be made again.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # What can happen to a training picture, in the order in which it happens. A new name needs a function of that name in
@@ -39,6 +40,8 @@ def setting(
         default=default, metadata={"help": help, "group": group, "aliases": aliases, "choices": choices}
     )
 
+
+BALANCES = ("none", "repeat")
 
 # Groups of flags
 _NETWORK = "the network"
@@ -125,6 +128,15 @@ class Recipe:
     clip_norm: float | None = setting(
         None, "largest norm of all gradients together; longer ones are scaled (ours)", _LEARNING
     )
+    balance: str = setting(
+        "none",
+        "how uneven classes are sampled: none, as they are; repeat, pictures of rare classes more often (ours)",
+        _LEARNING,
+        choices=BALANCES,
+    )
+    stop_after: int | None = setting(
+        None, "end the training after this many epochs without a lower validation error; the best is kept", _LEARNING
+    )
 
     def __post_init__(self):
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
@@ -134,6 +146,9 @@ class Recipe:
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
         _check_choice("schedule", self.schedule, ("divided", "cosine"))
+        _check_choice("balance", self.balance, BALANCES)
+        if self.stop_after is not None and self.stop_after < 1:
+            raise ValueError(f"`stop_after` must be at least 1. Received: {self.stop_after}")
         for name in ("crop_size", "batch_size", "epochs", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
@@ -179,6 +194,25 @@ class Recipe:
             }
         )
 
+    def error_name(self) -> str:
+        """Return the name of the error by which the best epoch is chosen: with sampling by class, each class counts."""
+        return "val_top1_error" if self.balance == "none" else "val_mean_class_error"
+
+    def is_over(self, rows: Sequence[Mapping[str, float]]) -> bool:
+        """Return whether a training with this log has ended: after all epochs, or after `stop_after` without a gain.
+
+        Args:
+            rows: One mapping per finished epoch, with `error_name()` where there is a validation split.
+
+        Example:
+            >>> rows = [{"val_top1_error": error} for error in (0.5, 0.4, 0.4, 0.4)]
+            >>> Recipe(stop_after=2).is_over(rows), Recipe(stop_after=3).is_over(rows)
+            (True, False)
+        """
+        errors = [row[self.error_name()] for row in rows if self.error_name() in row]
+        waited = len(errors) - 1 - errors.index(min(errors)) if errors else 0
+        return len(rows) >= self.epochs or (self.stop_after is not None and waited >= self.stop_after)
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -205,8 +239,34 @@ class Options:
         choices=("mirrored", "multiworker"),
     )
     deterministic: bool = setting(False, "compute the same numbers to the last bit every time; slower", _RUN)
+    checkpoint_path: str | None = setting(
+        None, "folder in which this run's checkpoints get a folder of their own; else last/ in the run folder", _RUN
+    )
     checkpoint_steps: int | None = setting(
-        None, "save every N steps within an epoch; after each epoch in any case", _RUN
+        None, "save a checkpoint every N steps within an epoch, too", _RUN, ("snapshot_step",)
+    )
+    checkpoint_epochs: int | None = setting(
+        None,
+        "save a checkpoint every N epochs; else as often as saving takes less than a twentieth of the time, and after "
+        "the first, the last and each best epoch",
+        _RUN,
+        ("snapshot_epoch",),
+    )
+    max_checkpoints: int = setting(2, "how many checkpoints are kept", _RUN)
+    tensorboard_verbose: int = setting(
+        0,
+        "for TensorBoard after each epoch: 0 losses and errors; histograms of 1 gradients, 2 weights, 3 outputs",
+        _RUN,
+    )
+    max_minutes: float | None = setting(
+        None, "end the training in this time; settings that follow from the data are planned for it", _RUN
+    )
+    quick: bool = setting(False, "a first look: two minutes of training, on small crops", _RUN)
+    recover: bool | None = setting(
+        None,
+        "when training diverges or stays at chance, go back and divide the learning rate by three, up to three times; "
+        "on where the settings follow from the data and no --learning-rate is given",
+        _RUN,
     )
     weights: str | None = setting(None, "file with weights of the same network to start from", _RUN)
     head: str = setting(
@@ -220,9 +280,20 @@ class Options:
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
         _check_choice("strategy", self.strategy, ("mirrored", "multiworker"))
         _check_choice("head", self.head, ("kept", "new"))
-        for name in ("steps_per_epoch", "devices", "virtual_devices", "checkpoint_steps"):
+        for name in (
+            "steps_per_epoch",
+            "devices",
+            "virtual_devices",
+            "checkpoint_steps",
+            "checkpoint_epochs",
+            "max_checkpoints",
+        ):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise ValueError(f"`max_minutes` must be more than zero. Received: {self.max_minutes}")
+        if self.tensorboard_verbose not in (0, 1, 2, 3):
+            raise ValueError(f"`tensorboard_verbose` must be 0, 1, 2 or 3. Received: {self.tensorboard_verbose}")
 
 
 def _check_choice(name, value, choices):
@@ -321,5 +392,36 @@ PURPOSES = {  # what each recipe is for, for --help
     "petals": "ours for the drawn flowers, a few minutes on two cores",
 }
 
+# How many training pictures a recipe was made for. With less than a hundredth of them it is likely to fail.
+MADE_FOR = {
+    **dict.fromkeys(("text", "source", "caffe", "torchvision"), 1_200_000),
+    **dict.fromkeys(("figure_1", "figure_1_tanh"), 50_000),
+    "tflearn": 1_224,
+    **dict.fromkeys(("flowers", "ablation"), 1_020),
+    "petals": 640,
+}
+FEW = 0.01
+
 # Any other data set gets settings that follow from its pictures: see training.defaults.
 DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}
+
+
+def too_few_pictures(name: str, pictures: int) -> str | None:
+    """Return a line if a recipe was made for many more training pictures than there are, None otherwise.
+
+    Args:
+        name: Name of the recipe.
+        pictures: Number of training pictures.
+
+    Example:
+        >>> too_few_pictures("text", 600)[:70]
+        'The recipe text was made for about 1,200,000 training pictures, and wi'
+        >>> too_few_pictures("flowers", 600) is None
+        True
+    """
+    if pictures >= FEW * MADE_FOR[name]:
+        return None
+    return (
+        f"The recipe {name} was made for about {MADE_FOR[name]:,} training pictures, and with so few the network may "
+        f"learn nothing. Received: {pictures:,}. Leave --recipe out, and the settings follow from the pictures."
+    )

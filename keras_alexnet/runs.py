@@ -13,15 +13,17 @@ import shlex
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
 SPLITS = ("validation", "test")  # on which runs are evaluated
 
+RECOVERIES = "recoveries.json"
+
 # What a run writes before its first checkpoint. Nothing else is removed when a run ends before that.
-EARLY_FILES = ("recipe.json", "classes.txt", "statistics.npz", "log.csv", "best.keras")
+EARLY_FILES = ("recipe.json", "classes.txt", "statistics.npz", "log.csv", "best.keras", RECOVERIES)
 EARLY_FOLDERS = ("tensorboard", "last")
 
 
@@ -120,8 +122,8 @@ class Run:
         return (self.folder / "recipe.json").exists()
 
     def is_finished(self) -> bool:
-        """Return whether the log has all epochs of the recipe."""
-        return len(self.read_log()) >= self.read_recipe().epochs and self.best.exists()
+        """Return whether the log has all epochs of the recipe, or those after which it ends early."""
+        return self.read_recipe().is_over(self.read_log()) and self.best.exists()
 
     def discard(self) -> None:
         """Remove what this run has written before its first checkpoint, and the folders that `create` made for it.
@@ -213,6 +215,10 @@ class Run:
             rows = csv.DictReader(file)
             return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
 
+    def read_recoveries(self) -> list[dict[str, typing.Any]]:
+        """Return how often the training went back to earlier weights, oldest first; see `training.recovery`."""
+        return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
+
 
 def _remove_own_tree(folder: pathlib.Path) -> None:
     """Remove event files and checkpoints in a folder and below it, and the folders that are empty then."""
@@ -279,6 +285,21 @@ def _evaluation(run: Run, split: str) -> dict[str, typing.Any]:
     prefix = f"{split}_"
     results = _read_results(run)
     return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
+
+
+def describe_recovery(recovery: Mapping[str, typing.Any]) -> str:
+    """Return one entry of `Run.read_recoveries` as a sentence."""
+    place = f"epoch {recovery['epoch']}" + (f", step {recovery['step']}" if recovery["step"] else "")
+    if not recovery["back_to_epochs"] and not recovery["back_to_steps"]:
+        target = "the initial weights"
+    elif recovery["back_to_steps"]:
+        target = f"step {recovery['back_to_steps']} of epoch {recovery['back_to_epochs'] + 1}"
+    else:
+        target = f"the end of epoch {recovery['back_to_epochs']}"
+    return (
+        f"In {place} {recovery['reason']}: went back to {target}, with a learning rate of "
+        f"{recovery['learning_rate']:.3g}."
+    )
 
 
 def provenance(

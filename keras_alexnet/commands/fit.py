@@ -17,14 +17,25 @@ from collections.abc import Iterator
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
 from keras_alexnet.files import LockedError
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe
+from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe, too_few_pictures
 from keras_alexnet.runs import Run
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
 
+QUICK_MINUTES = 2.0
 CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"
-MAY_CHANGE = ("data_dir", "devices", "virtual_devices", "strategy", "checkpoint_steps")  # when a run is resumed
+MAY_CHANGE = (  # when a run is resumed
+    "data_dir",
+    "devices",
+    "virtual_devices",
+    "strategy",
+    "checkpoint_steps",
+    "checkpoint_epochs",
+    "max_checkpoints",
+    "tensorboard_verbose",
+    "max_minutes",
+)
 
 
 def parser() -> Parser:
@@ -50,20 +61,38 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     folder = pathlib.Path(options.dataset).expanduser()
     if folder.is_dir() and options.dataset != "petals":  # the run may be resumed from another directory
         options = dataclasses.replace(options, dataset=str(folder.resolve()))
+    if options.quick and options.max_minutes is None:
+        options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
+    if options.checkpoint_path:
+        options = dataclasses.replace(options, checkpoint_path=str(pathlib.Path(options.checkpoint_path).absolute()))
     name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
 
 
-def following_from(data: "Dataset", arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that follows from the pictures, with the flags that were given, and say what it is."""
+def following_from(data: "Dataset", arguments: argparse.Namespace, options: Options) -> tuple[Recipe, Options]:
+    """Return the recipe that follows from the pictures, with the flags that were given, and say what it is.
+
+    With a limit of time, the number of epochs is planned for it. That may make an epoch shorter, which is an option.
+    """
     from keras_alexnet.training import defaults
 
     facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
+    if options.quick:
+        given = defaults.QUICK | given
     recipe = defaults.recipe_for(facts, **given)
-    say(defaults.announce(facts, recipe))
-    return recipe
+    if options.max_minutes and not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
+        speed = defaults.measure_speed(recipe, facts.classes)
+        recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+        options = dataclasses.replace(options, steps_per_epoch=steps)
+    say(defaults.announce(facts, recipe, options.steps_per_epoch))
+    if options.quick:
+        say(
+            f"A first look: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
+            "For the best result, leave --quick out."
+        )
+    return recipe, options
 
 
 def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
@@ -100,29 +129,45 @@ def main(argv: list[str] | None = None) -> int:
         run = Run.open(arguments.resume) if arguments.resume else None
         recipe, options = resumed(arguments, run) if run else chosen(arguments)
         from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
-        from keras_alexnet.training import strategies, trainer
+        from keras_alexnet.training import checkpoints, strategies, trainer
 
         strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
-        recipe = recipe or following_from(data, arguments)
+        if not run and options.recover is None and not arguments.recipe:
+            options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
+        if not recipe:
+            recipe, options = following_from(data, arguments, options)
+        if arguments.recipe and (warning := too_few_pictures(arguments.recipe, len(data.splits["train"]))):
+            say(warning)
         if run:
             if recipe.epochs > run.read_recipe().epochs:
+                if recipe.schedule == "cosine":
+                    say(
+                        f"The cosine of the learning rate ends after epoch {recipe.epochs} now: it goes up again from "
+                        f"here, and the result differs from a run of {recipe.epochs} epochs from the beginning."
+                    )
                 run.extend(recipe.epochs)
             elif run.is_finished():
-                say(f"This run has finished its {recipe.epochs} epochs. To train longer: --epochs.")
+                say(f"This run has finished its {len(run.read_log())} epochs. To train longer: --epochs.")
         else:
             folder = arguments.run or Run.next_free("runs", options.dataset)
             run = Run.create(folder) if strategy.is_chief else Run(pathlib.Path(folder))
-        with _cleaning_up(run, may_discard=strategy.is_chief and not arguments.resume):
+        saved_in = checkpoints.folder_of(run, options)
+        if not arguments.resume and saved_in != run.last and saved_in.exists():
+            raise ValueError(
+                f"The folder of the checkpoints must be new: name another with --checkpoint-path. Received: {saved_in}"
+            )
+        with _cleaning_up(run, saved_in, may_discard=strategy.is_chief and not arguments.resume):
             trained = trainer.fit(recipe, data, run, options, strategy)
         if trained is None:  # a worker that is not the chief
             return 0
+        _say_why_it_ended(run, recipe, options)
         return _report(run, data, trained, time.perf_counter() - started)
 
 
 @contextlib.contextmanager
-def _cleaning_up(run: Run, may_discard: bool) -> Iterator[None]:
+def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iterator[None]:
     """Within, a stop says how to continue, and a training that fails before its first checkpoint leaves nothing."""
     try:
         yield
@@ -135,9 +180,24 @@ def _cleaning_up(run: Run, may_discard: bool) -> Iterator[None]:
                 made.rmdir()
         raise
     except (ValueError, OSError):
-        if may_discard and not any(run.last.glob("*.json")):
+        if may_discard and not any(checkpoints.glob("*.json")):
             run.discard()
         raise
+
+
+def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
+    """Say why a training has ended before its last epoch."""
+    rows = run.read_log()
+    if len(rows) >= recipe.epochs:
+        return
+    done = f"after {len(rows)} of {recipe.epochs} epochs"
+    if recipe.is_over(rows):
+        say(f"Ended {done}: {recipe.stop_after} epochs without a lower validation error (--stop-after).")
+    else:
+        say(
+            f"Ended {done}: there was no time for another in {options.max_minutes:g} minutes (--max-minutes). "
+            f"To continue: python scripts/fit.py --resume {run.folder}"
+        )
 
 
 def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:

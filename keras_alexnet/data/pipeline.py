@@ -5,6 +5,7 @@ A picture is resized once (`resize_pictures`). From the resized picture come tra
 """
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ OPTIONS = tf.data.Options()
 OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # by file changes batches
 OPTIONS.autotune.enabled = False  # one thread per core at once; with it, every pass waits for the tuner's timer
 MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the resized pictures of one split, or to shuffle pictures in
+MOST_REPEATS = 10  # ours: of a picture of a rare class, for each picture of the largest
 SAMPLE = 100  # pictures from which the mean size of a split's pictures is estimated
 
 
@@ -63,6 +65,7 @@ def training_batches(
     epochs: range,
     steps_per_epoch: int | None = None,
     first_step: int = 0,
+    repeats: Sequence[int] | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of several epochs as one stream.
 
@@ -83,21 +86,32 @@ def training_batches(
         epochs: Numbers of the epochs.
         steps_per_epoch: Batches in each epoch, None for all that the pictures give.
         first_step: Batches of the first epoch to skip, because the network has already seen them.
+        repeats: How many times as often a picture is drawn, by class, see `repeats_by_class`. An epoch is as long as
+            without: it takes a part of the repeated pictures, another one each time.
 
     Returns:
         A dataset of `(float32 (batch, crop_size, crop_size, 3), label (batch,))`, with the images as `augmented_crop`
         returns them.
 
     Raises:
-        ValueError: If there are too few pictures for the batches.
+        ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
     """
     steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
-    buffer = min(len(pictures), _capacity(_mean_size(pictures)))
+    capacity = _capacity(_mean_size(pictures))
+    buffer = min(len(pictures), capacity)
+    numbered = pictures.enumerate()
+    if repeats is not None:
+        if buffer < len(pictures):
+            raise ValueError(
+                "Balanced sampling shuffles all pictures in memory, and these do not fit: use --balance none. "
+                f"Received: {len(pictures):,} training pictures"
+            )
+        numbered, buffer = _repeat(numbered, len(pictures), repeats), buffer * int(max(repeats))
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         tf.compat.v1.set_random_seed(1)  # of this function's graph: else tf.random.set_seed changes the order as well
-        order = pictures.enumerate().shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
+        order = numbered.shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
         seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
         left = order.take(steps * recipe.batch_size).skip(seen)
         return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
@@ -109,6 +123,50 @@ def training_batches(
     batches = stream.map(labelled_crop, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
+
+
+def _repeat(numbered, count, repeats):
+    """Repeat each picture by its class. A repetition has a number of its own, and so crops of its own."""
+    times = tf.constant(np.int64(repeats))
+
+    def copies(number, item):
+        numbers = number + count * tf.range(times[item[1]])
+        return tf.data.Dataset.from_tensor_slices(numbers).map(lambda number: (number, item))
+
+    return numbered.flat_map(copies)
+
+
+def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
+    """Return the number of pictures of each class, int64 `(classes,)`.
+
+    Args:
+        pictures: Gives `(picture, label)`.
+        classes: Number of classes.
+    """
+    labels = pictures.map(lambda _, label: label).batch(1024).as_numpy_iterator()
+    return np.bincount(np.concatenate([np.empty(0, np.int64), *labels]), minlength=classes)
+
+
+def repeats_by_class(counts: Sequence[int]) -> np.ndarray:
+    """Return how many times as often a picture of each class is drawn, so that rare classes are seen more evenly.
+
+    Args:
+        counts: Number of training pictures by class.
+
+    Returns:
+        Integers from 1 to `MOST_REPEATS`, `(classes,)`.
+
+    Example:
+        >>> repeats_by_class([1000, 400, 20]).tolist()
+        [1, 2, 10]
+    """
+    counts = np.maximum(counts, 1)
+    return np.rint(counts.max() / counts).clip(1, MOST_REPEATS).astype(int)
+
+
+def counts_as_seen(counts: Sequence[int], recipe: Recipe) -> np.ndarray:
+    """Return the pictures of each class in an epoch, up to a factor, as the recipe draws them."""
+    return np.asarray(counts) * (repeats_by_class(counts) if recipe.balance == "repeat" else 1)
 
 
 def _mean_size(pictures):

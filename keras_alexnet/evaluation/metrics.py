@@ -58,6 +58,53 @@ def _is_beyond(labels, scores, k):
     return ops.cast(ahead >= k, "float32")  # (batch,)
 
 
+@keras.saving.register_keras_serializable(package="keras_alexnet")
+class MeanClassError(keras.metrics.Metric):
+    """Mean over the classes of the top-1 error of each. Every class counts the same, however few pictures it has.
+
+    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a share from
+    0 to 1. Classes without a picture are left out.
+
+    Args:
+        classes: Number of classes.
+        name: Name in logs.
+        dtype: Precision of the sums.
+
+    Example:
+        >>> import numpy as np
+        >>> metric = MeanClassError(classes=2)
+        >>> metric.update_state(np.array([0, 0, 0, 1]), np.array([[0.9, 0.1]] * 4))
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(self, classes: int, name: str = "mean_class_error", dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
+        self.classes = classes
+        self.wrong = self.add_variable((classes,), "zeros", name="wrong")
+        self.pictures = self.add_variable((classes,), "zeros", name="pictures")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count the pictures of a batch by class."""
+        labels = ops.reshape(ops.convert_to_tensor(y_true), (-1,))  # (batch,)
+        wrong = _is_beyond(labels, y_pred, 1)
+        weights = (
+            ops.ones_like(wrong) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        )
+        of_class = ops.cast(ops.one_hot(ops.cast(labels, "int32"), self.classes), "float32")  # (batch, classes)
+        self.wrong.assign_add(ops.cast(ops.sum(of_class * (wrong * weights)[:, None], axis=0), self.dtype))
+        self.pictures.assign_add(ops.cast(ops.sum(of_class * weights[:, None], axis=0), self.dtype))
+
+    def result(self) -> Any:
+        """Return the mean over the classes with pictures."""
+        there = ops.cast(self.pictures > 0, self.dtype)
+        errors = self.wrong / ops.maximum(self.pictures, 1e-7)
+        return ops.sum(errors * there) / ops.maximum(ops.sum(there), 1)
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "dtype": self.dtype, "classes": self.classes}
+
+
 def _check_k(k):
     if not isinstance(k, numbers.Integral) or isinstance(k, bool) or k < 1:
         raise ValueError(f"`k` must be an integer of at least 1. Received: k={k!r}")

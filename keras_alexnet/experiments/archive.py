@@ -7,7 +7,7 @@ import tempfile
 from keras_alexnet.runs import Run
 
 FILES = ("recipe.json", "log.csv", "results.json")
-RESULTS = ("evaluation-*.json", "ensemble-*.json")
+RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json")
 FIGURES = ("curves.png", "kernels.png")
 MOST_BYTES = 300 * 1024  # ours, for each run: archived runs are part of the repository
 

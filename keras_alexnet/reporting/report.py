@@ -66,6 +66,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "chance": math.log(classes),
         "epochs": len(log),
         "warning": training_warning(log, classes),
+        "recoveries": [runs.describe_recovery(recovery) for recovery in run.read_recoveries()],
         "evaluations": evaluations,
         "ensembles": _from_files(run, "ensemble"),
         "figures": _figures(run, [each["stem"] for each in evaluations]),

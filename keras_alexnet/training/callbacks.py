@@ -9,20 +9,22 @@ import numpy as np
 import tqdm
 
 from keras_alexnet.files import atomic_write
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import checkpoints, errors
+from keras_alexnet.training import checkpoints, errors, recovery
 from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import learning_rate, step_factor
 
-LOGGED = ("loss", "top1_error", "top5_error")
+LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")
+SAVING_SHARE = 0.05  # ours: of the time, at most, goes into checkpoints between those that must be
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
 class LogWriter(keras.callbacks.Callback):
     """Writes the run's log after each epoch, and sets the learning rate that follows from it.
 
-    It keeps the best network: that of the lowest validation error, or without validation that of the last epoch.
+    It keeps the best network: that of the lowest validation error, or without validation that of the last epoch. Among
+    equal errors the first counts; but where the learning rate falls along a cosine, the last epoch does.
 
     It comes before `CheckpointWriter`. A crash between the two is harmless: when the run is resumed, a log that is
     ahead of the checkpoint is cut.
@@ -32,33 +34,43 @@ class LogWriter(keras.callbacks.Callback):
         recipe: Its recipe.
         rows: The log of the epochs so far.
         is_chief: Whether this process writes.
+        factor: What the learning rates of the recipe are multiplied by.
+
+    Attributes:
+        has_best: Whether the last epoch is the best so far.
     """
 
-    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], is_chief: bool) -> None:
+    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], is_chief: bool, factor: float = 1.0) -> None:
         super().__init__()
-        self.run, self.recipe, self.rows, self.is_chief = run, recipe, rows, is_chief
+        self.run, self.recipe, self.rows, self.is_chief, self.factor = run, recipe, rows, is_chief, factor
+        self.has_best = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.rate = learning_rate(self.recipe, self.rows)
+        self.rate = learning_rate(self.recipe, self.rows) * self.factor
         self.model.optimizer.learning_rate = self.rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         row = {"epoch": epoch + 1, "learning_rate": self.rate}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
+        if self.recipe.is_over(self.rows):
+            self.model.stop_training = True
+        self.has_best = self._is_best()
         if not self.is_chief:
             return
-        if self._is_best():
+        if self.has_best:
             network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # without the optimizer
             with atomic_write(self.run.best) as temporary:
                 network.save(temporary)
         self.run.write_log(self.rows)
 
     def _is_best(self) -> bool:
+        name, ends = self.recipe.error_name(), self.model.stop_training
         *before, last = self.rows
-        if "val_top1_error" not in last:
-            return len(self.rows) == self.recipe.epochs
-        return last["val_top1_error"] < min((row["val_top1_error"] for row in before), default=math.inf)
+        if name not in last:
+            return ends
+        lowest = min((row[name] for row in before), default=math.inf)
+        return last[name] < lowest or (last[name] == lowest and ends and self.recipe.schedule == "cosine")
 
 
 class StepSchedule(keras.callbacks.Callback):
@@ -90,12 +102,17 @@ class LossGuard(keras.callbacks.Callback):
         run: The run.
         recipe: Its recipe.
         rows: The log of the epochs so far.
+        steps: Steps of an epoch.
         first_steps: Steps of the first epoch that are behind it already.
+        chance: Loss of chance, if a training that is far above it, or stays at it, is stopped as well: it goes back.
     """
 
-    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], first_steps: int = 0) -> None:
+    def __init__(
+        self, run: Run, recipe: Recipe, rows: list[dict], steps: int, first_steps: int = 0, chance: float | None = None
+    ) -> None:
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
+        self.steps_of_epoch, self.chance = steps, chance
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
@@ -103,10 +120,17 @@ class LossGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
         self._check(logs["loss"], self.steps)
+        if self.chance is not None:
+            recovery.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
+        if self.chance is not None:
+            recovery.check_exploded(losses[-1], self.chance, self.epoch, None)
+            all_steps = self.recipe.epochs * self.steps_of_epoch
+            recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
+            return
         warning = errors.stuck_warning(losses, self.model.output_shape[-1])
         if warning:
             print(warning, flush=True)
@@ -116,15 +140,19 @@ class LossGuard(keras.callbacks.Callback):
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Saves a checkpoint after each epoch, after every few steps if asked to, and when the training is asked to stop.
+    """Saves checkpoints, so that a training that is killed loses little.
+
+    It saves after the first, each best and the last epoch; after others when saving has taken less than a twentieth
+    of the time so far, since a checkpoint of a small set costs more than the steps of its epoch; after every few steps
+    or epochs if asked to; and when the training is asked to stop. It comes after `LogWriter`.
 
     Args:
         folder: Folder of the checkpoints.
         steps: Steps of an epoch.
         resumed: The checkpoint that the training continues from, None for a new one.
-        every: Steps between two checkpoints within an epoch, None for none.
+        options: How often it saves, and how many checkpoints are kept.
         stop: When it is set, the step ends, the state is saved, and the process exits.
-        is_chief: Whether this process writes.
+        log: It knows the best epoch.
     """
 
     def __init__(
@@ -132,13 +160,15 @@ class CheckpointWriter(keras.callbacks.Callback):
         folder: pathlib.Path,
         steps: int,
         resumed: checkpoints.Checkpoint | None,
-        every: int | None,
+        options: Options,
         stop: StopRequest,
-        is_chief: bool,
+        log: LogWriter,
     ) -> None:
         super().__init__()
-        self.folder, self.steps, self.resumed, self.every, self.stop = folder, steps, resumed, every, stop
-        self.is_chief = is_chief
+        self.folder, self.steps, self.resumed, self.options = folder, steps, resumed, options
+        self.stop, self.log = stop, log
+        self.recoveries = resumed.recoveries if resumed else []
+        self.due_at = time.perf_counter()  # the first is always due
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.step, self.sums = epoch, 0, ()
@@ -151,7 +181,8 @@ class CheckpointWriter(keras.callbacks.Callback):
             both = zip(self.sums, checkpoints.values(self.model.metrics_variables), strict=True)
             checkpoints.assign(self.model.metrics_variables, [np.add(*np.float32(pair)) for pair in both])
             self.sums = ()
-        due = self.every and self.step % self.every == 0 and self.step < self.steps
+        every = self.options.checkpoint_steps
+        due = every and self.step % every == 0 and self.step < self.steps
         if due or self.stop.is_set() or self.step == self.steps:
             self.metrics = checkpoints.values(self.model.metrics_variables)  # the validation resets them
         if due or self.stop.is_set():
@@ -162,15 +193,42 @@ class CheckpointWriter(keras.callbacks.Callback):
             self._save(self.epoch, self.step, self.metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._save(epoch + 1)
+        every = self.options.checkpoint_epochs
+        in_turn = (epoch + 1) % every == 0 if every else time.perf_counter() >= self.due_at
+        if in_turn or self.log.has_best or self.model.stop_training or self.stop.is_set():
+            self._save(epoch + 1)
 
     def _save(self, epochs, steps=0, metrics=()):
         if any(not np.isfinite(keras.ops.sum(weight)) for weight in self.model.trainable_weights):
             return  # the next step's loss is NaN, and `LossGuard` reports it
-        if self.is_chief:
-            checkpoints.save(self.folder, self.model, epochs, steps, metrics)
+        if self.log.is_chief:
+            started, kept = time.perf_counter(), self.options.max_checkpoints
+            checkpoints.save(self.folder, self.model, epochs, steps, metrics, self.recoveries, kept)
+            ended = time.perf_counter()
+            self.due_at = ended + (ended - started) / SAVING_SHARE
         if self.stop.is_set():
             self.stop.exit()
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Ends a training after an epoch when there is no time for another. It comes before `LogWriter`.
+
+    Args:
+        seconds: What the training may take.
+        started: When it began, as `time.perf_counter` tells.
+    """
+
+    def __init__(self, seconds: float, started: float) -> None:
+        super().__init__()
+        self.seconds, self.started = seconds, started
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch_began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        now = time.perf_counter()
+        if now - self.started + (now - self.epoch_began) > self.seconds:
+            self.model.stop_training = True
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -186,6 +244,7 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self.batch_size = batch_size
         self.bar = tqdm.tqdm(disable=True)
+        self.began, self.epochs, self.left = time.perf_counter(), 0, ""
 
     def close(self) -> None:
         """Remove the bar, so that what is printed next has a line of its own."""
@@ -196,26 +255,42 @@ class ProgressBar(keras.callbacks.Callback):
         self.shown = [name for name in LOGGED if name != "top5_error" or classes >= TOP5_CLASSES]
         self.started, self.images = time.perf_counter(), 0
         total = self.params["steps"] * self.batch_size
-        title = f"epoch {epoch + 1}/{self.params['epochs']}"
+        title = f"epoch {epoch + 1}/{self.params['epochs']}{self.left}"
         self.bar = tqdm.tqdm(total=total, desc=title, unit="img", leave=False, disable=None)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.images += self.batch_size
         self.trained = time.perf_counter()
         if not self.bar.disable:
-            self.bar.set_postfix({name: _format(logs[name]) for name in self.shown}, refresh=False)
+            self.bar.set_postfix({name: _format(logs[name]) for name in self.shown if name in logs}, refresh=False)
             self.bar.update(self.batch_size)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.close()
         train, *validation = (
-            "  ".join(f"{name} {_format(logs[prefix + name])}" for name in self.shown)
+            "  ".join(f"{name} {_format(logs[prefix + name])}" for name in self.shown if prefix + name in logs)
             for prefix in ("", "val_")
             if prefix + "loss" in logs
         )
         evaluated = "".join(f"validation {errors}  |  " for errors in validation)
         rate = self.images / (self.trained - self.started) if self.images else 0
-        print(f"epoch {epoch + 1}: {train}  |  {evaluated}{rate:.0f} images/s", flush=True)
+        self.epochs += 1
+        epochs_left = self.params["epochs"] - epoch - 1
+        seconds = (time.perf_counter() - self.began) / self.epochs * epochs_left
+        self.left = f", {duration(seconds)} left" if epochs_left else ""
+        print(f"epoch {epoch + 1}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a rough time in words.
+
+    Example:
+        >>> duration(40), duration(600), duration(10_000)
+        ('40 s', '10 min', '2.8 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _format(value: object) -> str:

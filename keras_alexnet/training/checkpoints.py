@@ -11,6 +11,8 @@ import keras
 import numpy as np
 
 from keras_alexnet.files import atomic_write, digest
+from keras_alexnet.recipes import Options
+from keras_alexnet.runs import Run
 
 KEPT = 2  # ours: the newest, and the one before in case that is damaged
 NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.json")
@@ -27,6 +29,7 @@ class Checkpoint:
         steps: Number of finished steps of the next epoch.
         seeds: State of the random numbers of each dropout layer, which a `.keras` file leaves out.
         metrics: Running sums of the loss and the errors in the unfinished epoch.
+        recoveries: How often the training went back, and why, see `training.recovery`.
     """
 
     network: pathlib.Path
@@ -34,6 +37,7 @@ class Checkpoint:
     steps: int
     seeds: list
     metrics: list
+    recoveries: list = dataclasses.field(default_factory=list)
 
     def load(self) -> keras.Model:
         """Return the compiled network, ready for the next step. Its metrics can be assigned once they are built."""
@@ -57,8 +61,21 @@ def _seeds(model):
     return [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
 
-def save(folder: pathlib.Path, model: keras.Model, epochs: int, steps: int = 0, metrics: Sequence = ()) -> None:
-    """Save the state of a training. The checkpoint before it stays, older ones are removed when this one is complete.
+def folder_of(run: Run, options: Options) -> pathlib.Path:
+    """Return the folder of a run's checkpoints: its own, or one of its name in the folder that the options name."""
+    return pathlib.Path(options.checkpoint_path) / run.folder.name if options.checkpoint_path else run.last
+
+
+def save(
+    folder: pathlib.Path,
+    model: keras.Model,
+    epochs: int,
+    steps: int = 0,
+    metrics: Sequence = (),
+    recoveries: Sequence = (),
+    kept: int | None = KEPT,
+) -> None:
+    """Save the state of a training. Older checkpoints than those that are kept are removed when this one is complete.
 
     Args:
         folder: Folder of the checkpoints.
@@ -66,19 +83,44 @@ def save(folder: pathlib.Path, model: keras.Model, epochs: int, steps: int = 0, 
         epochs: Number of finished epochs.
         steps: Number of finished steps of the next epoch.
         metrics: The `values` of its metrics, if there are such steps.
+        recoveries: How often the training went back.
+        kept: How many checkpoints are kept; None for all.
 
     Raises:
         OSError: If it cannot be written.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     name = f"epoch-{epochs:05d}" + (f"-step-{steps:08d}" if steps else "")
     with atomic_write(folder / f"{name}.keras") as temporary:
         model.save(temporary)
         state = {"sha256": digest(temporary), "seeds": values(_seeds(model)), "metrics": list(metrics)}
+    state |= {"recoveries": list(recoveries)} if recoveries else {}
     with atomic_write(folder / f"{name}.json") as temporary:  # with this one it counts
         temporary.write_text(json.dumps(state) + "\n")
-    kept = {file.stem for file in _newest_first(folder)[:KEPT]}
-    for file in folder.iterdir():
+    _remove_all_but({file.stem for file in _newest_first(folder)[:kept]}, folder)
+
+
+def initial(folder: pathlib.Path) -> Checkpoint | None:
+    """Return the checkpoint of the initial weights, which a training has that went back to them."""
+    return _read(folder / "epoch-00000.json")
+
+
+def go_back(checkpoint: Checkpoint, recoveries: Sequence) -> None:
+    """Make a checkpoint the newest, with more recoveries than it was saved with; all that came after it is removed.
+
+    If this is interrupted, the newer checkpoints are still there: the training fails again and goes back again.
+    """
+    file = checkpoint.network.with_suffix(".json")
+    state = json.loads(file.read_text()) | {"recoveries": list(recoveries)}
+    with atomic_write(file) as temporary:
+        temporary.write_text(json.dumps(state) + "\n")
+    older = [other.stem for other in _newest_first(file.parent) if _progress(other) <= _progress(file)]
+    _remove_all_but(set(older), file.parent)
+
+
+def _remove_all_but(kept, folder):
+    """Remove the other checkpoints: the states first, so that none is without its network."""
+    for file in sorted(folder.iterdir(), key=lambda file: file.suffix):  # .json, then .keras
         if OWN_FILE.fullmatch(file.name) and file.stem not in kept:
             file.unlink()
 
@@ -118,6 +160,7 @@ def _read(file):
     try:
         state = json.loads(file.read_text())
         whole = digest(network) == state["sha256"]
-        return Checkpoint(network, *_progress(file), state["seeds"], state["metrics"]) if whole else None
+        state = state["seeds"], state["metrics"], state.get("recoveries", [])
+        return Checkpoint(network, *_progress(file), *state) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -30,6 +30,8 @@ SAMPLE = 100  # pictures that are decoded to learn how large they are
 COUNTED = 20_000  # training pictures at most whose labels are counted
 SMALL, LARGE = 64, 200  # shorter sides in pixels: up to the first small crops, from the second the paper's
 MANY_PICTURES = 100_000  # from here on the paper's crops and batches
+UNEVEN = 3  # times as many pictures in the largest class as in the smallest are worth a line
+SHOWN = 3  # classes at either end
 STEADY_SHARE = 0.7  # of the peak of a matrix product that a training step reaches, for the estimate of the time
 
 
@@ -44,6 +46,8 @@ class DataFacts:
         is_grey: Whether all pictures looked at are grey.
         smallest_class: Training pictures of the smallest class.
         largest_class: Training pictures of the largest class.
+        fewest: Names and training pictures of the smallest classes, smallest first.
+        most: Names and training pictures of the largest classes, largest first.
     """
 
     pictures: int
@@ -52,6 +56,8 @@ class DataFacts:
     is_grey: bool
     smallest_class: int
     largest_class: int
+    fewest: tuple[tuple[str, int], ...] = ()
+    most: tuple[tuple[str, int], ...] = ()
 
     def describe(self) -> str:
         """Return the facts as one line."""
@@ -64,6 +70,17 @@ class DataFacts:
             f"about {self.shorter_side} pixels"
         )
 
+    def describe_imbalance(self, recipe: Recipe) -> str | None:
+        """Return a line on classes of very different sizes, None where they are more alike."""
+        if self.largest_class <= UNEVEN * self.smallest_class:
+            return None
+        few, many = (", ".join(f"{name} {count:,}" for name, count in names) for names in (self.fewest, self.most))
+        drawn = {
+            "none": "drawn as they are; --balance repeat draws rare classes more often",
+            "repeat": "pictures of rare classes are drawn more often; --balance none draws them as they are",
+        }
+        return f"Uneven classes, fewest training pictures: {few}; most: {many} ({drawn[recipe.balance]})."
+
 
 def measure_facts(data: Dataset) -> DataFacts:
     """Look at the training pictures of a data set."""
@@ -73,8 +90,10 @@ def measure_facts(data: Dataset) -> DataFacts:
         pixels = (decoding.decode(picture) if picture.dtype == tf.string else picture).numpy()  # (height, width, 3)
         sides.append(min(pixels.shape[:2]))
         is_grey = is_grey and bool((pixels == pixels[..., :1]).all())
-    labels = np.fromiter((int(label) for _, label in train.take(COUNTED)), int)
-    counts = np.bincount(labels, minlength=len(data.class_names)) * len(train) / len(labels)
+    counted = pipeline.count_labels(train.take(COUNTED), len(data.class_names))
+    counts = np.rint(counted * len(train) / counted.sum()).astype(int)
+    order, shown = np.argsort(counts, kind="stable"), min(SHOWN, len(counts) // 2)
+    named = [(data.class_names[label], int(counts[label])) for label in order]
     return DataFacts(
         pictures=len(train),
         classes=len(data.class_names),
@@ -82,6 +101,8 @@ def measure_facts(data: Dataset) -> DataFacts:
         is_grey=is_grey,
         smallest_class=int(counts.min()),
         largest_class=int(counts.max()),
+        fewest=tuple(named[:shown]),
+        most=tuple(named[::-1][:shown]),
     )
 
 
@@ -133,19 +154,78 @@ def _sizes(facts: DataFacts) -> tuple[int, int]:
     return 131, 148
 
 
-def announce(facts: DataFacts, recipe: Recipe) -> str:
-    """Return three lines on the data, the settings that follow, and the time that they take here."""
-    steps = recipe.epochs * max(1, facts.pictures // recipe.batch_size)
-    images = recipe.epochs * facts.pictures
+def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = None) -> str:
+    """Return three lines on the data, the settings that follow, and the time that they take here.
+
+    There is one more line where the classes have very different sizes.
+    """
+    steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
+    images = steps * recipe.batch_size
+    imbalance = facts.describe_imbalance(recipe)
     return "\n".join(
         (
             f"{facts.describe()}.",
+            *([imbalance] if imbalance else []),
             f"Settings that follow: crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
             f"{recipe.epochs} epochs ({steps:,} steps).",
             f"{_duration(images / images_per_second(recipe, facts.classes))} here. Every setting has a flag; "
             "--recipe text has the paper's.",
         )
     )
+
+
+QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of that with 131 pixels
+PLANNED_SHARE = 0.8  # of the time; validation, checkpoints and the start take the rest
+FEWEST_EPOCHS = 4  # of a plan: where fewer fit into the time, an epoch takes a part of the pictures
+WARMUP_SHARE = 0.2  # of the planned steps, at most
+
+
+def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[Recipe, int | None]:
+    """Let a training fit into a time.
+
+    Args:
+        recipe: Settings that follow from the data.
+        pictures: Number of training pictures.
+        seconds: The time.
+        images_per_second: How fast this machine trains.
+
+    Returns:
+        The recipe, with fewer epochs where there is no time for all; and the steps of an epoch where that takes only
+        a part of the pictures, else None.
+
+    Example:
+        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
+        >>> recipe.epochs, steps
+        (24, None)
+        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
+        >>> recipe.epochs, steps
+        (4, 187)
+    """
+    images = PLANNED_SHARE * seconds * images_per_second
+    epochs, steps = int(images / pictures), None
+    if epochs >= recipe.epochs:
+        return recipe, None
+    if epochs < FEWEST_EPOCHS:
+        epochs, steps = FEWEST_EPOCHS, max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
+        steps = min(steps, max(1, pictures // recipe.batch_size))
+    all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))
+    warmup_steps = min(recipe.warmup_steps, round(WARMUP_SHARE * all_steps))
+    return dataclasses.replace(recipe, epochs=epochs, warmup_steps=warmup_steps), steps
+
+
+def measure_speed(recipe: Recipe, classes: int) -> float:
+    """Return how many images per second this machine trains on, measured with a few steps of the real network."""
+    from keras_alexnet.training.trainer import compiled_model
+
+    model = compiled_model(dataclasses.replace(recipe, learning_rate=1e-9), classes)
+    images = np.zeros((recipe.batch_size, recipe.crop_size, recipe.crop_size, 3), np.float32)
+    labels = np.zeros(recipe.batch_size, np.int64)
+    model.train_on_batch(images, labels)  # builds the function
+    steps, started = 0, time.perf_counter()
+    while steps < 2 or time.perf_counter() - started < 1:
+        model.train_on_batch(images, labels)
+        steps += 1
+    return steps * recipe.batch_size / (time.perf_counter() - started)
 
 
 def _duration(seconds: float) -> str:

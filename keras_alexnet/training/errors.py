@@ -13,6 +13,21 @@ from keras_alexnet.recipes import Recipe
 STUCK_EPOCHS = 5  # ours: so many with a loss within 1 % of chance are reported, fewer are too early to tell
 
 
+class TrainingFailed(ValueError):
+    """The loss is NaN, far above chance, or stays at chance.
+
+    Attributes:
+        reason: Why, as part of a sentence.
+        epoch: Number of the epoch, from 1.
+        step: Number of the step in it, from 1; None at its end.
+        is_stuck: Whether the loss stays at chance.
+    """
+
+    def __init__(self, message: str, reason: str, epoch: int, step: int | None, is_stuck: bool = False) -> None:
+        super().__init__(message)
+        self.reason, self.epoch, self.step, self.is_stuck = reason, epoch, step, is_stuck
+
+
 @contextlib.contextmanager
 def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[None]:
     """Within, TensorFlow's errors about memory, files and workers become one line.
@@ -57,15 +72,18 @@ def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, fold
         folder: The run folder.
 
     Raises:
-        ValueError: If the loss is NaN or infinite.
+        TrainingFailed: If the loss is NaN or infinite.
     """
     if math.isfinite(loss):
         return
     place = f"step {step}" if step else "the validation"
     kept = f"; {folder} keeps the last good weights" if epoch > 1 else ""
-    raise ValueError(
+    raise TrainingFailed(
         "The loss is NaN or infinite: start again with a smaller --learning-rate, or with --precision float32"
-        f"{kept}. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}"
+        f"{kept}. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}",
+        reason=f"the loss was {loss}",
+        epoch=epoch,
+        step=step,
     )
 
 

@@ -6,22 +6,33 @@ import os
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files, runs
 from keras_alexnet.data import pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.evaluation.metrics import TopKError
+from keras_alexnet.evaluation.metrics import MeanClassError, TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import checkpoints, errors, strategies
-from keras_alexnet.training.callbacks import CheckpointWriter, LogWriter, LossGuard, ProgressBar, StepSchedule
+from keras_alexnet.training import checkpoints, errors, recovery, strategies
+from keras_alexnet.training.callbacks import (
+    CheckpointWriter,
+    LogWriter,
+    LossGuard,
+    ProgressBar,
+    StepSchedule,
+    TimeLimit,
+)
+from keras_alexnet.training.histograms import Histograms
 from keras_alexnet.training.interrupts import StopRequest, deferred_signals
 from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading
+
+COUNTED = 20_000  # pictures of a set too large for the memory whose labels are counted
 
 
 def compiled_model(
@@ -67,7 +78,7 @@ def compiled_model(
             global_clipnorm=recipe.clip_norm,
         ),
         loss="sparse_categorical_crossentropy",
-        metrics=[TopKError(1), TopKError(5)],
+        metrics=[TopKError(1), TopKError(5), *([MeanClassError(classes)] if recipe.balance != "none" else [])],
         # XLA's gradient of max pooling is ten times slower on the CPU than TensorFlow's own
         jit_compile=False if strategies.is_tensorflow_on_cpu() else "auto",
     )
@@ -112,13 +123,13 @@ def fit(
                     "recipe.json",
                     runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.replicas),
                 )
-        is_new, started = not run.last.exists(), time.perf_counter()
+        is_new, started = not checkpoints.folder_of(run, options).exists(), time.perf_counter()
         with errors.readable_errors(recipe, run.folder):
-            _train(recipe, data, run, options, strategy)
+            recoveries = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # a resumed run's would mislead
-        results = {"epochs": recipe.epochs} | seconds
+        results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
         run.write_json("results.json", results)
         return results
 
@@ -135,6 +146,13 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
             "Training without a validation split needs a schedule that is fixed before: give --divide-after and "
             f"--epochs, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
         )
+    if options.max_minutes and not strategy.is_alone:
+        raise ValueError(
+            "Several workers cannot stop by the clock: leave out --max-minutes. "
+            f"Received: --max-minutes {options.max_minutes}"
+        )
+    if recipe.stop_after and "validation" not in data.splits:
+        raise ValueError(f"--stop-after needs a validation split. Received: {data.name}")
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
 
 
@@ -148,32 +166,84 @@ def _prepare(options: Options) -> str:
     return precision
 
 
-def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> None:
-    """Train for the epochs that the newest checkpoint leaves: the rest of the one that it is in, then all others."""
-    checkpoint = checkpoints.newest(run.last, len(run.read_log()))
-    epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
-    if epoch >= recipe.epochs:
-        return
+def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> list[dict]:
+    """Train for the epochs that the newest checkpoint leaves. Go back where that fails and the options say so.
+
+    Returns:
+        What the training has gone back for.
+    """
+    folder, started = checkpoints.folder_of(run, options), time.perf_counter()
     train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
+    counts = _label_counts(recipe, data, train, options)
+    while True:
+        checkpoint = checkpoints.newest(folder, len(run.read_log()))
+        recoveries = checkpoint.recoveries if checkpoint else []
+        may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MOST
+        chance = recovery.chance_loss(pipeline.counts_as_seen(counts, recipe)) if may_recover else None
+        try:
+            _train_from(checkpoint, recipe, data, train, counts, run, options, strategy, chance, started)
+            return recoveries
+        except errors.TrainingFailed as failure:
+            if not may_recover:
+                raise
+
+            def initial():
+                keras.utils.set_random_seed(options.seed)
+                with strategy.scope():
+                    return _new_model(recipe, data, options, strategy)
+
+            recoveries = recovery.go_back(failure, folder, run.read_log(), chance, recipe.learning_rate, initial)
+            run.write_json(runs.RECOVERIES, recoveries)
+            print(runs.describe_recovery(recoveries[-1]), flush=True)
+
+
+def _new_model(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> keras.Model:
+    return compiled_model(recipe, len(data.class_names), options.weights, options.head == "new", strategy)
+
+
+def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options: Options) -> np.ndarray | None:
+    """Training pictures by class, None where nobody asks."""
+    if recipe.balance == "none" and not options.recover:
+        return None
+    in_memory = pipeline.fits_in_memory(train, recipe.resize_size)
+    return pipeline.count_labels(train if in_memory else data.splits["train"].take(COUNTED), len(data.class_names))
+
+
+def _train_from(
+    checkpoint: checkpoints.Checkpoint | None,
+    recipe: Recipe,
+    data: Dataset,
+    train: tf.data.Dataset,
+    counts: np.ndarray | None,
+    run: runs.Run,
+    options: Options,
+    strategy: Strategy,
+    chance: float | None,
+    started: float,
+) -> None:
+    """Train from a checkpoint, or from the beginning: the rest of the epoch that it is in, then all others."""
+    epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
+    if recipe.is_over(run.read_log()[:epoch]):
+        return
     statistics = _statistics(run, train, strategy)
     steps = pipeline.steps_of_an_epoch(len(train), recipe.batch_size, options.steps_per_epoch)
     validation = _validation_batches(data, statistics, recipe, strategy)
     with strategy.scope():
-        model = (
-            checkpoint.load()
-            if checkpoint
-            else compiled_model(recipe, len(data.class_names), options.weights, options.head == "new", strategy)
-        )
+        model = checkpoint.load() if checkpoint else _new_model(recipe, data, options, strategy)
     bar = ProgressBar(recipe.batch_size)
     with deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy)]
+        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy, chance, started)]
+        if options.tensorboard_verbose and strategy.is_chief:
+            batch = pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)
+            callbacks.append(Histograms(run.tensorboard, batch.take(1), options.tensorboard_verbose))
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
         pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else data.splits["train"]
+        repeats = pipeline.repeats_by_class(counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
-                pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step
+                pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step, repeats
             )
             model.fit(
                 batches,
@@ -187,6 +257,8 @@ def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strat
             )
             if stop.is_set():  # after the last step of all: everything is saved
                 stop.exit()
+            if model.stop_training:
+                return
 
 
 def _parts(epoch: int, step: int, end: int) -> list[tuple[range, int]]:
@@ -203,16 +275,20 @@ def _callbacks(
     checkpoint: checkpoints.Checkpoint | None,
     stop: StopRequest,
     strategy: Strategy,
+    chance: float | None,
+    started: float,
 ) -> list[keras.callbacks.Callback]:
     """Of several workers only the chief writes."""
     rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
-    guard = LossGuard(run, recipe, rows, checkpoint.steps if checkpoint else 0)
-    log = LogWriter(run, recipe, rows, strategy.is_chief)
-    saving = CheckpointWriter(run.last, steps, checkpoint, options.checkpoint_steps, stop, strategy.is_chief)
+    guard = LossGuard(run, recipe, rows, steps, checkpoint.steps if checkpoint else 0, chance)
+    factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
+    log = LogWriter(run, recipe, rows, strategy.is_chief, factor)
+    saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
+    limit = [TimeLimit(60 * options.max_minutes, started)] if options.max_minutes else []
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
     stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
     schedule = [StepSchedule(log, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
-    return [guard, log, *schedule, saving, *events]
+    return [guard, *limit, log, *schedule, saving, *events]
 
 
 def _evaluate_epoch(

@@ -39,7 +39,9 @@ def draw(
         noise = low + random.normal(0, ROUGHNESS, (size, size, 3))
         picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
     hue = random.random() if hue is None else hue + random.normal(0, 0.015)
-    color = tuple(int(255 * part) for part in colorsys.hsv_to_rgb(hue % 1, random.uniform(0.7, 1), random.uniform(0.5, 1)))
+    color = tuple(
+        int(255 * part) for part in colorsys.hsv_to_rgb(hue % 1, random.uniform(0.7, 1), random.uniform(0.5, 1))
+    )
     radius = side / 2 * scale * random.uniform(0.7, 1.3)
     margin = max(1.0, side / 2 - radius)
     x, y = side / 2 + random.uniform(-margin, margin, 2)

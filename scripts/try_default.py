@@ -1,0 +1,170 @@
+"""Train the default of fit.py on many kinds of small sets, with several seeds, and write a table.
+
+  python scripts/try_default.py --work /tmp/sets                        drawn sets, three seeds each
+  python scripts/try_default.py --work /tmp/sets --folders my_pictures  also on a folder of your own
+  python scripts/try_default.py --work /tmp/sets -- --crop-size 67      flags of fit.py after the two dashes
+
+The table is written after each training, as CSV and Markdown, and what it has already is not trained again. So it can be
+stopped at any time and started again.
+"""
+
+import argparse
+import csv
+import datetime
+import math
+import multiprocessing
+import os
+import pathlib
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from benchmarks import everyday_sets
+from benchmarks.measuring import machine
+from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.files import atomic_write
+
+COLUMNS = {
+    "set": "set",
+    "flags": "flags",
+    "seed": "seed",
+    "pictures": "training pictures",
+    "classes": "classes",
+    "status": "exit status",
+    "epochs": "epochs",
+    "seconds": "seconds",
+    "megabytes": "peak MB",
+    "highest_loss": "highest loss",
+    "last_loss": "last loss",
+    "chance": "ln(classes)",
+    "recoveries": "went back",
+    "test_error": "test error",
+    "class_error": "mean of classes",
+    "guessing": "guessing",
+}
+SHARES = ("test_error", "class_error", "guessing")
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--work", metavar="FOLDER", required=True, help="folder for the sets, the runs and the table")
+    line.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
+    line.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="other folders of pictures")
+    line.add_argument("--seeds", type=int, default=3, help="seeds of the training (default: 3)")
+    line.add_argument("--minutes", type=float, default=math.inf, help="start no other training after this time")
+    line.add_argument("flags", nargs="*", metavar="-- FLAGS", help="flags of fit.py")
+    return line
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train and write the table; the exit status is 0 when all sets are in it, 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    started, work = time.monotonic(), pathlib.Path(arguments.work)
+    with one_line_errors(line):
+        work.mkdir(parents=True, exist_ok=True)
+        rows = _read(work / "table.csv")
+        for seed in range(arguments.seeds):
+            for name, folder in _folders(arguments, work):
+                key = {"set": name, "flags": shlex.join(arguments.flags), "seed": str(seed)}
+                if any(key.items() <= row.items() for row in rows):
+                    continue
+                if time.monotonic() - started > 60 * arguments.minutes:
+                    say("There is no time for more: the same command continues.")
+                    return
+                rows.append(key | _train(folder, work / "run", seed, arguments.flags))
+                _write(work, rows)
+    say((work / "table.md").read_text())
+
+
+def _folders(arguments: argparse.Namespace, work: pathlib.Path) -> Iterable[tuple[str, pathlib.Path]]:
+    for name in arguments.sets:
+        yield name, everyday_sets.make(name, work)
+    for folder in arguments.folders:
+        yield pathlib.Path(folder).name, pathlib.Path(folder)
+
+
+def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> dict[str, str]:
+    """Train in a process of its own, and return its row of the table. The run is removed."""
+    shutil.rmtree(run, ignore_errors=True)
+    say(f"\n{folder.name}, seed {seed}")
+    process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=(folder, run, seed, flags))
+    started = time.perf_counter()
+    process.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    row = {"seconds": round(time.perf_counter() - started), "megabytes": round(usage.ru_maxrss / 1024)}
+    row = {"status": os.waitstatus_to_exitcode(status)} | row | _numbers(run)
+    shutil.rmtree(run, ignore_errors=True)
+    return {key: str(value) for key, value in row.items()}
+
+
+def _fit_and_evaluate(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> None:
+    quiet_terminal()
+    from keras_alexnet.commands import evaluate, fit
+
+    status = fit.main(["--dataset", str(folder), "--run", str(run), "--seed", str(seed), *flags])
+    if status == 0:
+        evaluate.main([str(run)])
+    sys.exit(status)
+
+
+def _numbers(run: pathlib.Path) -> dict[str, Any]:
+    """What the run's files say."""
+    from keras_alexnet.runs import Run
+
+    opened = Run(run)
+    if not opened.has_recipe():
+        return {}
+    rows, classes = opened.read_log(), len(opened.read_classes())
+    sizes = opened.read_data()["sizes"]
+    numbers = {"pictures": sizes["train"], "classes": classes, "chance": f"{math.log(classes):.3f}"}
+    numbers |= {"epochs": len(rows), "recoveries": len(opened.read_recoveries())}
+    if rows:
+        numbers |= {"highest_loss": f"{max(row['loss'] for row in rows):.3f}", "last_loss": f"{rows[-1]['loss']:.3f}"}
+    if (run / "evaluation-test.json").exists():
+        results = opened.read_json("evaluation-test.json")["10_views"]
+        numbers |= {"test_error": f"{results['top1_error']:.3f}", "class_error": f"{results['mean_class_error']:.3f}"}
+        numbers |= {"guessing": f"{1 - 1 / classes:.3f}"}
+    return numbers
+
+
+def _read(path: pathlib.Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
+    with atomic_write(work / "table.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    with atomic_write(work / "table.md") as temporary:
+        temporary.write_text(markdown(rows))
+
+
+def markdown(rows: Iterable[Mapping[str, str]]) -> str:
+    """Return the rows as a table, and what they were measured on."""
+    lines = [f"| {' | '.join(COLUMNS.values())} |", f"|{'---|' * len(COLUMNS)}"]
+    lines += [f"| {' | '.join(_cell(key, row.get(key, '')) for key in COLUMNS)} |" for row in rows]
+    here = machine()
+    lines += [
+        "",
+        f"{here['processor']}, {here['cores']} cores ({' '.join(here['instruction_sets'])}), {here['memory_gib']} GiB; "
+        f"{datetime.date.today().isoformat()}; `{here['command']}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(key: str, text: str) -> str:
+    """A share in percent; a character that would end a cell of the table escaped."""
+    return f"{float(text):.1%}" if key in SHARES and text else text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
