@@ -4,7 +4,7 @@
   python scripts/try_default.py --work /tmp/sets --folders my_pictures  also on a folder of your own
   python scripts/try_default.py --work /tmp/sets -- --crop-size 67      flags of fit.py after the two dashes
 
-The table is written after each training, as CSV and Markdown, and what it has already is not trained again. So it can be
+The table is written after each training, as CSV and Markdown, and what it has already is not trained again: it can be
 stopped at any time and started again.
 """
 

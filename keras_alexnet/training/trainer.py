@@ -190,7 +190,9 @@ def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strat
             def initial():
                 keras.utils.set_random_seed(options.seed)
                 with strategy.scope():
-                    return _new_model(recipe, data, options, strategy)
+                    model = _new_model(recipe, data, options, strategy)
+                    model.optimizer.build(model.trainable_variables)  # or a checkpoint would lack its velocities
+                return model
 
             recoveries = recovery.go_back(failure, folder, run.read_log(), chance, recipe.learning_rate, initial)
             run.write_json(runs.RECOVERIES, recoveries)

@@ -355,3 +355,53 @@ def test_flowers_become_batches():
     assert crops.shape == (64, 227, 227, 3)
     assert np.abs(np.mean(crops)) < 15
     assert len(set(labels.numpy())) > 30
+
+
+class TestBalancedSampling:
+    """Twelve pictures, of which the last three are of the rare class; each has its number as its pixels."""
+
+    RECIPE = Recipe(crop_size=16, resize_size=18, batch_size=4, augmentation=("crop",), mean="architecture")
+    COUNTS = (9, 3)
+
+    @pytest.fixture
+    def pictures(self):
+        images = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((1, 18, 18, 3), np.uint8)
+        return tf.data.Dataset.from_tensor_slices((images, np.int64([0] * 9 + [1] * 3)))
+
+    def labels(self, pictures, repeats, epochs=range(40), **rest):
+        batches = pipeline.training_batches(pictures, None, self.RECIPE, 0, epochs, repeats=repeats, **rest)
+        return np.array([label for _, label in batches])
+
+    def test_rare_classes_are_repeated_up_to_a_limit(self):
+        assert pipeline.repeats_by_class([100, 90, 34, 1, 0]).tolist() == [1, 1, 3, 10, 10]
+
+    def test_classes_are_counted(self, pictures):
+        assert pipeline.count_labels(pictures, 3).tolist() == [9, 3, 0]
+
+    def test_both_classes_are_drawn_as_often_and_an_epoch_is_as_long_as_without(self, pictures):
+        labels = self.labels(pictures, pipeline.repeats_by_class(self.COUNTS))
+        assert labels.shape == (40 * 3, 4)
+        assert labels.mean() == pytest.approx(0.5, abs=0.05)
+        assert self.labels(pictures, None).mean() == pytest.approx(0.25)
+
+    def test_repeats_of_one_are_as_without(self, pictures):
+        np.testing.assert_array_equal(self.labels(pictures, [1, 1]), self.labels(pictures, None))
+
+    def test_an_interrupted_epoch_goes_on(self, pictures):
+        repeats = pipeline.repeats_by_class(self.COUNTS)
+        whole = self.labels(pictures, repeats, range(4))
+        np.testing.assert_array_equal(self.labels(pictures, repeats, range(2, 4), first_step=1), whole[2 * 3 + 1 :])
+
+    def test_repeated_pictures_have_crops_of_their_own(self):
+        """One picture whose shades show where a crop was cut, of 64 places."""
+        recipe = Recipe(crop_size=11, resize_size=18, batch_size=4, augmentation=("crop",), mean="architecture")
+        image = np.arange(18 * 18, dtype=np.uint8).reshape(1, 18, 18, 1) * np.ones((1, 1, 1, 3), np.uint8)
+        pictures = tf.data.Dataset.from_tensor_slices((np.repeat(image, 4, 0), np.int64([0, 0, 0, 1])))
+        batches = pipeline.training_batches(pictures, None, recipe, 0, range(8), repeats=[1, 3])
+        rare = [crop[0, 0, 0] for crops, labels in batches for crop, label in zip(crops, labels, strict=True) if label]
+        assert len({float(corner) for corner in rare}) > len(rare) / 2
+
+    def test_more_pictures_than_fit_into_memory_are_refused(self, pictures, monkeypatch):
+        monkeypatch.setattr(pipeline, "_capacity", lambda size: 11)
+        with pytest.raises(ValueError, match=r"--balance none\. Received: 12 training pictures"):
+            self.labels(pictures, [1, 3])

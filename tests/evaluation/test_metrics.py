@@ -170,3 +170,16 @@ def test_class_errors_name_every_class():
         {"class": "daisy", "pictures": 1, "top1_error": 0.0},
         {"class": "tulip", "pictures": 0, "top1_error": None},
     ]
+
+
+def test_mean_class_error_counts_each_class_the_same():
+    random = np.random.default_rng(0)
+    labels = random.choice(4, 50, p=(0.7, 0.2, 0.1, 0))
+    scores = random.random((50, 4)).astype("float32")
+    metric = metrics.MeanClassError(classes=4)
+    for part in (slice(20), slice(20, 50)):
+        metric.update_state(labels[part], scores[part])
+    wrong = scores.argmax(axis=1) != labels
+    assert float(metric.result()) == pytest.approx(np.mean([wrong[labels == n].mean() for n in range(3)]))
+    again = metrics.MeanClassError.from_config(metric.get_config())
+    assert float(again.result()) == 0

@@ -1,0 +1,140 @@
+"""When a training ends before its last epoch, and how often it saves until then."""
+
+import dataclasses
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from keras_alexnet.data import datasets
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.runs import Run
+from keras_alexnet.training import callbacks, checkpoints, trainer
+
+TOY = Recipe(
+    architecture="figure_1",
+    crop_size=16,
+    resize_size=18,
+    batch_size=8,
+    epochs=6,
+    learning_rate=1e-12,
+    schedule="cosine",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two classes: 12 and 4 training pictures, 6 for validation and 2 for testing."""
+    root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    counts = {"train": (12, 4), "validation": (4, 2), "test": (1, 1)}
+    for (split, sizes), (label, name) in itertools.product(counts.items(), enumerate("ab")):
+        for number in range(sizes[label]):
+            path = root / split / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (20, 20, 3), np.uint8)).save(path)
+    return root
+
+
+def train(folder, run, recipe=TOY, **options):
+    return trainer.fit(recipe, datasets.load(str(folder)), run, Options(dataset=str(folder), **options))
+
+
+def test_no_lower_error_for_some_epochs_ends_it_and_resuming_does_not_go_on(folder, tmp_path):
+    run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, stop_after=2)
+    assert train(folder, run, recipe)["epochs"] == 3  # the error of the first epoch stays
+    assert run.is_finished()
+    assert train(folder, run, recipe)["epochs"] == 3
+
+
+def test_no_time_for_another_epoch_ends_it_and_resuming_goes_on(folder, tmp_path):
+    run = Run.create(tmp_path / "run")
+    assert train(folder, run, max_minutes=1e-9)["epochs"] == 1
+    assert not run.is_finished()
+    assert run.best.exists()
+    assert train(folder, run)["epochs"] == 6
+
+
+def test_without_validation_the_last_network_is_kept_when_the_time_ends(folder, tmp_path):
+    data = datasets.load(str(folder))
+    data = dataclasses.replace(data, splits={"train": data.splits["train"], "test": data.splits["test"]})
+    run = Run.create(tmp_path / "run")
+    trainer.fit(TOY, data, run, Options(dataset=str(folder), max_minutes=1e-9))
+    best, last = (keras.models.load_model(path) for path in (run.best, checkpoints.newest(run.last).network))
+    np.testing.assert_array_equal(best.get_weights()[0], last.get_weights()[0])
+
+
+def test_stop_after_needs_validation(folder, tmp_path):
+    data = datasets.load(str(folder))
+    data = dataclasses.replace(data, splits={"train": data.splits["train"]})
+    with pytest.raises(ValueError, match=r"--stop-after needs a validation split\. Received: "):
+        trainer.fit(dataclasses.replace(TOY, stop_after=1), data, Run.create(tmp_path / "run"), Options())
+
+
+def saved(monkeypatch):
+    """Which epochs are saved from here on."""
+    epochs, save = [], checkpoints.save
+    monkeypatch.setattr(
+        checkpoints,
+        "save",
+        lambda folder, model, epoch, *rest: (epochs.append(epoch), save(folder, model, epoch, *rest)),
+    )
+    return epochs
+
+
+@pytest.mark.parametrize(
+    ("share", "every", "expected"),
+    [(1e-9, None, [1, 6]), (1e9, None, [1, 2, 3, 4, 5, 6]), (1e9, 4, [1, 4, 6])],
+)
+def test_checkpoints_are_as_frequent_as_their_cost_allows_or_as_asked(
+    folder, tmp_path, monkeypatch, share, every, expected
+):
+    """The first epoch and the last have the best error: it stays the same, and the last of equal ones counts."""
+    monkeypatch.setattr(callbacks, "SAVING_SHARE", share)
+    epochs = saved(monkeypatch)
+    train(folder, Run.create(tmp_path / "run"), checkpoint_epochs=every)
+    assert epochs == expected
+
+
+def test_checkpoints_go_where_they_are_asked_to_and_as_many_are_kept(folder, tmp_path):
+    run = Run.create(tmp_path / "run")
+    train(folder, run, checkpoint_path=str(tmp_path / "elsewhere"), checkpoint_epochs=1, max_checkpoints=3)
+    names = sorted(path.name for path in (tmp_path / "elsewhere" / "run").glob("*.keras"))
+    assert names == ["epoch-00004.keras", "epoch-00005.keras", "epoch-00006.keras"]
+    assert not run.last.exists()
+
+
+@pytest.mark.parametrize(
+    ("verbose", "kinds"),
+    [pytest.param(1, {"gradients"}, marks=pytest.mark.slow), (3, {"gradients", "weights", "outputs"})],
+)
+def test_histograms_for_tensorboard(folder, tmp_path, verbose, kinds):
+    run = Run.create(tmp_path / "run")
+    train(folder, run, dataclasses.replace(TOY, epochs=2, learning_rate=0.01), tensorboard_verbose=verbose)
+    events = EventAccumulator(str(run.tensorboard / "histograms"), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    assert {tag.split("/")[0] for tag in tags} == kinds
+    assert "gradients/conv1/kernel" in tags
+    assert len(events.Tensors("gradients/conv1/kernel")) == 2
+
+
+@pytest.mark.slow
+def test_histograms_do_not_change_the_training(folder, tmp_path):
+    recipe = dataclasses.replace(TOY, epochs=2, learning_rate=0.01)
+    logs = []
+    for verbose in (0, 3):
+        run = Run.create(tmp_path / f"run-{verbose}")
+        train(folder, run, recipe, tensorboard_verbose=verbose, deterministic=True, precision="float32")
+        logs.append((run.folder / "log.csv").read_text())
+    assert logs[0] == logs[1]
+
+
+def test_with_balanced_sampling_each_class_counts_the_same_for_the_best(folder, tmp_path):
+    run = Run.create(tmp_path / "run")
+    train(folder, run, dataclasses.replace(TOY, balance="repeat", epochs=2))
+    row = run.read_log()[-1]
+    assert row["val_mean_class_error"] == pytest.approx(0.5)  # the untrained network knows one class
+    assert row["val_top1_error"] in (pytest.approx(2 / 6), pytest.approx(4 / 6))

@@ -1,0 +1,211 @@
+"""A training that diverges or learns nothing goes back with a smaller learning rate, and is resumed exactly."""
+
+import contextlib
+import dataclasses
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.commands import fit
+from keras_alexnet.data import datasets
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.runs import Run
+from keras_alexnet.training import checkpoints, errors, recovery, trainer
+
+TOY = Recipe(
+    architecture="figure_1",
+    crop_size=16,
+    resize_size=18,
+    batch_size=4,
+    epochs=12,
+    learning_rate=1e-20,
+    schedule="cosine",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two classes told apart by their color: 16 training pictures, 4 for validation and 2 for testing."""
+    root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for (split, count), (label, name) in itertools.product(
+        {"train": 8, "validation": 2, "test": 1}.items(), enumerate("ab")
+    ):
+        for number in range(count):
+            pixels = random.integers(0, 120, (20, 20, 3), np.uint8)
+            pixels[..., label] += 120
+            path = root / split / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root
+
+
+def train(folder, run, recipe=TOY, **options):
+    options = Options(dataset=str(folder), precision="float32", **({"recover": True} | options))
+    return trainer.fit(recipe, datasets.load(str(folder)), run, options)
+
+
+def test_chance_is_the_entropy_of_the_classes():
+    shares = np.array([0.5, 0.25, 0.25])
+    assert recovery.chance_loss([8, 4, 4]) == pytest.approx(-(shares * np.log(shares)).sum())
+    assert recovery.chance_loss([3, 0]) == 0
+
+
+def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
+    recovery.check_exploded(6.8, math.log(2), epoch=1, step=20)
+    recovery.check_exploded(70.0, math.log(2), epoch=1, step=2)
+    with pytest.raises(errors.TrainingFailed, match=r"diverged\. Received: a loss of 70, where chance has 0\.693"):
+        recovery.check_exploded(70.0, math.log(2), epoch=1, step=20)
+    with pytest.raises(errors.TrainingFailed):
+        recovery.check_exploded(70.0, math.log(2), epoch=1, step=None)
+
+
+@pytest.mark.parametrize(
+    ("losses", "steps", "all_steps", "is_stuck"),
+    [
+        ([2.3] * 5, 400, 100_000, True),
+        ([2.3] * 4, 1000, 100_000, False),  # too few epochs
+        ([2.3] * 20, 50, 100_000, False),  # too few steps
+        ([2.3] * 20, 5, 200, True),  # half of a short training
+        ([2.3] * 9 + [2.1], 1000, 100_000, False),  # it has left chance
+        ([1.0] * 9 + [2.3] * 5, 1000, 100_000, True),  # it fell back to chance
+    ],
+)
+def test_a_loss_at_chance_for_long_is_stuck(losses, steps, all_steps, is_stuck):
+    expected = pytest.raises(errors.TrainingFailed, match="learns nothing") if is_stuck else contextlib.nullcontext()
+    with expected:
+        recovery.check_stuck(losses, math.log(10), steps, all_steps)
+
+
+def failed(is_stuck=False):
+    return errors.TrainingFailed("", reason="the loss was nan", epoch=4, step=2, is_stuck=is_stuck)
+
+
+def tiny(value):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    model.layers[0].kernel.assign(np.full((2, 2), value))
+    return model
+
+
+class TestGoingBack:
+    @pytest.fixture
+    def last(self, tmp_path):
+        for epochs in (2, 3):
+            checkpoints.save(tmp_path, tiny(epochs), epochs)
+        return tmp_path
+
+    def back(self, last, losses, is_stuck=False):
+        rows = [{"loss": loss} for loss in losses]
+        found = recovery.go_back(failed(is_stuck), last, rows, math.log(2), 0.09, lambda: tiny(0))
+        newest = checkpoints.newest(last)
+        assert newest.recoveries == found
+        return newest.epochs, float(newest.load().layers[0].kernel[0, 0]), found
+
+    def test_to_the_newest_checkpoint(self, last):
+        epochs, weight, found = self.back(last, [0.7, 0.6, 0.5])
+        assert (epochs, weight) == (3, 3)
+        assert found == [
+            {
+                "epoch": 4,
+                "step": 2,
+                "reason": "the loss was nan",
+                "back_to_epochs": 3,
+                "back_to_steps": 0,
+                "learning_rate": 0.03,
+            }
+        ]
+
+    @pytest.mark.parametrize(("losses", "is_stuck"), [([0.7, 0.6, 5.0], False), ([0.7, 0.7, 0.7], True)])
+    def test_to_the_initial_weights_where_the_checkpoints_are_no_good(self, last, losses, is_stuck):
+        assert self.back(last, losses, is_stuck)[:2] == (0, 0)
+        assert [file.name for file in last.glob("*.keras")] == ["epoch-00000.keras"]
+
+    def test_again_with_a_ninth(self, last):
+        self.back(last, [0.7, 0.6, 0.5])
+        *_, found = self.back(last, [0.7, 0.6, 0.5])
+        assert [each["learning_rate"] for each in found] == pytest.approx([0.03, 0.01])
+        assert recovery.factor(found) == pytest.approx(1 / 9)
+
+    def test_without_a_checkpoint(self, tmp_path):
+        assert self.back(tmp_path / "last", [])[:2] == (0, 0)
+
+
+def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_path, capsys):
+    run = Run.create(tmp_path / "run")
+    results = train(folder, run)
+    assert results["recoveries"] == 3
+    told = capsys.readouterr().out
+    assert told.count("went back to the initial weights") == 3
+    assert "In epoch 6 the loss was 0.693 after 24 steps, and chance has 0.693: went back" in told
+    assert [row["epoch"] for row in run.read_log()] == list(range(1, 13))
+    assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27)
+
+
+def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
+    run = Run.create(tmp_path / "run")
+    assert "recoveries" not in train(folder, run, dataclasses.replace(TOY, epochs=7), recover=None)
+    assert "The loss is still ln(2)" in capsys.readouterr().out
+    assert run.read_recoveries() == []
+
+
+def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder, tmp_path, monkeypatch):
+    """Interrupted in its third epoch after it went back from the second for the first time."""
+    recipe = dataclasses.replace(TOY, epochs=4, learning_rate=0.01)
+    check = trainer.LossGuard.on_epoch_end
+
+    def diverge_once(self, epoch, logs=None):
+        if epoch == 1 and self.model.optimizer.learning_rate > 0.005:
+            raise failed()
+        check(self, epoch, logs)
+
+    monkeypatch.setattr(trainer.LossGuard, "on_epoch_end", diverge_once)
+    whole = Run.create(tmp_path / "whole")
+    train(folder, whole, recipe, deterministic=True)
+    begin = trainer.LogWriter.on_epoch_begin
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        begin(self, epoch, logs)
+
+    run = Run.create(tmp_path / "run")
+    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, run, recipe, deterministic=True)
+    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", begin)
+    train(folder, run, recipe, deterministic=True)
+    assert (run.folder / "log.csv").read_text() == (whole.folder / "log.csv").read_text()
+    assert run.read_recoveries() == whole.read_recoveries()
+    assert [each["back_to_epochs"] for each in run.read_recoveries()] == [1]
+    ends = [checkpoints.newest(each.last).load().get_weights() for each in (run, whole)]
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+DIVERGING = ["--learning-rate", "3", "--clip-norm", "100", "--crop-size", "67", "--epochs", "3", "--warmup-steps", "0"]
+
+
+@pytest.mark.slow
+def test_a_rate_of_3_is_divided_until_it_trains(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(folder), "--run", str(run), *DIVERGING, "--batch-size", "8", "--recover"])
+    told, found = capsys.readouterr().out, Run.open(run).read_recoveries()
+    assert 1 <= len(found) <= 3
+    assert told.count("went back to") == len(found)
+    rows = Run.open(run).read_log()
+    assert len(rows) == 3
+    assert all(row["loss"] < 10 * math.log(2) for row in rows)
+    assert rows[0]["learning_rate"] == pytest.approx(3 / 3 ** len(found))
+    assert "went back to" in (run / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_rate_of_the_user_is_not_changed(folder, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", str(folder), "--run", str(tmp_path / "run"), *DIVERGING, "--learning-rate", "1e9"])
+    assert stop.value.code == 2
+    assert "smaller --learning-rate" in capsys.readouterr().err
