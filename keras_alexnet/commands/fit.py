@@ -49,6 +49,9 @@ def parser() -> Parser:
     )
     line.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
     line.add_argument("--resume", metavar="FOLDER", help="continue an interrupted run; with --epochs, train it longer")
+    line.add_argument(
+        "--find-learning-rate", action="store_true", help="try growing learning rates for 100 steps, and train nothing"
+    )
     line.add_argument("--recipe", metavar="NAME", help="settings by name, see below (default: the one for the data)")
     add_flags(line, Options)
     add_flags(line, Recipe, show_defaults=False)  # each recipe has its own
@@ -134,36 +137,58 @@ def main(argv: list[str] | None = None) -> int:
         strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
-        if not run and options.recover is None and not arguments.recipe:
-            options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
-        if not recipe:
-            recipe, options = following_from(data, arguments, options)
-        if arguments.recipe and (warning := too_few_pictures(arguments.recipe, len(data.splits["train"]))):
-            say(warning)
+        recipe, options = _complete(recipe, options, data, arguments)
+        if arguments.find_learning_rate:
+            from keras_alexnet.training import rate_finder
+
+            rate_finder.find(recipe, data, options, say)
+            return 0
         if run:
-            if recipe.epochs > run.read_recipe().epochs:
-                if recipe.schedule == "cosine":
-                    say(
-                        f"The cosine of the learning rate ends after epoch {recipe.epochs} now: it goes up again from "
-                        f"here, and the result differs from a run of {recipe.epochs} epochs from the beginning."
-                    )
-                run.extend(recipe.epochs)
-            elif run.is_finished():
-                say(f"This run has finished its {len(run.read_log())} epochs. To train longer: --epochs.")
+            _prepare_to_continue(run, recipe)
         else:
-            folder = arguments.run or Run.next_free("runs", options.dataset)
-            run = Run.create(folder) if strategy.is_chief else Run(pathlib.Path(folder))
+            folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
+            _refuse_checkpoints_of_another_run(checkpoints.folder_of(Run(folder), options), options)
+            run = Run.create(folder) if strategy.is_chief else Run(folder)
         saved_in = checkpoints.folder_of(run, options)
-        if not arguments.resume and saved_in != run.last and saved_in.exists():
-            raise ValueError(
-                f"The folder of the checkpoints must be new: name another with --checkpoint-path. Received: {saved_in}"
-            )
         with _cleaning_up(run, saved_in, may_discard=strategy.is_chief and not arguments.resume):
             trained = trainer.fit(recipe, data, run, options, strategy)
         if trained is None:  # a worker that is not the chief
             return 0
         _say_why_it_ended(run, recipe, options)
         return _report(run, data, trained, time.perf_counter() - started)
+
+
+def _complete(
+    recipe: Recipe | None, options: Options, data: "Dataset", arguments: argparse.Namespace
+) -> tuple[Recipe, Options]:
+    """Return what follows from the data, where it is not given. Say what a named recipe was made for."""
+    if arguments.recipe and not arguments.resume:
+        warning = too_few_pictures(arguments.recipe, len(data.splits["train"]))
+        if warning:
+            say(warning)
+    elif not arguments.resume and options.recover is None:
+        options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
+    return (recipe, options) if recipe else following_from(data, arguments, options)
+
+
+def _prepare_to_continue(run: Run, recipe: Recipe) -> None:
+    """Give a run more epochs if asked to, and say what that means."""
+    if recipe.epochs > run.read_recipe().epochs:
+        if recipe.schedule == "cosine":
+            say(
+                f"The learning rate now falls to zero after epoch {recipe.epochs}: it goes up again first, and the "
+                f"result differs from that of a run with --epochs {recipe.epochs} from the beginning."
+            )
+        run.extend(recipe.epochs)
+    elif run.is_finished():
+        say(f"This run has finished its {len(run.read_log())} epochs. To train longer: --epochs.")
+
+
+def _refuse_checkpoints_of_another_run(folder: pathlib.Path, options: Options) -> None:
+    if options.checkpoint_path and folder.exists():
+        raise ValueError(
+            f"The folder of the checkpoints must be new: name another with --checkpoint-path. Received: {folder}"
+        )
 
 
 @contextlib.contextmanager

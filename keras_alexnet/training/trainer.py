@@ -113,7 +113,7 @@ def fit(
     """
     strategy = strategy or Strategy()
     _check(recipe, data, options, strategy)
-    precision = _prepare(options)
+    precision = prepare(options)
     with files.locked(run.folder) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
@@ -156,7 +156,7 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
 
 
-def _prepare(options: Options) -> str:
+def prepare(options: Options) -> str:
     """Set the seeds and the precision, and return the precision."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:

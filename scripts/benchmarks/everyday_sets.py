@@ -121,14 +121,14 @@ def digits(folder: pathlib.Path, random: np.random.Generator) -> None:
 
 
 def one_to_fifty(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw 1,000 hexagons and 20 discs to train on, as uneven for validation, 100 of each to test. 64 pixels."""
-    counts = {"train": (1000, 20), "validation": (250, 5), "test": (100, 100)}
+    """Draw 500 stars and 10 discs to train on, as uneven for validation, 100 of each to test. 64 pixels."""
+    counts = {"train": (500, 10), "validation": (150, 3), "test": (100, 100)}
     for split, numbers in counts.items():
         _save(
             folder / split,
-            ("hexagon", "disc"),
+            ("star", "disc"),
             numbers.__getitem__,
-            lambda label, rng: draw(("hexagon", "disc")[label], None, 64, rng, scale=0.5),
+            lambda label, rng: draw(("star", "disc")[label], None, 64, rng, scale=0.5),
             random,
         )
 

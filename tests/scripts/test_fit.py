@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -237,6 +238,64 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
     status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *flags])
     assert status == 1
     assert "The training diverged" in capsys.readouterr().out
+
+
+def test_a_longer_cosine_is_said_to_be_another(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY, "--schedule", "cosine"])
+    assert "falls to zero" not in capsys.readouterr().out
+    fit.main(["--resume", str(run), "--epochs", "2"])
+    assert "The learning rate now falls to zero after epoch 2: it goes up again first" in capsys.readouterr().out
+
+
+def test_a_recipe_for_more_pictures_is_warned_of_and_used(pictures, tmp_path, capsys):
+    fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--recipe", "text", *TOY])
+    told = capsys.readouterr().out
+    assert "The recipe text was made for about 1,200,000 training pictures" in told
+    assert "Received: 16. Leave --recipe out" in told
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_an_end_by_the_clock_is_said(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY, "--epochs", "9", "--max-minutes", "1e-9"])
+    told = capsys.readouterr().out
+    assert "Ended after 1 of 9 epochs: there was no time for another in 1e-09 minutes (--max-minutes)" in told
+    assert f"--resume {run}" in told
+    assert "validation, 2 pictures" in told
+
+
+def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
+    (tmp_path / "saved" / "run").mkdir(parents=True)
+    (tmp_path / "saved" / "run" / "epoch-00001.json").write_text("theirs")
+    flags = ["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--checkpoint-path", str(tmp_path / "saved")]
+    with pytest.raises(SystemExit) as stop:
+        fit.main([*flags, *TOY])
+    assert stop.value.code == 2
+    assert f"Received: {tmp_path / 'saved' / 'run'}" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert (tmp_path / "saved" / "run" / "epoch-00001.json").read_text() == "theirs"
+
+
+def test_names_that_users_of_tflearn_know():
+    _, options = chosen("--snapshot-step", "7", "--snapshot-epoch", "2", "--tensorboard-verbose", "2")
+    assert (options.checkpoint_steps, options.checkpoint_epochs, options.tensorboard_verbose) == (7, 2, 2)
+
+
+def test_quick_is_two_minutes_unless_other_minutes_are_given():
+    assert chosen("--quick")[1].max_minutes == 2
+    assert chosen("--quick", "--max-minutes", "5")[1].max_minutes == 5
+
+
+def test_a_learning_rate_is_proposed_and_nothing_is_written(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert fit.main(["--dataset", str(pictures), *TOY, "--find-learning-rate"]) == 0
+    told = capsys.readouterr().out
+    broken, proposed = re.search(
+        r"Training breaks down at ([\d.e-]+)\. To try: --learning-rate ([\d.e-]+)", told
+    ).groups()
+    assert float(proposed) == pytest.approx(float(broken) / 10, rel=0.1)
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
 def test_a_run_that_another_process_trains_is_left_alone(pictures, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """The default recipe: which settings follow from which data, and that small sets train with them."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,9 +9,9 @@ from PIL import Image
 
 from keras_alexnet.commands import fit
 from keras_alexnet.data import datasets
-from keras_alexnet.recipes import RECIPES
+from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training.defaults import DataFacts, announce, measure_facts, recipe_for
+from keras_alexnet.training.defaults import DataFacts, announce, measure_facts, measure_speed, plan, recipe_for
 
 
 def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
@@ -84,6 +85,48 @@ def test_three_lines_are_announced():
     assert lines[0].startswith("2,000 training pictures of 2 classes, 1,000 per class")
     assert "crops of 131 pixels, batches of 32, 172 epochs" in lines[1]
     assert "Every setting has a flag" in lines[2]
+
+
+def test_classes_of_very_different_sizes_are_named(folder):
+    found = measure_facts(datasets.load(str(folder)))
+    assert (found.fewest, found.most) == ((("a", 10),), (("b", 20),))
+    assert "Uneven" not in announce(found, recipe_for(found))
+    uneven = dataclasses.replace(
+        found, fewest=(("rose", 9),), most=(("lily", 400),), smallest_class=9, largest_class=400
+    )
+    recipe = recipe_for(uneven, balance="none")
+    line = announce(uneven, recipe).splitlines()[1]
+    assert line.startswith("Uneven classes, fewest training pictures: rose 9; most: lily 400 (")
+
+
+def test_a_plan_fits_into_the_time():
+    recipe = recipe_for(facts(1000))
+    planned, steps = plan(recipe, 1000, seconds=600, images_per_second=40)
+    assert steps is None
+    assert planned.epochs * 1000 / 40 < 600
+    assert (planned.epochs + 1) * 1000 / 40 > 0.75 * 600
+    assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe, None)
+
+
+def test_where_no_four_epochs_fit_each_takes_a_part_of_the_pictures():
+    planned, steps = plan(recipe_for(facts(50_000)), 50_000, seconds=120, images_per_second=40)
+    assert planned.epochs == 4
+    assert 0.7 * 120 < 4 * steps * planned.batch_size / 40 < 120
+    assert planned.warmup_steps == round(0.2 * 4 * steps)
+
+
+def test_speed_is_measured_with_steps_of_the_network():
+    recipe = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_size=4)
+    assert measure_speed(recipe, classes=2) > 0
+
+
+@pytest.mark.slow
+def test_a_quick_look_is_planned_and_said(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = ["--quick", "--max-minutes", "0.5"]
+    assert fit.main(["--dataset", str(folder), "--run", str(run), *flags]) == 0
+    assert "A first look: crops of 67 pixels and about 0.5 minutes" in capsys.readouterr().out
+    assert Run.open(run).read_recipe().epochs < 300
 
 
 @pytest.mark.slow

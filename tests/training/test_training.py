@@ -118,7 +118,7 @@ def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_pat
 
     monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fit(folder, run)
+        fit(folder, run, checkpoint_epochs=1)
     monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", begin)
     assert checkpoints.newest(run.last).epochs == 2
     fit(folder, run)

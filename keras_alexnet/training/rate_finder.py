@@ -1,0 +1,110 @@
+"""Look for a learning rate: train a few steps with a rate that grows, and see where the loss explodes (ours).
+
+The idea is Smith's range test (arXiv 1506.01186), which proposes the rate of the steepest descent. AlexNet's loss stays
+at chance for longer than such a test lasts, so there is no descent to see. What the test does see is the rate at which
+training breaks down; the proposal is a tenth of it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from keras_alexnet.data import pipeline
+from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.training import trainer
+
+STEPS = 100
+LOWEST, HIGHEST = 1e-4, 10.0
+MEASURED = 1000  # pictures at most from which the mean is measured
+SMOOTHING = 0.8  # of the mean loss, each step
+BREAKDOWN = 1.5  # times the lowest mean loss so far
+SHARE = 0.1  # of the rate at which training breaks down
+
+
+def rates() -> np.ndarray:
+    """Return the learning rate of each step, growing by the same factor each time, `(STEPS,)`."""
+    return np.geomspace(LOWEST, HIGHEST, STEPS)
+
+
+def range_test(
+    recipe: Recipe, data: Dataset, options: Options, report: Callable[[float, float], None] = lambda rate, loss: None
+) -> list[float]:
+    """Train from the initial weights with a rate that grows at each step, until the loss is far above its lowest.
+
+    Args:
+        recipe: The recipe, whose own learning rate, warm-up and schedule are not used.
+        data: A data set.
+        options: Seed, precision and first weights.
+        report: Gets the rate and the mean loss of every tenth step.
+
+    Returns:
+        The mean loss after each step, for the first of `rates()`.
+    """
+    trainer.prepare(options)
+    pictures = data.splits["train"].take(STEPS * recipe.batch_size)
+    resized = pipeline.resize_pictures(pictures.take(MEASURED), recipe.resize_size)
+    statistics = Statistics.measure(resized)
+    steps = pipeline.steps_of_an_epoch(len(pictures), recipe.batch_size)
+    epochs = range(-(-STEPS // steps))
+    batches = pipeline.training_batches(pictures, statistics, recipe, options.seed, epochs)
+    model = trainer.compiled_model(recipe, len(data.class_names), options.weights, options.head == "new")
+    losses, mean, weight = [], 0.0, 0.0
+    for step, (rate, (images, labels)) in enumerate(zip(rates(), batches, strict=False), start=1):
+        model.optimizer.learning_rate = rate
+        model.reset_metrics()
+        loss = float(model.train_on_batch(images, labels, return_dict=True)["loss"])
+        mean, weight = SMOOTHING * mean + (1 - SMOOTHING) * loss, SMOOTHING * weight + 1 - SMOOTHING
+        losses.append(mean / weight)
+        if step % 10 == 0 or is_broken(losses):
+            report(rate, losses[-1])
+        if is_broken(losses):
+            break
+    return losses
+
+
+def is_broken(losses: Sequence[float]) -> bool:
+    """Return whether the last mean loss is NaN or far above the lowest."""
+    return not losses[-1] < BREAKDOWN * max(min(losses), 1e-3) or not math.isfinite(losses[-1])
+
+
+def proposal(losses: Sequence[float]) -> float | None:
+    """Return a learning rate to try, None where training has not broken down.
+
+    Args:
+        losses: From `range_test`.
+
+    Example:
+        >>> steps = int(np.searchsorted(rates(), 0.1))
+        >>> round(proposal([0.7] * steps + [7.0]), 4)
+        0.0101
+    """
+    if not is_broken(losses):
+        return None
+    return float(SHARE * rates()[len(losses) - 1])
+
+
+def find(recipe: Recipe, data: Dataset, options: Options, say: Callable[[str], None]) -> None:
+    """Run the test, and say what it shows and which rate to try.
+
+    Args:
+        recipe: The recipe.
+        data: A data set.
+        options: Seed, precision and first weights.
+        say: Gets each line.
+    """
+    say(f"Learning rates from {LOWEST:g} up, {STEPS} steps at most:")
+    losses = range_test(
+        dataclasses.replace(recipe, balance="none"),
+        data,
+        options,
+        lambda rate, loss: say(f"learning rate {rate:.2g}: mean loss {loss:.3g}"),
+    )
+    rate = proposal(losses)
+    if rate is None:
+        say("Training did not break down. Try --learning-rate 0.01, and a larger one where the loss falls slowly.")
+    else:
+        say(f"Training breaks down at {rate / SHARE:.2g}. To try: --learning-rate {rate:.2g}")
