@@ -79,17 +79,18 @@ def following_from(data: "Dataset", arguments: argparse.Namespace, options: Opti
 
     With a limit of time, the number of epochs is planned for it. That may make an epoch shorter, which is an option.
     """
-    from keras_alexnet.training import defaults
+    from keras_alexnet.training import defaults, trainer
 
     facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
     if options.quick:
         given = defaults.QUICK | given
-    recipe = defaults.recipe_for(facts, **given)
+    recipe, speed = defaults.recipe_for(facts, **given), None
     if options.max_minutes and not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
+        trainer.prepare(options)  # the precision decides the speed
         speed = defaults.measure_speed(recipe, facts.classes)
         recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         options = dataclasses.replace(options, steps_per_epoch=steps)
-    say(defaults.announce(facts, recipe, options.steps_per_epoch))
+    say(defaults.announce(facts, recipe, options.steps_per_epoch, speed))
     if options.quick:
         say(
             f"A first look: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "

@@ -3,6 +3,7 @@
 import math
 import pathlib
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -105,14 +106,22 @@ class LossGuard(keras.callbacks.Callback):
         steps: Steps of an epoch.
         first_steps: Steps of the first epoch that are behind it already.
         chance: Loss of chance, if a training that is far above it, or stays at it, is stopped as well: it goes back.
+        images: A batch of what the network sees, for that.
     """
 
     def __init__(
-        self, run: Run, recipe: Recipe, rows: list[dict], steps: int, first_steps: int = 0, chance: float | None = None
+        self,
+        run: Run,
+        recipe: Recipe,
+        rows: list[dict],
+        steps: int,
+        first_steps: int = 0,
+        chance: float | None = None,
+        images: Any = None,
     ) -> None:
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
-        self.steps_of_epoch, self.chance = steps, chance
+        self.steps_of_epoch, self.chance, self.images = steps, chance, images
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
@@ -130,6 +139,9 @@ class LossGuard(keras.callbacks.Callback):
             recovery.check_exploded(losses[-1], self.chance, self.epoch, None)
             all_steps = self.recipe.epochs * self.steps_of_epoch
             recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
+            if losses[-1] >= recovery.AT_CHANCE * self.chance:
+                outputs = keras.ops.convert_to_numpy(self.model(self.images, training=False))
+                recovery.check_dead(outputs, losses[-1], self.chance, self.epoch)
             return
         warning = errors.stuck_warning(losses, self.model.output_shape[-1])
         if warning:
@@ -195,7 +207,7 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         every = self.options.checkpoint_epochs
         in_turn = (epoch + 1) % every == 0 if every else time.perf_counter() >= self.due_at
-        if in_turn or self.log.has_best or self.model.stop_training or self.stop.is_set():
+        if epoch == 0 or in_turn or self.log.has_best or self.model.stop_training or self.stop.is_set():
             self._save(epoch + 1)
 
     def _save(self, epochs, steps=0, metrics=()):

@@ -154,13 +154,20 @@ def _sizes(facts: DataFacts) -> tuple[int, int]:
     return 131, 148
 
 
-def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = None) -> str:
+def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = None, speed: float | None = None) -> str:
     """Return three lines on the data, the settings that follow, and the time that they take here.
 
     There is one more line where the classes have very different sizes.
+
+    Args:
+        facts: What the data are.
+        recipe: The settings.
+        steps_per_epoch: Steps of an epoch that takes a part of the pictures.
+        speed: Images per second, if that has been measured; by default it is estimated.
     """
     steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
     images = steps * recipe.batch_size
+    seconds = images / (speed or images_per_second(recipe, facts.classes))
     imbalance = facts.describe_imbalance(recipe)
     return "\n".join(
         (
@@ -168,8 +175,7 @@ def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = Non
             *([imbalance] if imbalance else []),
             f"Settings that follow: crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
             f"{recipe.epochs} epochs ({steps:,} steps).",
-            f"{_duration(images / images_per_second(recipe, facts.classes))} here. Every setting has a flag; "
-            "--recipe text has the paper's.",
+            f"{_duration(seconds)} here. Every setting has a flag; --recipe text has the paper's.",
         )
     )
 

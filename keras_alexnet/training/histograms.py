@@ -16,14 +16,14 @@ class Histograms(keras.callbacks.Callback):
 
     Args:
         folder: Folder of the event files.
-        batches: A dataset of one batch `(images, labels)`.
+        images: What the network sees of some training pictures, `(batch, height, width, 3)`.
+        labels: Their classes, `(batch,)`.
         verbose: 1 for gradients, 2 also for weights, 3 also for the outputs of the layers.
     """
 
-    def __init__(self, folder: pathlib.Path, batches: tf.data.Dataset, verbose: int) -> None:
+    def __init__(self, folder: pathlib.Path, images: tf.Tensor, labels: tf.Tensor, verbose: int) -> None:
         super().__init__()
-        self.verbose = verbose
-        self.images, self.labels = next(iter(batches))
+        self.images, self.labels, self.verbose = images, labels, verbose
         self.writer = tf.summary.create_file_writer(str(folder / "histograms"))
 
     def on_train_begin(self, logs: dict | None = None) -> None:

@@ -17,8 +17,9 @@ MOST = 3  # times
 DIVISOR = 3  # of the learning rate, each time
 EXPLODED = 10  # times the loss of chance
 TELLING_STEPS = 10  # the mean loss of fewer steps says little
-STUCK_STEPS = 2000  # at chance; a short training has half of its steps to leave it
+STUCK_STEPS = 2000  # at chance; a short training has half of its steps to leave it, a long one a quarter
 STUCK_EPOCHS = 5
+SAME = 1e-6  # relative spread of outputs over pictures below which they are the same for every picture
 AT_CHANCE = 0.99  # of the loss of chance: above, the network has learned nothing
 UNHARMED = 1.2  # times the loss of chance: a checkpoint with a larger loss is no good to go back to
 
@@ -75,11 +76,37 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
     """
     below = [n for n, loss in enumerate(losses, start=1) if loss < AT_CHANCE * chance]
     epochs = len(losses) - max(below, default=0)
-    if epochs >= STUCK_EPOCHS and epochs * steps >= min(STUCK_STEPS, all_steps / 2):
+    patience = max(all_steps / 4, min(STUCK_STEPS, all_steps / 2))
+    if epochs >= STUCK_EPOCHS and epochs * steps >= patience:
         raise errors.TrainingFailed(
             f"The network learns nothing. Received: a loss of {losses[-1]:.3g}, where chance has {chance:.3g}",
             reason=f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, and chance has {chance:.3g}",
             epoch=len(losses),
+            step=None,
+            is_stuck=True,
+        )
+
+
+def check_dead(outputs: np.ndarray, loss: float, chance: float, epoch: int) -> None:
+    """Raise if a network at chance gives the same outputs for every picture: its units are dead for good.
+
+    A network that has not left chance yet gives different outputs for different pictures, if only by a little.
+
+    Args:
+        outputs: Probabilities for some pictures, `(pictures, classes)`.
+        loss: Mean training loss of the epoch.
+        chance: Loss of chance.
+        epoch: Number of the epoch, from 1.
+
+    Raises:
+        TrainingFailed: If it does.
+    """
+    spread = np.abs(outputs - outputs.mean(axis=0)).max() / outputs.max()
+    if loss >= AT_CHANCE * chance and len(outputs) > 1 and spread < SAME:
+        raise errors.TrainingFailed(
+            f"The network gives the same outputs for every picture. Received: a loss of {loss:.3g}",
+            reason="the network gave the same outputs for every picture",
+            epoch=epoch,
             step=None,
             is_stuck=True,
         )

@@ -40,7 +40,7 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
     Args:
         recipe: The settings of the run.
-        rows: The log of the run, one mapping per epoch with `val_top1_error`.
+        rows: The log of the run, one mapping per epoch with `recipe.error_name()`.
 
     Source: section 5. The authors' own log names the epochs: they divided by hand.
     """
@@ -48,7 +48,7 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
         return recipe.learning_rate  # `step_factor` does the rest
     if recipe.divide_after:
         return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)
-    errors = [row["val_top1_error"] for row in rows]
+    errors = [row[recipe.error_name()] for row in rows]
     return divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
 
 

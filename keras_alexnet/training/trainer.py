@@ -234,13 +234,15 @@ def _train_from(
         model = checkpoint.load() if checkpoint else _new_model(recipe, data, options, strategy)
     bar = ProgressBar(recipe.batch_size)
     with deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy, chance, started)]
-        if options.tensorboard_verbose and strategy.is_chief:
-            batch = pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)
-            callbacks.append(Histograms(run.tensorboard, batch.take(1), options.tensorboard_verbose))
+        sample = None, None
+        if chance is not None or options.tensorboard_verbose:
+            sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
+        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy, chance, started, sample)]
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
+            if model.stop_training:
+                return
         pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else data.splits["train"]
         repeats = pipeline.repeats_by_class(counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
@@ -279,10 +281,11 @@ def _callbacks(
     strategy: Strategy,
     chance: float | None,
     started: float,
+    sample: tuple[tf.Tensor | None, tf.Tensor | None],
 ) -> list[keras.callbacks.Callback]:
     """Of several workers only the chief writes."""
     rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
-    guard = LossGuard(run, recipe, rows, steps, checkpoint.steps if checkpoint else 0, chance)
+    guard = LossGuard(run, recipe, rows, steps, checkpoint.steps if checkpoint else 0, chance, sample[0])
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     log = LogWriter(run, recipe, rows, strategy.is_chief, factor)
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
@@ -290,6 +293,8 @@ def _callbacks(
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
     stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
     schedule = [StepSchedule(log, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
+    if options.tensorboard_verbose and strategy.is_chief:
+        events.append(Histograms(run.tensorboard, *sample, options.tensorboard_verbose))
     return [guard, *limit, log, *schedule, saving, *events]
 
 
@@ -301,6 +306,7 @@ def _evaluate_epoch(
 ) -> None:
     """End an epoch that was stopped during its validation."""
     callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
+    model.stop_training = False  # as `fit` does
     validated = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
     model.reset_metrics()
     checkpoints.assign(model.metrics_variables, checkpoint.metrics)

@@ -66,18 +66,29 @@ def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
 @pytest.mark.parametrize(
     ("losses", "steps", "all_steps", "is_stuck"),
     [
-        ([2.3] * 5, 400, 100_000, True),
+        ([2.3] * 5, 400, 8000, True),
+        ([2.3] * 5, 400, 100_000, False),  # a long training has a quarter of its steps
         ([2.3] * 4, 1000, 100_000, False),  # too few epochs
         ([2.3] * 20, 50, 100_000, False),  # too few steps
         ([2.3] * 20, 5, 200, True),  # half of a short training
         ([2.3] * 9 + [2.1], 1000, 100_000, False),  # it has left chance
-        ([1.0] * 9 + [2.3] * 5, 1000, 100_000, True),  # it fell back to chance
+        ([1.0] * 9 + [2.3] * 5, 1000, 20_000, True),  # it fell back to chance
     ],
 )
 def test_a_loss_at_chance_for_long_is_stuck(losses, steps, all_steps, is_stuck):
     expected = pytest.raises(errors.TrainingFailed, match="learns nothing") if is_stuck else contextlib.nullcontext()
     with expected:
         recovery.check_stuck(losses, math.log(10), steps, all_steps)
+
+
+def test_the_same_outputs_for_every_picture_are_dead_units():
+    outputs = np.full((4, 2), 0.5)
+    alive = outputs + np.outer([1e-4, 0, 0, 0], [1, -1])
+    recovery.check_dead(alive, 0.693, math.log(2), epoch=1)
+    recovery.check_dead(outputs, 0.5, math.log(2), epoch=1)  # the loss is below chance: dropout apart, it learns
+    with pytest.raises(errors.TrainingFailed, match="the same outputs for every picture") as failure:
+        recovery.check_dead(outputs, 0.693, math.log(2), epoch=1)
+    assert failure.value.is_stuck
 
 
 def failed(is_stuck=False):
