@@ -94,7 +94,9 @@ def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[st
 def _format_default(default: typing.Any) -> str:
     if isinstance(default, tuple):
         return " ".join(map(str, default)) or "none"
-    return {None: "none", False: "no", True: "yes"}.get(default, str(default))
+    if default is None or isinstance(default, bool):  # 0 is no bool
+        return {None: "none", False: "no", True: "yes"}[default]
+    return str(default)
 
 
 def given_fields(namespace: argparse.Namespace, dataclass: type) -> dict[str, typing.Any]:
