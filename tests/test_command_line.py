@@ -115,8 +115,8 @@ logging.getLogger("tensorflow").warning("something else")
 
 
 def test_a_default_of_zero_is_a_number_in_the_help(capsys):
-    line = command_line.Parser()
-    command_line.add_flags(line, Options)
+    line = Parser()
+    add_flags(line, Options)
     line.print_help()
     told = " ".join(capsys.readouterr().out.split())
     assert "augmentation and dropout (default: 0)" in told
