@@ -166,41 +166,69 @@ def prepare(options: Options) -> str:
     return precision
 
 
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """What stays the same when a training goes back.
+
+    Attributes:
+        recipe: The recipe.
+        data: The data set.
+        run: The run.
+        options: The options.
+        strategy: The devices that train.
+        train: The training pictures, resized.
+        counts: Training pictures by class, None where nobody asks.
+        started: When the training began, as `time.perf_counter` tells.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    run: runs.Run
+    options: Options
+    strategy: Strategy
+    train: tf.data.Dataset
+    counts: np.ndarray | None
+    started: float
+
+    def new_model(self) -> keras.Model:
+        """Build the network with its first weights."""
+        with self.strategy.scope():
+            classes, replace_head = len(self.data.class_names), self.options.head != "kept"
+            return compiled_model(self.recipe, classes, self.options.weights, replace_head, self.strategy)
+
+    def initial_model(self) -> keras.Model:
+        """Build it again as at the beginning, complete with the variables of its optimizer."""
+        keras.utils.set_random_seed(self.options.seed)
+        model = self.new_model()
+        with self.strategy.scope():
+            model.optimizer.build(model.trainable_variables)
+        return model
+
+
 def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> list[dict]:
     """Train for the epochs that the newest checkpoint leaves. Go back where that fails and the options say so.
 
     Returns:
         What the training has gone back for.
     """
-    folder, started = checkpoints.folder_of(run, options), time.perf_counter()
+    started, folder = time.perf_counter(), checkpoints.folder_of(run, options)
     train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
-    counts = _label_counts(recipe, data, train, options)
+    job = _Job(recipe, data, run, options, strategy, train, _label_counts(recipe, data, train, options), started)
     while True:
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MOST
-        chance = recovery.chance_loss(pipeline.counts_as_seen(counts, recipe)) if may_recover else None
+        chance = recovery.chance_loss(pipeline.counts_as_seen(job.counts, recipe)) if may_recover else None
         try:
-            _train_from(checkpoint, recipe, data, train, counts, run, options, strategy, chance, started)
+            _train_from(checkpoint, job, chance)
             return recoveries
         except errors.TrainingFailed as failure:
             if not may_recover:
                 raise
-
-            def initial():
-                keras.utils.set_random_seed(options.seed)
-                with strategy.scope():
-                    model = _new_model(recipe, data, options, strategy)
-                    model.optimizer.build(model.trainable_variables)  # or a checkpoint would lack its velocities
-                return model
-
-            recoveries = recovery.go_back(failure, folder, run.read_log(), chance, recipe.learning_rate, initial)
+            rows, rate = run.read_log(), recipe.learning_rate
+            recoveries = recovery.go_back(failure, folder, rows, chance, rate, job.initial_model)
             run.write_json(runs.RECOVERIES, recoveries)
             print(runs.describe_recovery(recoveries[-1]), flush=True)
-
-
-def _new_model(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> keras.Model:
-    return compiled_model(recipe, len(data.class_names), options.weights, options.head == "new", strategy)
 
 
 def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options: Options) -> np.ndarray | None:
@@ -211,40 +239,30 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options
     return pipeline.count_labels(train if in_memory else data.splits["train"].take(COUNTED), len(data.class_names))
 
 
-def _train_from(
-    checkpoint: checkpoints.Checkpoint | None,
-    recipe: Recipe,
-    data: Dataset,
-    train: tf.data.Dataset,
-    counts: np.ndarray | None,
-    run: runs.Run,
-    options: Options,
-    strategy: Strategy,
-    chance: float | None,
-    started: float,
-) -> None:
+def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float | None) -> None:
     """Train from a checkpoint, or from the beginning: the rest of the epoch that it is in, then all others."""
+    recipe, options, strategy, train = job.recipe, job.options, job.strategy, job.train
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
-    if recipe.is_over(run.read_log()[:epoch]):
+    if recipe.is_over(job.run.read_log()[:epoch]):
         return
-    statistics = _statistics(run, train, strategy)
+    statistics = _statistics(job.run, train, strategy)
     steps = pipeline.steps_of_an_epoch(len(train), recipe.batch_size, options.steps_per_epoch)
-    validation = _validation_batches(data, statistics, recipe, strategy)
+    validation = _validation_batches(job.data, statistics, recipe, strategy)
     with strategy.scope():
-        model = checkpoint.load() if checkpoint else _new_model(recipe, data, options, strategy)
+        model = checkpoint.load() if checkpoint else job.new_model()
+    sample = None, None
+    if chance is not None or options.tensorboard_verbose:
+        sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size)
     with deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
-        sample = None, None
-        if chance is not None or options.tensorboard_verbose:
-            sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
-        callbacks = [bar, *_callbacks(recipe, run, options, steps, checkpoint, stop, strategy, chance, started, sample)]
+        callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
             if model.stop_training:
                 return
-        pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else data.splits["train"]
-        repeats = pipeline.repeats_by_class(counts) if recipe.balance == "repeat" else None
+        pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else job.data.splits["train"]
+        repeats = pipeline.repeats_by_class(job.counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
                 pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step, repeats
@@ -272,28 +290,25 @@ def _parts(epoch: int, step: int, end: int) -> list[tuple[range, int]]:
 
 
 def _callbacks(
-    recipe: Recipe,
-    run: runs.Run,
-    options: Options,
-    steps: int,
+    job: _Job,
     checkpoint: checkpoints.Checkpoint | None,
+    steps: int,
     stop: StopRequest,
-    strategy: Strategy,
     chance: float | None,
-    started: float,
     sample: tuple[tf.Tensor | None, tf.Tensor | None],
 ) -> list[keras.callbacks.Callback]:
     """Of several workers only the chief writes."""
-    rows = run.read_log()[: checkpoint.epochs if checkpoint else 0]
-    guard = LossGuard(run, recipe, rows, steps, checkpoint.steps if checkpoint else 0, chance, sample[0])
+    run, recipe, options, is_chief = job.run, job.recipe, job.options, job.strategy.is_chief
+    rows, first_steps = run.read_log()[: checkpoint.epochs if checkpoint else 0], checkpoint.steps if checkpoint else 0
+    guard = LossGuard(run, recipe, rows, steps, first_steps, chance, sample[0])
+    limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
-    log = LogWriter(run, recipe, rows, strategy.is_chief, factor)
-    saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
-    limit = [TimeLimit(60 * options.max_minutes, started)] if options.max_minutes else []
-    events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if strategy.is_chief else []
+    log = LogWriter(run, recipe, rows, is_chief, factor)
     stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
-    schedule = [StepSchedule(log, steps, checkpoint.steps if checkpoint else 0)] if stepwise else []
-    if options.tensorboard_verbose and strategy.is_chief:
+    schedule = [StepSchedule(log, steps, first_steps)] if stepwise else []
+    saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
+    events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if is_chief else []
+    if options.tensorboard_verbose and is_chief:
         events.append(Histograms(run.tensorboard, *sample, options.tensorboard_verbose))
     return [guard, *limit, log, *schedule, saving, *events]
 
