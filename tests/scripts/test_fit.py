@@ -1,5 +1,6 @@
 """`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
 
+import dataclasses
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from PIL import Image
 
 from keras_alexnet.commands import fit
 from keras_alexnet.files import locked
+from keras_alexnet.recipes import Options
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -240,29 +243,37 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
     assert "The training diverged" in capsys.readouterr().out
 
 
-def test_a_longer_cosine_is_said_to_be_another(pictures, tmp_path, capsys):
-    run = tmp_path / "run"
-    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY, "--schedule", "cosine"])
-    assert "falls to zero" not in capsys.readouterr().out
-    fit.main(["--resume", str(run), "--epochs", "2"])
-    assert "The learning rate now falls to zero after epoch 2: it goes up again first" in capsys.readouterr().out
+def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
+    recipe = small_run.read_recipe()
+    fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=5))
+    assert capsys.readouterr().out == ""
+    fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"))
+    assert "The learning rate now falls to zero after epoch 9: it goes up again first" in capsys.readouterr().out
+    assert small_run.read_recipe().epochs == 9
 
 
-def test_a_recipe_for_more_pictures_is_warned_of_and_used(pictures, tmp_path, capsys):
-    fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--recipe", "text", *TOY])
+@pytest.mark.parametrize(("recipe", "is_warned_of"), [("text", True), ("flowers", False)])
+def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned_of, capsys):
+    data = types.SimpleNamespace(splits={"train": range(16)})
+    arguments = fit.parser().parse_args(["--recipe", recipe])
+    assert fit._complete(*fit.chosen(arguments), data, arguments)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
-    assert "The recipe text was made for about 1,200,000 training pictures" in told
-    assert "Received: 16. Leave --recipe out" in told
-    assert (tmp_path / "run" / "report.html").exists()
+    assert ("was made for about 1,200,000 training pictures" in told) == is_warned_of
+    assert ("Received: 16. Leave --recipe out" in told) == is_warned_of
 
 
-def test_an_end_by_the_clock_is_said(pictures, tmp_path, capsys):
-    run = tmp_path / "run"
-    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY, "--epochs", "9", "--max-minutes", "1e-9"])
+def test_an_early_end_is_said(small_run, capsys):
+    recipe, options = small_run.read_recipe(), Options(max_minutes=3)
+    fit._say_why_it_ended(small_run, recipe, options)
+    assert capsys.readouterr().out == ""
+    fit._say_why_it_ended(small_run, dataclasses.replace(recipe, epochs=9), options)
     told = capsys.readouterr().out
-    assert "Ended after 1 of 9 epochs: there was no time for another in 1e-09 minutes (--max-minutes)" in told
-    assert f"--resume {run}" in told
-    assert "validation, 2 pictures" in told
+    assert "Ended after 2 of 9 epochs: there was no time for another in 3 minutes (--max-minutes)" in told
+    assert f"--resume {small_run.folder}" in told
+    rows = [*small_run.read_log(), small_run.read_log()[-1] | {"epoch": 3}]
+    small_run.write_log(rows)
+    fit._say_why_it_ended(small_run, dataclasses.replace(recipe, epochs=9, stop_after=1), options)
+    assert "1 epochs without a lower validation error (--stop-after)" in capsys.readouterr().out
 
 
 def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
