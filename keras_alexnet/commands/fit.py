@@ -218,7 +218,7 @@ def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
         return
     done = f"after {len(rows)} of {recipe.epochs} epochs"
     if recipe.is_over(rows):
-        say(f"Ended {done}: {recipe.stop_after} epochs without a lower validation error (--stop-after).")
+        say(f"Ended {done}: no lower validation error since epoch {len(rows) - recipe.stop_after} (--stop-after).")
     else:
         say(
             f"Ended {done}: there was no time for another in {options.max_minutes:g} minutes (--max-minutes). "

@@ -273,7 +273,7 @@ def test_an_early_end_is_said(small_run, capsys):
     rows = [*small_run.read_log(), small_run.read_log()[-1] | {"epoch": 3}]
     small_run.write_log(rows)
     fit._say_why_it_ended(small_run, dataclasses.replace(recipe, epochs=9, stop_after=1), options)
-    assert "1 epochs without a lower validation error (--stop-after)" in capsys.readouterr().out
+    assert "no lower validation error since epoch 2 (--stop-after)" in capsys.readouterr().out
 
 
 def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
