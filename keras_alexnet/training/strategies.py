@@ -1,7 +1,8 @@
 """Which devices train, and in which precision (paper section 3.2).
 
-The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy` puts the whole network on each
-device and gives it a share of the batch: the same result as on one device, for any network.
+The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy`, and on JAX
+`keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch. The result is
+that of one device, for any network.
 """
 
 import contextlib
@@ -31,12 +32,21 @@ class Strategy:
     is_alone: bool = True
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Return the context in which the network and its optimizer are made."""
+        """Return the context in which the network and its optimizer are made and trained."""
         return contextlib.nullcontext()
 
     def adapt(self, network: keras.Model) -> keras.Model:
         """Return the network in the form that `fit` needs here."""
         return network
+
+    def evaluation_batch_size(self, pictures: int, largest: int) -> int:
+        """Return the size of the batches in which the devices can evaluate together.
+
+        Args:
+            pictures: Number of pictures to evaluate on.
+            largest: Largest size that fits into memory.
+        """
+        return largest
 
 
 class DistributedStrategy(Strategy):
@@ -48,6 +58,40 @@ class DistributedStrategy(Strategy):
 
     def scope(self) -> contextlib.AbstractContextManager:
         return self._strategy.scope()
+
+    def evaluation_batch_size(self, pictures: int, largest: int) -> int:
+        """As large as possible, but the last batch must have a picture for every replica, or TensorFlow fails."""
+        sizes = range(largest, 0, -self.replicas)
+        fitting = (size for size in sizes if not 0 < pictures % size < self.replicas)
+        return next(fitting, largest)
+
+
+class JaxDataParallel(Strategy):
+    """Several devices of this machine on JAX, by `keras.distribution.DataParallel`.
+
+    Args:
+        devices: Names of the devices, as `keras.distribution.list_devices` returns them.
+    """
+
+    def __init__(self, devices: list[str]) -> None:
+        self._distribution = _Divided(devices=devices)
+        self.replicas = len(devices)
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        return self._distribution.scope()
+
+    def evaluation_batch_size(self, pictures: int, largest: int) -> int:
+        """Keras divides all batches of a pass as it does the first, so all must divide among the devices, or none."""
+        return largest if pictures % self.replicas == 0 else max(1, largest - 1)
+
+
+class _Divided(keras.distribution.DataParallel):
+    """Data parallelism that gives every device the whole batch where the batch does not divide among them."""
+
+    def get_data_layout(self, data_shape):
+        if data_shape[0] % self.device_mesh.shape[0]:
+            return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+        return super().get_data_layout(data_shape)
 
 
 class MultiWorkerStrategy(DistributedStrategy):
@@ -76,21 +120,27 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
             in `TF_CONFIG` and with all of its GPUs.
 
     Returns:
-        A `Strategy`: of one device, or one that wraps `tf.distribute.MirroredStrategy` or
-        `tf.distribute.MultiWorkerMirroredStrategy`.
+        A `Strategy`: of one device, or one that wraps `tf.distribute.MirroredStrategy`,
+        `tf.distribute.MultiWorkerMirroredStrategy` or, on JAX, `keras.distribution.DataParallel`.
 
     Raises:
-        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or several
-            devices are asked for on another Keras backend than TensorFlow.
+        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or this backend
+            does not train in this way.
 
     Source: section 3.2.
     """
-    if keras.backend.backend() != "tensorflow":
-        if (devices or 1) > 1 or virtual_devices or kind != "mirrored":
-            raise ValueError(
-                "Training on several devices needs the TensorFlow backend: set KERAS_BACKEND=tensorflow. "
-                f"Received: KERAS_BACKEND={keras.backend.backend()}"
-            )
+    backend = keras.backend.backend()
+    able = {"tensorflow"} if kind == "multiworker" else {"tensorflow", "jax"}
+    if backend not in able and (kind == "multiworker" or (devices or 1) > 1 or virtual_devices):
+        raise ValueError(
+            f"Training on several devices needs another backend: set KERAS_BACKEND to {' or '.join(sorted(able))}. "
+            f"Received: KERAS_BACKEND={backend}"
+        )
+    if backend == "jax":
+        names = _jax_devices(virtual_devices)
+        count = _checked_count(devices or virtual_devices or len(names), names)
+        return Strategy() if count == 1 else JaxDataParallel(names[:count])
+    if backend != "tensorflow":
         return Strategy()
     import tensorflow as tf
 
@@ -105,13 +155,30 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
     device_type = "CPU" if virtual_devices or not gpus else "GPU"
     names = [device.name for device in tf.config.list_logical_devices(device_type)]
-    count = devices or virtual_devices or len(names)
+    count = _checked_count(devices or virtual_devices or len(names), names)
+    return Strategy() if count == 1 else DistributedStrategy(tf.distribute.MirroredStrategy(names[:count]))
+
+
+def _jax_devices(virtual_devices: int | None) -> list[str]:
+    """Return the names of JAX's devices, after the CPU was split if that is asked for."""
+    import jax
+
+    if virtual_devices:
+        try:
+            jax.config.update("jax_num_cpu_devices", virtual_devices)
+        except RuntimeError as error:
+            raise ValueError(f"--virtual-devices must be set before JAX is used. Received: {error}") from error
+    return keras.distribution.list_devices("cpu" if virtual_devices else None)
+
+
+def _checked_count(count: int, names: list[str]) -> int:
     if count > len(names):
+        kind = "GPU" if "gpu" in names[0].lower() else "CPU"
         raise ValueError(
-            f"This machine has {len(names)} {device_type} device{'s' * (len(names) > 1)}: ask for at most that many, "
+            f"This machine has {len(names)} {kind} device{'s' * (len(names) > 1)}: ask for at most that many, "
             f"or rehearse on the CPU with --virtual-devices {count}. Received: devices={count}"
         )
-    return Strategy() if count == 1 else DistributedStrategy(tf.distribute.MirroredStrategy(names[:count]))
+    return count
 
 
 def _check_workers(devices: int | None, virtual_devices: int | None) -> None:

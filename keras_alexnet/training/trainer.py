@@ -254,7 +254,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     if chance is not None or options.tensorboard_verbose:
         sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size)
-    with deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
+    with strategy.scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
@@ -335,13 +335,11 @@ def _evaluate_epoch(
 def _validation_batches(
     data: Dataset, statistics: Statistics, recipe: Recipe, strategy: Strategy
 ) -> tf.data.Dataset | None:
-    """Batches as large as possible, but the last one must have a picture for every replica: TensorFlow fails else."""
     if "validation" not in data.splits:
         return None
     pictures = pipeline.resize_pictures(data.splits["validation"], recipe.resize_size)
-    sizes = range(recipe.batch_size, 0, -strategy.replicas)
-    fitting = (size for size in sizes if not 0 < len(pictures) % size < strategy.replicas)
-    return pipeline.evaluation_batches(pictures, statistics, recipe, next(fitting, recipe.batch_size))
+    size = strategy.evaluation_batch_size(len(pictures), recipe.batch_size)
+    return pipeline.evaluation_batches(pictures, statistics, recipe, size)
 
 
 def _statistics(run: runs.Run, pictures: tf.data.Dataset, strategy: Strategy) -> Statistics:

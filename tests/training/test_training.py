@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import math
+import os
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import keras_alexnet
 from keras_alexnet.data import datasets
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.recipes import Options, Recipe
@@ -168,12 +170,15 @@ class TestWithoutValidation:
             trainer.fit(RECIPE, data, Run.create(tmp_path / "run"), Options())
 
 
-def fit_apart(pictures, run, recipe):
-    """`fit.py` on two devices, in a process of its own: logical devices must be there before TensorFlow starts."""
-    flags = shlex.split("--recipe text --learning-rate 0.001 --dropout 0 --precision float32 --virtual-devices 2")
+def fit_apart(pictures, run, recipe, *flags, backend=None, devices=2):
+    """`fit.py` in a process of its own: logical devices must be there before the backend starts."""
+    flags = [*flags, *shlex.split("--recipe text --learning-rate 0.001 --dropout 0 --precision float32")]
+    flags += ["--virtual-devices", str(devices)]
     for name in ("architecture", "crop_size", "resize_size", "batch_size", "epochs"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(recipe, name))]
-    subprocess.run([sys.executable, FIT, "--dataset", pictures, "--run", run, *flags], check=True, capture_output=True)
+    command = [sys.executable, FIT, "--dataset", pictures, "--run", run, *flags]
+    environment = os.environ | {"KERAS_BACKEND": backend or keras.backend.backend()}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
 
 
 def learned(run):
@@ -202,3 +207,19 @@ def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
     np.testing.assert_allclose(two_log, one_log, rtol=1e-3, atol=1e-6)
     for two, one in zip(two_weights, one_weights, strict=True):
         np.testing.assert_allclose(two, one, atol=3e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("architecture", "size", "side"), [("figure_1", SIZE, SIDE), ("paper", 67, 70)])
+def test_tensorflow_and_jax_train_alike(folder, tmp_path, architecture, size, side):
+    """From the same weights, the same batches give the same losses to 1e-3 in an epoch without dropout."""
+    pytest.importorskip("jax")
+    changes = {"architecture": architecture, "crop_size": size, "resize_size": side, "epochs": 1}
+    recipe, weights = dataclasses.replace(RECIPE, **changes), tmp_path / "start.keras"
+    keras_alexnet.build(architecture, input_shape=(size, size, 3), classes=3).save(weights)
+    losses = []
+    for backend in ("tensorflow", "jax"):
+        fit_apart(folder, tmp_path / backend, recipe, "--weights", weights, backend=backend, devices=1)
+        with (tmp_path / backend / "log.csv").open() as file:
+            losses.append([(float(row["loss"]), float(row["val_loss"])) for row in csv.DictReader(file)])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
