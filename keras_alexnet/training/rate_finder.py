@@ -80,7 +80,7 @@ def proposal(losses: Sequence[float]) -> float | None:
     Example:
         >>> steps = int(np.searchsorted(rates(), 0.1))
         >>> round(proposal([0.7] * steps + [7.0]), 4)
-        0.0101
+        0.0107
     """
     if not is_broken(losses):
         return None
