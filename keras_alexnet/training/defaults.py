@@ -218,7 +218,9 @@ def announce(
     imbalance = facts.describe_imbalance(recipe)
     start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""
     factor = recipe.head_learning_rate_factor
-    rates = f", learning rate {recipe.learning_rate:g} and {factor:g} times that for the last layer" if weights else ""
+    rates = f", learning rate {recipe.learning_rate:g}" if weights or factor != 1 else ""
+    if factor != 1:
+        rates += f" and {factor:g} times that for the last layer"
     return "\n".join(
         (
             f"{facts.describe()}.",
