@@ -52,6 +52,8 @@ _DATA = "the data"
 _RUN = "the run"
 _DEVICES = "devices and precision"
 
+_MEANS = ("color", "image", "architecture", "network")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -76,10 +78,11 @@ class Recipe:
     resize_size: int = setting(256, "shorter side of a picture before it is cropped, pixels (2)", _PICTURES, ("side",))
     mean: str = setting(
         "color",
-        "what is subtracted: color, the mean color of the training set; image, its mean image (2); or architecture, "
-        "what the authors of the network subtract and divide by, for weights of theirs",
+        "what is subtracted: color, the mean color of the training set; image, its mean image (2); architecture, "
+        "what the authors of the network subtract and divide by, for weights of theirs; or network, the same inside "
+        "the network, which then takes pixel values of 0 to 255",
         _PICTURES,
-        choices=("color", "image", "architecture"),
+        choices=_MEANS,
     )
     augmentation: tuple[str, ...] = setting(
         ("crop", "mirror", "lighting"), f"augmentations, of {', '.join(AUGMENTATIONS)} (4.1)", _AUGMENTATION
@@ -100,6 +103,11 @@ class Recipe:
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",))
     bias_learning_rate_factor: float = setting(
         1.0, "what the learning rate of biases is multiplied by; 2 in the authors' code (5)", _LEARNING
+    )
+    head_learning_rate_factor: float = setting(
+        1.0,
+        "what the learning rate of the last layer is multiplied by, for a new one on learned layers (ours)",
+        _LEARNING,
     )
     momentum: float = setting(0.9, "momentum (5)", _LEARNING)
     weight_decay: float = setting(0.0005, "weight decay, on kernels only (5)", _LEARNING, ("decay",))
@@ -142,7 +150,7 @@ class Recipe:
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
-        _check_choice("mean", self.mean, ("color", "image", "architecture"))
+        _check_choice("mean", self.mean, _MEANS)
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
         _check_choice("schedule", self.schedule, ("divided", "cosine"))
@@ -156,6 +164,7 @@ class Recipe:
             "weight_decay",
             "warmup_steps",
             "bias_learning_rate_factor",
+            "head_learning_rate_factor",
             "lighting_std",
             "divisions",
             "rotation",
@@ -268,18 +277,22 @@ class Options:
         "on where the settings follow from the data and no --learning-rate is given",
         _RUN,
     )
-    weights: str | None = setting(None, "file with weights of the same network to start from", _RUN)
-    head: str = setting(
-        "kept",
-        "last layer of --weights: kept, or new to start it from random weights for other classes",
+    weights: str | None = setting(
+        None,
+        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder; the settings follow from them",
         _RUN,
-        choices=("kept", "new"),
+    )
+    head: str = setting(
+        "auto",
+        "last layer of --weights: kept; new, with random weights for other classes; or auto, new where it must be",
+        _RUN,
+        choices=("auto", "kept", "new"),
     )
 
     def __post_init__(self):
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
         _check_choice("strategy", self.strategy, ("mirrored", "multiworker"))
-        _check_choice("head", self.head, ("kept", "new"))
+        _check_choice("head", self.head, ("auto", "kept", "new"))
         for name in (
             "steps_per_epoch",
             "devices",

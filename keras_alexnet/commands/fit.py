@@ -3,6 +3,7 @@
 python scripts/fit.py                                 drawn flowers, a few minutes on two cores
 python scripts/fit.py --dataset oxford_flowers102     real ones
 python scripts/fit.py --dataset my_pictures           a folder with one folder per class
+python scripts/fit.py --dataset my_pictures --weights imagenet     the same, from a network trained on ImageNet
 python scripts/fit.py --resume runs/petals-1          continue after an interruption
 """
 
@@ -22,6 +23,7 @@ from keras_alexnet.runs import Run
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
 CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"
@@ -68,29 +70,49 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
         options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
     if options.checkpoint_path:
         options = dataclasses.replace(options, checkpoint_path=str(pathlib.Path(options.checkpoint_path).absolute()))
-    name = arguments.recipe or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
+    name = arguments.recipe
+    if not options.weights:  # else the settings follow from the weights
+        name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
 
 
-def following_from(data: "Dataset", arguments: argparse.Namespace, options: Options) -> tuple[Recipe, Options]:
-    """Return the recipe that follows from the pictures, with the flags that were given, and say what it is.
+def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
+    """Return the network that `--weights` come from, None without them. Weights of another size are refused here."""
+    if not options.weights:
+        return None
+    from keras_alexnet.models.summary import sketch
+    from keras_alexnet.weights import loading, origin
+
+    given = given_fields(arguments, Recipe)
+    known = origin.trace(options.weights, recipe.architecture if recipe else given.get("architecture"))
+    size = recipe.crop_size if recipe else given.get("crop_size", known.crop_size)
+    name = recipe.architecture if recipe else known.architecture
+    loading.check(sketch(name, input_shape=(size, size, 3)), known.path, replace_head=True)
+    return known
+
+
+def following_from(
+    data: "Dataset", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
+) -> tuple[Recipe, Options]:
+    """Return the recipe that follows from the pictures and the weights, with the flags given, and say what it is.
 
     With a limit of time, the number of epochs is planned for it. That may make an epoch shorter, which is an option.
     """
     from keras_alexnet.training import defaults, trainer
 
     facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
-    if options.quick:
+    if options.quick and not origin:  # weights have a size of their own
         given = defaults.QUICK | given
-    recipe, speed = defaults.recipe_for(facts, **given), None
+    recipe = defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
+    speed = None
     if options.max_minutes and not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
         trainer.prepare(options)  # the precision decides the speed
         speed = defaults.measure_speed(recipe, facts.classes)
         recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         options = dataclasses.replace(options, steps_per_epoch=steps)
-    say(defaults.announce(facts, recipe, options.steps_per_epoch, speed))
+    say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
     if options.quick:
         say(
             f"A first look: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
@@ -132,13 +154,14 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors(line), exit_on_signals(last_words):
         run = Run.open(arguments.resume) if arguments.resume else None
         recipe, options = resumed(arguments, run) if run else chosen(arguments)
+        origin = None if run else origin_of_weights(recipe, options, arguments)
         from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
         from keras_alexnet.training import checkpoints, strategies, trainer
 
         strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
         data = datasets.load(options.dataset, options.data_dir, options.seed)
         say(data.describe())
-        recipe, options = _complete(recipe, options, data, arguments)
+        recipe, options = _complete(recipe, options, data, arguments, origin)
         if arguments.find_learning_rate:
             from keras_alexnet.training import rate_finder
 
@@ -160,7 +183,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complete(
-    recipe: Recipe | None, options: Options, data: "Dataset", arguments: argparse.Namespace
+    recipe: Recipe | None,
+    options: Options,
+    data: "Dataset",
+    arguments: argparse.Namespace,
+    origin: "Origin | None",
 ) -> tuple[Recipe, Options]:
     """Return what follows from the data, where it is not given. Say what a named recipe was made for."""
     if arguments.recipe and not arguments.resume:
@@ -169,7 +196,7 @@ def _complete(
             say(warning)
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
-    return (recipe, options) if recipe else following_from(data, arguments, options)
+    return (recipe, options) if recipe else following_from(data, arguments, options, origin)
 
 
 def _prepare_to_continue(run: Run, recipe: Recipe) -> None:

@@ -3,6 +3,7 @@
 python scripts/predict.py runs/petals-1 rose.jpg --top 5
 python scripts/predict.py runs/petals-1 my_photographs --figure panel.png
 python scripts/predict.py runs/petals-1 my_photographs --json > predictions.json
+python scripts/predict.py --weights imagenet cat.jpg
 
 Where pictures are in folders named after their classes, the summary has the accuracy.
 """
@@ -28,9 +29,13 @@ def parser() -> Parser:
     line.add_argument(
         "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file; then pictures, or folders of them"
     )
-    line.add_argument("--weights", choices=["imagenet"], help="in place of a run: the publisher's weights")
     line.add_argument(
-        "--architecture", default="one_weird_trick", metavar="NAME", help="with --weights (default: one_weird_trick)"
+        "--weights",
+        metavar="NAME",
+        help="in place of a run: weights for ImageNet's 1000 classes: imagenet, caffe, torchvision, or a file",
+    )
+    line.add_argument(
+        "--architecture", metavar="NAME", help="with --weights: the network (default: the one that they are of)"
     )
     line.add_argument("--views", type=int, choices=(1, 10), default=10, help="views to average over (default: 10)")
     line.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 1; 5 with --json)")
@@ -44,7 +49,7 @@ def classifier_and_pictures(arguments: argparse.Namespace) -> tuple["Classifier"
     from keras_alexnet.evaluation.classifier import Classifier
 
     if arguments.weights:
-        return Classifier.of_imagenet(arguments.architecture), arguments.paths
+        return Classifier.of_imagenet(arguments.weights, arguments.architecture), arguments.paths
     network, *pictures = map(pathlib.Path, arguments.paths)
     if not pictures:
         raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")

@@ -336,7 +336,10 @@ def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndar
     Returns:
         The mean, float32 `(3,)`, or `(crop_size, crop_size, 3)` for a mean image; and the standard deviation, float32
         `(3,)`. That is one except with the mean of the architecture, since the paper keeps pixel values of 0 to 255.
+        Nothing changes the pixels of a network that does both itself.
     """
+    if recipe.mean == "network":
+        return np.zeros(3, np.float32), np.ones(3, np.float32)
     if recipe.mean == "architecture":
         architecture = ARCHITECTURES[recipe.architecture]
         return np.float32(architecture.mean), np.float32(architecture.std)

@@ -11,9 +11,10 @@ import tensorflow as tf
 from keras_alexnet.data import pipeline
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
+from keras_alexnet.weights import loading, names, origin
 
 BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more memory than one
 
@@ -58,8 +59,8 @@ class Classifier:
         """Load the network of a `.keras` file.
 
         A file inside a run folder gets the run's recipe, statistics and class names. Any other file gets defaults: the
-        mean and std of the architecture that the network is named after, crops from pictures larger by the paper's
-        ratio of 256 to 227, and numbers for class names.
+        mean and std of the architecture that the network is named after, unless they are inside the network; crops from
+        pictures larger by the paper's ratio of 256 to 227; and numbers for class names.
 
         Raises:
             ValueError: If the file holds no image classifier, holds code, or does not belong to the run.
@@ -75,20 +76,30 @@ class Classifier:
             architecture=architecture.name,
             crop_size=crop_size,
             resize_size=round(crop_size * 256 / 227),
-            mean="architecture",
+            mean="network" if any(layer.name == "preprocessing" for layer in model.layers) else "architecture",
         )
         return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
 
     @classmethod
-    def of_imagenet(cls, architecture: str = "one_weird_trick") -> Self:
-        """Load a network with the weights that its publisher trained on ImageNet.
+    def of_imagenet(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
+        """Load a network with weights that were trained on the 1000 classes of ImageNet.
+
+        Args:
+            weights: A name in `weights.names.NAMES`, or a file of weights.
+            architecture: Name of the network; by default the one that the weights are of.
 
         Raises:
-            ValueError: If there are no published weights of this architecture, or they cannot be downloaded.
+            ValueError: If there are no such weights of this network, they cannot be downloaded, or they are for another
+                number of classes.
         """
-        row = lookup(ARCHITECTURES, architecture, "architecture")
-        model = build(architecture, weights="imagenet")
-        recipe = Recipe(architecture=architecture, crop_size=row.size, mean="architecture")
+        known = origin.trace(weights, architecture)
+        recipe = Recipe(**known.settings())
+        model = build(
+            recipe.architecture,
+            input_shape=(recipe.crop_size, recipe.crop_size, 3),
+            include_preprocessing=recipe.mean == "network",
+        )
+        loading.load(model, known.path)
         return cls(model, imagenet_class_names(), recipe)
 
     def batches(self, pictures: tf.data.Dataset, views: int = 1) -> tf.data.Dataset:
@@ -106,17 +117,17 @@ def imagenet_class_names() -> tuple[str, ...]:
     Raises:
         ValueError: If the file is missing and cannot be downloaded.
     """
+    name = "imagenet_class_index.json"
     try:
-        path = keras.utils.get_file(
-            "imagenet_class_index.json",
+        path = names.find_file(name) or keras.utils.get_file(
+            name,
             "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
             cache_subdir="models",
             file_hash="c2c37ea517e94d9795004a39431a14cb",
         )
     except Exception as error:  # Keras raises many kinds without a network
         raise ValueError(
-            "Expected ImageNet's class names: copy imagenet_class_index.json into ~/.keras/models by hand. "
-            f"Received: {error}"
+            f"Expected ImageNet's class names: put {name} at {names.cache() / name} by hand. Received: {error}"
         ) from error
     index = json.loads(pathlib.Path(path).read_text())  # {"0": ["n01440764", "tench"], ...}
     return tuple(index[str(n)][1] for n in range(len(index)))

@@ -55,9 +55,12 @@ def serving_model(classifier: Classifier) -> keras.Model:
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
     network, (mean, std) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
     is_chain = _is_chain(network.layers)
-    if is_chain and _absorb(network, mean, std):
+    inside = is_chain and network.layers[1].name == "preprocessing"  # of `build(include_preprocessing=True)`
+    if is_chain and not inside and _absorb(network, mean, std):
         mean, std = np.float32(0), np.float32(1)
-    x = keras.layers.Rescaling(1 / std, -mean / std, name="preprocessing", dtype="float32")(image)
+    x = image
+    if not inside:
+        x = keras.layers.Rescaling(1 / std, -mean / std, name="preprocessing", dtype="float32")(image)
     for layer in network.layers[1:] if is_chain else [network]:
         x = layer(x)
     if outputs_logits(network):
@@ -217,7 +220,8 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
-    mean, std = mean_and_std(classifier.statistics, classifier.recipe)
+    own = {"mean": "architecture"} if classifier.recipe.mean == "network" else {}  # what the network does inside
+    mean, std = mean_and_std(classifier.statistics, dataclasses.replace(classifier.recipe, **own))
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},

@@ -22,6 +22,7 @@ from keras_alexnet.models.layers import (
     LocalResponseNormalization,
     SpatialResponseNormalization,
 )
+from keras_alexnet.models.pixels import watch_first_fit
 
 _GLOBAL_POOLING = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 
@@ -37,21 +38,23 @@ def build(
     classifier_activation: Any = "softmax",
     name: str | None = None,
     initial_weights: str | Mapping[str, Start] | None = None,
+    include_preprocessing: bool = False,
 ) -> keras.Model:
     """Build AlexNet: a plain functional `keras.Model`, ready to train.
 
     Arguments, defaults and checks are those of `keras.applications`, after the name of the architecture.
 
     Input: float `(batch, height, width, 3)`, RGB as `preprocess_input` returns it: pixel values 0 to 255 less the mean
-    in most architectures.
+    in most architectures. With `include_preprocessing`, pixel values 0 to 255 as they are.
     Output: float32 `(batch, classes)`, probabilities unless `classifier_activation` is None.
 
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
         include_top: Whether the fully connected layers follow the convolutions.
-        weights: None for random weights, "imagenet" for those that the authors published, if any, or the path of a
-            file, written by Keras or another framework. If the file has another number of classes, the last layer
-            starts with random weights, and a printed line says so.
+        weights: None for random weights, "imagenet" for those that were published for this network, if any, or
+            another name in `weights.names.NAMES`, or the path of a file, written by Keras or another framework, or of a
+            run folder. If the file has another number of classes, the last layer starts with random weights, and a
+            printed line says so.
         input_tensor: A Keras tensor to use as the input.
         input_shape: `(height, width, channels)`, at least 67 pixels high and wide. By default the architecture's own
             227 or 224, and any size without the top. The text's 224 gives the same maps as 227: zeros are added at
@@ -63,6 +66,8 @@ def build(
         initial_weights: Distributions of the random weights: a name in `INITIAL_WEIGHTS`, or a mapping from the name of
             each layer to a `Start`; by default the architecture's own. "text" is the paper's 0.01 everywhere, which
             does not train.
+        include_preprocessing: Whether the network itself does what `preprocess_input` does, in a layer that is called
+            "preprocessing". Weights are the same with it and without.
 
     Returns:
         A `keras.Model`. Its layers are named as in the paper's figure: `conv1 norm1 pool1 ... fc6 drop6 fc7 drop7 fc8`.
@@ -75,6 +80,8 @@ def build(
         (None, 102)
         >>> build(include_top=False, pooling="avg").output_shape
         (None, 256)
+        >>> build("caffe", include_preprocessing=True, input_shape=(67, 67, 3)).layers[1].name
+        'preprocessing'
 
     Source: section 3.5 and figure 2.
     """
@@ -85,6 +92,8 @@ def build(
 
     # Shapes in the comments are those of the paper's network.
     x = image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
+    if include_preprocessing:
+        x = _preprocessed(image, net)
     for n, row in net.convolutions.items():
         x = _convolution(x, row, net.conv_rounding, f"conv{n}", start)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
@@ -104,6 +113,8 @@ def build(
     model = keras.Model(inputs, x, name=name or f"alexnet_{net.name}")
     if weights is not None:
         _load(model, weights, net)
+    if include_preprocessing or (net.std == (1, 1, 1) and any(net.mean)):
+        watch_first_fit(model, include_preprocessing)
     return model
 
 
@@ -125,7 +136,9 @@ def _check(net, weights, pooling, classes, classifier_activation):
         raise ValueError(f"`classes` must be an integer of at least 1. Received: classes={classes!r}")
     if weights is None:
         return
-    if weights != "imagenet" and not (isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)):
+    from keras_alexnet.weights import names  # on use: most networks start with random weights
+
+    if not names.is_name(weights) and not (isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)):
         raise ValueError(
             "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training on "
             f"ImageNet), or the path to the weights file to be loaded. Received: weights={weights!r}"
@@ -157,6 +170,18 @@ def _check_shape(shape, net, include_top):
         raise ValueError(f"If `include_top` is True, you should specify a static `input_shape`. {received}")
     if any(size is not None and size < least for size in shape[:2]):
         raise ValueError(f"Input size must be at least {least}x{least}. {received}")
+
+
+def _preprocessed(image, net):
+    """What `preprocess_input` does, in float32 under every precision policy: half precision has three digits."""
+    if image.shape[-1] != 3:
+        raise ValueError(
+            "`include_preprocessing` needs an input of three channels, for which the mean is known. "
+            f"Received: input_shape={tuple(image.shape[1:])}"
+        )
+    scale = [1 / std for std in net.std]
+    offset = [-mean / std for mean, std in zip(net.mean, net.std, strict=True)]
+    return layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(image)
 
 
 # A convolution
@@ -269,10 +294,9 @@ def _initializer(distribution, inputs):
 
 
 def _load(model, weights, net):
-    """Load the weights of a file, or the published ones."""
-    from keras_alexnet.weights import loading  # on use: most networks start with random weights
+    """Load weights with a name, or those of a file."""
+    from keras_alexnet.weights import loading, names
 
-    path = loading.fetch(net.name) if weights == "imagenet" else weights
-    for line in loading.load(model, path, replace_head=True):
+    for line in loading.load(model, names.locate(weights, net.name), replace_head=True):
         if ": new" in line:
             print(line)

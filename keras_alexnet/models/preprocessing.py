@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,13 @@ from keras import ops
 from keras.applications import imagenet_utils
 
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
+from keras_alexnet.models.pixels import seem_divided
 
 
 def preprocess_input(images: Any, architecture: str | Architecture = "paper", data_format: str | None = None) -> Any:
     """Prepare images for a network: subtract and divide as its authors did.
+
+    A network that was built with `include_preprocessing=True` does this itself.
 
     Every network here takes red, green and blue in this order, Caffe's too: its files are converted when they are read.
 
@@ -44,11 +48,17 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
         raise ValueError(
             f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={data_format!r}"
         )
-    images = _float32(images)
+    given, images = images, _float32(images)
     last = data_format == "channels_last"
     if len(images.shape) not in (3, 4) or images.shape[-1 if last else -3] != 3:
         expected = "(height, width, 3)" if last else "(3, height, width)"
         raise ValueError(f"`images` must have shape {expected}, or be a batch. Received: shape={tuple(images.shape)}")
+    if isinstance(given, np.ndarray) and seem_divided(given.reshape(-1, *given.shape[-3:])[:1]):
+        warnings.warn(
+            "`images` seem to have been divided by 255: give pixel values 0 to 255. "
+            f"Received: values from {images.min():.3g} to {images.max():.3g}",
+            stacklevel=2,
+        )
     per_channel = (3,) if last else (3, 1, 1)
     mean, std = (_like(images, np.reshape(values, per_channel)) for values in (net.mean, net.std))
     return (images - mean) / std

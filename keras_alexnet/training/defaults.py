@@ -25,6 +25,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.summary import layer_costs
 from keras_alexnet.recipes import Recipe
+from keras_alexnet.weights.origin import Origin
 
 SAMPLE = 100  # pictures that are decoded to learn how large they are
 COUNTED = 20_000  # training pictures at most whose labels are counted
@@ -127,7 +128,7 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         "augmentation": ("crop",) if facts.is_grey and facts.shorter_side <= SMALL else ("crop", "mirror", "lighting"),
         "lighting": "source",
         "batch_size": 128 if facts.pictures > MANY_PICTURES else min(32, facts.pictures),
-        "epochs": round(min(300, max(40, 7680 / math.sqrt(facts.pictures)))),
+        "epochs": _epochs(facts),
         "learning_rate": 0.01,
         "warmup_steps": 50,
         "clip_norm": 5.0,
@@ -145,6 +146,45 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
     return Recipe(**settings | given)
 
 
+def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
+    """Return the default recipe for a network that has learned from other pictures.
+
+    - Architecture, sizes and mean are those that the weights were trained with: they expect such inputs.
+    - The last layer is new and learns ten times faster than the others, which have only little to learn: 0.01 and
+      0.001, as in Caffe's example of fine-tuning. While the rate warms up, its first gradients cannot damage them.
+    - A fourth of the passes that random weights need.
+    - Crops and mirror images, with which the publishers trained.
+
+    Args:
+        facts: What the data are.
+        origin: The network that the weights come from.
+        **given: Settings that the user has chosen, which win.
+
+    Example:
+        >>> import pathlib
+        >>> published = Origin(pathlib.Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
+        >>> recipe = fine_tuning_recipe(DataFacts(1_020, 102, 256, False, 10, 10), published)
+        >>> recipe.architecture, recipe.crop_size, recipe.epochs, recipe.head_learning_rate_factor
+        ('caffe', 227, 60, 10.0)
+    """
+    settings = {
+        "augmentation": ("crop",) if facts.is_grey and facts.shorter_side <= SMALL else ("crop", "mirror"),
+        "epochs": max(10, round(_epochs(facts) / 4)),
+        "initial_weights": None,
+        "learning_rate": 0.001,
+        "head_learning_rate_factor": 10.0,
+    }
+    known = origin.settings()
+    if "crop_size" in given:  # as 256 to 227
+        resized = round(given["crop_size"] * known["resize_size"] / known["crop_size"])
+        known["resize_size"] = max(given["crop_size"], resized)
+    return recipe_for(facts, **known | settings | given)
+
+
+def _epochs(facts: DataFacts) -> int:
+    return round(min(300, max(40, 7680 / math.sqrt(facts.pictures))))
+
+
 def _sizes(facts: DataFacts) -> tuple[int, int]:
     """Crop size and resize size."""
     if facts.shorter_side <= SMALL:
@@ -154,7 +194,13 @@ def _sizes(facts: DataFacts) -> tuple[int, int]:
     return 131, 148
 
 
-def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = None, speed: float | None = None) -> str:
+def announce(
+    facts: DataFacts,
+    recipe: Recipe,
+    steps_per_epoch: int | None = None,
+    speed: float | None = None,
+    weights: str | None = None,
+) -> str:
     """Return three lines on the data, the settings that follow, and the time that they take here.
 
     There is one more line where the classes have very different sizes.
@@ -164,17 +210,23 @@ def announce(facts: DataFacts, recipe: Recipe, steps_per_epoch: int | None = Non
         recipe: The settings.
         steps_per_epoch: Steps of an epoch that takes a part of the pictures.
         speed: Images per second, if that has been measured; by default it is estimated.
+        weights: Name of the file of weights that the training starts from.
     """
     steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
     images = steps * recipe.batch_size
     seconds = images / (speed or images_per_second(recipe, facts.classes))
     imbalance = facts.describe_imbalance(recipe)
+    start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""
+    factor = recipe.head_learning_rate_factor
+    rates = f", learning rate {recipe.learning_rate:g}" if weights or factor != 1 else ""
+    if factor != 1:
+        rates += f" and {factor:g} times that for the last layer"
     return "\n".join(
         (
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
-            f"Settings that follow: crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
-            f"{recipe.epochs} epochs ({steps:,} steps).",
+            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
+            f"{recipe.epochs} epochs ({steps:,} steps){rates}.",
             f"{_duration(seconds)} here. Every setting has a flag; --recipe text has the paper's.",
         )
     )

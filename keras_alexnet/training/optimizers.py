@@ -1,5 +1,6 @@
 """The paper's update rule (section 5)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -32,13 +33,14 @@ class PaperSGD(keras.optimizers.Optimizer):
             code.
         decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
             $w \leftarrow w + v - d\,\epsilon\,w$.
+        learning_rate_factors: What the learning rate of a layer is multiplied by, by the name of the layer, such as
+            `{"fc8": 10.0}` for a new last layer. Layers that are not named have 1.
         name: Name of the optimizer and prefix of its variables; by default a new one.
         decay: The name of `weight_decay` until version 0.1.0; overrides it.
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If `momentum` is not in [0, 1), `weight_decay` or the factor is negative, or `decay_into` is
-            unknown.
+        ValueError: If `momentum` is not in [0, 1), `weight_decay` or a factor is negative, or `decay_into` is unknown.
 
     Example:
         >>> PaperSGD(learning_rate=0.01).get_config()["weight_decay"]
@@ -56,6 +58,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         decay_into: str = "velocity",
         name: str | None = None,
         decay: float | None = None,
+        learning_rate_factors: Mapping[str, float] | None = None,
         **kwargs: Any,
     ):
         weight_decay = (weight_decay if decay is None else decay) or 0.0
@@ -67,24 +70,38 @@ class PaperSGD(keras.optimizers.Optimizer):
                 "`weight_decay` and `bias_learning_rate_factor` must not be negative. "
                 f"Received: weight_decay={weight_decay}, bias_learning_rate_factor={bias_learning_rate_factor}"
             )
+        if any(factor < 0 for factor in (learning_rate_factors or {}).values()):
+            raise ValueError(
+                f"`learning_rate_factors` must not be negative. Received: learning_rate_factors={learning_rate_factors}"
+            )
         if decay_into not in ("velocity", "weights"):
             raise ValueError(f'`decay_into` must be "velocity" or "weights". Received: decay_into={decay_into!r}')
         self.momentum = momentum
         self.decay_into = decay_into
         self.bias_learning_rate_factor = bias_learning_rate_factor
+        self.learning_rate_factors = dict(learning_rate_factors or {})
         self._moved = fused(self._move)
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make a velocity of zeros for each of `variables`."""
+        """Make a velocity of zeros for each of `variables`, and find the factor of its layer."""
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
+        self._factors = tuple(self._factor(variable.path.split("/")) for variable in variables)
+
+    def _factor(self, path):
+        """Return the factor of the innermost layer on a variable's path, such as `["fc8", "kernel"]`, that has one."""
+        factors = self.learning_rate_factors
+        return next((factors[name] for name in reversed(path) if name in factors), 1.0)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""
-        velocity = self.velocities[self._get_variable_index(variable)]
+        index = self._get_variable_index(variable)
+        velocity = self.velocities[index]
         is_bias = len(variable.shape) < 2
+        if self._factors[index] != 1:
+            learning_rate = learning_rate * self._factors[index]
         if is_bias:
             learning_rate = learning_rate * self.bias_learning_rate_factor
         # Tensors, so that a change of them reaches the compiled function. A variable that does not decay has one less.
@@ -115,6 +132,7 @@ class PaperSGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "bias_learning_rate_factor": self.bias_learning_rate_factor,
             "decay_into": self.decay_into,
+            "learning_rate_factors": dict(self.learning_rate_factors),
         }
 
 

@@ -16,6 +16,7 @@ from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.metrics import MeanClassError, TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import checkpoints, errors, recovery, strategies
 from keras_alexnet.training.callbacks import (
@@ -30,7 +31,7 @@ from keras_alexnet.training.histograms import Histograms
 from keras_alexnet.training.interrupts import StopRequest, deferred_signals
 from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
-from keras_alexnet.weights import loading
+from keras_alexnet.weights import loading, names
 
 COUNTED = 20_000  # pictures of a set too large for the memory whose labels are counted
 
@@ -47,7 +48,8 @@ def compiled_model(
     Args:
         recipe: The recipe.
         classes: Number of classes.
-        file: Weights of the same network to start from, in any format that `weights.load` reads.
+        file: Weights of the same network to start from: a name in `weights.names.NAMES`, or a file or a run folder as
+            `weights.load` reads it.
         replace_head: Whether a last layer for another number of classes keeps its random weights.
         strategy: The devices that train; None for one.
 
@@ -64,9 +66,12 @@ def compiled_model(
         classes=classes,
         name=f"alexnet_{recipe.architecture}",
         initial_weights=recipe.initial_weights,
+        include_preprocessing=recipe.mean == "network",
     )
-    for line in loading.load(network, file, replace_head) if file else ():
+    for line in loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ():
         print(line)
+    unwatch(network)  # the pipeline's pictures are right
+    factor = recipe.head_learning_rate_factor
     model = (strategy or Strategy()).adapt(network)
     model.compile(
         PaperSGD(
@@ -75,6 +80,7 @@ def compiled_model(
             weight_decay=recipe.weight_decay,
             bias_learning_rate_factor=recipe.bias_learning_rate_factor,
             decay_into=recipe.decay_into,
+            learning_rate_factors={network.layers[-1].name: factor} if factor != 1 else {},
             global_clipnorm=recipe.clip_norm,
         ),
         loss="sparse_categorical_crossentropy",

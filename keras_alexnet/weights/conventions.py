@@ -49,11 +49,15 @@ class WeightFile:
         convention: The `Convention` of their names and axes.
         steps: What the file's network does before its first fully connected layer, in order, each in the form of
             `step`. None if the file does not describe the network.
+        network: Name of the file's network, None if it has none.
+        size: Height of its input in pixels, None if the file does not say.
     """
 
     arrays: dict[str, np.ndarray]
     convention: Convention
     steps: tuple[str, ...] | None = None
+    network: str | None = None
+    size: int | None = None
 
 
 def step(

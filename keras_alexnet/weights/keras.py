@@ -32,7 +32,7 @@ def read_keras(path: pathlib.Path) -> WeightFile:
     """Read the arrays and the layers of a `.keras` file."""
     with zipfile.ZipFile(path) as archive:
         arrays = _arrays(io.BytesIO(archive.read("model.weights.h5")))
-        return WeightFile(arrays, KERAS, _steps(archive.read("config.json")))
+        return WeightFile(arrays, KERAS, **_description(archive.read("config.json")))
 
 
 def read_h5(path: pathlib.Path) -> WeightFile:
@@ -42,9 +42,8 @@ def read_h5(path: pathlib.Path) -> WeightFile:
             return WeightFile(_arrays_of_keras_2(root), KERAS)
         if "model_weights" in root:
             arrays = _arrays_of_keras_2(_own(root, "model_weights"))
-            return WeightFile(
-                arrays, KERAS, _steps(root.attrs["model_config"]) if "model_config" in root.attrs else None
-            )
+            described = _description(root.attrs["model_config"]) if "model_config" in root.attrs else {}
+            return WeightFile(arrays, KERAS, **described)
     return WeightFile(_arrays(path), KERAS)
 
 
@@ -76,10 +75,18 @@ def _shard_names(index):
     return sorted({name for each in names for name in (each if isinstance(each, list) else [each])})
 
 
-def _steps(config):
+def _description(config):
+    """Return what the configuration of a network says: `steps`, `network` and `size` of a `WeightFile`."""
     config = json.loads(config)["config"]
-    layers = config.get("layers", ()) if isinstance(config, dict) else ()
-    return steps_before_dense([_kind_and_constants(layer) for layer in layers]) or None
+    config = config if isinstance(config, dict) else {}
+    layers = config.get("layers", ())
+    shapes = (layer["config"].get("batch_shape") for layer in layers if layer["class_name"] == "InputLayer")
+    shape = next((shape for shape in shapes if isinstance(shape, list) and len(shape) == 4), [None] * 4)
+    return {
+        "steps": steps_before_dense([_kind_and_constants(layer) for layer in layers]) or None,
+        "network": config.get("name"),
+        "size": shape[1],
+    }
 
 
 def _kind_and_constants(layer):

@@ -13,21 +13,10 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_alexnet.files import digest
 from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats
-from keras_alexnet.weights.conventions import step
-
-# The publishers' files of ImageNet weights: the address, and the SHA-256 digest or its beginning, as it is published.
-PUBLISHED = {
-    "one_weird_trick": ("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "7be5be79"),
-    "caffe": (
-        "https://huggingface.co/onnxmodelzoo/legacy_models/resolve/main/validated/vision/classification/alexnet/model/"
-        "bvlcalexnet-12.onnx",
-        "6b0da9510f27f234ee96a85dc3809dd210150fdefad87f6850f9788513216945",
-    ),
-}
+from keras_alexnet.weights.conventions import WeightFile, step
 
 
 def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
@@ -48,8 +37,63 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
             between the convolutions, or if the file cannot be read. The network is then unchanged.
         OSError: If the file cannot be opened.
     """
-    path = _file(pathlib.Path(path))
+    path = network_file(path)
     file = formats.read(path)
+    learned, values, head = _match(model, file, path, replace_head)
+    for layer, arrays in zip(learned, values, strict=True):
+        layer.set_weights(arrays)
+    return [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
+
+
+def check(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> None:
+    """Check that `load` can load a file into a network, and change nothing.
+
+    Args:
+        model: A network as `build` or `sketch` makes it.
+        path: As for `load`.
+        replace_head: As for `load`.
+
+    Raises:
+        ValueError: As `load` does.
+        OSError: If the file cannot be opened.
+    """
+    path = network_file(path)
+    _match(model, formats.read(path), path, replace_head)
+
+
+def has_convolutions_of(model: keras.Model, file: WeightFile) -> bool:
+    """Return whether a file has the convolutions of a network, and the same steps between them.
+
+    Args:
+        model: A network without its top.
+        file: The contents of the file.
+    """
+    try:
+        _check_steps(model, file, "the file")
+        _check_names([layer for layer in model.layers if layer.weights], file, "the file")
+    except ValueError:
+        return False
+    kernels = ((file.convention.names(layer.name)[0], layer) for layer in model.layers if layer.weights)
+    return all(file.arrays[name].shape == _shape(layer, file.convention) for name, layer in kernels)
+
+
+def network_file(path: str | os.PathLike) -> pathlib.Path:
+    """Return the file of the best network if the path is a run folder, else the path.
+
+    Raises:
+        ValueError: If the path is a folder without a run, or the run has no network yet.
+    """
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        return path
+    best = Run.open(path).best
+    if not best.is_file():
+        raise ValueError(f"Expected a run that has finished an epoch, with a best.keras. Received: {path}")
+    return best
+
+
+def _match(model, file, path, replace_head):
+    """Return the layers that the file has weights for, the weights of each, and a last layer for other classes."""
     _check_steps(model, file, path)
     learned = [layer for layer in model.layers if layer.weights]
     _check_names(learned, file, path)
@@ -61,52 +105,7 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
             "(`replace_head=True` in Python), or build the network for the classes of the file. "
             f"Received: {_classes(head, file)} classes in {path}"
         )
-    for layer, arrays in zip(learned, values, strict=True):
-        layer.set_weights(arrays)
-    return [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
-
-
-def fetch(architecture: str) -> pathlib.Path:
-    """Return the file of a network's published ImageNet weights, which is downloaded on first use.
-
-    Args:
-        architecture: A name in `PUBLISHED`.
-
-    Raises:
-        ValueError: If no weights of this network are published, the download fails, or the file is another one.
-    """
-    if architecture not in PUBLISHED:
-        raise ValueError(
-            f"ImageNet weights are published only for {' and '.join(PUBLISHED)}: use one of these, weights=None, or "
-            f"the path of a file. Received: weights='imagenet', architecture={architecture!r}"
-        )
-    address, expected = PUBLISHED[architecture]
-    name = address.rpartition("/")[2]
-    try:
-        path = pathlib.Path(keras.utils.get_file(name, address, cache_dir=_cache().parent, cache_subdir=_cache().name))
-    except Exception as error:  # get_file raises a plain Exception if there is no network
-        raise ValueError(
-            f"{address} could not be downloaded: put the file at {_cache() / name} by hand. Received: {error}"
-        ) from error
-    received = digest(path)  # and not get_file's file_hash: PyTorch publishes only the beginning of its digest
-    if not received.startswith(expected):
-        raise ValueError(f"Expected a file whose SHA-256 begins with {expected}: delete {path}. Received: {received}")
-    return path
-
-
-def _file(path):
-    """Return the file of the best network if the path is a run folder, else the path."""
-    if not path.is_dir():
-        return path
-    best = Run.open(path).best
-    if not best.is_file():
-        raise ValueError(f"Expected a run that has finished an epoch, with a best.keras. Received: {path}")
-    return best
-
-
-def _cache():
-    """Return the folder in which Keras keeps downloaded weights."""
-    return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    return learned, values, head
 
 
 def _check_steps(model, file, path):
@@ -121,6 +120,7 @@ def _check_steps(model, file, path):
             )
 
 
+_OTHER_SIZE = "It follows from the size of the input: take the size of the file's network (--size, `input_shape=`)."
 _OTHER_NETWORK = "If the file is of another network, name that one with --architecture (`architecture=` in Python)."
 
 
@@ -168,7 +168,7 @@ def _values(layer, model, file, path):
         array = file.arrays[name]
         if array.shape != shape:
             resized = layer is _first_dense(model) and array.size != math.prod(shape)
-            hint = ", which follows from the size of the input." if resized else f". {_OTHER_NETWORK}"
+            hint = f". {_OTHER_SIZE if resized else _OTHER_NETWORK}"
             raise ValueError(f"{layer.name} expects shape {shape}{hint} Received: {name} with {array.shape}, in {path}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with others, in {path}")

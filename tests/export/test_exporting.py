@@ -41,6 +41,7 @@ def answers_of_keras(each, images):
         "color": (image.mean((0, 1)), 1.0),
         "image": (image[first : first + size, first : first + size], 1.0),
         "architecture": (np.float32(row.mean), np.float32(row.std)),
+        "network": (np.float32(0), np.float32(1)),
     }[each.recipe.mean]
     answers = keras.ops.convert_to_numpy(each.model((images.astype(np.float32) - mean) / deviation))
     if answers.min() < 0 or not np.allclose(answers.sum(1), 1, atol=1e-3):  # logits
@@ -181,6 +182,19 @@ def test_network_with_logits_in_the_hundreds(tmp_path, format):
     pictures = exporting.pictures(224).astype(np.float32) - each.statistics.mean_image.mean((0, 1))
     assert np.abs(keras.ops.convert_to_numpy(each.model(pictures))).max() > 100
     assert exporting.export(each, tmp_path / "flowers", format).path.exists()
+
+
+@pytest.mark.parametrize("format", ["onnx", "savedmodel", "tflite"])
+def test_preprocessing_inside_the_network_is_exported_once(tmp_path, images, format):
+    pytest.importorskip("onnxruntime" if format == "onnx" else "tensorflow")
+    each = classifier("caffe", "network", include_preprocessing=True)
+    result = exporting.export(each, tmp_path / "flowers", format)
+    assert result.difference < 1e-5
+    said = json.loads((tmp_path / "flowers.json").read_text())
+    assert said["preprocessing_in_network"]["mean"] == [122.679, 116.669, 104.007]
+    bare = classifier("caffe", "architecture")  # with the same weights: they follow from the names of the layers
+    for answer in formats.find(format).load(tmp_path / "flowers"):
+        assert_answers(bare, images, answer(images))
 
 
 # ONNX of every network

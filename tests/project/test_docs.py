@@ -19,7 +19,7 @@ from PIL import Image
 
 import keras_alexnet
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.weights import loading
+from keras_alexnet.weights import names
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -192,7 +192,7 @@ def flags(script):
 def test_flags_of_commands_exist(page):
     for command in commands(page):
         script = re.search(r"(\w+)\.py", command)[1]
-        assert set(re.findall(r"(?<= )--[\w-]+", command.partition(" #")[0])) - flags(script) == set(), command
+        assert set(re.findall(r"(?<= )--[\w-]+", re.split(" #| -- ", command)[0])) - flags(script) == set(), command
 
 
 @every_page
@@ -206,9 +206,9 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     small = dataclasses.replace(ARCHITECTURES["caffe"], hidden=(32, 16))
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     keras_alexnet.build("caffe").save(tmp_path / "published.keras")
-    monkeypatch.setattr(loading, "fetch", {"caffe": tmp_path / "published.keras"}.get)
-    names = {str(n): [f"n{n:08}", f"class {n}"] for n in range(1000)}
-    monkeypatch.setitem(keras.applications.imagenet_utils.decode_predictions.__globals__, "CLASS_INDEX", names)
+    monkeypatch.setattr(names, "locate", lambda *_: tmp_path / "published.keras")
+    classes = {str(n): [f"n{n:08}", f"class {n}"] for n in range(1000)}
+    monkeypatch.setitem(keras.applications.imagenet_utils.decode_predictions.__globals__, "CLASS_INDEX", classes)
     Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save(tmp_path / "cat.jpg")
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

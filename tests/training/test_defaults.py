@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from keras_alexnet.commands import fit
 from keras_alexnet.data import datasets
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training.defaults import DataFacts, announce, measure_facts, measure_speed, plan, recipe_for
+from keras_alexnet.training.defaults import (
+    DataFacts,
+    announce,
+    fine_tuning_recipe,
+    measure_facts,
+    measure_speed,
+    plan,
+    recipe_for,
+)
+from keras_alexnet.weights.origin import Origin
 
 
 def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
@@ -75,9 +85,40 @@ def test_a_network_of_other_layers_keeps_its_initial_weights():
     assert recipe_for(facts(), architecture="figure_1").initial_weights is None
 
 
+PUBLISHED = Origin(Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
+
+
+def test_fine_tuning_takes_the_settings_of_the_weights():
+    recipe = fine_tuning_recipe(facts(1020, 102), PUBLISHED)
+    assert (recipe.architecture, recipe.crop_size, recipe.resize_size) == ("caffe", 227, 256)
+    assert (recipe.mean, recipe.initial_weights) == ("architecture", None)
+    assert (recipe.learning_rate, recipe.head_learning_rate_factor, recipe.warmup_steps) == (0.001, 10.0, 50)
+    assert recipe.schedule == "cosine"
+
+
+@pytest.mark.parametrize(("pictures", "epochs"), [(40, 75), (1020, 60), (6000, 25), (1_200_000, 10)])
+def test_fine_tuning_takes_a_fourth_of_the_passes(pictures, epochs):
+    assert fine_tuning_recipe(facts(pictures), PUBLISHED).epochs == epochs
+
+
+def test_settings_of_the_user_win_over_those_of_the_weights():
+    recipe = fine_tuning_recipe(facts(), PUBLISHED, crop_size=131, mean="color", learning_rate=0.01, epochs=3)
+    assert (recipe.crop_size, recipe.resize_size, recipe.mean) == (131, 148, "color")
+    assert (recipe.learning_rate, recipe.epochs) == (0.01, 3)
+
+
+def test_fine_tuning_is_announced_in_three_lines():
+    recipe = fine_tuning_recipe(facts(2000, 2), PUBLISHED)
+    lines = announce(facts(2000, 2), recipe, weights="bvlcalexnet-12.onnx").splitlines()
+    assert len(lines) == 3
+    assert "caffe with the weights of bvlcalexnet-12.onnx, crops of 227 pixels" in lines[1]
+    assert lines[1].endswith("43 epochs (2,666 steps), learning rate 0.001 and 10 times that for the last layer.")
+
+
 def test_no_recipe_by_name_has_changed():
     assert {recipe.schedule for recipe in RECIPES.values()} == {"divided"}
     assert {recipe.clip_norm for recipe in RECIPES.values()} == {None}
+    assert {recipe.head_learning_rate_factor for recipe in RECIPES.values()} == {1.0}
 
 
 def test_three_lines_are_announced():

@@ -42,6 +42,54 @@ def test_three_steps_are_those_by_hand(factor):
     np.testing.assert_allclose(bias, b, rtol=1e-5, atol=1e-7)
 
 
+def two_layers():
+    """A network of two fully connected layers, "body" and "head"."""
+    image = keras.Input((4,))
+    return keras.Model(image, keras.layers.Dense(2, name="head")(keras.layers.Dense(3, name="body")(image)))
+
+
+def test_a_layer_with_a_factor_learns_as_with_a_rate_of_its_own():
+    """Kernel and bias of "head" as in a training at ten times the rate, those of "body" as in one at the rate."""
+    start = [random(*variable.shape, seed=n) for n, variable in enumerate(two_layers().trainable_variables)]
+    gradients, after = [random(*array.shape, seed=9) for array in start], {}
+    for name, rate, factors in (("both", RATE, {"head": 10.0}), ("body", RATE, None), ("head", 10 * RATE, None)):
+        model = two_layers()
+        model.set_weights(start)
+        optimizer = PaperSGD(rate, learning_rate_factors=factors, bias_learning_rate_factor=2.0)
+        optimizer.build(model.trainable_variables)
+        for _ in range(STEPS):
+            optimizer.apply([ops.convert_to_tensor(array) for array in gradients], model.trainable_variables)
+        after[name] = model.get_weights()
+    for n, own in enumerate(("body", "body", "head", "head")):
+        assert np.abs(after["both"][n] - start[n]).max() > 0
+        np.testing.assert_allclose(after["both"][n], after[own][n], rtol=1e-5, atol=1e-7)
+
+
+def test_factors_of_layers_are_saved(tmp_path):
+    model = two_layers()
+    model.compile(PaperSGD(RATE, learning_rate_factors={"head": 10.0}), "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras")
+    assert loaded.optimizer.learning_rate_factors == {"head": 10.0}
+    for each in (model, loaded):
+        gradients = [ops.convert_to_tensor(random(*variable.shape)) for variable in each.trainable_variables]
+        each.optimizer.apply(gradients, each.trainable_variables)
+    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_optimizer_from_before_there_were_factors_of_layers_loads():
+    config = PaperSGD(RATE).get_config()
+    del config["learning_rate_factors"]
+    assert PaperSGD.from_config(config).learning_rate_factors == {}
+
+
+def test_a_factor_below_zero_is_refused():
+    with pytest.raises(ValueError, match=r"must not be negative\. Received: learning_rate_factors={'fc8': -1}"):
+        PaperSGD(learning_rate_factors={"fc8": -1})
+
+
 def test_decay_beside_the_velocity_is_that_by_hand():
     w = random(4, 3)
     kernel, _ = trained(PaperSGD(RATE, weight_decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import keras_alexnet
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.weights import loading
+from keras_alexnet.weights import names
 
 PAGE = Path(__file__).parents[2] / "docs" / "fine_tuning.md"
 NAMES = ("daisy", "rose", "tulip")
@@ -25,7 +25,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "one_weird_trick", small)
     network = keras_alexnet.build("one_weird_trick")
     network.save(tmp_path / "published.keras")
-    monkeypatch.setattr(loading, "fetch", {"one_weird_trick": tmp_path / "published.keras"}.get)
+    monkeypatch.setattr(names, "locate", lambda *_: tmp_path / "published.keras")
     return network
 
 

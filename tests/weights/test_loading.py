@@ -286,37 +286,3 @@ def test_file_of_another_architecture(tmp_path, steps, place):
     path.write_bytes(foreign_weights.caffemodel(foreign_weights.of_caffe(), steps))
     with pytest.raises(ValueError, match=rf"alexnet_caffe: step \d .* --architecture .* Received: {path} with {place}"):
         loading.load(network("caffe"), path)
-
-
-# The publishers' files
-
-
-def test_published_of_two_networks_alone():
-    with pytest.raises(ValueError, match=r"only for one_weird_trick and caffe: .*Received: .*'paper'"):
-        loading.fetch("paper")
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setitem(loading.PUBLISHED, "caffe", ("http://127.0.0.1:9/bvlcalexnet-12.onnx", "fcde2b2e"))
-    (tmp_path / "models").mkdir()
-    return tmp_path / "models"
-
-
-def test_offline_says_where_to_put_the_file(cache):
-    with pytest.raises(ValueError, match=f"put the file at {cache / 'bvlcalexnet-12.onnx'} by hand"):
-        loading.fetch("caffe")
-
-
-def test_file_brought_by_hand(cache):
-    path = cache / "bvlcalexnet-12.onnx"
-    path.write_bytes(b"bar")
-    assert loading.fetch("caffe") == path
-
-
-def test_file_brought_by_hand_is_another(cache):
-    path = cache / "bvlcalexnet-12.onnx"
-    path.write_bytes(b"foo")
-    with pytest.raises(ValueError, match=f"begins with fcde2b2e: delete {path}. Received: 2c26b46b"):
-        loading.fetch("caffe")

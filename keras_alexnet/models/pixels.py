@@ -1,0 +1,156 @@
+"""Notice pictures that were divided by 255 before a network that expects pixel values of 0 to 255.
+
+With such small inputs and the paper's initial weights, the loss stays at ln(classes), and nothing else says why.
+"""
+
+import functools
+import itertools
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+LARGEST = 1.5  # ours: pictures on 0 to 1 or -1 to 1 lie within, also after small changes of their brightness
+LOOKED_AT = 32  # pictures of the first batch
+
+
+def watch_first_fit(model: keras.Model, includes_preprocessing: bool = False) -> None:
+    """Let the first `fit` of a network look at its first batch, and warn if its pictures were divided by 255.
+
+    It sees arrays, tensors, `tf.data` datasets, generators and `PyDataset`s. The first call puts Keras's own method
+    back. The method belongs to this one object: with a class of its own, the files that the network is saved to would
+    name that class.
+
+    Args:
+        model: A network whose input has pixel values of 0 to 255, less the mean or as they are.
+        includes_preprocessing: Whether the network subtracts the mean itself.
+    """
+
+    @functools.wraps(type(model).fit)
+    def fit(x: Any = None, *arguments: Any, **named: Any) -> Any:
+        unwatch(model)
+        look = functools.partial(warn_if_divided, includes_preprocessing=includes_preprocessing)
+        # Several devices share out a dataset by the steps that it is made of, which stay as they are.
+        strategy = getattr(model, "distribute_strategy", None)  # of Keras's TensorFlow backend alone
+        is_shared = getattr(strategy, "num_replicas_in_sync", 1) > 1
+        return model.fit(x if is_shared else _watched(x, look), *arguments, **named)
+
+    model.fit = fit
+
+
+def unwatch(model: keras.Model) -> None:
+    """Give a network Keras's own `fit` back, where its pictures are known to be right."""
+    vars(model).pop("fit", None)
+
+
+def warn_if_divided(pictures: Any, includes_preprocessing: bool = False) -> None:
+    """Warn if the pictures of a batch seem to have been divided by 255.
+
+    Args:
+        pictures: `(batch, height, width, channels)`. Anything else is passed over.
+        includes_preprocessing: Whether the network subtracts the mean itself.
+    """
+    if not seem_divided(pictures):
+        return
+    do = (
+        "This network takes pixel values of 0 to 255 and subtracts the mean itself: leave out the division."
+        if includes_preprocessing
+        else "This network expects pixel values of 0 to 255 less the mean: leave out the division and use "
+        "keras_alexnet.preprocess_input, or build the network with include_preprocessing=True."
+    )
+    warnings.warn(
+        "The pictures of the first batch seem to have been divided by 255, and the loss will hardly leave ln(classes). "
+        f"{do} Received: values from {np.min(pictures):.3g} to {np.max(pictures):.3g}",
+        stacklevel=2,
+    )
+
+
+def seem_divided(pictures: np.ndarray) -> bool:
+    """Return whether pictures are of several fractional numbers around 0 to 1. One color alone, or NaN, says nothing.
+
+    Args:
+        pictures: `(batch, height, width, channels)`. Anything else is passed over.
+
+    Example:
+        >>> seem_divided(np.linspace(0, 1, 12).reshape(1, 2, 2, 3)), seem_divided(np.ones((1, 2, 2, 3)))
+        (True, False)
+    """
+    if np.ndim(pictures) != 4 or not np.issubdtype(pictures.dtype, np.floating):
+        return False
+    return bool(-LARGEST <= np.min(pictures) < np.max(pictures) <= LARGEST)
+
+
+def _watched(x: Any, look: Callable[[Any], None]) -> Any:
+    """Return the data in a form that has been looked at, or is when its first batch comes."""
+    if isinstance(x, np.ndarray) or ops.is_tensor(x):
+        if len(x.shape) == 4:
+            look(ops.convert_to_numpy(x[:LOOKED_AT]))
+    elif isinstance(x, types.GeneratorType):
+        return _watched_generator(x, look)
+    elif isinstance(x, keras.utils.PyDataset) and not x.use_multiprocessing:
+        return _WatchedDataset(x, look)
+    elif type(x).__module__.startswith("tensorflow") and hasattr(x, "enumerate"):
+        return _watched_tf_data(x, look)
+    return x
+
+
+def _watched_generator(batches: Iterator, look: Callable[[Any], None]) -> Iterator:
+    first = next(batches, None)
+    if first is None:
+        return
+    look(_pictures(first))
+    yield from itertools.chain([first], batches)
+
+
+class _WatchedDataset(keras.utils.PyDataset):
+    """A `PyDataset` whose first batch is looked at."""
+
+    def __init__(self, batches: keras.utils.PyDataset, look: Callable[[Any], None]):
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self.batches, self.look = batches, look
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.batches.num_batches
+
+    def __getitem__(self, index: int) -> Any:
+        batch, look, self.look = self.batches[index], self.look, None
+        if look:
+            look(_pictures(batch))
+        return batch
+
+    def on_epoch_begin(self) -> None:
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self.batches.on_epoch_end()
+
+
+def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
+    """Return a `tf.data.Dataset` with the same elements, of which the first is looked at when it comes."""
+    tf = sys.modules["tensorflow"]
+
+    def look_at(pictures):
+        look(pictures)
+        return np.int64(0)
+
+    def pass_on(number, batch):
+        pictures = _pictures(batch)
+        if isinstance(pictures, tf.Tensor) and pictures.shape.rank == 4:
+            first = pictures[:LOOKED_AT]
+            tf.cond(
+                number == 0, lambda: tf.numpy_function(look_at, [first], tf.int64), lambda: tf.constant(0, tf.int64)
+            )
+        return batch
+
+    return batches.enumerate().map(pass_on)
+
+
+def _pictures(batch: Any) -> Any:
+    """Return the pictures of a batch: itself, or the first of pictures, labels and weights."""
+    return batch[0] if isinstance(batch, (tuple, list)) else batch

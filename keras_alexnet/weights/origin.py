@@ -1,0 +1,91 @@
+"""The network that weights come from, and the pictures that it was trained on: what fine-tuning and predicting need."""
+
+import dataclasses
+import os
+import pathlib
+
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.summary import sketch
+from keras_alexnet.runs import Run
+from keras_alexnet.weights import formats, loading, names
+from keras_alexnet.weights.conventions import WeightFile
+
+RESIZE_SIZE = 256  # of the paper, of Caffe and of torchvision, for crops of 227 or 224 pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """The network that weights come from. Its settings have the names of `Recipe`.
+
+    Attributes:
+        path: The file of the weights.
+        architecture: Name of the network in `ARCHITECTURES`.
+        crop_size: Height and width of its input, pixels.
+        resize_size: Shorter side of a picture before it is cropped, pixels.
+        mean: What is subtracted from its input.
+    """
+
+    path: pathlib.Path
+    architecture: str
+    crop_size: int
+    resize_size: int
+    mean: str = "architecture"
+
+    def settings(self) -> dict[str, str | int]:
+        """Return the settings of a recipe that follow from the network."""
+        return {name: value for name, value in vars(self).items() if name != "path"}
+
+
+def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin:
+    """Return which network weights come from.
+
+    Weights with a name are of a network that is known, a run has its recipe. Another file is compared with all
+    networks: a file of Keras has a name and a size as well, and all formats have the sizes of the convolutions.
+
+    Args:
+        weights: A name in `names.NAMES`, which is downloaded if it is not on this machine, a run folder, or a file
+            that `formats.read` reads.
+        architecture: Name of the network, if the user has named it.
+
+    Raises:
+        ValueError: If there is no such file of this network, or the file does not say of which network it is.
+        OSError: If the file cannot be opened.
+    """
+    if names.is_name(weights):
+        published = names.choose(weights, architecture)
+        return _of_publisher(published.fetch(), published.architecture)
+    path = pathlib.Path(weights)
+    run = _run_of(path)
+    if run:
+        recipe, path = run.read_recipe(), loading.network_file(path)
+        name = architecture or recipe.architecture
+        return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean)
+    file = formats.read(path)
+    return _of_publisher(path, architecture or _recognize(file, path), file.size)
+
+
+def _run_of(path):
+    """Return the run that a path leads into: its folder, its best network, or a checkpoint, which is one deeper."""
+    folders = [path] if path.is_dir() else path.absolute().parents[:2]
+    return next((Run.open(folder) for folder in folders if path.is_dir() or (folder / "recipe.json").is_file()), None)
+
+
+def _of_publisher(path, architecture, size=None):
+    """Return the origin of a network that was trained with the mean and the sizes of its authors."""
+    size = size or ARCHITECTURES[architecture].size
+    return Origin(path, architecture, size, RESIZE_SIZE if size >= 224 else round(size * RESIZE_SIZE / 227))
+
+
+def _recognize(file: WeightFile, path: pathlib.Path) -> str:
+    fitting = [
+        name for name, net in ARCHITECTURES.items() if loading.has_convolutions_of(sketch(net, include_top=False), file)
+    ]
+    own = (file.network or "").removeprefix("alexnet_")
+    if own in fitting:
+        return own
+    if len(fitting) != 1:
+        raise ValueError(
+            "Expected weights of a known network: name it with --architecture. "
+            f"Received: {path}, which has the layers of {' and of '.join(fitting) or 'none of them'}"
+        )
+    return fitting[0]

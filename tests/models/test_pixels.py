@@ -1,0 +1,137 @@
+"""Pictures that were divided by 255 are noticed in the first `fit`, once, and nothing else changes."""
+
+import dataclasses
+import inspect
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.models import pixels
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.preprocessing import preprocess_input
+
+tf = pytest.importorskip("tensorflow")
+
+DIVIDED = np.random.default_rng(0).random((8, 8, 8, 3), dtype="float32")
+LABELS = np.arange(8) % 2
+COMPILED = keras.backend.backend() == "jax"
+
+
+def network(name="figure_1", **arguments):
+    """Small enough that a step takes no time: figure 1's network at its smallest size."""
+    convolutions = {n: dataclasses.replace(row, filters=4) for n, row in ARCHITECTURES["figure_1"].convolutions.items()}
+    row = dataclasses.replace(ARCHITECTURES[name], convolutions=convolutions, hidden=(), smallest_size=8)
+    if row.initial_weights != "figure_1":
+        row = dataclasses.replace(row, initial_weights="figure_1", norm=None, pool_rounding="same", top_size=None)
+    model = build(row, input_shape=(8, 8, 3), classes=2, **arguments)
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    return model
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, pictures):
+        super().__init__()
+        self.pictures = pictures
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        half = slice(4 * index, 4 * index + 4)
+        return self.pictures[half], LABELS[half]
+
+
+FORMS = {
+    "array": lambda pictures: {"x": pictures, "y": LABELS, "batch_size": 4},
+    "tensor": lambda pictures: {"x": keras.ops.convert_to_tensor(pictures), "y": LABELS, "batch_size": 4},
+    "tf.data": lambda pictures: {
+        "x": tf.data.Dataset.from_tensor_slices((pictures, LABELS)).shuffle(8).batch(4).prefetch(1)
+    },
+    "generator": lambda pictures: {"x": (Batches(pictures)[n] for n in range(2)), "steps_per_epoch": 2},
+    "PyDataset": lambda pictures: {"x": Batches(pictures)},
+}
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+quietly = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # Keras says so of a dataset
+
+
+@quietly
+@every_form
+def test_divided_pictures_are_told_once(form):
+    model = network()
+    with pytest.warns(UserWarning, match=r"divided by 255.*preprocess_input.*Received: values from") as told:
+        model.fit(**form(DIVIDED), verbose=0)
+    assert len([each for each in told if "255" in str(each.message)]) == 1
+    model.fit(**form(DIVIDED), verbose=0)  # a second warning would be an error here
+
+
+@quietly
+@every_form
+def test_pixel_values_up_to_255_are_right(form):
+    network().fit(**form(255 * DIVIDED - 120), verbose=0)
+
+
+@quietly
+@every_form
+def test_looking_changes_no_number(form):
+    weights = []
+    for watched in (True, False):
+        keras.utils.set_random_seed(1)
+        model = network()
+        if not watched:
+            pixels.unwatch(model)
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(**form(DIVIDED), epochs=2, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_network_that_subtracts_itself_says_so():
+    model = network(include_preprocessing=True)
+    with pytest.warns(UserWarning, match="subtracts the mean itself: leave out the division"):
+        model.fit(DIVIDED, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["one_weird_trick", "tflearn"])
+def test_networks_that_expect_small_numbers_are_left_alone(name):
+    model = network(name)
+    assert "fit" not in vars(model)
+    model.fit(DIVIDED, LABELS, verbose=0)
+
+
+def test_small_numbers_are_wrong_for_any_network_that_prepares_pictures_itself():
+    with pytest.warns(UserWarning, match="leave out the division"):
+        network("one_weird_trick", include_preprocessing=True).fit(DIVIDED, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("pictures", [np.zeros_like(DIVIDED), np.full_like(DIVIDED, np.nan), (DIVIDED > 0.5) * 1])
+def test_pictures_that_say_nothing_are_passed_over(pictures):
+    network().fit(pictures, LABELS, verbose=0)
+
+
+def test_pictures_that_came_prepared_are_right():
+    network().fit(preprocess_input((255 * DIVIDED).astype("uint8")), LABELS, verbose=0)
+
+
+def test_pictures_that_were_divided_before_they_are_prepared():
+    with pytest.warns(UserWarning, match="seem to have been divided by 255: give pixel values 0 to 255"):
+        preprocess_input(DIVIDED)
+    with pytest.warns(UserWarning, match="Received: values from"):
+        preprocess_input(DIVIDED[0], "one_weird_trick")
+    preprocess_input(np.zeros((1, 8, 8, 3)))
+
+
+def test_the_network_stays_a_plain_keras_model(tmp_path):
+    """Keras's method comes back after the first call, and copies and files are those of a plain model."""
+    model = network()
+    assert type(model) is type(keras.Model(model.input, model.output))
+    assert "validation_data" in inspect.signature(model.fit).parameters
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras")
+    assert "fit" not in vars(loaded)
+    assert "fit" not in vars(keras.models.clone_model(model))
+    model.fit(255 * DIVIDED, LABELS, verbose=0)
+    assert "fit" not in vars(model)
