@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,7 +31,7 @@ def pictures(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(10):
-            pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+            pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (18, 18, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
     return tmp_path / "pictures"
 
@@ -211,7 +210,10 @@ def test_two_workers_leave_one_run(pictures, tmp_path):
 def test_weights_for_other_classes_are_refused_unless_the_head_is_new(pictures, tmp_path, capsys):
     fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
     (pictures / "a").rename(pictures / "c")
-    shutil.copytree(pictures / "b", pictures / "d")
+    (pictures / "d").mkdir()
+    for number in range(10):
+        pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / "d" / f"{number}.png")
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
     flags += ["--weights", str(tmp_path / "two" / "best.keras")]
     capsys.readouterr()
