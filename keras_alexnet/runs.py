@@ -112,7 +112,8 @@ class Run:
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
         path = pathlib.Path(dataset).expanduser()
-        stem = (path.name.partition(".")[0] if path.is_file() else path.name).replace(":", "-")  # of an archive
+        name = path.stem.removesuffix(".tar") if path.is_file() else path.name  # of an archive or a CSV file
+        stem = name.replace(":", "-")
         number = 1
         while (folder := pathlib.Path(parent) / f"{stem}-{number}").exists():
             number += 1

@@ -88,8 +88,8 @@ def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:
     count = len(next(iter(files.splits.values())))
     if batch_size and batch_size > count:
         raise ValueError(
-            f"A batch must not have more pictures than there are: give --batch-size {count} or less. "
-            f"Received: batches of {batch_size}, {count} pictures"
+            f"A batch must not have more pictures than there are: give --batch-size {count} or less, or leave out both "
+            f"--batch-size and --recipe. Received: batches of {batch_size}, {count} pictures"
         )
 
 

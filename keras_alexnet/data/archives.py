@@ -9,6 +9,7 @@ import stat
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OTHERS = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # archives that Python cannot unpack
 HARMLESS = 2**30  # bytes that any archive may unpack to
 MOST_TIMES = 200  # ours: a larger archive may unpack to so many times its size; pictures hardly shrink
+UNLOCKED = 60  # seconds after which a folder without a lock is nobody's
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -96,10 +98,12 @@ def _make(cache: pathlib.Path) -> None:
 
 
 def _remove_stale(cache: pathlib.Path) -> None:
-    """Remove what killed processes were unpacking. Others hold the lock of their folder."""
+    """Remove what killed processes were unpacking. Others hold the lock of their folder, a moment after making it."""
     for folder in cache.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(LockedError, OSError), locked(folder):
-            shutil.rmtree(folder)
+        with contextlib.suppress(LockedError, OSError):
+            if time.time() - folder.stat().st_mtime > UNLOCKED:
+                with locked(folder):
+                    shutil.rmtree(folder)
 
 
 def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:

@@ -30,9 +30,9 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(f"The file of class names must be text in UTF-8. Received: {file}: {error}") from None
-    if sorted(lines) == sorted(classes):
-        return tuple(classes)
     names = _by_class(lines, classes, path) or lines
+    if set(names) == set(classes):
+        return tuple(classes)
     if len(names) != len(classes):
         raise ValueError(
             f"The file must have a name on each line for the {len(classes)} classes ({enumerated(classes)}), or lines "
@@ -44,18 +44,20 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) -> list[str] | None:
-    """Return the names in the order of the classes, if lines begin with classes; else None."""
-    name_of: dict[str, str] = {}
-    for separator in SEPARATORS:
-        pairs = [line.split(separator, 1) for line in lines]
-        found = {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
-        if len(found.keys() & set(classes)) > len(name_of.keys() & set(classes)):
-            name_of = found
-    if not name_of:
-        return None
+    """Return the names in the order of the classes, if lines begin with classes or end in them; else None."""
+    tables = [_pairs(lines, separator) for separator in SEPARATORS]
+    name_of = max(tables, key=lambda table: len(table.keys() & set(classes)))
+    if name_of.keys().isdisjoint(classes):
+        return [*classes] if any(set(classes) <= set(table.values()) for table in tables) else None
     missing = [name for name in classes if not name_of.get(name)]
     if missing:
         raise ValueError(
             f"The file must have a name for every class. Received: {path} with none for {enumerated(missing)}"
         )
     return [name_of[name] for name in classes]
+
+
+def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:
+    """Return the lines that have the separator, as what is before it and what is behind it."""
+    pairs = [line.split(separator, 1) for line in lines]
+    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}

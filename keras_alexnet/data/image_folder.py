@@ -36,7 +36,7 @@ def find(folder: pathlib.Path) -> LabelledFiles:
     sources = _split_folders(folder) or {"all": folder}
     train = next(iter(sources.values()))
     class_folders = picture_files.subfolders(train, folder)
-    refuse_fewer_than_two_classes(train, folder)
+    _refuse_fewer_than_two_classes(train, folder)
     class_names = tuple(path.name for path in class_folders)
     refuse_unprintable(class_names, train)
     labels = {name: label for label, name in enumerate(class_names)}
@@ -51,12 +51,8 @@ def find(folder: pathlib.Path) -> LabelledFiles:
     return files
 
 
-def refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
-    """Refuse a folder that cannot have two classes, and sketch what it should look like.
-
-    Raises:
-        ValueError: If there are fewer than two folders in it.
-    """
+def _refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
+    """Refuse a folder that cannot have two classes, and sketch what it should look like."""
     folders = picture_files.subfolders(folder, root)
     if len(folders) > 1:
         return

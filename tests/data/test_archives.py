@@ -10,7 +10,7 @@ import pytest
 from small_pictures import save_classes
 
 from keras_alexnet.data import archives, datasets, sources
-from keras_alexnet.files import PARTIAL
+from keras_alexnet.files import PARTIAL, locked
 
 
 @pytest.fixture
@@ -170,10 +170,15 @@ def test_a_changed_byte_is_found(pets, tmp_path):
 
 def test_what_a_killed_process_left_is_removed_and_other_files_are_not(pets, tmp_path):
     cache = tmp_path / "data" / "keras_alexnet"
-    (cache / f"{PARTIAL}1234" / "files").mkdir(parents=True)
+    for name in ("1234", "new", "locked"):
+        (cache / f"{PARTIAL}{name}" / "files").mkdir(parents=True)
+        if name != "new":
+            os.utime(cache / f"{PARTIAL}{name}", (0, 0))
     (cache / "mine.txt").write_text("mine")
-    folder = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
-    assert sorted(path.name for path in cache.iterdir()) == sorted(["mine.txt", folder.name])
+    with locked(cache / f"{PARTIAL}locked"):
+        folder = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    left = {"mine.txt", folder.name, f"{PARTIAL}new", f"{PARTIAL}locked"}
+    assert {path.name for path in cache.iterdir()} == left
 
 
 def test_the_cache_is_beside_the_data_of_tfds_else_in_the_home(pets, tmp_path, monkeypatch):

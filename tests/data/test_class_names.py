@@ -35,6 +35,7 @@ def test_two_classes_of_the_same_name_are_told_apart(tmp_path):
 
 def test_classes_that_have_the_names_keep_them(tmp_path):
     assert read(tmp_path, "dog\ncat\n", ("cat", "dog")) == ("cat", "dog")
+    assert read(tmp_path, "n2 dog\nn1 cat\nn3 cow\n", ("cat", "dog")) == ("cat", "dog")
 
 
 @pytest.mark.parametrize(
