@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import PARTIAL, LockedError, digest, locked
+from keras_alexnet.files import PARTIAL, LockedError, digest, locked, printable
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -76,7 +76,7 @@ def unpack(archive: pathlib.Path, data_dir: str | os.PathLike | None = None) -> 
     if not folder.is_dir():
         _make(cache)
         _remove_stale(cache)
-        print(f"Unpacking {archive} into {folder}, once", file=sys.stderr)
+        print(printable(f"Unpacking {archive} into {folder}, once"), file=sys.stderr)
         _unpack_into(archive, folder)
     return _without_top_folder(folder)
 

@@ -2,11 +2,12 @@
 
 import collections
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
+
+if TYPE_CHECKING:  # wrong shares are told before NumPy is imported
+    import numpy as np
 
 Item = TypeVar("Item")
 Split = TypeVar("Split")
@@ -81,6 +82,8 @@ def stratified(
     Raises:
         ValueError: If a class has too few different items, or none that is not in an earlier class as well.
     """
+    import numpy as np
+
     by_label = collections.defaultdict(list)
     for item in items:
         by_label[item.label].append(item)
@@ -111,7 +114,7 @@ def _count(count: int, share: float, spare: int, of: int | None = None) -> int:
     return max(0, min(max(1, round((count if of is None else of) * share)), count - spare)) if share else 0
 
 
-def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | None = None) -> np.ndarray:
+def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | None = None) -> "np.ndarray":
     """Choose the last share of a permutation.
 
     Args:
@@ -123,6 +126,8 @@ def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | No
     Returns:
         Whether each item is chosen, booleans `(count,)`.
     """
+    import numpy as np
+
     keys = range(count) if keys is None else keys
     different = [*dict.fromkeys(keys)]
     last = np.random.default_rng(seed).permutation(len(different))[-max(1, int(len(different) * share)) :]
