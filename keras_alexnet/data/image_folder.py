@@ -105,17 +105,22 @@ def _refuse_folders_of_classes(
     Pictures may be at any depth, as in `cat/images/1.jpg` or `cat/2024-05-01/1.jpg`. But where no class folder has a
     picture of its own, and one has several folders named like classes, the classes are likely one level below.
     """
-    inner = {folder: {} for folder in class_folders}  # names of the folders directly inside, in order
+    inside = {folder: {} for folder in class_folders}  # names directly inside, in order; "" where a picture is
     for path, label in entries:
         folder = class_folders[label]
         first, _, rest = path[len(str(folder)) + 1 :].partition("/")
-        if not rest:
-            return
-        inner[folder][first] = None
-    if any(len(names) > 1 and all(map(_looks_like_class, names)) for names in inner.values()):
-        found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in [*inner.items()][:3])
+        inside[folder][first if rest else ""] = None
+    of_classes = [folder for folder, names in inside.items() if len(names) > 1 and all(map(_looks_like_class, names))]
+    found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
+    if any(folder.name.lower() in SPLIT_OF_FOLDER for folder in of_classes):
+        others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_FOLDER]
+        raise ValueError(
+            "Beside a train folder with class folders only validation and test may be: move the others elsewhere, or "
+            f"rename them. Received: {root} with {enumerated(others)}; {found}"
+        )
+    if of_classes and not any("" in names for names in inside.values()):
         advice = "move the pictures up into the class folders, or list files and labels in a CSV file"
-        if len({tuple(names) for names in inner.values()}) == 1:
+        if len({tuple(names) for names in inside.values()}) == 1:
             advice = f"name the outer folders train, validation and test if they are splits; otherwise {advice}"
         raise ValueError(
             f"Class folders must hold pictures, and not folders of further classes: {advice}. {picture_files.LAYOUT}. "
@@ -124,5 +129,5 @@ def _refuse_folders_of_classes(
 
 
 def _looks_like_class(name: str) -> bool:
-    """Folders with digits are dates, numbers and parts, except for the classes of ImageNet."""
-    return bool(SYNSET.fullmatch(name)) or not any(character.isdigit() for character in name)
+    """Return whether a name has no digits, as dates, numbers and parts have, or is a class of ImageNet."""
+    return bool(SYNSET.fullmatch(name)) or (bool(name) and not any(character.isdigit() for character in name))

@@ -100,6 +100,14 @@ def test_splits_with_other_names_are_pointed_out(pets):
         sources.find(pets.parent / "all")
 
 
+@pytest.mark.parametrize("other", ["annotations", "test1"])
+def test_a_folder_beside_train_that_is_no_split_is_pointed_out(other, pets):
+    save_picture(pets.parent / "all" / other / "1.png", 5000)
+    pets.rename(pets.parent / "all" / "train")
+    with pytest.raises(ValueError, match=rf"only validation and test may be: .* with {other}; train with cat, dog$"):
+        sources.find(pets.parent / "all")
+
+
 @pytest.mark.parametrize("inner", [("images",), ("2024-05-01", "2024-05-02"), ("part1", "part2")])
 def test_folders_inside_a_class_are_allowed_where_they_are_no_classes(inner, tmp_path):
     for n, name in enumerate(("cat", "dog") * 4):
