@@ -98,6 +98,11 @@ def test_a_class_needs_a_picture_for_each_split(shares, needed):
         splitting.stratified(items(10, needed - 1), "ab", 0, shares)
 
 
+def test_shares_are_of_the_different_pictures():
+    splits = splitting.stratified(items(100, 100), "ab", 0, key=lambda item: (item.label, int(item.name[2:]) // 10))
+    assert {split: len(own) for split, own in splits.items()} == {"train": 160, "validation": 20, "test": 20}
+
+
 def test_copies_do_not_count_as_pictures_of_a_class():
     with pytest.raises(ValueError, match=r"at least 3 different pictures .* Received: 1 in a$"):
         splitting.stratified(items(10, 10), "ab", 0, key=lambda item: item.name if item.label else "the same")
