@@ -228,9 +228,24 @@ class Options:
     """What a run is beside its recipe: which data, which machine, which draw of the random numbers."""
 
     dataset: str = setting(
-        "petals", "petals (drawn flowers), an image classification set of TFDS by name, or a folder of pictures", _DATA
+        "petals",
+        "petals (drawn flowers), an image classification set of TFDS by name, or a folder of pictures, also zipped, or "
+        "a CSV file of files and labels",
+        _DATA,
     )
     data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else TFDS's default", _DATA)
+    class_names: str | None = setting(
+        None, "file with a name for each class: one per line in order, or lines of a class and its name", _DATA
+    )
+    validation_share: float = setting(
+        0.1,
+        "share of the pictures for validation, where the data have no split of their own",
+        _DATA,
+        ("validation_set",),
+    )
+    test_share: float = setting(
+        0.1, "share of the pictures for the test, where the data have no split of their own; 0 for none", _DATA
+    )
     seed: int = setting(0, "seed of initial weights, order of the images, augmentation and dropout", _RUN)
     precision: str = setting(
         "auto",

@@ -111,7 +111,9 @@ class Run:
     @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
-        stem = pathlib.PurePath(dataset).name.replace(":", "-")
+        path = pathlib.Path(dataset).expanduser()
+        name = path.stem.removesuffix(".tar") if path.is_file() else path.name  # of an archive or a CSV file
+        stem = name.replace(":", "-")
         number = 1
         while (folder := pathlib.Path(parent) / f"{stem}-{number}").exists():
             number += 1
@@ -218,6 +220,30 @@ class Run:
     def read_recoveries(self) -> list[dict[str, typing.Any]]:
         """Return how often the training went back to earlier weights, oldest first; see `training.recovery`."""
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
+
+    def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
+        """Write the misclassified pictures of an evaluation to `mistakes.csv`, in place of those of the same stem.
+
+        Args:
+            stem: Which pictures were evaluated, such as "validation".
+            rows: What `Evaluation.mistakes` returned.
+        """
+        others = [row for row in self.read_mistakes() if row["split"] != stem]
+        with (
+            atomic_write(self.folder / "mistakes.csv") as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, ("split", "picture", "class", "predicted", "probability", "path"))
+            writer.writeheader()
+            writer.writerows([*others, *({"split": stem} | row for row in rows)])
+
+    def read_mistakes(self) -> list[dict[str, str]]:
+        """Return the misclassified pictures of all evaluations, those of one in the order of their probability."""
+        path = self.folder / "mistakes.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return [*csv.DictReader(file)]
 
 
 def _remove_own_tree(folder: pathlib.Path) -> None:

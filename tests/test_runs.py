@@ -23,6 +23,9 @@ def test_next_free_counts_up(tmp_path):
     Run.create(tmp_path / "petals-1")
     assert Run.next_free(tmp_path, "petals") == tmp_path / "petals-2"
     assert Run.next_free(tmp_path, "/some/where/my flowers/").name == "my flowers-1"
+    for name in ("v1.5 pets.zip", "v1.5 pets.tar.gz", "v1.5 pets.csv"):
+        (tmp_path / name).write_text("")
+        assert Run.next_free(tmp_path, str(tmp_path / name)).name == "v1.5 pets-1"
 
 
 def test_existing_folder_is_not_written_over(tmp_path):

@@ -6,6 +6,7 @@ python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
 import argparse
+import dataclasses
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.runs import Run
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.reporting import report, run_figures, tables
 
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
-        data = datasets.load(name, folder, options.seed)
+        data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder of its own
             run_figures.draw(run, evaluation)

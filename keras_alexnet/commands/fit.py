@@ -16,6 +16,7 @@ import typing
 from collections.abc import Iterator
 
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
+from keras_alexnet.data import sources
 from keras_alexnet.files import LockedError
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe, too_few_pictures
@@ -23,6 +24,7 @@ from keras_alexnet.runs import Run
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.data.labelled_files import LabelledFiles
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
@@ -63,9 +65,10 @@ def parser() -> Parser:
 def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     """Return the recipe and the options of a new run. None stands for the recipe that follows from the data."""
     options = Options(**given_fields(arguments, Options))
-    folder = pathlib.Path(options.dataset).expanduser()
-    if folder.is_dir() and options.dataset != "petals":  # the run may be resumed from another directory
-        options = dataclasses.replace(options, dataset=str(folder.resolve()))
+    if options.dataset != "petals":  # the run may be resumed from another directory
+        options = dataclasses.replace(options, dataset=_absolute(options.dataset))
+    if options.class_names:
+        options = dataclasses.replace(options, class_names=_absolute(options.class_names))
     if options.quick and options.max_minutes is None:
         options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
     if options.checkpoint_path:
@@ -76,6 +79,22 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
+
+
+def _absolute(name: str) -> str:
+    """Return the absolute path of a file or folder that exists, else the name."""
+    path = pathlib.Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
+
+
+def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:
+    """Refuse a batch that was asked for and is larger than the training set, before any picture is read."""
+    count = len(next(iter(files.splits.values())))
+    if batch_size and batch_size > count:
+        raise ValueError(
+            f"A batch must not have more pictures than there are: give --batch-size {count} or less, or leave out both "
+            f"--batch-size and --recipe. Received: batches of {batch_size}, {count} pictures"
+        )
 
 
 def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
@@ -154,12 +173,17 @@ def main(argv: list[str] | None = None) -> int:
     with one_line_errors(line), exit_on_signals(last_words):
         run = Run.open(arguments.resume) if arguments.resume else None
         recipe, options = resumed(arguments, run) if run else chosen(arguments)
+        files = sources.of_options(options)
+        if files:
+            _refuse_large_batch(
+                files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size")
+            )
         origin = None if run else origin_of_weights(recipe, options, arguments)
-        from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.data import datasets  # after the flags and the files: TensorFlow takes seconds
         from keras_alexnet.training import checkpoints, strategies, trainer
 
         strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
-        data = datasets.load(options.dataset, options.data_dir, options.seed)
+        data = datasets.of_options(options, files)
         say(data.describe())
         recipe, options = _complete(recipe, options, data, arguments, origin)
         if arguments.find_learning_rate:
@@ -267,6 +291,8 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
         say(_summary(evaluation.numbers()))
     else:
         say("There was no validation: scripts/evaluate.py evaluates the network of the last epoch.")
+    if data.copies and data.copies.files:
+        run.write_json("duplicates.json", data.copies.as_json())
     run_figures.draw(run, evaluation, classifier)
     kernels = features.first_kernels(classifier.model)
     if kernels.shape[-1] % 2 == 0:  # for archived runs, which have no weights
@@ -279,8 +305,11 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     if failed:
         say(failed)
         return 1
-    say(f"Next: python scripts/evaluate.py {run.folder} --split test")
-    say(f"      python scripts/predict.py {run.folder} PICTURES")
+    if "test" in data.splits:
+        say(f"Next: python scripts/evaluate.py {run.folder} --split test")
+        say(f"      python scripts/predict.py {run.folder} PICTURES")
+    else:
+        say(f"Next: python scripts/predict.py {run.folder} PICTURES")
     return 0
 
 

@@ -1,14 +1,21 @@
 """Data sets by name or path: labelled pictures in splits, and the names of their classes (paper section 2)."""
 
 import dataclasses
+import os
 import pathlib
+import sys
 
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import decoding, errors, image_folder, picture_files, tfds
+from keras_alexnet.data import class_names, csv_labels, decoding, errors, readable, sources, splitting, tfds
 from keras_alexnet.data.drawings import petals
+from keras_alexnet.data.duplicates import Copies
 from keras_alexnet.data.identity import SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
+from keras_alexnet.data.labelled_files import LabelledFiles
+from keras_alexnet.data.splitting import Shares
+from keras_alexnet.files import printable
+from keras_alexnet.recipes import Options
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
 VARIANTS = ("flipped", "train+validation")
@@ -23,14 +30,20 @@ class Dataset:
         class_names: Names of the classes. A label is an index into them.
         splits: `train`, `validation` and `test`, each a `tf.data.Dataset` of `(picture, label)` in a fixed order and of
             known length. A picture is the bytes of a file (scalar string) or a uint8 image `(height, width, 3)`, a
-            label an int64. There is no `validation` where it was asked to be trained on.
+            label an int64. There is no `validation` where it was asked to be trained on, or its share is zero.
         identity: The fields by which a run recognizes its data.
+        paths: Paths of the pictures of each split in the same order; None where they are not files of the user's.
+        root: The folder that these files are named relative to.
+        copies: What there is to tell of identical files; None where they are not files.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: dict[str, tf.data.Dataset]
     identity: DataIdentity
+    paths: dict[str, tuple[str, ...]] | None = None
+    root: pathlib.Path | None = None
+    copies: Copies | None = None
 
     def describe(self) -> str:
         """Describe the data set in one line."""
@@ -39,26 +52,41 @@ class Dataset:
         return f"{self.name}: {len(self.class_names)} classes; {sizes} pictures ({words})"
 
 
-def load(name: str, data_dir: str | None = None, seed: int = 0) -> Dataset:
+def load(
+    name: str,
+    data_dir: str | None = None,
+    seed: int = 0,
+    names_file: str | None = None,
+    test_share: float = 0.1,
+    validation_share: float = 0.1,
+    files: LabelledFiles | None = None,
+) -> Dataset:
     """Load a data set.
 
     - `petals`: drawn flowers, no download.
-    - The path of a folder of class folders, see `image_folder.read`. Without folders for the splits it is split
-      80 : 10 : 10 by seed, class by class. The EXIF orientation of JPEG and WebP is applied.
+    - The path of a folder of class folders, see `image_folder.find`; of a CSV file of files and labels, see
+      `csv_labels.find`; or of a zip or tar file of a folder of class folders, see `archives.unpack`. Without splits of
+      its own it is split at random, class by class, and files that are identical stay together. The EXIF orientation of
+      JPEG and WebP is applied.
+    - `oxford_flowers17`, where its archive was put by hand, see `flowers17.locate`; or the path of its pictures.
     - An image classification set of TensorFlow Datasets, such as `cifar10`, `food101` or `imagenet2012:5.1.0`.
     - `oxford_flowers102` is train 1020, validation 1020, test 6149. `oxford_flowers102:flipped` is a different, easier
       task: it trains on the 6149 and tests on the 1020. `oxford_flowers102:train+validation` trains on 2040 and has no
       validation split: what would be chosen by it, such as the best epoch, must be decided before.
 
     Official splits are kept. Where test pictures are missing or have no labels, the official validation pictures are
-    the test. Then the split that is missing is the last tenth of a permutation of the training pictures, which the seed
+    the test. Then the split that is missing is the last share of a permutation of the training pictures, which the seed
     decides.
 
     Args:
-        name: The name, or the path of a folder. A folder of that name is preferred to a TFDS set, and `petals` to both.
+        name: The name, or a path. A folder of that name is preferred to a TFDS set, and `petals` to both.
         data_dir: Where TensorFlow Datasets keeps its data. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
         seed: Decides the splits that are not official, and which flowers `petals` has. It belongs to the data: runs
             that differ in their own seed are comparable only on the same data.
+        names_file: File of names for the classes, see `class_names.read`.
+        test_share: Share of the pictures for the test, where it is not official. With 0 there is none.
+        validation_share: Share of the pictures for the validation, where it is not official. With 0 there is none.
+        files: What `sources.find` returned for the name, if it was asked before.
 
     Raises:
         ValueError: If there is no such data set, it is not available, or it is not one of labelled images.
@@ -68,16 +96,39 @@ def load(name: str, data_dir: str | None = None, seed: int = 0) -> Dataset:
         >>> load("petals").describe()
         'petals: 10 classes; train 640, validation 160, test 160 pictures (drawn with seed 0)'
     """
-    if name == "petals":
-        return _load_petals(seed)
-    folder = picture_files.dataset_folder(name)
+    shares = Shares(validation_share, test_share)
+    files = files or sources.find(name, data_dir, names_file, shares)
     with errors.reading(name):
-        return _load_tfds(name, data_dir, seed) if folder is None else _load_folder(name, folder, seed)
+        if files:
+            return _load_files(name, files, seed, shares)
+        dataset = _load_petals(seed) if name == "petals" else _load_tfds(name, data_dir, seed, shares)
+    if names_file:
+        dataset = dataclasses.replace(dataset, class_names=class_names.read(names_file, dataset.class_names))
+    return dataset
 
 
-def _identity(source, name, splits, official, seed, **fields):
+def of_options(options: Options, files: LabelledFiles | None = None) -> Dataset:
+    """Load the data set that the options of a run name.
+
+    Args:
+        options: The options.
+        files: What `sources.of_options` returned, if it was asked before.
+    """
+    return load(
+        options.dataset,
+        options.data_dir,
+        options.seed,
+        options.class_names,
+        options.test_share,
+        options.validation_share,
+        files,
+    )
+
+
+def _identity(source, name, splits, official, seed, shares, **fields):
     """Return the identity of a data set with these splits; the seed belongs to it where it decides any of them."""
-    drawn = splits_drawn_by_seed(official)
+    decided = splits_drawn_by_seed(official)
+    drawn = () if set(splits) <= set(official) else tuple(split for split in decided if split in splits)
     sizes = {split: len(pictures) for split, pictures in splits.items()}
     return DataIdentity(
         source,
@@ -86,6 +137,8 @@ def _identity(source, name, splits, official, seed, **fields):
         drawn_by_seed=drawn,
         split_seed=seed if drawn else None,
         sizes=sizes,
+        validation_share=shares.validation,
+        test_share=shares.test,
         **fields,
     )
 
@@ -93,7 +146,12 @@ def _identity(source, name, splits, official, seed, **fields):
 def _load_petals(seed):
     splits = {split: _draw(size, 3 * seed + k) for k, (split, size) in enumerate(PETALS_SIZES.items())}
     digest = digest_of([("seed", seed), *PETALS_SIZES.items()])
-    return Dataset("petals", petals.CLASS_NAMES, splits, _identity("petals", "petals", splits, (), seed, digest=digest))
+    return Dataset(
+        "petals",
+        petals.CLASS_NAMES,
+        splits,
+        _identity("petals", "petals", splits, (), seed, splitting.TENTHS, digest=digest),
+    )
 
 
 def _draw(size, seed):
@@ -107,28 +165,58 @@ def _draw(size, seed):
     return drawn.apply(tf.data.experimental.assert_cardinality(size))
 
 
-def _load_folder(name, folder, seed):
-    root = folder.resolve()
-    class_names, pictures = image_folder.read(root)
+def _load_files(name, files, seed, shares):
+    pictures = readable.read(files)
+    splits = _split(pictures, files, seed, shares)
+    official = () if "all" in pictures else tuple(pictures)
+    paths = {split: tuple(picture.path for picture in own) for split, own in splits.items()}
+    copies = Copies.of(files.identical, dict(files.entries), paths, files.root)
+    for line in copies.warnings():
+        print(printable(line), file=sys.stderr)
+    fields = {"digest": _digest_of_files(files, pictures), "copies": copies.files}
+    identity = _identity("folder", str(files.path), splits, official, seed, shares, **fields)
+    read = {split: _read_files(own) for split, own in splits.items()}
+    return Dataset(str(name), files.class_names, read, identity, paths, files.root, copies)
+
+
+def _split(pictures, files, seed, shares):
+    """Return the pictures of each split in the order in which they are read."""
+    first_of = {path: group[0] for group in files.identical for path in group}
+
+    def key(picture):
+        return first_of.get(picture.path, picture.path)
+
+    def split_off(train, share):
+        chosen = splitting.split_off(len(train), share, seed, [*map(key, train)])
+        return tuple(
+            [each for each, is_chosen in zip(train, chosen, strict=True) if is_chosen == wanted]
+            for wanted in (False, True)
+        )
+
     if "all" in pictures:
-        official, stratified = (), image_folder.stratified(pictures["all"], class_names, seed)
-        splits = {split: _read_files(stratified[split], seed) for split in stratified}
-    else:
-        official = tuple(pictures)
-        splits = _complete({split: _read_files(pictures[split], seed) for split in pictures}, seed)
-    digest = digest_of(
-        (split, pathlib.Path(picture.path).relative_to(root).as_posix(), picture.size)
+        splits = splitting.stratified(pictures["all"], files.class_names, seed, shares, key)
+        return {split: _in_fixed_order(own, seed) for split, own in splits.items()}
+    return splitting.complete({split: _in_fixed_order(own, seed) for split, own in pictures.items()}, shares, split_off)
+
+
+def _in_fixed_order(pictures, seed):
+    """Return the pictures in an order that the seed decides: a set too large to shuffle must not come by class."""
+    return [pictures[place] for place in np.random.default_rng(seed).permutation(len(pictures))]
+
+
+def _digest_of_files(files, pictures):
+    """The labels of a CSV file decide the splits, and are not in the paths."""
+    has_labels = csv_labels.is_table(files.path)
+    return digest_of(
+        (split, pathlib.Path(os.path.relpath(picture.path, files.root)).as_posix(), picture.size)
+        + ((picture.label,) if has_labels else ())
         for split in pictures
         for picture in pictures[split]
     )
-    identity = _identity("folder", str(root), splits, official, seed, digest=digest)
-    return Dataset(str(name), class_names, splits, identity)
 
 
-def _read_files(pictures, seed):
-    """Return the files in an order fixed by the seed: a set too large to be shuffled must not come class by class."""
-    order = np.random.default_rng(seed).permutation(len(pictures))
-    paths, labels, needs_rewriting, _ = zip(*(pictures[place] for place in order), strict=True)
+def _read_files(pictures):
+    paths, labels, needs_rewriting, _ = zip(*pictures, strict=True)
     files = tf.data.Dataset.from_tensor_slices((list(paths), np.int64(labels), list(needs_rewriting)))
     return files.map(_read_file, tf.data.AUTOTUNE)
 
@@ -141,37 +229,24 @@ def _read_file(path, label, needs_rewriting):
     return tf.ensure_shape(picture, ()), label
 
 
-def _complete(official, seed):
-    """Add the splits that are missing."""
-    splits = dict(official)
-    if "test" not in splits and "validation" in splits:
-        splits["test"] = splits.pop("validation")
-    for split in ("test", "validation"):
-        if split not in splits:
-            splits["train"], splits[split] = _split_off_tenth(splits["train"], seed)
-    return {split: splits[split] for split in SPLITS}
-
-
-def _split_off_tenth(train, seed):
-    """Split off the last tenth of a permutation; both parts keep the order of `train`."""
-    chosen = np.zeros(len(train), bool)
-    chosen[np.random.default_rng(seed).permutation(len(train))[-max(1, len(train) // 10) :]] = True
-    return _select(train, ~chosen), _select(train, chosen)
-
-
 def _select(split, chosen):
     selected = split.enumerate().filter(lambda place, _: tf.gather(chosen, place)).map(lambda _, item: item)
     return selected.apply(tf.data.experimental.assert_cardinality(int(chosen.sum())))
 
 
-def _load_tfds(name, data_dir, seed):
+def _load_tfds(name, data_dir, seed, shares):
     base, _, variant = name.rpartition(":")
     if variant not in VARIANTS:
         base, variant = name, None
     version, class_names, official, digest = tfds.read(base, data_dir)
-    splits = _rearrange(official, variant) if variant else _complete(official, seed)
+
+    def split_off(train, share):  # both parts keep the order of `train`
+        chosen = splitting.split_off(len(train), share, seed)
+        return _select(train, ~chosen), _select(train, chosen)
+
+    splits = _rearrange(official, variant) if variant else splitting.complete(official, shares, split_off)
     fields = {"version": version, "variant": variant, "digest": digest}
-    identity = _identity("tfds", base.partition(":")[0], splits, tuple(official), seed, **fields)
+    identity = _identity("tfds", base.partition(":")[0], splits, tuple(official), seed, shares, **fields)
     return Dataset(f"{name} {version}", class_names, splits, identity)
 
 

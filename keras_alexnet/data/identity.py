@@ -21,7 +21,8 @@ class DataIdentity:
 
     Attributes:
         source: "petals", "folder" or "tfds"; "other" for pictures that were made in memory.
-        name: The resolved path of a folder; otherwise the name without version and variant.
+        name: The resolved path of a folder, a CSV file or an archive, whose source is "folder"; otherwise the name
+            without version and variant.
         version: The version of a TFDS set.
         variant: "flipped" or "train+validation" of a TFDS set, None for its splits as they are.
         official: The splits that the source provides. Empty for a folder with class folders only.
@@ -29,6 +30,9 @@ class DataIdentity:
         split_seed: The seed that decides which pictures these splits have.
         sizes: Number of pictures by split.
         digest: SHA-256 of the files of the source, see `digest_of`. None if unknown.
+        validation_share: Share of the pictures for the validation, where the seed decides it.
+        test_share: Share of the pictures for the test, where the seed decides it.
+        copies: Number of files that are copies of another. A random split keeps them together.
     """
 
     source: str
@@ -40,6 +44,9 @@ class DataIdentity:
     split_seed: int | None = None
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     digest: str | None = None
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    copies: int = 0
 
     @property
     def splits_in_words(self) -> str:
@@ -57,12 +64,24 @@ class DataIdentity:
         if self.variant == "train+validation":
             return "official train and validation are trained on"
         if not self.official:
-            return f"80 : 10 : 10 by class, seed {self.split_seed}" if self.source == "folder" else "made in memory"
+            return (
+                f"{self._shares_in_words} by class, seed {self.split_seed}"
+                if self.source == "folder"
+                else "made in memory"
+            )
         words = [f"official {', '.join(self.official)}"]
-        if "validation" in self.official and "test" not in self.official:
+        if "validation" in self.official and "test" not in self.official and "test" in self.sizes:
             words.append("validation is taken as test")
-        tenths = [split for split in ("test", "validation") if split in self.drawn_by_seed]
-        return "; ".join([*words, *(f"{split} is a tenth of train, seed {self.split_seed}" for split in tenths)])
+        shares = {"test": self.test_share, "validation": self.validation_share}
+        for split in [split for split in shares if split in self.drawn_by_seed]:
+            share = "a tenth" if shares[split] == 0.1 else f"{100 * shares[split]:g} %"
+            words.append(f"{split} is {share} of train, seed {self.split_seed}")
+        return "; ".join(words)
+
+    @property
+    def _shares_in_words(self) -> str:
+        train = 1 - self.validation_share - self.test_share
+        return " : ".join(f"{round(100 * share, 2):g}" for share in (train, self.validation_share, self.test_share))
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields for a JSON file."""
@@ -182,7 +201,13 @@ def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str
     wanted = set(SPLITS) if split == "all" else {split}
     if wanted.isdisjoint(new.drawn_by_seed):  # official splits stay apart in every version
         return False
-    return files_differ or (old.version, old.split_seed, old.sizes) != (new.version, new.split_seed, new.sizes)
+    return files_differ or _split_fields(old) != _split_fields(new)
+
+
+def _split_fields(identity):
+    """Return what decides which pictures a random split has, beside the files."""
+    shares = identity.validation_share, identity.test_share
+    return identity.version, identity.split_seed, identity.sizes, shares, identity.copies
 
 
 def _are_same_source(old, new):

@@ -1,190 +1,133 @@
-"""A folder of class folders: its readable pictures, and the split that each belongs to."""
+"""A folder of class folders: its picture files, and the split that each belongs to."""
 
-import concurrent.futures
-import contextlib
-import os
 import pathlib
-import sys
-import warnings
-from typing import NamedTuple
+import re
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from PIL import Image
-
-from keras_alexnet.data import decoding, errors, picture_files
-from keras_alexnet.files import printable
+from keras_alexnet.data import picture_files
+from keras_alexnet.data.labelled_files import LabelledFiles, enumerated, refuse_empty, refuse_unprintable
 
 SPLIT_OF_FOLDER = {
     "train": "train",
+    "training": "train",
     "validation": "validation",
     "val": "validation",
     "valid": "validation",
     "test": "test",
+    "testing": "test",
 }
-MAX_BAD_SHARE = 0.01  # ours: of the pictures of a folder
-CHUNK = 256  # pictures that are decoded together, before damaged ones among them are looked for
+SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
 
 
-class Picture(NamedTuple):
-    """A picture file that was decoded once without error."""
-
-    path: str
-    label: int
-    needs_rewriting: bool  # by decoding.rewrite, before decoding.decode
-    size: int  # bytes
-
-
-def read(folder: str | os.PathLike) -> tuple[tuple[str, ...], dict[str, list[Picture]]]:
-    """Find the pictures of a folder and decode each once, so that training never meets one that it cannot read.
+def find(folder: pathlib.Path) -> LabelledFiles:
+    """Find the pictures of a folder.
 
     The folder holds one folder for each class; or `train` and one or both of `validation` (also `val` or `valid`) and
     `test`, with one folder for each class in each. Pictures are the files of `picture_files.files_in` that end in one
-    of `picture_files.EXTENSIONS`, at any depth. Files of other kinds are counted on stderr. Pictures that cannot be
-    read are named on stderr and left out.
+    of `picture_files.EXTENSIONS`, at any depth. The names of the classes are sorted, and so are the files by path.
 
     Args:
-        folder: Path of the folder.
-
-    Returns:
-        The names of the classes, sorted; and the pictures by the name of the split, sorted by path: `train` and others,
-        or `all` where the folder has class folders only.
+        folder: Path of the folder, resolved.
 
     Raises:
-        ValueError: If there are fewer than two classes, a class has no pictures, another split has a class that `train`
-            does not have, or more than 1 % of the pictures cannot be read.
+        ValueError: If there are fewer than two classes, a class has no pictures or nothing but folders that look like
+            classes themselves, or another split has a class that `train` does not have.
     """
-    root = pathlib.Path(folder).expanduser().resolve()
-    sources = _split_folders(root) or {"all": root}
+    sources = _split_folders(folder) or {"all": folder}
     train = next(iter(sources.values()))
-    class_names = tuple(path.name for path in picture_files.subfolders(train, root))
-    picture_files.refuse_fewer_than_two_folders(train, root)
-    _refuse_unprintable(class_names, train)
-    found = {split: _labelled_files(source, root, class_names) for split, source in sources.items()}
-    entries = [entry for entries in found.values() for entry in entries]
-    readable = _check(entries)
-    splits = {split: [readable[path] for path, _ in entries if path in readable] for split, entries in found.items()}
-    _refuse_empty_classes(splits, class_names, train)
-    pictures = {path for path, _ in entries}
-    picture_files.report_passed_over(file for file in picture_files.files_in(root) if str(file) not in pictures)
-    return class_names, splits
+    class_folders = picture_files.subfolders(train, folder)
+    _refuse_fewer_than_two_classes(train, folder)
+    class_names = tuple(path.name for path in class_folders)
+    refuse_unprintable(class_names, train)
+    labels = {name: label for label, name in enumerate(class_names)}
+    others = picture_files.files_beside(folder, folder)
+    splits = {}
+    for split, source in sources.items():
+        splits[split], passed_over = _labelled(source, folder, labels)
+        others += passed_over
+    _refuse_folders_of_classes(splits[next(iter(sources))], class_folders, folder)
+    files = LabelledFiles(folder, folder, class_names, splits, tuple(others))
+    refuse_empty(files)
+    return files
 
 
-def _split_folders(root):
+def _refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
+    """Refuse a folder that cannot have two classes, and sketch what it should look like."""
+    folders = picture_files.subfolders(folder, root)
+    if len(folders) > 1:
+        return
+    beside = picture_files.files_beside(folder, root)
+    flat = sum(map(picture_files.is_picture, beside))
+    received = f"{folder} with {len(folders)} class folders" + (f", and {flat} picture files beside them" * bool(flat))
+    tables = [file.name for file in beside if file.suffix.lower() in (".csv", ".tsv")]
+    if flat and tables:
+        received += f" (if {enumerated(tables)} has their labels: --dataset {folder / tables[0]})"
+    elif folders and len(picture_files.subfolders(folders[0], root)) > 1:
+        received += f" (did you mean --dataset {folders[0]}?)"
+    raise ValueError(f"Pictures must be in at least two class folders. {picture_files.LAYOUT}. Received: {received}")
+
+
+def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
     """Return folders by the split they hold, train first; None if any has another name: a class may be named train."""
     folders = {path.name: path for path in picture_files.subfolders(root, root)}
-    if "train" not in folders or len(folders) < 2 or not folders.keys() <= SPLIT_OF_FOLDER.keys():
+    split_of = {name: SPLIT_OF_FOLDER.get(name.lower()) for name in folders}
+    if len(folders) < 2 or "train" not in split_of.values() or None in split_of.values():
         return None
-    splits = {SPLIT_OF_FOLDER[name]: folders[name] for name in SPLIT_OF_FOLDER if name in folders}
+    splits = {
+        split: folders[name] for split in ("train", "validation", "test") for name in folders if split_of[name] == split
+    }
     if len(splits) < len(folders):
-        raise ValueError(f"A folder must have one validation folder. Received: {root} with {', '.join(folders)}")
+        raise ValueError(f"A folder must have one folder for each split. Received: {root} with {', '.join(folders)}")
     return splits
 
 
-def _refuse_unprintable(class_names, train):
-    for name in class_names:
-        if not name.isprintable():
-            raise ValueError(f"The names of class folders must be printable. Received: {name!r} in {train}")
-
-
-def _labelled_files(source, root, class_names):
-    """Return paths and labels of the picture files of one split."""
-    entries = []
+def _labelled(
+    source: pathlib.Path, root: pathlib.Path, labels: Mapping[str, int]
+) -> tuple[list[tuple[str, int]], list[pathlib.Path]]:
+    """Return paths and labels of the picture files of one split, and the other files."""
+    entries, others = [], [] if source == root else picture_files.files_beside(source, root)
     for folder in picture_files.subfolders(source, root):
-        if folder.name not in class_names:
+        if folder.name not in labels:
             raise ValueError(f"Every split must have the classes of train. Received: {folder}")
-        label = class_names.index(folder.name)
-        entries += [
-            (str(file), label) for file in picture_files.files_in(folder, root) if picture_files.is_picture(file)
-        ]
-    return entries
+        for file in picture_files.files_in(folder, root):
+            if picture_files.is_picture(file):
+                entries.append((str(file), labels[folder.name]))
+            else:
+                others.append(file)
+    return entries, others
 
 
-def _check(entries):
-    """Return the readable pictures by path; name the others on stderr."""
-    results, damaged = [], []
-    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decoding.MAX_PIXELS is the limit here
-        for start in range(0, len(entries), CHUNK):
-            with errors.libjpeg_warnings() as lines:
-                chunk = list(pool.map(_try, entries[start : start + CHUNK]))
-            if lines:
-                damaged += [picture for picture in chunk if isinstance(picture, Picture) and _is_damaged(picture)]
-            results += chunk
-    bad = [f"{path} ({result})" for (path, _), result in zip(entries, results, strict=True) if isinstance(result, str)]
-    count = f"{len(bad)} of {len(entries)} pictures"
-    if len(bad) > MAX_BAD_SHARE * len(entries):
-        raise ValueError(
-            f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: repair or remove them. "
-            f"Received: {count}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
-        )
-    if bad:
-        print(f"Left out, because they cannot be read, {count}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
-    if damaged:
-        names = ", ".join(printable(picture.path) for picture in damaged[:5]) + ", ..." * (len(damaged) > 5)
-        print(
-            f"Used, although their JPEG data are damaged, {len(damaged)} of {len(entries)} pictures: {names}",
-            file=sys.stderr,
-        )
-    # Pillow decodes damaged JPEGs without a word, TensorFlow with one on the terminal each time.
-    readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
-    return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
+def _refuse_folders_of_classes(
+    entries: Sequence[tuple[str, int]], class_folders: Sequence[pathlib.Path], root: pathlib.Path
+) -> None:
+    """Refuse class folders that hold nothing but folders which look like classes.
 
-
-def _try(entry):
-    """Return the picture, or why it cannot be read."""
-    path, label = entry
-    needs_rewriting = decoding.check(path)
-    if isinstance(needs_rewriting, str):
-        return needs_rewriting
-    return Picture(path, label, needs_rewriting, os.path.getsize(path))
-
-
-def _is_damaged(picture):
-    """Return whether TensorFlow's decoder complains of a picture that Pillow can decode."""
-    with errors.libjpeg_warnings() as lines:
-        decoding.check(picture.path)
-    with contextlib.suppress(Exception):  # Pillow refuses some of them; those stay as they are
-        decoding.rewrite(pathlib.Path(picture.path).read_bytes())
-        return bool(lines) and not picture.needs_rewriting
-    return False
-
-
-def _refuse_empty_classes(splits, class_names, train):
-    labels = {picture.label for picture in next(iter(splits.values()))}
-    empty = [name for label, name in enumerate(class_names) if label not in labels]
-    if empty:
-        raise ValueError(
-            f"Every class folder must have pictures ({' '.join(picture_files.EXTENSIONS)}; not by links that lead out "
-            f"of the folder). Received: {train} with none in {', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}"
-        )
-    for split in [split for split in splits if not splits[split]]:
-        raise ValueError(f"Every split must have pictures. Received: {train.parent} with none for {split}")
-
-
-def stratified(pictures: list[Picture], class_names: tuple[str, ...], seed: int) -> dict[str, list[Picture]]:
-    """Split pictures 80 : 10 : 10, class by class.
-
-    Args:
-        pictures: The pictures of all classes.
-        class_names: Names of the classes.
-        seed: Decides which pictures go to which split.
-
-    Returns:
-        The pictures of `train`, `validation` and `test`.
-
-    Raises:
-        ValueError: If a class has fewer than three pictures.
+    Pictures may be at any depth, as in `cat/images/1.jpg` or `cat/2024-05-01/1.jpg`. But where no class folder has a
+    picture of its own, and one has several folders named like classes, the classes are likely one level below.
     """
-    splits = {"train": [], "validation": [], "test": []}
-    for label, name in enumerate(class_names):
-        members = [picture for picture in pictures if picture.label == label]
-        if len(members) < 3:
-            raise ValueError(
-                f"A class must have at least 3 pictures to be split into train, validation and test. "
-                f"Received: {len(members)} in {name}"
-            )
-        tenth = max(1, round(len(members) / 10))
-        order = np.random.default_rng([seed, label]).permutation(len(members))
-        for split, chosen in zip(("test", "validation", "train"), np.split(order, [tenth, 2 * tenth]), strict=True):
-            splits[split] += [members[index] for index in sorted(chosen)]
-    return splits
+    inside = {folder: {} for folder in class_folders}  # names directly inside, in order; "" where a picture is
+    for path, label in entries:
+        folder = class_folders[label]
+        first, _, rest = path[len(str(folder)) + 1 :].partition("/")
+        inside[folder][first if rest else ""] = None
+    of_classes = [folder for folder, names in inside.items() if len(names) > 1 and all(map(_looks_like_class, names))]
+    found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
+    if any(folder.name.lower() in SPLIT_OF_FOLDER for folder in of_classes):
+        others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_FOLDER]
+        raise ValueError(
+            "Beside a train folder with class folders only validation and test may be: move the others elsewhere, or "
+            f"rename them. Received: {root} with {enumerated(others)}; {found}"
+        )
+    if of_classes and not any("" in names for names in inside.values()):
+        advice = "move the pictures up into the class folders, or list files and labels in a CSV file"
+        if len({tuple(names) for names in inside.values()}) == 1:
+            advice = f"name the outer folders train, validation and test if they are splits; otherwise {advice}"
+        raise ValueError(
+            f"Class folders must hold pictures, and not folders of further classes: {advice}. {picture_files.LAYOUT}. "
+            f"Received: {root}: {found}"
+        )
+
+
+def _looks_like_class(name: str) -> bool:
+    """Return whether a name has no digits, as dates, numbers and parts have, or is a class of ImageNet."""
+    return bool(SYNSET.fullmatch(name)) or (bool(name) and not any(character.isdigit() for character in name))

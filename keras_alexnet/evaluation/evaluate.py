@@ -1,6 +1,7 @@
 """Evaluate networks on pictures, one by one and as ensembles (paper sections 4.1 and 6)."""
 
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -142,6 +143,30 @@ class Evaluation:
         """The probabilities from the most views."""
         return self.by_views[max(self.by_views)]
 
+    def mistakes(self) -> list[dict[str, str | float]]:
+        """Return the pictures for which the most probable class is wrong, the most probable first.
+
+        Each has `picture`, its path relative to the folder of the data; `class`; `predicted`, with its `probability`;
+        and `path`. The list is empty where the pictures are not files of the user's.
+        """
+        if not self.data.paths:
+            return []
+        splits = self.data.splits if self.split == "all" else (self.split,)
+        paths = [path for split in splits for path in self.data.paths[split]]
+        predicted = self.best.argmax(axis=1)
+        probability, names = self.best.max(axis=1), self.data.class_names
+        wrong = np.flatnonzero(predicted != self.labels)
+        return [
+            {
+                "picture": os.path.relpath(paths[n], self.data.root),
+                "class": names[self.labels[n]],
+                "predicted": names[predicted[n]],
+                "probability": float(probability[n]),
+                "path": paths[n],
+            }
+            for n in wrong[np.argsort(-probability[wrong], kind="stable")]
+        ]
+
     def numbers(self) -> dict[str, Any]:
         """Return all measures, as they are saved in a run's folder; errors by class are those of the most views."""
         return {
@@ -229,7 +254,10 @@ def evaluate_run(
         by_views, labels = probabilities(classifier.model, batches)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
     evaluation = Evaluation((run.folder.name,), data, split, pictures, in_order, labels)
-    run.write_json(f"evaluation-{stem(run, data, split)}.json", evaluation.numbers())
+    name = stem(run, data, split)
+    run.write_json(f"evaluation-{name}.json", evaluation.numbers())
+    if data.paths:
+        run.write_mistakes(name, evaluation.mistakes())
     return evaluation
 
 

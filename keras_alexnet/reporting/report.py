@@ -20,6 +20,7 @@ from keras_alexnet.recipes import Recipe
 from keras_alexnet.reporting.tables import GUESSES, between, percent, value_text
 
 SHOWN = 5  # classes at either end
+LISTED = 50  # misclassified pictures, and pairs of identical ones, in a table
 PER_INCH = 100  # pixels of the page to an inch of a figure; files have more, so that small type is sharp
 QUALITY = 60  # of photographs: a report of two splits is then under a megabyte
 PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
@@ -68,6 +69,9 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "warning": training_warning(log, classes),
         "recoveries": [runs.describe_recovery(recovery) for recovery in run.read_recoveries()],
         "evaluations": evaluations,
+        "mistakes": _mistakes(run),
+        "listed": LISTED,
+        "copies": run.read_json("duplicates.json") if (run.folder / "duplicates.json").exists() else None,
         "ensembles": _from_files(run, "ensemble"),
         "figures": _figures(run, [each["stem"] for each in evaluations]),
         "settings": _settings(run.read_recipe()),
@@ -113,6 +117,15 @@ def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
     version = f" {identity.version}" if identity.version else ""
     sizes = ", ".join(f"{split} {size}" for split, size in identity.sizes.items())
     return f"{identity.name}{version}: {classes} classes; {sizes} pictures ({identity.splits_in_words})"
+
+
+def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:
+    """Return the misclassified pictures of each evaluated split."""
+    rows = run.read_mistakes()
+    return {
+        stem: [row | {"probability": float(row["probability"])} for row in rows if row["split"] == stem]
+        for stem in dict.fromkeys(row["split"] for row in rows)
+    }
 
 
 def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:

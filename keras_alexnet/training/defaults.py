@@ -215,6 +215,7 @@ def announce(
     steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
     images = steps * recipe.batch_size
     seconds = images / (speed or images_per_second(recipe, facts.classes))
+    all_of_them = " (all there are)" if recipe.batch_size == facts.pictures else ""
     imbalance = facts.describe_imbalance(recipe)
     start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""
     factor = recipe.head_learning_rate_factor
@@ -225,7 +226,7 @@ def announce(
         (
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
-            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}, "
+            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}{all_of_them}, "
             f"{recipe.epochs} epochs ({steps:,} steps){rates}.",
             f"{_duration(seconds)} here. Every setting has a flag; --recipe text has the paper's.",
         )

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from bad_pictures import COLOR, broken, encoded, mutated, odd, picture
 
-from keras_alexnet.data import datasets, decoding, image_folder, picture_files
+from keras_alexnet.data import datasets, decoding, image_folder, picture_files, readable
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 
@@ -39,9 +39,9 @@ def peak():
 
 def test_training_names_broken_pictures_and_reads_the_rest(corpus, monkeypatch, capsys):
     """With the limit on the share of broken pictures lifted."""
-    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
+    monkeypatch.setattr(readable, "MAX_BAD_SHARE", 1.0)
     before = peak()
-    _, splits = image_folder.read(corpus)
+    splits = readable.read(image_folder.find(corpus))
     names = {picture.path.rsplit("/", 1)[1] for picture in splits["all"]}
     said = capsys.readouterr().err
     assert names == {*ODD, *(f"good-{number}.png" for number in range(12))}
@@ -52,9 +52,9 @@ def test_training_names_broken_pictures_and_reads_the_rest(corpus, monkeypatch, 
 
 
 def test_unusual_pictures_are_read_correctly(corpus, monkeypatch):
-    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
-    _, splits = image_folder.read(corpus)
-    resized = datasets._read_files(splits["all"], 0).map(lambda contents, _: decoding.load_resized(contents, 18))
+    monkeypatch.setattr(readable, "MAX_BAD_SHARE", 1.0)
+    splits = readable.read(image_folder.find(corpus))
+    resized = datasets._read_files(splits["all"]).map(lambda contents, _: decoding.load_resized(contents, 18))
     greys = {"grey.jpg", "grey.png", "grey-alpha.png", "16-bit.png", "one-bit.png"}
     wanted = [COLOR] * (len(splits["all"]) - len(greys))
     grey = np.dot(COLOR, (0.299, 0.587, 0.114))
@@ -66,7 +66,7 @@ def test_unusual_pictures_are_read_correctly(corpus, monkeypatch):
 
 def test_more_than_one_percent_is_refused(corpus):
     with pytest.raises(ValueError, match=rf"Received: {len(BROKEN)} of "):
-        image_folder.read(corpus)
+        readable.read(image_folder.find(corpus))
 
 
 def test_prediction_names_broken_pictures(corpus, small_run):
@@ -79,22 +79,22 @@ def test_prediction_names_broken_pictures(corpus, small_run):
 
 def fuzz(count, seed, tmp_path):
     """Return how many of the mutated files were read; each is refused or resized."""
-    random, readable = np.random.default_rng(seed), []
+    random, found = np.random.default_rng(seed), []
     originals = [encoded(picture(), "JPEG"), encoded(picture(), "PNG"), encoded(picture(), "JPEG", progressive=True)]
     file = tmp_path / "fuzz.jpg"
     for number in range(count):
         file.write_bytes(mutated(originals[number % 3], random))
-        result = image_folder._try((str(file), 0))
+        result = readable._try((str(file), 0))
         if not isinstance(result, str):
             contents = file.read_bytes()
-            readable.append(decoding.rewrite(contents) if result.needs_rewriting else contents)
-    files = tf.data.Dataset.from_tensor_slices(readable)
+            found.append(decoding.rewrite(contents) if result.needs_rewriting else contents)
+    files = tf.data.Dataset.from_tensor_slices(found)
     resized = list(
         files.map(lambda contents: decoding.load_resized(contents, 18), tf.data.AUTOTUNE).as_numpy_iterator()
     )
     assert all(image.shape == (18, 18, 3) for image in resized)
-    assert len(resized) == len(readable)
-    return len(readable)
+    assert len(resized) == len(found)
+    return len(found)
 
 
 def test_a_hundred_mutated_files(tmp_path):
@@ -111,7 +111,7 @@ def test_training_and_evaluation_pass_over_broken_pictures(corpus, tmp_path, mon
     import evaluate
     import fit
 
-    monkeypatch.setattr(image_folder, "MAX_BAD_SHARE", 1.0)
+    monkeypatch.setattr(readable, "MAX_BAD_SHARE", 1.0)
     run = str(tmp_path / "run")
     network = ["--architecture", "figure_1", "--size", "16", "--side", "18", "--batch-size", "8", "--epochs", "1"]
     fit.main(["--dataset", str(corpus), "--run", run, *network])

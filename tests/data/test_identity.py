@@ -33,6 +33,9 @@ def changed(identity, **fields):
         (PETS, changed(PETS, official=SPLITS, drawn_by_seed=(), split_seed=None), "test", True),
         (changed(PETS, digest=None), changed(PETS, sizes={"train": 9, "validation": 1, "test": 1}), "test", True),
         (changed(PETS, digest=None), PETS, "test", False),
+        (PETS, changed(PETS, test_share=0.2), "test", True),
+        (PETS, changed(PETS, validation_share=0.2), "train", True),
+        (PETS, changed(PETS, copies=2), "test", True),
         (PETS, TOYS, "test", False),
         (TOYS, changed(TOYS, version="1.0.1", digest="z"), "all", False),
         (TOYS, changed(TOYS, variant="flipped"), "test", True),
@@ -43,6 +46,8 @@ def changed(identity, **fields):
         (TWO_SPLITS, changed(TWO_SPLITS, split_seed=10), "test", False),
         (TWO_SPLITS, changed(TWO_SPLITS, split_seed=10), "validation", True),
         (TWO_SPLITS, changed(TWO_SPLITS, split_seed=10), "all", True),
+        (TWO_SPLITS, changed(TWO_SPLITS, validation_share=0.2), "validation", True),
+        (TWO_SPLITS, changed(TWO_SPLITS, validation_share=0.2), "test", False),
         (TWO_SPLITS, changed(TWO_SPLITS, version="1.0.1"), "validation", True),
         (TWO_SPLITS, changed(TWO_SPLITS, digest="z"), "validation", True),
         (changed(TWO_SPLITS, digest=None), TWO_SPLITS, "validation", False),
@@ -56,6 +61,31 @@ def test_data_that_may_share_training_pictures(old, new, split, shares):
 @pytest.mark.parametrize("identity", [PETS, TOYS, TWO_SPLITS])
 def test_json_round_trip(identity):
     assert identity_of(json.loads(json.dumps(identity.as_json()))) == identity
+
+
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        (changed(PETS, test_share=0.25, validation_share=0.05), "70 : 5 : 25 by class, seed 1"),
+        (changed(PETS, test_share=0), "90 : 10 : 0 by class, seed 1"),
+        (changed(TWO_SPLITS, validation_share=0.15), "official train, test; validation is 15 % of train, seed 1"),
+        (
+            changed(TOYS, official=("train", "validation"), sizes={"train": 40, "validation": 7}, test_share=0),
+            "official train, validation",
+        ),
+    ],
+)
+def test_shares_in_words(identity, words):
+    assert identity.splits_in_words == words
+
+
+def test_a_run_from_before_there_were_shares_is_read():
+    fields = {
+        name: value
+        for name, value in PETS.as_json().items()
+        if name not in ("test_share", "validation_share", "copies")
+    }
+    assert identity_of(fields) == PETS
 
 
 def test_other_fields_are_refused():

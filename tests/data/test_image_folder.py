@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import decoding, image_folder
+from keras_alexnet.data import decoding, image_folder, readable, splitting
 
 
 def picture(path, seed=0, **options):
@@ -19,8 +19,14 @@ def picture(path, seed=0, **options):
 def pets(tmp_path):
     for name in ("cat", "dog"):
         for number in range(3):
-            picture(tmp_path / "pets" / name / f"{number}.png", number)
+            picture(tmp_path / "pets" / name / f"{number}.png", number + 10 * (name == "dog"))
     return tmp_path / "pets"
+
+
+def read(folder):
+    """The names of the classes, and the pictures that can be read by split."""
+    files = image_folder.find(folder)
+    return files.class_names, readable.read(files)
 
 
 def names(pictures):
@@ -28,7 +34,7 @@ def names(pictures):
 
 
 def test_classes_are_sorted_and_labels_count_them(pets):
-    class_names, splits = image_folder.read(pets)
+    class_names, splits = read(pets)
     assert class_names == ("cat", "dog")
     assert [*splits] == ["all"]
     assert names(splits["all"]) == ["cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/2.png"]
@@ -43,7 +49,7 @@ def test_extensions_in_any_case_at_any_depth(pets):
         path.parent.mkdir(exist_ok=True)
         path.write_text("no picture")
     (pets / ".git").mkdir()
-    _, splits = image_folder.read(pets)
+    _, splits = read(pets)
     assert names(splits["all"])[3:8] == ["cat/a.JPG", "cat/b.jpeg", "cat/c.GIF", "down/d.bmp", "cat/e.WebP"]
     assert len(splits["all"]) == 11
 
@@ -54,7 +60,7 @@ def test_pictures_that_tensorflow_misreads_are_rewritten(pets):
     picture(pets / "cat" / "turned.jpg", exif=turned)
     picture(pets / "cat" / "upright.jpg")
     picture(pets / "cat" / "bitmap.bmp")
-    rewritten = [entry for entry in image_folder.read(pets)[1]["all"] if entry.needs_rewriting]
+    rewritten = [entry for entry in read(pets)[1]["all"] if entry.needs_rewriting]
     assert names(rewritten) == ["cat/bitmap.bmp", "cat/turned.jpg"]
 
 
@@ -63,7 +69,7 @@ def test_links_that_lead_out_are_not_followed(pets, tmp_path):
     (pets / "cat" / "link.png").symlink_to(outside)
     (pets / "cow").symlink_to(outside.parent, target_is_directory=True)
     (pets / "cat" / "within.png").symlink_to(pets / "dog" / "0.png")
-    class_names, splits = image_folder.read(pets)
+    class_names, splits = read(pets)
     assert class_names == ("cat", "dog")
     assert names(splits["all"])[:4] == ["cat/0.png", "cat/1.png", "cat/2.png", "cat/within.png"]
 
@@ -72,7 +78,7 @@ def test_links_that_lead_out_are_not_followed(pets, tmp_path):
 def test_folders_for_the_splits(pets, tmp_path, validation):
     for name in ("test", validation, "train"):
         shutil.copytree(pets, tmp_path / "splits" / name)
-    class_names, splits = image_folder.read(tmp_path / "splits")
+    class_names, splits = read(tmp_path / "splits")
     assert class_names == ("cat", "dog")
     assert [*splits] == ["train", "validation", "test"]
     assert {len(pictures) for pictures in splits.values()} == {6}
@@ -80,14 +86,14 @@ def test_folders_for_the_splits(pets, tmp_path, validation):
 
 def test_train_may_be_a_class(pets):
     shutil.copytree(pets / "cat", pets / "train")
-    assert image_folder.read(pets)[0] == ("cat", "dog", "train")
+    assert read(pets)[0] == ("cat", "dog", "train")
 
 
 def test_two_validation_folders(pets, tmp_path):
     for name in ("train", "val", "validation"):
         shutil.copytree(pets, tmp_path / "splits" / name)
     with pytest.raises(ValueError, match=r"Received: .*splits with train, val, validation"):
-        image_folder.read(tmp_path / "splits")
+        read(tmp_path / "splits")
 
 
 def test_class_missing_in_train_is_refused(pets, tmp_path):
@@ -95,7 +101,7 @@ def test_class_missing_in_train_is_refused(pets, tmp_path):
         shutil.copytree(pets, tmp_path / "splits" / name)
     picture(tmp_path / "splits" / "test" / "cow" / "0.png")
     with pytest.raises(ValueError, match=r"Received: .*test/cow"):
-        image_folder.read(tmp_path / "splits")
+        read(tmp_path / "splits")
 
 
 def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):
@@ -104,26 +110,26 @@ def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):
         ValueError,
         match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders, and 1 picture files",
     ):
-        image_folder.read(tmp_path)
+        read(tmp_path)
 
 
 def test_one_class_folder_is_refused(pets):
     shutil.rmtree(pets / "dog")
     with pytest.raises(ValueError, match=r"two class folders\. Expected layout: .* with 1 class folders$"):
-        image_folder.read(pets)
+        read(pets)
 
 
 def test_empty_class_folder(pets):
     (pets / "cow").mkdir()
     with pytest.raises(ValueError, match=r"with none in cow$"):
-        image_folder.read(pets)
+        read(pets)
 
 
 def test_empty_split(pets, tmp_path):
     shutil.copytree(pets, tmp_path / "splits" / "train")
     (tmp_path / "splits" / "test").mkdir()
     with pytest.raises(ValueError, match=r"with none for test$"):
-        image_folder.read(tmp_path / "splits")
+        read(tmp_path / "splits")
 
 
 def test_more_than_one_percent_unreadable_is_refused(pets):
@@ -132,7 +138,7 @@ def test_more_than_one_percent_unreadable_is_refused(pets):
     with pytest.raises(
         ValueError, match=r"1%.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
     ):
-        image_folder.read(pets)
+        read(pets)
 
 
 def test_fewer_unreadable_pictures_are_named_and_left_out(pets, capsys):
@@ -140,7 +146,7 @@ def test_fewer_unreadable_pictures_are_named_and_left_out(pets, capsys):
         picture(pets / "cat" / f"{number}.bmp", number)
     whole = picture(pets / "dog" / "cut.jpg").read_bytes()
     (pets / "dog" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    _, splits = image_folder.read(pets)
+    _, splits = read(pets)
     assert len(splits["all"]) == 103
     message = capsys.readouterr().err
     assert "1 of 104 pictures" in message
@@ -150,24 +156,24 @@ def test_fewer_unreadable_pictures_are_named_and_left_out(pets, capsys):
 
 def test_split_is_stratified_and_seeded():
     pictures = [
-        image_folder.Picture(f"{label}/{number}", label, False, 1)
+        readable.Picture(f"{label}/{number}", label, False, 1)
         for label, count in enumerate((10, 3, 57))
         for number in range(count)
     ]
-    splits = image_folder.stratified(pictures, ("a", "b", "c"), seed=1)
+    splits = splitting.stratified(pictures, ("a", "b", "c"), seed=1)
     counts = {split: np.bincount([entry.label for entry in splits[split]]).tolist() for split in splits}
     assert counts == {"train": [8, 1, 45], "validation": [1, 1, 6], "test": [1, 1, 6]}
     assert sorted(entry.path for split in splits.values() for entry in split) == sorted(
         entry.path for entry in pictures
     )
-    assert image_folder.stratified(pictures, ("a", "b", "c"), seed=1) == splits
-    assert image_folder.stratified(pictures, ("a", "b", "c"), seed=2) != splits
+    assert splitting.stratified(pictures, ("a", "b", "c"), seed=1) == splits
+    assert splitting.stratified(pictures, ("a", "b", "c"), seed=2) != splits
 
 
 def test_class_too_small_to_split():
-    pictures = [image_folder.Picture(f"{number}", number // 3, False, 1) for number in range(5)]
+    pictures = [readable.Picture(f"{number}", number // 3, False, 1) for number in range(5)]
     with pytest.raises(ValueError, match=r"Received: 2 in dog"):
-        image_folder.stratified(pictures, ("cat", "dog"), seed=0)
+        splitting.stratified(pictures, ("cat", "dog"), seed=0)
 
 
 def test_other_files_are_counted_in_one_line(pets, capsys):
@@ -175,11 +181,11 @@ def test_other_files_are_counted_in_one_line(pets, capsys):
         (pets / name).parent.mkdir(parents=True, exist_ok=True)
         (pets / name).write_text("no picture")
     picture(pets / "stray.png")
-    class_names, splits = image_folder.read(pets)
+    class_names, splits = read(pets)
     assert class_names == ("cat", "dog")
     assert len(splits["all"]) == 6
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(": 2 .heic, 1 .txt, 1 .png; convert photographs to JPEG or PNG to use them")
+    assert line.endswith(": 2 .heic, 1 .txt, 1 .png; convert .heic to JPEG to use them")
 
 
 def damaged_jpeg(path):
@@ -190,7 +196,7 @@ def damaged_jpeg(path):
 
 def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
     damaged_jpeg(pets / "cat" / "damaged.jpg")
-    _, splits = image_folder.read(pets)
+    _, splits = read(pets)
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("Used, although their JPEG data are damaged, 1 of 7 pictures: ")
     assert line.endswith("/cat/damaged.jpg")
@@ -201,5 +207,5 @@ def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
 
 
 def test_size_is_that_of_the_file(pets):
-    entry = image_folder.read(pets)[1]["all"][0]
+    entry = read(pets)[1]["all"][0]
     assert entry.size == (pets / "cat" / "0.png").stat().st_size

@@ -90,10 +90,12 @@ def test_an_ensemble_averages_probabilities(small_run, data, tmp_path):
 
 
 def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run, tmp_path):
-    for name in ("daisy", "rose", "tulip"):
+    for label, name in enumerate(("daisy", "rose", "tulip")):
         (tmp_path / "flowers" / name).mkdir(parents=True)
         for n in range(10):
-            Image.fromarray(np.full((76, 76, 3), n, np.uint8)).save(tmp_path / "flowers" / name / f"{n}.png")
+            Image.fromarray(np.full((76, 76, 3), 10 * label + n, np.uint8)).save(
+                tmp_path / "flowers" / name / f"{n}.png"
+            )
     small_run.write_classes(["daisy", "rose", "tulip"])
     provenance = small_run.read_json("recipe.json")
     first, second = (datasets.load(str(tmp_path / "flowers"), seed=seed) for seed in (0, 1))

@@ -88,6 +88,57 @@ def test_a_run_without_an_evaluation_has_a_report(small_run):
     assert not page.attributes("img")
 
 
+def test_misclassified_pictures_are_listed_with_their_paths(page, evaluated):
+    """The rows are counted here from the probabilities, picture by picture."""
+    run, evaluation = evaluated
+    wrong = []
+    for path, shares, label in zip(evaluation.data.paths["test"], evaluation.best, evaluation.labels, strict=True):
+        assert path.split("/")[-2] == evaluation.data.class_names[label]
+        if max(shares) > shares[label]:
+            wrong.append((float(max(shares)), path))
+    assert len(wrong) > 2
+    rows = run.read_mistakes()
+    assert [(float(row["probability"]), row["path"]) for row in rows] == sorted(wrong, reverse=True)
+    for row in rows:
+        assert row["split"] == "test"
+        assert row["picture"] == "/".join(row["path"].split("/")[-3:])
+        assert row["class"] == row["path"].split("/")[-2]
+        assert row["picture"] in page.text
+
+
+def test_many_misclassified_pictures_are_cut_short(small_run, evaluated):
+    small_run.write_json("evaluation-test.json", evaluated[0].read_json("evaluation-test.json"))
+    row = {"class": "daisy", "predicted": "tulip", "path": "/pictures"}
+    rows = [row | {"picture": f"daisy/picture {n:03}.png", "probability": 0.9 - n / 1000} for n in range(60)]
+    small_run.write_mistakes("test", rows)
+    small_run.write_mistakes("validation", rows[:2])
+    text = report_of(small_run).text
+    assert "50 of 60, and all are in mistakes.csv" in text
+    assert "picture 049" in text
+    assert "picture 050" not in text
+    small_run.write_mistakes("test", [])
+    assert [row["split"] for row in small_run.read_mistakes()] == ["validation"] * 2
+    assert "picture 000" not in report_of(small_run).text  # the validation was not evaluated
+
+
+def test_identical_pictures_are_listed(small_run):
+    assert "Identical pictures" not in report_of(small_run).text
+    copies = {
+        "files": 3,
+        "trained_on": {"test": [["train/daisy/1.png", "test/daisy/<i>2.png"]]},
+        "two_labels": [["daisy/5.png", "rose/6.png"]],
+        "sizes": {"train": 10, "test": 4},
+    }
+    small_run.write_json("duplicates.json", copies)
+    page = report_of(small_run)
+    assert "3 files are copies of another." in page.text
+    assert "1 of 4 test pictures are also trained on" in page.text
+    assert page.text.index("test/daisy/<i>2.png") < page.text.index("train/daisy/1.png")
+    assert "rose/6.png" in page.text
+    small_run.write_json("duplicates.json", copies | {"files": 1, "trained_on": {}, "two_labels": []})
+    assert "No picture is in two classes, or both trained on and evaluated." in report_of(small_run).text
+
+
 def test_an_ensemble_has_a_row(evaluated, small_run):
     numbers = evaluated[0].read_json("evaluation-test.json")
     small_run.write_json("evaluation-test.json", numbers)

@@ -44,7 +44,7 @@ def test_pictures_that_cannot_be_read_are_one_line(small_run, tmp_path, capsys):
     for name in small_run.read_classes():
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for n in range(3):
-            (tmp_path / "pictures" / name / f"{n}.jpg").write_text("no picture")
+            (tmp_path / "pictures" / name / f"{n}.jpg").write_text(f"no picture, but {name}")
     assert leave([small_run.folder, "--dataset", tmp_path / "pictures"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.commands import fit
+from keras_alexnet.commands import evaluate, fit
 from keras_alexnet.files import locked
 from keras_alexnet.recipes import Options
+from keras_alexnet.runs import Run
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -32,7 +33,7 @@ def pictures(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(10):
-            pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+            pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (18, 18, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
     return tmp_path / "pictures"
 
@@ -88,7 +89,15 @@ def test_help_answers_without_tensorflow():
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
-        (["--batch-size", "500"], "Received: "),
+        (
+            ["--batch-size", "500"],
+            "give --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batches",
+        ),
+        (["--batch-size", "17"], "give a smaller --batch-size or --steps-per-epoch. Received: 16 of them"),
+        (["--recipe", "text", "--batch-size", "21"], "give --batch-size 20 or less"),
+        (["--class-names", "nowhere.txt"], "must exist. Received: nowhere.txt"),
+        (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),
+        (["--test-share", "-0.1"], "must be at least 0"),
         (["--initial-weights", "xavier"], "Received: 'xavier'"),
     ],
 )
@@ -153,6 +162,30 @@ def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_
     assert (tmp_path / "run" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
 
 
+@pytest.mark.slow
+def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, capsys):
+    """No test split, and a copy of a picture: what is left in the run, and that it is evaluated with its own names."""
+    shutil.copy(pictures / "a" / "0.png", pictures / "a" / "copy.png")
+    shutil.make_archive(str(tmp_path / "letters"), "zip", pictures.parent, "pictures")
+    (tmp_path / "names.txt").write_text("alpha\nbeta\n")
+    monkeypatch.chdir(tmp_path)
+    flags = ["--dataset", "letters.zip", "--data-dir", "data", "--class-names", "names.txt", "--test-share", "0"]
+    fit.main([*flags, "--validation-share", "0.3", *TOY])
+    assert "letters.zip: 2 classes; train 15, validation 6 pictures (70 : 30 : 0 by class, seed 0)" in (
+        told := capsys.readouterr().out
+    )
+    assert "--split test" not in told
+    run = Run.open("runs/letters-1")
+    assert run.read_classes() == ("alpha", "beta")
+    assert run.read_json("duplicates.json")["files"] == 1
+    data = run.read_data()
+    assert (data["validation_share"], data["test_share"], data["copies"]) == (0.3, 0, 1)
+    assert {row["class"] for row in run.read_mistakes()} <= {"alpha", "beta"}
+    monkeypatch.chdir("data")
+    evaluate.main([str(tmp_path / run.folder), "--split", "validation", "--views", "1"])
+    assert "6 pictures of the validation split" in capsys.readouterr().out
+
+
 def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
     flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
     with pytest.raises(SystemExit) as stop:
@@ -211,7 +244,10 @@ def test_two_workers_leave_one_run(pictures, tmp_path):
 def test_weights_for_other_classes_get_a_new_head_unless_it_must_be_kept(pictures, tmp_path, capsys):
     fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
     (pictures / "a").rename(pictures / "c")
-    shutil.copytree(pictures / "b", pictures / "d")
+    (pictures / "d").mkdir()
+    for number in range(10):
+        pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / "d" / f"{number}.png")
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
     flags += ["--weights", str(tmp_path / "two" / "best.keras")]
     capsys.readouterr()

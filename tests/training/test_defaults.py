@@ -128,6 +128,12 @@ def test_three_lines_are_announced():
     assert "Every setting has a flag" in lines[2]
 
 
+def test_a_batch_of_all_pictures_is_announced():
+    few = facts(20, 2)
+    assert recipe_for(few).batch_size == 20
+    assert "batches of 20 (all there are), " in announce(few, recipe_for(few))
+
+
 def test_classes_of_very_different_sizes_are_named(folder):
     found = measure_facts(datasets.load(str(folder)))
     assert (found.fewest, found.most) == ((("a", 10),), (("b", 20),))

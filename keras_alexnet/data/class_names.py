@@ -1,0 +1,63 @@
+"""Names of classes from a file of the user's."""
+
+import collections
+import pathlib
+from collections.abc import Sequence
+
+from keras_alexnet.data.labelled_files import enumerated, refuse_unprintable
+
+SEPARATORS = ("\t", ",", ";", None)  # None is a space
+
+
+def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that a file gives to classes.
+
+    The file has a name on each line, in the order of the labels; or lines of a class and its name, in any order and
+    with others among them, as `n01440764 tench, Tinca tinca` in ImageNet's words. Two classes of the same name get
+    what they were called before in parentheses. Classes that have the names already keep them.
+
+    Args:
+        file: Path of the file, UTF-8.
+        classes: What the data call the classes: names of folders, or the numbers in a CSV file.
+
+    Raises:
+        ValueError: If there is no such file, or it has another number of names or none for a class.
+    """
+    path = pathlib.Path(file).expanduser()
+    if not path.is_file():
+        raise ValueError(f"The file of class names must exist. Received: {file}")
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"The file of class names must be text in UTF-8. Received: {file}: {error}") from None
+    names = _by_class(lines, classes, path) or lines
+    if set(names) == set(classes):
+        return tuple(classes)
+    if len(names) != len(classes):
+        raise ValueError(
+            f"The file must have a name on each line for the {len(classes)} classes ({enumerated(classes)}), or lines "
+            f"of a class and its name. Received: {file} with {len(names)} lines"
+        )
+    refuse_unprintable(names, file)
+    counts = collections.Counter(names)
+    return tuple(name if counts[name] == 1 else f"{name} ({own})" for name, own in zip(names, classes, strict=True))
+
+
+def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) -> list[str] | None:
+    """Return the names in the order of the classes, if lines begin with classes or end in them; else None."""
+    tables = [_pairs(lines, separator) for separator in SEPARATORS]
+    name_of = max(tables, key=lambda table: len(table.keys() & set(classes)))
+    if name_of.keys().isdisjoint(classes):
+        return [*classes] if any(set(classes) <= set(table.values()) for table in tables) else None
+    missing = [name for name in classes if not name_of.get(name)]
+    if missing:
+        raise ValueError(
+            f"The file must have a name for every class. Received: {path} with none for {enumerated(missing)}"
+        )
+    return [name_of[name] for name in classes]
+
+
+def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:
+    """Return the lines that have the separator, as what is before it and what is behind it."""
+    pairs = [line.split(separator, 1) for line in lines]
+    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}

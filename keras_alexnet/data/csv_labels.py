@@ -1,0 +1,169 @@
+"""A CSV file of picture files and their labels."""
+
+import csv
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from keras_alexnet.data import picture_files
+from keras_alexnet.data.identity import SPLITS
+from keras_alexnet.data.image_folder import SPLIT_OF_FOLDER
+from keras_alexnet.data.labelled_files import LabelledFiles, enumerated, refuse_empty, refuse_unprintable
+
+EXTENSIONS = (".csv", ".tsv")
+FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
+LABEL_COLUMNS = ("label", "class", "target", "category", "label_name", "class_name")
+SPLIT_COLUMN = "split"
+EXPECTED = (
+    f"Expected a line for each picture with its file ({', '.join(FILE_COLUMNS[:5])}), its label "
+    f"({', '.join(LABEL_COLUMNS[:3])}) and, if you like, its split ({', '.join(SPLITS)})"
+)
+
+
+class Row(NamedTuple):
+    """A line of the file."""
+
+    line: int
+    file: str
+    label: str
+    split: str
+
+
+def is_table(path: pathlib.PurePath) -> bool:
+    """Return whether the name of a file ends as that of a CSV file."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def find(table: pathlib.Path) -> LabelledFiles:
+    """Find the pictures that a CSV file lists.
+
+    The first line may name the columns, as `file,label` or `image_id,target,split`, in any order and with others among
+    them. Without such a line the first column is the file, the second the label, and a third the split. Files are named
+    relative to the folder of the CSV file, and may lack their extension. Labels are names, or numbers: then the classes
+    are in the order of the numbers. Values are divided by commas, semicolons or tabs.
+
+    Args:
+        table: Path of the CSV file, resolved.
+
+    Raises:
+        ValueError: If the columns are unknown, a line lacks its file or its label, a file does not exist, is no picture
+            or is listed twice, or there are fewer than two classes.
+    """
+    rows = _rows(table)
+    class_names = _class_names(rows, table)
+    labels = {name: label for label, name in enumerate(class_names)}
+    splits: dict[str, list[tuple[str, int]]] = {}
+    for row, path in zip(rows, _paths(rows, table), strict=True):
+        splits.setdefault(_split_of(row, table), []).append((path, labels[row.label]))
+    splits = {split: sorted(splits[split]) for split in ("all", *SPLITS) if split in splits}
+    if [*splits] != ["all"] and ("all" in splits or "train" not in splits):
+        found = ", ".join("lines without a split" if split == "all" else split for split in splits)
+        raise ValueError(
+            f"Either no line must have a split, or every one, train among them. Received: {table} with {found}"
+        )
+    files = LabelledFiles(table, table.parent, class_names, splits)
+    refuse_empty(files)
+    return files
+
+
+def _rows(table: pathlib.Path) -> list[Row]:
+    """Return the lines that are not empty."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=first.count)
+            reader = csv.reader(file, delimiter=delimiter)
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"A CSV file must be text in UTF-8. {EXPECTED}. Received: {table}: {error}") from None
+    if not lines:
+        raise ValueError(f"A CSV file must have lines. {EXPECTED}. Received: {table}, which is empty")
+    columns = _columns(lines[0][1], table)
+    rows = [Row(number, *(_cell(cells, column) for column in columns[1])) for number, cells in lines[columns[0] :]]
+    for row in rows:
+        for name, value, other in (("file", row.file, row.label), ("label", row.label, row.file)):
+            if not value:
+                raise ValueError(
+                    f"Every line must have a file and a label. Received: {table}, line {row.line}, with {other!r} and "
+                    f"no {name}"
+                )
+    return rows
+
+
+def _columns(first: Sequence[str], table: pathlib.Path) -> tuple[int, tuple[int | None, int | None, int | None]]:
+    """Return how many lines name the columns, 1 or 0, and where file, label and split are."""
+    names = [cell.lower() for cell in first]
+    file, label = (next((names.index(n) for n in known if n in names), None) for known in (FILE_COLUMNS, LABEL_COLUMNS))
+    split = names.index(SPLIT_COLUMN) if SPLIT_COLUMN in names else None
+    if file is not None and label is None and len(names) == 2:  # as in image_id,breed
+        label = 1 - file
+    if file is not None and label is not None:
+        return 1, (file, label, split)
+    if file is None and label is None and len(first) in (2, 3) and _existing(table.parent, first[0]):
+        return 0, (0, 1, 2 if len(first) == 3 else None)
+    raise ValueError(
+        f"The first line must name the columns, or a file that exists and its label. {EXPECTED}. "
+        f"Received: {table} with {enumerated(first, 6)}"
+    )
+
+
+def _cell(cells: Sequence[str], column: int | None) -> str:
+    return cells[column] if column is not None and column < len(cells) else ""
+
+
+def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
+    """Return the labels in order: of their numbers if all are numbers."""
+    labels = {row.label for row in rows}
+    names = sorted(labels, key=int) if all(map(_is_number, labels)) else sorted(labels)
+    if len(names) < 2:
+        raise ValueError(f"Pictures must be of at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
+    refuse_unprintable(names, table)
+    return tuple(names)
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.removeprefix("-").isdigit()
+
+
+def _split_of(row: Row, table: pathlib.Path) -> str:
+    if not row.split:
+        return "all"
+    split = SPLIT_OF_FOLDER.get(row.split.lower())
+    if split is None:
+        raise ValueError(f"A split must be {', '.join(SPLITS)}. Received: {table}, line {row.line}: {row.split!r}")
+    return split
+
+
+def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
+    """Return the paths of the files."""
+    paths = [_existing(table.parent, row.file) for row in rows]
+    missing = [row for row, path in zip(rows, paths, strict=True) if path is None]
+    if missing:
+        raise ValueError(
+            f"The files must exist, by paths relative to {table.parent}. Received: {table}, line {missing[0].line}: "
+            f"{missing[0].file}{f', and {len(missing) - 1} other lines' * (len(missing) > 1)}"
+        )
+    lines: dict[str, int] = {}
+    for row, path in zip(rows, paths, strict=True):
+        if not picture_files.is_picture(pathlib.PurePath(path)):
+            advice = "; convert it to JPEG" * (pathlib.PurePath(path).suffix.lower() in picture_files.CONVERTIBLE)
+            raise ValueError(
+                f"The files must be pictures ({' '.join(picture_files.EXTENSIONS)}){advice}. Received: {table}, line "
+                f"{row.line}: {row.file}"
+            )
+        if path in lines:
+            raise ValueError(
+                f"A file must be listed once. Received: {table}, lines {lines[path]} and {row.line}: {row.file}"
+            )
+        lines[path] = row.line
+    return paths
+
+
+def _existing(folder: pathlib.Path, name: str) -> str | None:
+    """Return the path of a file, whose name may lack its extension; None if there is none."""
+    path = os.path.normpath(folder / name)
+    return next(
+        (path + extension for extension in ("", *picture_files.EXTENSIONS) if os.path.isfile(path + extension)), None
+    )

@@ -1,0 +1,67 @@
+"""Oxford Flowers 17 (Nilsback and Zisserman, 2006) in the layout of its authors: 80 pictures per class, by number."""
+
+import os
+import pathlib
+
+from keras_alexnet.data import picture_files
+from keras_alexnet.data.labelled_files import LabelledFiles
+
+NAME = "oxford_flowers17"
+ADDRESS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/17/"
+ARCHIVE = "17flowers.tgz"
+CLASS_NAMES = (
+    "daffodil",
+    "snowdrop",
+    "lily-valley",
+    "bluebell",
+    "crocus",
+    "iris",
+    "tigerlily",
+    "tulip",
+    "fritillary",
+    "sunflower",
+    "daisy",
+    "coltsfoot",
+    "dandelion",
+    "cowslip",
+    "buttercup",
+    "windflower",
+    "pansy",
+)
+PER_CLASS = 80
+FILES = tuple(f"image_{number:04}.jpg" for number in range(1, len(CLASS_NAMES) * PER_CLASS + 1))
+
+
+def find(folder: pathlib.Path) -> LabelledFiles | None:
+    """Return the pictures of a folder with `image_0001.jpg` to `image_1360.jpg`, or with a folder `jpg` of them.
+
+    None if it is another folder. The names of the classes are in the order of the files.
+    """
+    for place in (folder, folder / "jpg"):
+        if not all((place / name).is_file() for name in (FILES[0], FILES[-1])):
+            continue
+        beside = picture_files.files_beside(place, folder)
+        if {file.name for file in beside if picture_files.is_picture(file)} == set(FILES):
+            others = tuple(file for file in beside if file.name not in set(FILES))
+            entries = [(str(place / name), number // PER_CLASS) for number, name in enumerate(FILES)]
+            return LabelledFiles(folder, folder, CLASS_NAMES, {"all": entries}, others)
+    return None
+
+
+def locate(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
+    """Return the folder or the archive of the pictures, where TensorFlow Datasets would look for it.
+
+    Raises:
+        ValueError: If it is not there.
+    """
+    root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    manual = root / "downloads" / "manual"
+    for place in (root / NAME, manual / NAME, manual, root):
+        if place.is_dir() and find(place.resolve()):
+            return place
+        if (place / ARCHIVE).is_file():
+            return place / ARCHIVE
+    raise ValueError(
+        f"{NAME} must be downloaded by hand: get {ARCHIVE} from {ADDRESS} and put it into {root / NAME}, or name its "
+        f"path with --dataset. Received: {NAME}, which is not in {root}"
+    )

@@ -1,0 +1,101 @@
+"""Decode every picture file once, so that training never meets one that it cannot read."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import os
+import pathlib
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image
+
+from keras_alexnet.data import decoding, errors, picture_files
+from keras_alexnet.data.labelled_files import LabelledFiles, refuse_empty
+from keras_alexnet.files import printable
+
+MAX_BAD_SHARE = 0.01  # ours: of the pictures of a folder
+CHUNK = 256  # pictures that are decoded together, before damaged ones among them are looked for
+
+
+class Picture(NamedTuple):
+    """A picture file that was decoded once without error."""
+
+    path: str
+    label: int
+    needs_rewriting: bool  # by decoding.rewrite, before decoding.decode
+    size: int  # bytes
+
+
+def read(files: LabelledFiles) -> dict[str, list[Picture]]:
+    """Decode each picture once.
+
+    Pictures that cannot be read are named on stderr and left out, and files of other kinds are counted there.
+
+    Args:
+        files: The files.
+
+    Returns:
+        The pictures by the name of the split, in the order of the files.
+
+    Raises:
+        ValueError: If more than 1 % of the pictures cannot be read, or a class has none that can.
+    """
+    readable = _check(files.entries)
+    splits = {split: [readable[path] for path, _ in own if path in readable] for split, own in files.splits.items()}
+    left = {split: [(picture.path, picture.label) for picture in pictures] for split, pictures in splits.items()}
+    refuse_empty(dataclasses.replace(files, splits=left))
+    picture_files.report_passed_over(files.others)
+    return splits
+
+
+def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
+    """Return the readable pictures by path; name the others on stderr."""
+    results, damaged = [], []
+    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decoding.MAX_PIXELS is the limit here
+        for start in range(0, len(entries), CHUNK):
+            with errors.libjpeg_warnings() as lines:
+                chunk = list(pool.map(_try, entries[start : start + CHUNK]))
+            if lines:
+                damaged += [picture for picture in chunk if isinstance(picture, Picture) and _is_damaged(picture)]
+            results += chunk
+    bad = [f"{path} ({result})" for (path, _), result in zip(entries, results, strict=True) if isinstance(result, str)]
+    count = f"{len(bad)} of {len(entries)} pictures"
+    if len(bad) > MAX_BAD_SHARE * len(entries):
+        raise ValueError(
+            f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: repair or remove them. "
+            f"Received: {count}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
+        )
+    if bad:
+        print(f"Left out, because they cannot be read, {count}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
+    if damaged:
+        names = ", ".join(printable(picture.path) for picture in damaged[:5]) + ", ..." * (len(damaged) > 5)
+        print(
+            f"Used, although their JPEG data are damaged, {len(damaged)} of {len(entries)} pictures: {names}",
+            file=sys.stderr,
+        )
+    # Pillow decodes damaged JPEGs without a word, TensorFlow with one on the terminal each time.
+    readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
+    return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
+
+
+def _try(entry: tuple[str, int]) -> Picture | str:
+    """Return the picture, or why it cannot be read."""
+    path, label = entry
+    needs_rewriting = decoding.check(path)
+    if isinstance(needs_rewriting, str):
+        return needs_rewriting
+    return Picture(path, label, needs_rewriting, os.path.getsize(path))
+
+
+def _is_damaged(picture: Picture) -> bool:
+    """Return whether TensorFlow's decoder complains of a picture that Pillow can decode."""
+    with errors.libjpeg_warnings() as lines:
+        decoding.check(picture.path)
+    with contextlib.suppress(Exception):  # Pillow refuses some of them; those stay as they are
+        decoding.rewrite(pathlib.Path(picture.path).read_bytes())
+        return bool(lines) and not picture.needs_rewriting
+    return False

@@ -1,0 +1,106 @@
+"""What the name of a data set means, and which files it has. Needs no TensorFlow: wrong input is told at once."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+import re
+
+from keras_alexnet.data import archives, class_names, csv_labels, duplicates, flowers17, image_folder, splitting
+from keras_alexnet.data.labelled_files import LabelledFiles
+from keras_alexnet.data.picture_files import LAYOUT
+from keras_alexnet.recipes import Options
+
+TFDS_NAME = re.compile(r"[A-Za-z]\w*(/[\w.-]+)?(:[\w.+*-]+)*")  # name, configuration, version and variant
+
+
+def find(
+    name: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    names_file: str | os.PathLike | None = None,
+    shares: splitting.Shares = splitting.TENTHS,
+) -> LabelledFiles | None:
+    """Return the picture files that a data set has, or None if it is drawn or one of TensorFlow Datasets.
+
+    Args:
+        name: As on the command line: `petals`, the path of a folder, a CSV file or an archive, or a name such as
+            `oxford_flowers17` or `cifar10`.
+        data_dir: Where data are kept, see `archives.unpack` and `flowers17.locate`.
+        names_file: File of class names, see `class_names.read`.
+        shares: Shares of validation and test, where the data have no splits.
+
+    Raises:
+        ValueError: If the path does not exist, there are no such pictures in it, two classes have the same pictures, or
+            a class has too few to be split.
+        OSError: If a folder cannot be read.
+    """
+    shares.check()
+    path = dataset_path(name, data_dir)
+    if path is None:
+        return None
+    files = _files_of(path, data_dir)
+    if names_file:
+        files = dataclasses.replace(files, class_names=class_names.read(names_file, files.class_names))
+    if "all" in files.splits:
+        counts = collections.Counter(label for _, label in files.entries)
+        splitting.refuse_small_classes({each: counts[n] for n, each in enumerate(files.class_names)}, shares)
+    files = dataclasses.replace(files, identical=duplicates.identical(path for path, _ in files.entries))
+    duplicates.refuse_identical_classes(files)
+    return files
+
+
+def of_options(options: Options) -> LabelledFiles | None:
+    """Return the picture files of the data set that the options of a run name, see `find`."""
+    shares = splitting.Shares(options.validation_share, options.test_share)
+    return find(options.dataset, options.data_dir, options.class_names, shares)
+
+
+def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> pathlib.Path | None:
+    """Return the path that the name of a data set means, or None if it can only be `petals` or the name of a TFDS set.
+
+    Raises:
+        ValueError: If it is a path that does not exist, or a file of another kind.
+
+    Example:
+        >>> dataset_path("oxford_flowers102:flipped") is None
+        True
+    """
+    name = os.fspath(name)
+    path = pathlib.Path(name).expanduser()
+    if name == "petals":
+        return None
+    if path.is_dir():
+        return path
+    if path.exists():
+        _refuse_other_files(path, name)
+        return path
+    if name == flowers17.NAME:
+        return flowers17.locate(data_dir)
+    if TFDS_NAME.fullmatch(name) and not (path.parent != pathlib.Path() and path.parent.is_dir()):
+        return None
+    if os.sep in name or name.startswith("~") or path.suffix.lower() in (*csv_labels.EXTENSIONS, *archives.ZIP):
+        raise ValueError(f"The folder of pictures does not exist. {LAYOUT}. Received: {name}")
+    return None
+
+
+def _refuse_other_files(path: pathlib.Path, name: str) -> None:
+    if csv_labels.is_table(path) or archives.is_archive(path):
+        return
+    advice = "unpack it first. " if path.suffix.lower() in archives.OTHERS else ""
+    raise ValueError(
+        f"The data set must be a folder of pictures, a CSV file or a zip or tar file: {advice}{LAYOUT}. "
+        f"Received: {name}, a file"
+    )
+
+
+def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> LabelledFiles:
+    path = path.resolve()
+    if path.is_dir():
+        return flowers17.find(path) or image_folder.find(path)
+    if csv_labels.is_table(path):
+        return csv_labels.find(path)
+    folder = archives.unpack(path, data_dir)
+    try:
+        return dataclasses.replace(_files_of(folder, data_dir), path=path)
+    except ValueError as error:  # the user knows the archive, and not the cache
+        raise ValueError(str(error).replace(str(folder), str(path))) from None

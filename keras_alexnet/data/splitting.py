@@ -1,0 +1,157 @@
+"""Random splits: shares of the pictures, decided by a seed. Identical files stay together."""
+
+import collections
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from keras_alexnet.data.identity import SPLITS
+
+if TYPE_CHECKING:  # wrong shares are told before NumPy is imported
+    import numpy as np
+
+Item = TypeVar("Item")
+Split = TypeVar("Split")
+
+
+class Shares(NamedTuple):
+    """The shares of the pictures that are not trained on."""
+
+    validation: float = 0.1
+    test: float = 0.1
+
+    def check(self) -> None:
+        """Refuse shares that leave nothing to train on.
+
+        Raises:
+            ValueError: If one is negative, or both together are 1 or more.
+        """
+        if not (min(self) >= 0 and sum(self) < 1):
+            raise ValueError(
+                "--validation-share and --test-share must be at least 0, and together less than 1. "
+                f"Received: validation_share={self.validation:g}, test_share={self.test:g}"
+            )
+
+    @property
+    def pictures_needed(self) -> int:
+        """How many pictures a class must have: one for each split."""
+        return 1 + bool(self.validation) + bool(self.test)
+
+
+TENTHS = Shares()
+
+
+def refuse_small_classes(counts: Mapping[str, int], shares: Shares) -> None:
+    """Refuse classes that a random split cannot divide.
+
+    Args:
+        counts: Number of different pictures of each class, by its name.
+        shares: Shares of validation and test.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    small = {name: count for name, count in counts.items() if count < shares.pictures_needed}
+    if small:
+        splits = [split for split in SPLITS if split == "train" or getattr(shares, split)]
+        shown = ", ".join(f"{count} in {name}" for name, count in [*small.items()][:3]) + ", ..." * (len(small) > 3)
+        raise ValueError(
+            f"A class must have at least {shares.pictures_needed} different pictures to be split into "
+            f"{', '.join(splits[:-1])} and {splits[-1]}: add some, or leave the class out. Received: {shown}"
+        )
+
+
+def stratified(
+    items: Sequence[Item],
+    class_names: Sequence[str],
+    seed: int,
+    shares: Shares = TENTHS,
+    key: Callable[[Item], Hashable] = id,
+) -> dict[str, list[Item]]:
+    """Split labelled items at random, class by class.
+
+    Args:
+        items: Objects with a `label`.
+        class_names: Names of the classes.
+        seed: Decides which items go to which split.
+        shares: Shares of validation and test.
+        key: What identical items have in common. They are counted once and stay together.
+
+    Returns:
+        The items of `train`, and of `validation` and `test` where their share is not zero.
+
+    Raises:
+        ValueError: If a class has too few different items, or none that is not in an earlier class as well.
+    """
+    import numpy as np
+
+    by_label = collections.defaultdict(list)
+    for item in items:
+        by_label[item.label].append(item)
+    different = {name: len(set(map(key, by_label[label]))) for label, name in enumerate(class_names)}
+    refuse_small_classes(different, shares)
+    splits = {"train": []} | {split: [] for split in ("validation", "test") if getattr(shares, split)}
+    split_of = {}
+    for label, name in enumerate(class_names):
+        keys = [each for each in dict.fromkeys(map(key, by_label[label])) if each not in split_of]
+        test = _count(len(keys), shares.test, spare=1 + bool(shares.validation))
+        validation = _count(len(keys) - test, shares.validation, spare=1, of=len(keys))
+        order = np.random.default_rng([seed, label]).permutation(len(keys))
+        parts = np.split(order, [test, test + validation])
+        for split, chosen in zip(("test", "validation", "train"), parts, strict=True):
+            split_of |= {keys[index]: split for index in chosen}
+        for item in by_label[label]:
+            splits[split_of[key(item)]].append(item)
+        if not any(split_of[key(item)] == "train" for item in by_label[label]):
+            raise ValueError(
+                f"A class must have pictures of its own to train on. Received: {name}, whose pictures are in other "
+                "classes as well"
+            )
+    return splits
+
+
+def _count(count: int, share: float, spare: int, of: int | None = None) -> int:
+    """Return how many of `of` items are a share: at least one, but so that `spare` of the `count` are left."""
+    return max(0, min(max(1, round((count if of is None else of) * share)), count - spare)) if share else 0
+
+
+def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | None = None) -> "np.ndarray":
+    """Choose the last share of a permutation.
+
+    Args:
+        count: Number of items.
+        share: Share that is chosen, at least one item.
+        seed: Decides the permutation.
+        keys: What identical items have in common. They are counted once and stay together.
+
+    Returns:
+        Whether each item is chosen, booleans `(count,)`.
+    """
+    import numpy as np
+
+    keys = range(count) if keys is None else keys
+    different = [*dict.fromkeys(keys)]
+    last = np.random.default_rng(seed).permutation(len(different))[-max(1, int(len(different) * share)) :]
+    chosen = {different[index] for index in last}
+    return np.fromiter((key in chosen for key in keys), bool, count)
+
+
+def complete(
+    official: Mapping[str, Split], shares: Shares, split_off: Callable[[Split, float], tuple[Split, Split]]
+) -> dict[str, Split]:
+    """Add the splits that are missing.
+
+    Without test pictures, the validation pictures are the test. What is missing then is split off the training
+    pictures. A split whose share is zero is not added.
+
+    Args:
+        official: The splits that there are, `train` among them.
+        shares: Shares of validation and test.
+        split_off: Returns the rest of a split, and a share of it.
+    """
+    splits = dict(official)
+    if "test" not in splits and "validation" in splits and shares.test:
+        splits["test"] = splits.pop("validation")
+    for split in ("test", "validation"):
+        if split not in splits and getattr(shares, split):
+            splits["train"], splits[split] = split_off(splits["train"], getattr(shares, split))
+    return {split: splits[split] for split in SPLITS if split in splits}

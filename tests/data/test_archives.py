@@ -1,0 +1,190 @@
+"""Zipped folders: unpacked once and completely, and nothing is written outside of the cache."""
+
+import io
+import os
+import stat
+import tarfile
+import zipfile
+
+import pytest
+from small_pictures import save_classes
+
+from keras_alexnet.data import archives, datasets, sources
+from keras_alexnet.files import PARTIAL, locked
+
+
+@pytest.fixture
+def pets(tmp_path):
+    return save_classes(tmp_path / "pets", cat=4, dog=4)
+
+
+def zipped(folder, file, prefix="", **extra):
+    """Write a zip file of a folder."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, f"{prefix}{path.relative_to(folder).as_posix()}")
+        for name, contents in extra.items():
+            archive.writestr(name, contents)
+    return file
+
+
+def tree(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("prefix", ["", "pets/", "data/pets/"])
+def test_a_zipped_folder_with_and_without_a_folder_around_it(pets, prefix, tmp_path):
+    file = zipped(pets, tmp_path / "pets.zip", prefix)
+    files = sources.find(file, tmp_path / "data")
+    assert files.class_names == ("cat", "dog")
+    assert len(files.entries) == 8
+    assert all(path.startswith(str(tmp_path / "data" / "keras_alexnet")) for path, _ in files.entries)
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"])
+def test_a_tar_file(pets, ending, tmp_path):
+    kind = {"gz": "gz", "tgz": "gz", "bz2": "bz2", "xz": "xz"}.get(ending.rpartition(".")[2], "")
+    with tarfile.open(tmp_path / f"pets.{ending}", f"w:{kind}") as archive:
+        archive.add(pets, "./pets")
+    assert len(sources.find(tmp_path / f"pets.{ending}", tmp_path / "data").entries) == 8
+
+
+def test_it_is_unpacked_once(pets, tmp_path, capsys):
+    file = zipped(pets, tmp_path / "pets.zip")
+    (tmp_path / "copy.zip").write_bytes(file.read_bytes())
+    first = archives.unpack(file, tmp_path / "data")
+    assert capsys.readouterr().err.count("Unpacking") == 1
+    assert archives.unpack(tmp_path / "copy.zip", tmp_path / "data") == first
+    assert capsys.readouterr().err == ""
+
+
+def test_other_contents_have_another_folder(pets, tmp_path):
+    first = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    (pets / "cat" / "0.png").unlink()
+    second = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    assert first != second
+    assert len(tree(second)) == len(tree(first)) - 1
+
+
+def test_the_identity_is_that_of_the_folder(pets, tmp_path):
+    zipped_identity = datasets.load(str(zipped(pets, tmp_path / "pets.zip")), tmp_path / "data").identity
+    folder_identity = datasets.load(str(pets)).identity
+    assert zipped_identity.name == str(tmp_path / "pets.zip")
+    assert zipped_identity.digest == folder_identity.digest
+
+
+def test_what_systems_add_is_left_out(pets, tmp_path, capsys):
+    extra = {"__MACOSX/cat/._0.png": "", "cat/.DS_Store": "", "dog/Thumbs.db": "", "dog/._1.png": "", "notes.txt": "x"}
+    files = sources.find(zipped(pets, tmp_path / "pets.zip", **extra), tmp_path / "data")
+    assert len(files.entries) == 8
+    assert [file.name for file in files.others] == ["notes.txt"]
+    assert {path.name for path in files.root.rglob("*") if path.is_file()} == {f"{n}.png" for n in range(4)} | {
+        "notes.txt"
+    }
+
+
+def test_names_with_backslashes_are_folders(pets, tmp_path):
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for path in sorted(pets.glob("*/*")):
+            archive.write(path, f"pets\\{path.parent.name}\\{path.name}")
+    assert sources.find(tmp_path / "pets.zip", tmp_path / "data").class_names == ("cat", "dog")
+
+
+def test_messages_name_the_archive_and_not_the_cache(pets, tmp_path):
+    with pytest.raises(ValueError, match=r"Received: .*/cat\.zip with 0 class folders, and 4 picture files") as told:
+        sources.find(zipped(pets / "cat", tmp_path / "cat.zip"), tmp_path / "data")
+    assert "keras_alexnet/" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["../escaped.png", "/escaped.png", "cat/../../escaped.png", "..\\escaped.png"])
+def test_names_that_lead_out_are_refused(pets, name, tmp_path):
+    file = zipped(pets, tmp_path / "pets.zip", **{name: "x"})
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=r"must stay inside its folder\. Received: .*escaped"):
+        archives.unpack(file, tmp_path / "data")
+    assert tree(tmp_path) == sorted([*before, "data", "data/keras_alexnet"])
+    assert not os.path.exists("/escaped.png")
+
+
+def test_links_are_not_unpacked(pets, tmp_path):
+    with zipfile.ZipFile(zipped(pets, tmp_path / "pets.zip"), "a") as archive:
+        link = zipfile.ZipInfo("cat/link.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    with tarfile.open(tmp_path / "pets.tar", "w") as archive:
+        archive.add(pets, ".")
+        for kind, name in ((tarfile.SYMTYPE, "cat/link.png"), (tarfile.LNKTYPE, "dog/link.png")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    for name in ("pets.zip", "pets.tar"):
+        folder = archives.unpack(tmp_path / name, tmp_path / "data")
+        assert not any(path.name == "link.png" for path in folder.rglob("*"))
+        assert len(sources.find(tmp_path / name, tmp_path / "data").entries) == 8
+
+
+def test_an_archive_that_grows_too_much_is_refused(pets, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "HARMLESS", 10_000)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/1.png", bytes(5_000_000))
+    with tarfile.open(tmp_path / "bomb.tgz", "w:gz") as archive:
+        info = tarfile.TarInfo("cat/1.png")
+        info.size = 5_000_000
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    for name in ("bomb.zip", "bomb.tgz"):
+        with pytest.raises(ValueError, match=rf"more than 200 times its size: .*Received: .*{name}$"):
+            archives.unpack(tmp_path / name, tmp_path / "data")
+    assert tree(tmp_path / "data") == ["keras_alexnet"]
+
+
+def cut(contents):
+    return contents[: len(contents) // 2]
+
+
+def flipped(contents):
+    middle = contents.index(b"IDAT") + 20
+    return contents[:middle] + bytes([contents[middle] ^ 0xFF]) + contents[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", ["pets.zip", "pets.tar.gz"])
+@pytest.mark.parametrize("damage", [cut, lambda _: b"", lambda _: b"no archive" * 100], ids=["cut", "empty", "text"])
+def test_a_damaged_archive_leaves_nothing(pets, name, damage, tmp_path):
+    if name.endswith(".zip"):
+        zipped(pets, tmp_path / name)
+    else:
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.add(pets, ".")
+    (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
+    with pytest.raises(ValueError, match=rf"that can be unpacked\. Received: .*{name}: ") as told:
+        archives.unpack(tmp_path / name, tmp_path / "data")
+    assert "\n" not in str(told.value)
+    assert tree(tmp_path / "data") == ["keras_alexnet"]
+
+
+def test_a_changed_byte_is_found(pets, tmp_path):
+    file = zipped(pets, tmp_path / "pets.zip")
+    file.write_bytes(flipped(file.read_bytes()))
+    with pytest.raises(ValueError, match=r"Bad CRC-32"):
+        archives.unpack(file, tmp_path / "data")
+
+
+def test_what_a_killed_process_left_is_removed_and_other_files_are_not(pets, tmp_path):
+    cache = tmp_path / "data" / "keras_alexnet"
+    for name in ("1234", "new", "locked"):
+        (cache / f"{PARTIAL}{name}" / "files").mkdir(parents=True)
+        if name != "new":
+            os.utime(cache / f"{PARTIAL}{name}", (0, 0))
+    (cache / "mine.txt").write_text("mine")
+    with locked(cache / f"{PARTIAL}locked"):
+        folder = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    left = {"mine.txt", folder.name, f"{PARTIAL}new", f"{PARTIAL}locked"}
+    assert {path.name for path in cache.iterdir()} == left
+
+
+def test_the_cache_is_beside_the_data_of_tfds_else_in_the_home(pets, tmp_path, monkeypatch):
+    file = zipped(pets, tmp_path / "pets.zip")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    assert archives.unpack(file).parent == tmp_path / "tfds" / "keras_alexnet"
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert archives.unpack(file).parent == tmp_path / "cache" / "keras_alexnet"
