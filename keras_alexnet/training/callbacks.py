@@ -140,7 +140,7 @@ class LossGuard(keras.callbacks.Callback):
             all_steps = self.recipe.epochs * self.steps_of_epoch
             recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
             if losses[-1] >= recovery.AT_CHANCE * self.chance:
-                outputs = keras.ops.convert_to_numpy(self.model(self.images, training=False))
+                outputs = keras.ops.convert_to_numpy(self.model(np.asarray(self.images), training=False))
                 recovery.check_dead(outputs, losses[-1], self.chance, self.epoch)
             return
         warning = errors.stuck_warning(losses, self.model.output_shape[-1])

@@ -157,6 +157,11 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
             "Several workers cannot stop by the clock: leave out --max-minutes. "
             f"Received: --max-minutes {options.max_minutes}"
         )
+    if options.tensorboard_verbose and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Histograms need the TensorFlow backend: leave out --tensorboard-verbose. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
     if recipe.stop_after and "validation" not in data.splits:
         raise ValueError(f"--stop-after needs a validation split. Received: {data.name}")
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
