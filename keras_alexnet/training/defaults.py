@@ -226,8 +226,8 @@ def announce(
         (
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
-            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, batches of {recipe.batch_size}{all_of_them}, "
-            f"{recipe.epochs} epochs ({steps:,} steps){rates}.",
+            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, "
+            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epochs ({steps:,} steps){rates}.",
             f"{_duration(seconds)} here. Every setting has a flag; --recipe text has the paper's.",
         )
     )
