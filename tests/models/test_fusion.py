@@ -155,7 +155,10 @@ NORMALIZED = [
 
 @pytest.mark.filterwarnings("ignore")  # of the converters
 @pytest.mark.parametrize("name", NORMALIZED)
-def test_onnx_by_keras_itself(name, tmp_path):
+def test_onnx_by_keras_itself(name, tmp_path, request):
+    if keras.backend.backend() == "torch" and name in ("source", "tflearn"):
+        reason = "PyTorch's older exporter, which Keras takes for batches of any size, fails on these two"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip(CONVERTERS[keras.backend.backend()])
     net = ARCHITECTURES[name]
