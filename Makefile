@@ -48,7 +48,8 @@ test-torch: $(READY) ## the model side on PyTorch, where it is installed
 
 test-slow: $(READY) ## the tests that take minutes
 	KERAS_BACKEND=tensorflow $(PYTEST) -m slow
-	KERAS_BACKEND=jax $(PYTEST) -m slow $(MODEL_SIDE_TESTS) tests/training/test_survival.py tests/training/test_training.py
+	KERAS_BACKEND=jax $(PYTEST) -m slow $(MODEL_SIDE_TESTS) tests/training/test_survival.py \
+		tests/training/test_training.py tests/scripts/test_interrupts.py
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check

@@ -146,6 +146,8 @@ def quiet_terminal() -> None:
     TensorFlow prints some of them before it reads any setting, straight to file descriptor 2. From here on a small
     child process reads that descriptor and passes on all but these lines. A child rather than a thread: it also passes
     on what a crashing process printed last. Python's own stderr goes to the terminal directly.
+
+    In a notebook, call this in the first cell, before TensorFlow is imported. There the lines that pass go to the cell.
     """
     for name in ("tensorflow", "jax._src.xla_bridge"):
         logging.getLogger(name).addFilter(lambda record: not LOGGED_NOISE.search(record.getMessage()))
@@ -162,7 +164,18 @@ def quiet_terminal() -> None:
     os.close(read_end)
     os.dup2(write_end, 2)
     os.close(write_end)
-    sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+    if _descriptor(sys.stderr) == 2:
+        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+    else:  # in a notebook it goes to the cell by another way
+        os.close(terminal)
+
+
+def _descriptor(stream: typing.TextIO) -> int | None:
+    """The file descriptor of a stream, None where it has none."""
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError):
+        return None
 
 
 def _pass_on(source: int, target: int, noise: list[re.Pattern[bytes]]) -> None:

@@ -5,7 +5,9 @@ import hashlib
 import os
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -62,6 +64,40 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         _being_written.discard(temporary)
 
 
+def check_new(path: str | os.PathLike[str], flag: str) -> None:
+    """Check that a file that a user names does not exist, so that nothing of the user's is overwritten.
+
+    Args:
+        path: The file.
+        flag: The flag that names it, for the message.
+
+    Raises:
+        ValueError: If it exists, or is a link to nowhere.
+    """
+    if os.path.lexists(path):
+        raise ValueError(f"Expected a new name for the file: give another with {flag}. Received: {path}, which exists")
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Yield a new folder in `parent`. It is removed with all that is in it, also where a signal ends the process.
+
+    Example:
+        >>> parent = pathlib.Path(tempfile.mkdtemp())
+        >>> with temporary_folder(parent) as folder:
+        ...     _ = (folder / "half").write_text("")
+        >>> list(parent.iterdir())
+        []
+    """
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+    _being_written.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        _being_written.discard(folder)
+
+
 def remove_partial_files(folder: str | os.PathLike[str]) -> None:
     """Remove the files that killed processes were writing in a folder and in the folders below it."""
     for file in pathlib.Path(folder).rglob(f"{PARTIAL}*"):
@@ -72,7 +108,7 @@ def remove_partial_files(folder: str | os.PathLike[str]) -> None:
 def exit_at_once(status: int) -> NoReturn:
     """End the process without running anything else, and leave no half-written file behind."""
     for temporary in list(_being_written):
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

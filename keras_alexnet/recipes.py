@@ -150,6 +150,8 @@ class Recipe:
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
+        if {"crop", "resized_crop"} <= set(self.augmentation):
+            raise ValueError("`augmentation` must have either crop or resized_crop. Received: both")
         _check_choice("mean", self.mean, _MEANS)
         _check_choice("lighting", self.lighting, ("text", "source"))
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -22,9 +23,13 @@ SPLITS = ("validation", "test")  # on which runs are evaluated
 
 RECOVERIES = "recoveries.json"
 
+CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
 # What a run writes before its first checkpoint. Nothing else is removed when a run ends before that.
-EARLY_FILES = ("recipe.json", "classes.txt", "statistics.npz", "log.csv", "best.keras", RECOVERIES)
-EARLY_FOLDERS = ("tensorboard", "last")
+EARLY_FILE = re.compile(
+    r"recipe\.json|classes\.txt|statistics\.npz|log\.csv|best\.keras|recoveries\.json"
+    rf"|last/{CHECKPOINT}|tensorboard/(train|validation)/events\.out\.tfevents\.\S+"
+)
+EARLY_FOLDERS = ("tensorboard/train", "tensorboard/validation", "tensorboard", "last")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Run:
     def last(self) -> pathlib.Path:
         """Folder of the checkpoints, see `training.checkpoints`."""
         return self.folder / "last"
+
+    @property
+    def classes(self) -> pathlib.Path:
+        """Names of the classes, one per line."""
+        return self.folder / "classes.txt"
 
     @property
     def statistics(self) -> pathlib.Path:
@@ -83,7 +93,7 @@ class Run:
         folder = pathlib.Path(folder)
         if folder.exists():
             names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-            if not all(name == "classes.txt" or name.startswith(PARTIAL) for name in names):  # before recipe.json
+            if not all(name.startswith(PARTIAL) for name in names):
                 raise ValueError(
                     f"The run folder must be new: name another with --run, or continue with --resume {folder}. "
                     f"Received: {folder}, which exists"
@@ -133,13 +143,11 @@ class Run:
         Other files are left alone, and so is every folder that holds one.
         """
         remove_partial_files(self.folder)
-        for name in EARLY_FILES:
-            (self.folder / name).unlink(missing_ok=True)
-        for name in EARLY_FOLDERS:
-            if (self.folder / name).is_dir():
-                _remove_own_tree(self.folder / name)
-        for folder in reversed(self.created):
-            with contextlib.suppress(OSError):  # it is not empty: another run may have come into it
+        for path in sorted(self.folder.rglob("*")):
+            if EARLY_FILE.fullmatch(path.relative_to(self.folder).as_posix()):
+                path.unlink()
+        for folder in (*(self.folder / name for name in EARLY_FOLDERS), *reversed(self.created)):
+            with contextlib.suppress(OSError):  # it is not there, or not empty: another run may have come into it
                 folder.rmdir()
 
     def write_json(self, name: str, value: object) -> None:
@@ -186,7 +194,7 @@ class Run:
 
     def write_classes(self, names: Sequence[str]) -> None:
         """Write the names of the classes, one per line, in the order of the network's outputs."""
-        with atomic_write(self.folder / "classes.txt") as temporary:
+        with atomic_write(self.classes) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names))
 
     def read_classes(self) -> tuple[str, ...]:
@@ -195,7 +203,7 @@ class Run:
         Raises:
             ValueError: If one has characters that cannot be printed.
         """
-        names = tuple((self.folder / "classes.txt").read_text().split("\n")[:-1])
+        names = tuple(self.classes.read_text().split("\n")[:-1])
         for name in names:
             if not name.isprintable():  # it would control the terminal that it is printed to
                 raise ValueError(f"Names of classes must be printable. Received: {name!r} in {self.folder}")
@@ -244,18 +252,6 @@ class Run:
             return []
         with path.open(newline="", encoding="utf-8") as file:
             return [*csv.DictReader(file)]
-
-
-def _remove_own_tree(folder: pathlib.Path) -> None:
-    """Remove event files and checkpoints in a folder and below it, and the folders that are empty then."""
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
-        if path.is_dir():
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        elif path.name.startswith(("events.out.tfevents.", "epoch-")):
-            path.unlink()
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 def find(folder: str | os.PathLike[str]) -> list[Run]:

@@ -1,21 +1,23 @@
-"""Run one of the commands of `keras_alexnet.commands`, or say what to install."""
+"""Run one of the commands of `keras_alexnet.commands`, or say what to install. Scripts import this module first."""
 
-import pathlib
+import os
 import signal
 import sys
+
+if os.path.dirname(os.path.abspath(sys.argv[0])) == os.path.dirname(os.path.abspath(__file__)):  # a script, no test
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
 
 
 def run(name: str) -> None:
     """Run the command and exit with its status."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
     try:
         from keras_alexnet.commands import __main__ as commands
 
         module = commands.load(name)
     except ModuleNotFoundError as error:
-        root = pathlib.Path(__file__).resolve().parents[1]
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         sys.exit(
             f"{name}.py: The package {error.name} is not installed. Run `make install` in {root}, then activate the "
-            f"environment: `. {root / '.venv' / 'bin' / 'activate'}`"
+            f"environment: `. {os.path.join(root, '.venv', 'bin', 'activate')}`"
         )
-    commands.run(module)
+    commands.run(module.main)

@@ -4,9 +4,13 @@ python scripts/archive.py runs/a runs/b --readme    two runs, then the page of r
 python scripts/archive.py --readme                  only the page
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.experiments import page
 from keras_alexnet.experiments.archive import archive_run
 from keras_alexnet.runs import Run
@@ -35,4 +39,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,12 +6,17 @@
 Let nothing else run meanwhile: other programs slow down one contender more than the next.
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import os
 import sys
 
 from benchmarks import data_speed, measuring, network_speed, rivals
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
+from keras_alexnet.files import check_new
 
 COMPARISONS = {
     "training": network_speed.training,
@@ -44,6 +49,8 @@ def parser() -> Parser:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse settings that would fail, or measure nothing, before the first measurement."""
+    if arguments.json:
+        check_new(arguments.json, "--json")
     rivals.final_side(arguments.size)
     if arguments.repeats < 5:
         raise ValueError(f"`--repeats` must be at least 5: a median of fewer is chance. Received: {arguments.repeats}")
@@ -72,7 +79,6 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["CUDA_VISIBLE_DEVICES"] = (
-        "-1"  # all contenders on the CPU; only here, because it affects the whole process
-    )
-    main()
+    # All contenders on the CPU; only here, because it affects the whole process.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    run(main)

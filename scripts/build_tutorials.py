@@ -5,6 +5,9 @@ python scripts/build_tutorials.py 4_2_dropout        build one
 python scripts/build_tutorials.py --check            list the chapters whose source has changed; run nothing
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import json
 import os
@@ -14,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import atomic_write, digest
 
 if TYPE_CHECKING:
@@ -143,4 +147,4 @@ def _write(source):
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -63,6 +63,36 @@ def torchvision_answers(arrays, images):
     return x.numpy()
 
 
+def torchvision_module(arrays):
+    """Torchvision's network as a module of PyTorch, layer by layer as in torchvision/models/alexnet.py."""
+    import torch
+    from torch import nn
+
+    class AlexNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Sequential(
+                *(nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+                *(nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+                *(nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(inplace=True)),
+                *(nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(inplace=True)),
+                *(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+            )
+            self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
+            self.classifier = nn.Sequential(
+                *(nn.Dropout(), nn.Linear(256 * 6 * 6, HIDDEN[0]), nn.ReLU(inplace=True)),
+                *(nn.Dropout(), nn.Linear(*HIDDEN), nn.ReLU(inplace=True)),
+                nn.Linear(HIDDEN[1], CLASSES),
+            )
+
+        def forward(self, x):
+            return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+    module = AlexNet().eval()
+    module.load_state_dict({name: torch.tensor(array) for name, array in state_dict(arrays).items()})
+    return module
+
+
 def torchvision_onnx(arrays, prefix=""):
     """Torchvision's network as `torch.onnx.export` writes it: the names of the state dict, pads of four numbers."""
     import onnx

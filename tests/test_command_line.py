@@ -1,5 +1,9 @@
+import fcntl
+import os
+import signal
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -66,6 +70,25 @@ with exit_on_signals(), atomic_write({str(tmp_path / "log.csv")!r}) as temporary
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_a_command_whose_output_nobody_reads(name, status):
+    """As in a pager that is not scrolled: the signal comes in the middle of a write."""
+    code = "from keras_alexnet.command_line import *\nwith exit_on_signals():\n    while True: say('x' * 99)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while waiting_bytes(process.stdout) < 2**15:  # of 2 ** 16 that fit
+            pass
+        while waiting_bytes(process.stdout) != (before := waiting_bytes(process.stdout)) or before < 2**15:
+            pass
+        process.send_signal(getattr(signal, name))
+        assert process.wait(60) == status
+        assert process.stderr.read() == b""
+
+
+def waiting_bytes(pipe):
+    """How many bytes have been written to a pipe and not read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 QUIET = """
 import ctypes, os, sys
 from keras_alexnet.command_line import quiet_terminal
@@ -100,6 +123,27 @@ os.abort()
         "E0000 00:00:1795658270.421252    2164 allocator.cc:1] out of memory",
         "of Python",
     ]
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_errors_of_tensorflow_and_no_information():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cells = [
+        "from keras_alexnet.command_line import quiet_terminal\nquiet_terminal()\nimport keras, os, tensorflow as tf",
+        "print(float(keras.ops.sum(tf.ones(3))))",
+        "written = os.write(2, b'E0000 00:00:1795658270.421252 2164 allocator.cc:1] out of memory\\n')\n"
+        "import time; time.sleep(1)  # until the line has come through",
+        "tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3)))",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    ours = ("TF_CPP_MIN_LOG_LEVEL", "PYTEST_CURRENT_TEST")  # with the second a kernel leaves descriptor 2 alone
+    environment = {name: text for name, text in os.environ.items() if name not in ours}
+    nbclient.NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=300).execute(env=environment)
+    imported, computed, written, failed = (cell.outputs for cell in notebook.cells)
+    assert imported == []
+    assert [output.text for output in computed] == ["3.0\n"]
+    assert "".join(output.text for output in written).endswith("out of memory\n")
+    assert failed[-1].ename == "InvalidArgumentError"
 
 
 def test_warnings_on_retracing_are_not_logged(caplog):

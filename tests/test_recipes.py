@@ -44,6 +44,7 @@ def test_default_recipes_exist():
     ("change", "message"),
     [
         ({"augmentation": ("crop", "blur")}, "Received: blur"),
+        ({"augmentation": ("resized_crop", "crop")}, "either crop or resized_crop. Received: both"),
         ({"mean": "median"}, "Received: 'median'"),
         ({"lighting": "paper"}, "Received: 'paper'"),
         ({"decay_into": "loss"}, "Received: 'loss'"),

@@ -5,6 +5,8 @@ import pathlib
 import signal
 import sys
 import types
+from collections.abc import Callable
+from typing import NoReturn
 
 from keras_alexnet.command_line import exit_on_signals, quiet_terminal
 
@@ -16,11 +18,11 @@ def load(name: str) -> types.ModuleType:
     return importlib.import_module(f"keras_alexnet.commands.{name}")
 
 
-def run(module: types.ModuleType) -> None:
-    """Run a command with the arguments of the process, and exit with its status."""
+def run(command: Callable[[], int | None]) -> NoReturn:
+    """Run a command, the `main` of its module, with the arguments of the process, and exit with its status."""
     quiet_terminal()
     with exit_on_signals():
-        sys.exit(module.main())
+        sys.exit(command())
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
         print(f"usage: keras-alexnet {{{','.join(COMMANDS)}}} ...", file=sys.stderr if wanted else sys.stdout)
         sys.exit(2 if wanted else 0)
     del sys.argv[1]
-    run(load(name))
+    run(load(name).main)
 
 
 if __name__ == "__main__":

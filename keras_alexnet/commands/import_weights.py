@@ -11,6 +11,7 @@ import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.files import atomic_write, check_new
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 
@@ -37,8 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         out = pathlib.Path(arguments.out)
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")
+        check_new(out, "--out")
         size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
-        from keras_alexnet.files import atomic_write
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
         from keras_alexnet.weights import loading
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.files import check_new
 from keras_alexnet.runs import Run
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
@@ -80,6 +81,7 @@ def main(argv: list[str] | None = None) -> None:
 
         if arguments.figure:
             figures.check_path(arguments.figure)
+            check_new(arguments.figure, "--figure")
         classifier, pictures = classifier_and_pictures(arguments)
         files = picture_files.picture_files(pictures)
         predictions = predict.predict(classifier, files, arguments.views)

@@ -1,14 +1,17 @@
 """Archive finished runs in this repository."""
 
+import fnmatch
+import os
 import pathlib
 import shutil
-import tempfile
 
+from keras_alexnet.files import temporary_folder
 from keras_alexnet.runs import Run
 
 FILES = ("recipe.json", "log.csv", "results.json")
 RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json")
 FIGURES = ("curves.png", "kernels.png")
+OWN = (*FILES, *RESULTS, *(f"figures/{name}" for name in FIGURES))
 MOST_BYTES = 300 * 1024  # ours, for each run: archived runs are part of the repository
 
 
@@ -39,30 +42,38 @@ def archive_run(run: Run, folder: str | pathlib.Path) -> Run:
     target = pathlib.Path(folder) / run.folder.name
     _check_target(target, run)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".archive-") as temporary:
-        new, old = pathlib.Path(temporary) / "new", pathlib.Path(temporary) / "old"
+    with temporary_folder(target.parent) as temporary:
+        new = temporary / "new"
         for path in files:
             copy = new / path.relative_to(run.folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        _replace(target, new, old)
+        _replace(target, new, temporary.with_name(f"{temporary.name}-old"))
     return Run(target)
 
 
 def _check_target(target: pathlib.Path, run: Run) -> None:
     """Refuse to replace the run itself, and anything that `archive_run` did not write."""
-    if not target.exists():
+    if not os.path.lexists(target):
         return
-    if target.samefile(run.folder):
+    if target.exists() and target.samefile(run.folder):
         raise ValueError(f"Expected a run that is not archived yet. Received: {run.folder}")
+    if target.is_symlink() or not target.is_dir():
+        raise ValueError(f"Expected the folder of an archived run to replace: move it away. Received: {target}")
     for path in sorted(target.rglob("*")):
-        known = any(path.relative_to(target).match(pattern) for pattern in (*FILES, *RESULTS, *FIGURES))
-        if path.is_file() and not known:
+        name = path.relative_to(target).as_posix()
+        known = name == "figures" or any(
+            fnmatch.fnmatch(name, pattern) and name.count("/") == pattern.count("/") for pattern in OWN
+        )
+        if not known:
             raise ValueError(f"Expected an archived run to replace: move the other files away. Received: {path}")
 
 
 def _replace(target: pathlib.Path, new: pathlib.Path, old: pathlib.Path) -> None:
-    """Move a folder to its place, and what was there to `old`; if that fails, the old folder is moved back."""
+    """Move a folder to its place, and remove what was there; if that fails, the old folder is moved back.
+
+    `old` is a name outside of the temporary folder, so that a signal between two moves does not remove it.
+    """
     if target.exists():
         target.rename(old)
     try:
@@ -71,3 +82,5 @@ def _replace(target: pathlib.Path, new: pathlib.Path, old: pathlib.Path) -> None
         if old.exists():
             old.rename(target)
         raise
+    if old.exists():
+        shutil.rmtree(old)

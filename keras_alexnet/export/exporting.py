@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import pathlib
-import tempfile
 import time
 
 import keras
@@ -21,7 +20,7 @@ from PIL import Image
 from keras_alexnet.data.pipeline import mean_and_std
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import atomic_write, check_new, temporary_folder
 
 TOLERANCE = 3e-5  # ours: float32 gives 1e-6 to 7e-6, the most for logits in the hundreds on LiteRT
 LEAST_PROBABILITY = 1e-30  # ours: runtimes round smaller ones to zero
@@ -141,15 +140,12 @@ def export(classifier: Classifier, path: str | os.PathLike, format: str) -> Expo
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):
-        if os.path.lexists(file):
-            raise ValueError(
-                f"Expected a new name for the file: give another with --out. Received: {path}, but {file} exists"
-            )
+        check_new(file, "--out")
     module = formats.find(format)
     images = pictures(classifier.model.input_shape[1])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        temporary = pathlib.Path(folder) / f"alexnet.{format}"
+    with temporary_folder(path.parent) as folder:
+        temporary = folder / f"alexnet.{format}"
         module.write(serving_model(classifier), temporary)
         answers = module.load(temporary)
         difference = _check([answer(images) for answer in answers], expected(classifier, images), format)

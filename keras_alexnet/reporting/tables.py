@@ -79,13 +79,13 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def hardest_classes(result: Mapping[str, Any], most: int = 5) -> str:
-    """Return the classes with the highest errors in one line, most pictures first where errors are equal.
+def hardest_classes(result: Mapping[str, Any]) -> str:
+    """Return the five classes with the highest errors in one line, most pictures first where errors are equal.
 
     The line is empty if there are no errors.
     """
     with_errors = [row for row in result["classes"] if row["pictures"] and row["top1_error"]]
-    worst = sorted(with_errors, key=lambda row: (-row["top1_error"], -row["pictures"]))[:most]
+    worst = sorted(with_errors, key=lambda row: (-row["top1_error"], -row["pictures"]))[:5]
     return ", ".join(f"{row['class']} {row['top1_error']:.0%} of {row['pictures']}" for row in worst)
 
 

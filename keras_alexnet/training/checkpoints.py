@@ -12,11 +12,10 @@ import numpy as np
 
 from keras_alexnet.files import atomic_write, digest
 from keras_alexnet.recipes import Options
-from keras_alexnet.runs import Run
+from keras_alexnet.runs import CHECKPOINT, Run
 
 KEPT = 2  # ours: the newest, and the one before in case that is damaged
-NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.json")
-OWN_FILE = re.compile(r"epoch-\d+(-step-\d+)?\.(json|keras)")
+NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +120,7 @@ def go_back(checkpoint: Checkpoint, recoveries: Sequence) -> None:
 def _remove_all_but(kept, folder):
     """Remove the other checkpoints: the states first, so that none is without its network."""
     for file in sorted(folder.iterdir(), key=lambda file: file.suffix):  # .json, then .keras
-        if OWN_FILE.fullmatch(file.name) and file.stem not in kept:
+        if re.fullmatch(CHECKPOINT, file.name) and file.stem not in kept:
             file.unlink()
 
 

@@ -30,6 +30,8 @@ class StopRequest:
 def deferred_signals(enabled: bool = True) -> Iterator[StopRequest]:
     """Within, the first SIGINT or SIGTERM only sets the `StopRequest` that this yields; a second one ends the process.
 
+    A signal that comes after the last step, when nothing looks at the request any more, ends the process at the end.
+
     No exception is raised at the time of the signal: inside a callback of TensorFlow or JAX it would be lost.
 
     Args:
@@ -51,3 +53,5 @@ def deferred_signals(enabled: bool = True) -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if request.is_set():
+        request.exit()

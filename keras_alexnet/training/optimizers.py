@@ -139,6 +139,6 @@ class PaperSGD(keras.optimizers.Optimizer):
 def _dense(gradient, variable):
     """Return the gradient of every row, where an embedding has those of the rows in use: momentum moves all rows."""
     gradient = ops.convert_to_tensor(gradient, sparse=False)  # JAX's sparse arrays
-    if hasattr(gradient, "indices"):  # TensorFlow's `IndexedSlices`
+    if hasattr(gradient, "dense_shape"):  # TensorFlow's `IndexedSlices`; PyTorch's tensors have `indices` too
         gradient = ops.segment_sum(gradient.values, gradient.indices, num_segments=variable.shape[0])
     return ops.cast(gradient, variable.dtype)

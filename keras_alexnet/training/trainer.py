@@ -124,11 +124,12 @@ def fit(
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
             if not run.has_recipe():  # a resumed run keeps its own
-                run.write_classes(data.class_names)
                 run.write_json(
                     "recipe.json",
                     runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.replicas),
                 )
+            if not run.classes.exists():
+                run.write_classes(data.class_names)
         is_new, started = not checkpoints.folder_of(run, options).exists(), time.perf_counter()
         with errors.readable_errors(recipe, run.folder):
             recoveries = _train(recipe, data, run, options, strategy)
@@ -288,8 +289,6 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
                 verbose=0,
                 callbacks=callbacks,
             )
-            if stop.is_set():  # after the last step of all: everything is saved
-                stop.exit()
             if model.stop_training:
                 return
 

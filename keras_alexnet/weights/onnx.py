@@ -13,13 +13,14 @@ def read_onnx(path: pathlib.Path) -> WeightFile:
     """Read the arrays and the layers of an ONNX network.
 
     Raises:
-        ValueError: If an array is in another file.
+        ValueError: If an array is in another file than `NAME.onnx.data` beside `NAME.onnx`, where PyTorch writes them.
     """
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph
-    if any(array.data_location == onnx.TensorProto.EXTERNAL for array in graph.initializer):
-        raise ValueError(EXTERNAL)
+    for array in graph.initializer:
+        if array.data_location == onnx.TensorProto.EXTERNAL:
+            _load_external(onnx, array, path.with_name(f"{path.name}.data"))
     arrays = ((each.name, onnx.numpy_helper.to_array(each)) for each in graph.initializer)
     floats = {name: array for name, array in arrays if array.dtype.kind == "f"}  # the others are shapes
     steps = steps_before_dense([(_KINDS.get(node.op_type), _constants(onnx, node)) for node in graph.node])
@@ -27,6 +28,13 @@ def read_onnx(path: pathlib.Path) -> WeightFile:
     if TORCHVISION.names("conv1")[0] in named:
         return WeightFile(named, TORCHVISION, steps)
     return WeightFile(floats, CAFFE2, steps)
+
+
+def _load_external(onnx, array, beside):
+    """Load the numbers of an array that are in another file. Only that one may be read, and no link is followed."""
+    if beside.is_symlink() or {entry.key: entry.value for entry in array.external_data}.get("location") != beside.name:
+        raise ValueError(f"{EXTERNAL} than {beside.name}: write it with torch.onnx.export(..., external_data=False)")
+    onnx.external_data_helper.load_external_data_for_tensor(array, str(beside.parent))
 
 
 def _constants(onnx, node):

@@ -60,13 +60,22 @@ def test_a_failure_keeps_the_older_archived_run(finished, tmp_path, monkeypatch,
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["petals-1"]
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "figures/mine.png", "best.keras"])
+@pytest.mark.parametrize("name", ["notes.txt", "figures/mine.png", "best.keras", "copy/log.csv", "curves.png"])
 def test_a_folder_with_other_files_is_not_replaced(finished, tmp_path, name):
     archived = archive.archive_run(finished, tmp_path / "results")
+    (archived.folder / name).parent.mkdir(exist_ok=True)
     (archived.folder / name).write_text("mine")
-    with pytest.raises(ValueError, match=f"move the other files away. Received: .*{name}"):
+    with pytest.raises(ValueError, match=r"move the other files away\. Received: "):
         archive.archive_run(finished, tmp_path / "results")
     assert (archived.folder / name).read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_archived_run_is_kept(finished, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "petals-1").write_text("mine")
+    with pytest.raises(ValueError, match=r"move it away\. Received: .*petals-1"):
+        archive.archive_run(finished, tmp_path / "results")
+    assert (tmp_path / "results" / "petals-1").read_text() == "mine"
 
 
 def test_a_run_does_not_replace_itself(finished, tmp_path):

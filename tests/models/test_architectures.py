@@ -278,7 +278,10 @@ def other_frameworks(name):
         ("figure_1_tanh", 16),
     ],
 )
-def test_outputs_are_those_of_other_frameworks(name, size):
+def test_outputs_are_those_of_other_frameworks(name, size, request):
+    if name.startswith("figure_1") and keras.backend.backend() == "torch":
+        reason = "Keras 3.15 averages the last window of maps of even size wrongly on PyTorch"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     model, weights = network(ARCHITECTURES[name], size)
     images = pictures(size) / (60 if name == "figure_1_tanh" else 1)  # tanh is flat far from zero
     others = list(other_frameworks(name))
@@ -382,4 +385,4 @@ def test_a_middle_layer_removed(initial_weights):
     model = build(small, input_shape=(67, 67, 3), classes=3, initial_weights=initial_weights)
     names = [layer.name for layer in model.layers if layer.weights]
     assert names == ["conv1", "conv2", "conv4", "conv5", "fc6", "fc7", "fc8"]
-    assert float(ops.mean(model.get_layer("conv4").bias)) == 1  # it starts as conv4, not as the third
+    assert model.get_layer("conv4").get_weights()[1].mean() == 1  # it starts as conv4, not as the third

@@ -1,12 +1,15 @@
 """Operations are fused where the backend would not do so by itself, and left alone where a network is exported."""
 
 import concurrent.futures
+import dataclasses
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.fusion import fused, fuses, fusion, unfused
 from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
 
@@ -140,6 +143,32 @@ def test_the_graph_that_keras_hands_to_tf2onnx_calls_no_functions(network):
 
     function = get_concrete_fn(network, SIGNATURE)
     assert [node.name for node in nodes(function) if "PartitionedCall" in node.op] == []
+
+
+CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}  # that Keras's `export` uses
+NORMALIZED = [
+    name
+    for name, net in ARCHITECTURES.items()
+    if any({"norm", "spatial_norm"} & set(row.then) for row in net.convolutions.values())
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the converters
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_onnx_by_keras_itself(name, tmp_path, request):
+    if keras.backend.backend() == "torch" and name in ("source", "tflearn"):
+        reason = "PyTorch's older exporter, which Keras takes for batches of any size, fails on these two"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip(CONVERTERS[keras.backend.backend()])
+    net = ARCHITECTURES[name]
+    model = build(dataclasses.replace(net, hidden=(16,) * len(net.hidden)), classes=5, input_shape=(67, 67, 3))
+    images = np.random.default_rng(0).normal(0, 60, (1, 67, 67, 3)).astype("float32")
+    expected = ops.convert_to_numpy(model(images))
+    model.export(str(tmp_path / "network.onnx"), format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx", providers=["CPUExecutionProvider"])
+    (received,) = session.run(None, {session.get_inputs()[0].name: images})
+    np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
 @on_tensorflow

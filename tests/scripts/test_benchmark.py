@@ -28,7 +28,9 @@ def measured(tmp_path, capsys, *argv):
     benchmark.main([*TOY, *argv, "--json", str(path)])
     report = json.loads(path.read_text())
     assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
-    return capsys.readouterr().out, report["measurements"]
+    out, err = capsys.readouterr()
+    assert err.startswith("Measuring takes about ten minutes")
+    return out, report["measurements"]
 
 
 def check(measurement, unit, *contenders):

@@ -59,7 +59,7 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json, which exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
         (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
     ],

@@ -230,9 +230,12 @@ def test_two_workers_leave_one_run(pictures, tmp_path):
         place = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
         command = [sys.executable, SCRIPT, "--dataset", pictures, "--strategy", "multiworker", "--run", run, *TOY]
         environment = os.environ | {"TF_CONFIG": json.dumps(place)}
-        workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
-    first, second = (worker.communicate(timeout=300)[0] for worker in workers)
-    assert [worker.returncode for worker in workers] == [0, 0]
+        workers.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    (first, errors), (second, more_errors) = (worker.communicate(timeout=300) for worker in workers)
+    assert [worker.returncode for worker in workers] == [0, 0], (first, errors)
+    assert (errors, more_errors) == ("", "")  # nothing of TensorFlow's about workers that start and end
     assert f"Report: {run / 'report.html'}" in first
     assert "Report" not in second
     assert [path.name for path in tmp_path.iterdir() if path.name != "pictures"] == ["run"]

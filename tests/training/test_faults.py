@@ -1,5 +1,6 @@
 """Faults of the machine, the disk and the data: one line that says what to do, and nothing lost."""
 
+import contextlib
 import dataclasses
 import math
 import multiprocessing
@@ -99,17 +100,26 @@ def test_a_loss_at_chance_is_reported_once():
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_waits_for_the_end_of_the_step(number, status):
     before = signal.getsignal(number)
-    with deferred_signals() as stop:
+    with contextlib.ExitStack() as outside:
+        end = outside.enter_context(pytest.raises(SystemExit))
+        stop = outside.enter_context(deferred_signals())
         assert not stop.is_set()
         os.kill(os.getpid(), number)
         assert stop.is_set()
-        with pytest.raises(SystemExit) as end:
-            stop.exit()
+        stop.exit()
     assert end.value.code == status
     assert signal.getsignal(number) == before
 
 
 @pytest.mark.slow
+def test_a_signal_after_the_last_step_is_not_lost():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end, deferred_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert end.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_second_signal_ends_the_process_at_once():
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_receive_two_signals)

@@ -171,19 +171,45 @@ def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
     assert_refused(tmp_path / "bvlc_alexnet.npy", "pickle.*use bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel")
 
 
-@pytest.mark.parametrize("location", ["../secret", "{outside}", "beside.bin"])
-def test_onnx_with_data_in_another_file(tmp_path, location):
+def onnx_with_data_elsewhere(path, location):
+    """An ONNX network whose first kernel is in another file."""
     onnx = pytest.importorskip("onnx")
-    (tmp_path / "secret").write_bytes(bytes(24))
     network = foreign_weights.onnx_network(ARRAYS, ["conv1"])
     kernel = network.graph.initializer[0]
     kernel.ClearField("raw_data")
     kernel.data_location = onnx.TensorProto.EXTERNAL
-    kernel.external_data.add(key="location", value=location.format(outside=tmp_path / "secret"))
-    path = tmp_path / "own" / "alexnet.onnx"
-    path.parent.mkdir()
-    (path.parent / "beside.bin").write_bytes(bytes(24))
+    kernel.external_data.add(key="location", value=str(location))
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(network.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("location", ["../secret", "{outside}", "beside.bin", "./alexnet.onnx.data", "../own/x.data"])
+def test_onnx_with_data_in_another_file(tmp_path, location):
+    (tmp_path / "secret").write_bytes(bytes(24))
+    path = onnx_with_data_elsewhere(tmp_path / "own" / "alexnet.onnx", location.format(outside=tmp_path / "secret"))
+    (path.parent / "beside.bin").write_bytes(bytes(24))
+    assert_refused(path, r"its data are in another file than alexnet\.onnx\.data: .*external_data=False")
+
+
+def test_onnx_with_the_data_file_that_pytorch_writes(tmp_path):
+    path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
+    kernel = np.arange(6, dtype=np.float32).reshape(ARRAYS["conv1"][0].shape)
+    (tmp_path / "alexnet.onnx.data").write_bytes(kernel.tobytes())
+    np.testing.assert_array_equal(formats.read(path).arrays["conv1_w_0"], kernel)
+
+
+def test_onnx_whose_data_file_is_cut_short_or_missing(tmp_path):
+    path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
+    assert_refused(path, "an ONNX network, whole and without code")
+    (tmp_path / "alexnet.onnx.data").write_bytes(bytes(8))
+    assert_refused(path, "an ONNX network, whole and without code")
+
+
+def test_onnx_whose_data_file_is_a_link(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(24))
+    path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
+    (tmp_path / "alexnet.onnx.data").symlink_to(tmp_path / "secret")
     assert_refused(path, "its data are in another file")
 
 

@@ -95,6 +95,19 @@ def test_onnx_of_torchvision(tmp_path):
     assert_answers(model, images, foreign_weights.onnx_answers(file, images, bgr=False))
 
 
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's exporter
+@pytest.mark.parametrize("options", [{}, {"external_data": False}, {"dynamo": False}], ids=["", "one_file", "old"])
+def test_onnx_by_pytorch_itself(tmp_path, options):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript" if options.get("dynamo", True) else "onnx")
+    module = foreign_weights.torchvision_module(foreign_weights.of_torchvision())
+    torch.onnx.export(module, (torch.zeros(1, 3, 224, 224),), str(tmp_path / "alexnet.onnx"), **options)
+    model = network("one_weird_trick", input_shape=(224, 224, 3), weights=tmp_path / "alexnet.onnx")
+    images = np.random.default_rng(1).normal(0, 60, (2, 224, 224, 3)).astype(np.float32)
+    expected = module(torch.tensor(images).permute(0, 3, 1, 2)).detach().numpy()
+    assert_answers(model, images, expected)
+
+
 def test_onnx_of_a_wrapped_network(tmp_path):
     pytest.importorskip("onnx")
     arrays = foreign_weights.of_torchvision()
