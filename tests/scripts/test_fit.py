@@ -249,7 +249,7 @@ def test_weights_for_other_classes_get_a_new_head_unless_it_must_be_kept(picture
     (pictures / "a").rename(pictures / "c")
     (pictures / "d").mkdir()
     for number in range(10):
-        pixels = np.random.default_rng(number).integers(0, 255, (18, 18, 3), np.uint8)
+        pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (18, 18, 3), np.uint8)
         Image.fromarray(pixels).save(pictures / "d" / f"{number}.png")
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
     flags += ["--weights", str(tmp_path / "two" / "best.keras")]
@@ -295,7 +295,7 @@ def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
 def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.parser().parse_args(["--recipe", recipe])
-    assert fit._complete(*fit.chosen(arguments), data, arguments)[0] == fit.RECIPES[recipe]
+    assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
     assert ("was made for about 1,200,000 training pictures" in told) == is_warned_of
     assert ("Received: 16. Leave --recipe out" in told) == is_warned_of

@@ -28,7 +28,7 @@ def pictures(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(10):
-            pixels = np.random.default_rng(number).integers(0, 255, (112, 112, 3), np.uint8)
+            pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (112, 112, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
     return tmp_path / "pictures"
 
