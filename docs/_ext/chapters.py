@@ -65,6 +65,7 @@ def copy_pages(docs: pathlib.Path) -> None:
 def _link_to_pages(app, name, source):
     for place, page in PAGES.items():
         source[0] = source[0].replace(f"](../{place}", f"](/{page}")
+    source[0] = source[0].replace("](../tutorials/", "](/tutorials/")
 
 
 def _empty(folder):

@@ -94,6 +94,40 @@ assert np.abs(inputs @ usual - at_test).max() > 0.01
 # Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged, and so does this library. Their
 # networks are the paper's function with a somewhat different training: the layers behind a dropout learn faster.
 #
+# ## What a dropped unit learns
+#
+# Nothing, in that step. It takes no part in the backward pass either: for that picture, the gradients of all its weights
+# are zero, both of those that lead to it and of those that lead on to the next layer. Here is one picture of five
+# numbers and a layer of four units, of which the second and the fourth are dropped:
+
+# %%
+other = np.random.default_rng(1)
+picture, error = other.random(5), other.normal(size=3)
+into, onward = other.random((5, 4)), other.normal(size=(4, 3))
+kept = np.array([1, 0, 1, 0])
+
+
+def loss_of(into, onward):
+    return (np.maximum(picture @ into, 0) * kept) @ onward @ error
+
+
+# %%
+at_units = (onward @ error) * kept  # the sums are positive: ReLU passes all
+gradients = np.outer(picture, at_units)  # of `into`, (5, 4)
+onward_gradients = np.outer((picture @ into) * kept, error)  # (4, 3)
+nudged = into.copy()
+nudged[0, 0] += 1e-6
+slope = (loss_of(nudged, onward) - loss_of(into, onward)) / 1e-6
+assert np.isclose(slope, gradients[0, 0], rtol=1e-3)
+print("gradients of the weights into each unit:", gradients[0].round(2))
+assert not gradients[:, [1, 3]].any() and gradients[:, [0, 2]].all()
+assert not onward_gradients[[1, 3]].any()
+
+# %% [markdown]
+# This is how the paper explains what dropout is for. A unit cannot rely on certain other units, since each of them is
+# missing half of the time; such reliance is called *co-adaptation*. Every step trains another network, and all of them
+# share their weights. That is an explanation, not a measurement: the paper measures no co-adaptation, and neither do we.
+#
 # ## All 2^n networks
 #
 # Ten hidden units have 1024 masks, which is few enough to run every one of these networks. We average their predictions
