@@ -23,7 +23,7 @@ def copy_chapters(out: pathlib.Path) -> None:
     """Copy the notebooks, with the Markdown tables that their cells print made into real tables."""
     _empty(out)
     for path in sorted((ROOT / "tutorials").glob("*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = json.loads(path.read_text(encoding="utf-8").replace("](../docs/", "](../"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
                 cell["outputs"] = [part for output in cell["outputs"] for part in with_tables(output)]
@@ -58,7 +58,7 @@ def copy_pages(docs: pathlib.Path) -> None:
         text = (ROOT / source).read_text(encoding="utf-8")
         if source == "results/README.md":
             text = re.sub(r"\[([^\]]+)\]\(\1\)", r"\1", text)  # links to the folders of the runs
-        text = text.replace("](docs/", "](../")
+        text = text.replace("](docs/", "](../").replace("](../docs/", "](../")
         (docs / name).write_text(text, encoding="utf-8")
 
 

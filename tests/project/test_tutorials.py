@@ -30,6 +30,12 @@ def lines(cell):
     return "".join(cell["source"]).splitlines()
 
 
+def outputs_of(path, kind):
+    """The outputs of a chapter of one kind, such as "image/png"."""
+    outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+    return [output for output in outputs if kind in output.get("data", {})]
+
+
 def prose(path):
     return "\n\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
 
@@ -58,7 +64,9 @@ def test_an_unknown_chapter_is_one_line(capsys):
 @pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 class TestChapter:
     def test_is_small(self, path):
-        assert path.stat().st_size <= 300 * 1024
+        players = [len("".join(output["data"]["text/html"])) for output in outputs_of(path, "text/html")]
+        assert max(players, default=0) <= 200 * 1024
+        assert path.stat().st_size - sum(players) <= 300 * 1024
         assert len(cells(path, "code")) <= 25
 
     def test_code_is_not_cut_off_on_the_page(self, path):

@@ -11,6 +11,8 @@
 #
 # **Predict first.** (1) How much of a picture of 500 x 700 pixels is cut away? (2) What does the mean of all training
 # pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) How large is the gradient of each nonlinearity at an input of 4? (2) Through ten layers, which
 # one lets a gradient pass? (3) What share of a ReLU's outputs is zero?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

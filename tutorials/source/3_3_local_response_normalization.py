@@ -11,6 +11,8 @@
 # **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbours? (2) By what
 # factor does the layer multiply an activation of 10 if all its neighbours are 10 too? (3) The same $\alpha$ and $n$ in
 # TensorFlow, PyTorch and Caffe: are the results the same?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

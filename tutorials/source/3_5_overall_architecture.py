@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) Which layer has the most parameters? (2) Which one does the most work? (3) With the printed 224
 # pixels, kernels of 11 and steps of 4, how wide is the first map?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

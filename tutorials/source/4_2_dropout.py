@@ -12,6 +12,8 @@
 #
 # **Predict first.** (1) Ten hidden units: how many networks? (2) Is halving exact or approximate if the softmax follows
 # at once? And if another layer is between? (3) Keras does not halve at test time. Is it another method?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

@@ -11,6 +11,8 @@
 #
 # **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take the
 # pictures that are nearest by pixels: how often are they of the same species, if there are ten?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
