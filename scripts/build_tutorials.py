@@ -1,6 +1,8 @@
 """Build the chapters: run tutorials/source/NAME.py and save it with its outputs as tutorials/NAME.ipynb.
 
-python scripts/build_tutorials.py                    build all chapters
+The solutions of exercises, in tutorials/solutions/source, are built in the same way.
+
+python scripts/build_tutorials.py                    build all chapters and solutions
 python scripts/build_tutorials.py 4_2_dropout        build one
 python scripts/build_tutorials.py --check            list the chapters whose source has changed; run nothing
 """
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import nbformat
 
 TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
+SOLUTIONS = TUTORIALS / "solutions"
 CELL_LIMIT = 400  # seconds, for a busy machine; a whole chapter takes about 60 on two idle cores
 
 # Runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
@@ -129,12 +132,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     line.add_argument("chapters", nargs="*", metavar="NAME", help="which to build (default: all)")
     line.add_argument("--check", action="store_true", help="list the chapters whose source has changed; run nothing")
     arguments = line.parse_args(argv)
-    written = sources()
+    written = sources() | sources(SOLUTIONS)
     with one_line_errors(line):
         for name in set(arguments.chapters) - set(written):
             raise ValueError(f"Expected the name of a chapter: {', '.join(written)}. Received: {name}")
     if arguments.check:
-        names = out_of_step()
+        names = out_of_step() + out_of_step(SOLUTIONS)
         say(f"out of step, build again: {', '.join(names)}" if names else "every chapter was built from its source")
         return int(bool(names))
     for name in arguments.chapters or written:

@@ -216,6 +216,8 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 #    we cannot tell. Both cases are 600 against 620.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [2_0_solutions](solutions/2_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 from scipy.stats import binomtest

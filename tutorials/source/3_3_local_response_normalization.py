@@ -305,6 +305,8 @@ assert 2 * len(ablations.differences(rows)) == 22
 # 3. After so short a training nothing has changed: about 0.59 before and after. The activations must grow first.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_3_solutions](solutions/3_3_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 half = np.sqrt((2 ** (4 / 3) - 2) / 5e-4)

@@ -373,6 +373,8 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 #    `Dropout` before each `Dense(4096)`, it is 61,100,840.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_5_solutions](solutions/3_5_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 paper = ARCHITECTURES["paper"]

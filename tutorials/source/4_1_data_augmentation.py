@@ -281,6 +281,8 @@ assert abs(of["no_lighting"].mean) < 0.5
 #    the same with `[:, :, ::-1]`.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [4_1_solutions](solutions/4_1_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 33 * 33 == 1089 and round(0.1 * 121.78**2) == 1483

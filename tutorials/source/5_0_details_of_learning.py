@@ -396,6 +396,8 @@ assert 35 < source[0] / source[-1] < 70
 # 3. Yes: it damps the swings across the valley, and the loss ends about a tenth as high.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [5_0_solutions](solutions/5_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 steps = np.log(2) / (0.01 * 0.0005 / (1 - 0.9))
