@@ -1,6 +1,8 @@
 """Build the chapters: run tutorials/source/NAME.py and save it with its outputs as tutorials/NAME.ipynb.
 
-python scripts/build_tutorials.py                    build all chapters
+The solutions of exercises, in tutorials/solutions/source, are built in the same way.
+
+python scripts/build_tutorials.py                    build all chapters and solutions
 python scripts/build_tutorials.py 4_2_dropout        build one
 python scripts/build_tutorials.py --check            list the chapters whose source has changed; run nothing
 """
@@ -24,22 +26,30 @@ if TYPE_CHECKING:
     import nbformat
 
 TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
+SOLUTIONS = TUTORIALS / "solutions"
 CELL_LIMIT = 400  # seconds, for a busy machine; a whole chapter takes about 60 on two idle cores
 
 # Runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
-# alternative text, and figures that show color pictures as JPEG, which takes a fraction of the bytes.
+# alternative text, and figures that show color pictures as JPEG, which takes a fraction of the bytes. Drawings have two
+# pixels for each one that the page gives them, so that they are sharp on today's screens.
 DESCRIBE_FIGURES = """
 from functools import partial
 from io import BytesIO
 from matplotlib.figure import Figure
+from PIL import Image as _Image
 
 def _shown(kind, figure):
     pictures = any(image.get_array().ndim == 3 for axes in figure.axes for image in axes.images)
     if pictures != (kind == "jpeg"):
         return None
-    file, settings = BytesIO(), {"pil_kwargs": {"quality": 75}} if pictures else {"metadata": {"Software": None}}
-    figure.savefig(file, format=kind, dpi=80, **settings)
-    return file.getvalue(), {"alt": figure.get_label()}
+    drawn, packed = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=80 if pictures else 160)
+    drawing = _Image.open(drawn).convert("RGB")
+    if pictures:
+        drawing.save(packed, "JPEG", quality=75)
+    else:
+        drawing.quantize(64).save(packed, "PNG", optimize=True)
+    return packed.getvalue(), {"alt": figure.get_label(), "width": round(80 * figure.get_figwidth())}
 
 for _kind in ("png", "jpeg"):
     _formatter = get_ipython().display_formatter.formatters[f"image/{_kind}"]
@@ -104,7 +114,7 @@ def _settle(cell, widgets):
             output.execution_count = None
         for shown in output.get("metadata", {}).values():
             output.data.pop("text/plain", None)
-            cell.metadata["mystnb"] = {"image": {"alt": shown["alt"]}}
+            cell.metadata["mystnb"] = {"image": {"alt": shown["alt"], "width": f"{shown['width']}px"}}
 
 
 def _still(output, widgets):
@@ -122,12 +132,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     line.add_argument("chapters", nargs="*", metavar="NAME", help="which to build (default: all)")
     line.add_argument("--check", action="store_true", help="list the chapters whose source has changed; run nothing")
     arguments = line.parse_args(argv)
-    written = sources()
+    written = sources() | sources(SOLUTIONS)
     with one_line_errors(line):
         for name in set(arguments.chapters) - set(written):
             raise ValueError(f"Expected the name of a chapter: {', '.join(written)}. Received: {name}")
     if arguments.check:
-        names = out_of_step()
+        names = out_of_step() + out_of_step(SOLUTIONS)
         say(f"out of step, build again: {', '.join(names)}" if names else "every chapter was built from its source")
         return int(bool(names))
     for name in arguments.chapters or written:

@@ -20,14 +20,20 @@ TABLE = re.compile(r"(?:^\|.*\|[ ]*\n)+", re.MULTILINE)
 
 
 def copy_chapters(out: pathlib.Path) -> None:
-    """Copy the notebooks, with the Markdown tables that their cells print made into real tables."""
+    """Copy the notebooks, with the Markdown tables that their cells print made into real tables.
+
+    The solutions of exercises are in no list of pages; their chapters link to them.
+    """
     _empty(out)
-    for path in sorted((ROOT / "tutorials").glob("*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+    (out / "solutions").mkdir()
+    chapters = ROOT / "tutorials"
+    for path in sorted([*chapters.glob("*.ipynb"), *chapters.glob("solutions/*.ipynb")]):
+        notebook = json.loads(path.read_text(encoding="utf-8").replace("](../docs/", "](../"))
+        notebook["metadata"]["orphan"] = path.parent != chapters
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
                 cell["outputs"] = [part for output in cell["outputs"] for part in with_tables(output)]
-        (out / path.name).write_text(json.dumps(notebook), encoding="utf-8")
+        (out / path.relative_to(chapters)).write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def with_tables(output: dict) -> list[dict]:
@@ -58,13 +64,14 @@ def copy_pages(docs: pathlib.Path) -> None:
         text = (ROOT / source).read_text(encoding="utf-8")
         if source == "results/README.md":
             text = re.sub(r"\[([^\]]+)\]\(\1\)", r"\1", text)  # links to the folders of the runs
-        text = text.replace("](docs/", "](../")
+        text = text.replace("](docs/", "](../").replace("](../docs/", "](../")
         (docs / name).write_text(text, encoding="utf-8")
 
 
 def _link_to_pages(app, name, source):
     for place, page in PAGES.items():
         source[0] = source[0].replace(f"](../{place}", f"](/{page}")
+    source[0] = source[0].replace("](../tutorials/", "](/tutorials/")
 
 
 def _empty(folder):

@@ -20,7 +20,7 @@ WHOLE = (0, 0, 1, 1)
 THUMBNAILS = {
     "1_0_introduction": (0, (0, 0, 0.5, 0.5)),
     "2_0_the_dataset": (2, (0, 0, 0.6, 1)),
-    "3_1_relu_nonlinearity": (3, WHOLE),
+    "3_1_relu_nonlinearity": (2, WHOLE),
     "3_2_training_on_multiple_gpus": (0, WHOLE),
     "3_3_local_response_normalization": (0, WHOLE),
     "3_4_overlapping_pooling": (1, (0, 0, 0.5, 1)),
@@ -31,6 +31,7 @@ THUMBNAILS = {
     "6_0_results": (0, WHOLE),
     "6_1_qualitative_evaluations": (0, (0.05, 0, 0.5, 0.95)),
     "7_0_discussion": (0, WHOLE),
+    "8_0_the_authors_lab_notebook": (1, WHOLE),
 }
 PICTURES = {
     "predictions": ("1_0_introduction", 0, (0, 0, 1, 0.5)),

@@ -5,6 +5,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -156,11 +157,25 @@ def test_links_lead_somewhere(page):
     assert [target for target in relative if not (page.parent / target).exists()] == []
 
 
+def prose(path):
+    """The text of a page, or that of a chapter without its code."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells)
+
+
+@functools.cache
+def anchors(path):
+    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @every_page
 def test_anchors_in_links_exist(page):
-    for target, anchor in re.findall(r"\]\(([^)#\s]*\.md)#([^)]+)\)", page.read_text(encoding="utf-8")):
-        headings = re.findall(r"^#+ (.+)$", (page.parent / target).read_text(encoding="utf-8"), re.MULTILINE)
-        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)#\s]*\.(?:md|ipynb))#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [(target, anchor) for target, anchor in links if anchor not in anchors(page.parent / target)] == []
 
 
 @every_page

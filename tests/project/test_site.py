@@ -145,3 +145,22 @@ def test_formulas_can_be_seen(seen):
     heights = {where: each["formulas"] for where, each in seen.items() if each["formulas"]}
     assert sum(len(each) for each in heights.values()) > 40
     assert {where: each for where, each in heights.items() if min(each) < 5} == {}
+
+
+def test_a_player_plays(site):
+    """On the static page, without a notebook server."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto((site / "tutorials" / "3_4_overlapping_pooling.html").as_uri())
+        player = page.locator(".player")
+        first = player.locator("img").get_attribute("src")
+        player.get_by_role("slider").press("ArrowRight")
+        assert player.locator("output").inner_text() == "2 of 9"
+        assert player.locator("img").get_attribute("src") != first
+        player.get_by_role("button").click()
+        page.wait_for_function("document.querySelector('.player output').textContent === '9 of 9'")
+        browser.close()

@@ -1,7 +1,9 @@
 """The chapters: built from their current source, and in the form that the reader expects."""
 
+import base64
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import build_tutorials as script
 
@@ -28,6 +31,12 @@ def cells(path, kind):
 
 def lines(cell):
     return "".join(cell["source"]).splitlines()
+
+
+def outputs_of(path, kind):
+    """The outputs of a chapter of one kind, such as "image/png"."""
+    outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+    return [output for output in outputs if kind in output.get("data", {})]
 
 
 def prose(path):
@@ -58,7 +67,9 @@ def test_an_unknown_chapter_is_one_line(capsys):
 @pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 class TestChapter:
     def test_is_small(self, path):
-        assert path.stat().st_size <= 300 * 1024
+        players = [len("".join(output["data"]["text/html"])) for output in outputs_of(path, "text/html")]
+        assert max(players, default=0) <= 200 * 1024
+        assert path.stat().st_size - sum(players) <= 300 * 1024
         assert len(cells(path, "code")) <= 25
 
     def test_code_is_not_cut_off_on_the_page(self, path):
@@ -110,6 +121,11 @@ class TestChapter:
         assert shown
         assert all(len(metadata[kind]["alt"]) > 20 for kind, metadata in shown)
 
+    def test_drawings_have_two_pixels_for_each_of_the_page(self, path):
+        for output in outputs_of(path, "image/png"):
+            drawn = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+            assert abs(drawn.width - 2 * output["metadata"]["image/png"]["width"]) <= 2
+
     def test_a_slider_is_replaced_by_its_picture(self, path):
         sliders = [cell for cell in cells(path, "code") if "@interact" in "".join(cell["source"])]
         assert all(kind.startswith("image/") for cell in sliders for kind in cell["outputs"][0]["data"])
@@ -121,6 +137,49 @@ class TestChapter:
     def test_is_in_the_tables_of_chapters(self, path):
         for page in ("tutorials/README.md", "README.md"):
             assert path.stem in (ROOT / page).read_text(encoding="utf-8")
+
+
+# Solutions
+
+
+SOLUTIONS = sorted(script.SOLUTIONS.glob("*.ipynb"))
+
+
+def test_every_solution_was_built_from_its_current_source():
+    assert script.out_of_step(script.SOLUTIONS) == []
+
+
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
+def test_a_chapter_links_to_its_solutions(path):
+    linked = re.findall(r"\]\(solutions/(\w+)\.ipynb\)", prose(path).split("## Exercises")[1])
+    assert linked == [each.stem for each in SOLUTIONS if each.stem == f"{path.stem[:3]}_solutions"]
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+class TestSolution:
+    def test_says_which_exercise_of_which_chapter(self, path):
+        (chapter,) = re.findall(r"Exercise \d of \[chapter [\d.]+\]\(\.\./(\w+\.ipynb)\)", prose(path))
+        assert chapter[:3] == path.stem[:3]
+        assert (ROOT / "tutorials" / chapter).exists()
+
+    def test_checks_itself_and_is_not_cut_off(self, path):
+        code = [lines(cell) for cell in cells(path, "code")]
+        assert any(line.startswith("assert ") for cell in code for line in cell)
+        assert [line for cell in code for line in cell if len(line) > 80] == []
+        assert [cell[0] for cell in code if len([line for line in cell if line.strip()]) > 15] == []
+
+    def test_outputs_no_errors_and_no_warnings(self, path):
+        outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+        assert outputs
+        assert {output["output_type"] for output in outputs} == {"stream"}
+        assert {output["name"] for output in outputs} == {"stdout"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(script.sources(script.SOLUTIONS)))
+def test_a_solution_runs(name):
+    pytest.importorskip("jupytext")
+    script.build(script.sources(script.SOLUTIONS)[name])  # raises where a cell fails
 
 
 # In JupyterLab

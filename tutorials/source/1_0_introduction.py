@@ -12,6 +12,8 @@
 # **Predict first.** (1) How many multiplications does the network need for one picture? (2) How many operations
 # (multiplications and additions) does training take, with 1.2 million pictures seen 90 times? (3) A small network has
 # seen 50 drawn flowers of each of ten species. Of ten new flowers, how many does it name correctly?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -136,6 +138,55 @@ assert 0.25 < rate / peak < 0.4
 # The authors' code used about a third of what the hardware could do. Their library, cuda-convnet, was part of the
 # achievement.
 #
+# ## What a convolution assumes
+#
+# Section 1 says that convolutions make two assumptions about pictures, and that both are mostly right: *locality*, which
+# means that pixels depend on pixels nearby, and *stationarity*, which means that the statistics are the same everywhere.
+# Here is how much the grey values of two pixels in a photograph have to do with each other, by their distance, and for
+# neighbours in its four quarters:
+
+# %%
+grey = load_sample_image("china.jpg")[:426].mean(axis=2)  # (426, 640)
+
+
+def correlation(part, distance):
+    pair = part[:, distance:].ravel(), part[:, :-distance].ravel()
+    return np.corrcoef(*pair)[0, 1]
+
+
+by_distance = {n: correlation(grey, n) for n in (1, 4, 16, 64)}
+for distance, value in by_distance.items():
+    print(f"{distance:2} pixels apart: correlation {value:.2f}")
+halves = [np.split(half, 2, axis=1) for half in np.split(grey, 2)]
+quarters = [correlation(quarter, 1) for pair in halves for quarter in pair]
+print("neighbours, by quarter:", ", ".join(f"{q:.2f}" for q in quarters))
+assert by_distance[1] > 0.9 > by_distance[64] and min(quarters) > 0.7
+
+# %% [markdown]
+# Both are "mostly" right: the quarter with leaves and lattices has a lower number than those with sky and roofs.
+#
+# A convolution is a fully connected layer with these assumptions built in. Most of its connections are missing, and those
+# that are left share their weights. Written as one large matrix, for pictures of 6 x 6 pixels and a kernel of 3 x 3:
+
+# %%
+kernel = np.arange(1.0, 10.0).reshape(3, 3)
+matrix = np.zeros((6, 6, 4, 4))  # from each of 6 x 6 pixels to 4 x 4 units
+for y in range(4):
+    for x in range(4):
+        matrix[y : y + 3, x : x + 3, y, x] = kernel
+small = np.random.default_rng(0).normal(size=(6, 6))
+connected = np.einsum("ab,abyx->yx", small, matrix)
+batch, kernels = small[None, :, :, None], kernel[:, :, None, None]
+convolved = keras.ops.conv(batch, kernels, padding="valid")[0, :, :, 0]
+assert np.allclose(connected, convolved, atol=1e-5)
+print(f"{matrix.size} connections, {np.count_nonzero(matrix)} of them used")
+print(f"{np.unique(kernel).size} different weights")
+
+# %% [markdown]
+# So a fully connected layer could do whatever a convolution does, and more. That is why the paper calls the best possible
+# performance of convolutional networks "theoretically" worse, though only slightly. In practice fewer weights need fewer
+# pictures to learn from.
+#
 # ## A network of familiar parts
 #
 # Here is the whole network, as the library builds it. Each part has its own chapter.
@@ -172,6 +223,7 @@ figure
 # | 6 Results | [6](6_0_results.ipynb) | `evaluation/` |
 # | 6.1 Qualitative evaluations | [6.1](6_1_qualitative_evaluations.ipynb) | `evaluation/features.py`, `plotting/panels.py` |
 # | 7 Discussion | [7](7_0_discussion.ipynb) | `models/summary.py` |
+# | not in the paper: the authors' notes | [8](8_0_the_authors_lab_notebook.ipynb) | `experiments/ablations.py` |
 #
 # ## What you predicted
 #

@@ -11,6 +11,8 @@
 #
 # **Predict first.** (1) How much of a picture of 500 x 700 pixels is cut away? (2) What does the mean of all training
 # pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -214,6 +216,8 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 #    we cannot tell. Both cases are 600 against 620.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [2_0_solutions](solutions/2_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 from scipy.stats import binomtest

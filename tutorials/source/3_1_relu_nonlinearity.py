@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) How large is the gradient of each nonlinearity at an input of 4? (2) Through ten layers, which
 # one lets a gradient pass? (3) What share of a ReLU's outputs is zero?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -17,10 +19,11 @@ import keras
 import numpy as np
 from IPython.display import Markdown
 
-from keras_alexnet import build, preprocess_input, runs
+from keras_alexnet import PaperSGD, build, preprocess_input, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
 from keras_alexnet.experiments import tables
+from keras_alexnet.models import figure_1, layer_costs, sketch
 from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
@@ -67,6 +70,25 @@ figure
 # %% [markdown]
 # The gradient of the sigmoid is never above a quarter. The gradient of a ReLU is 1 wherever it is not 0.
 #
+# ## Why nonlinear at all?
+#
+# Two layers of weights with nothing between them are one layer, because their matrices multiply into one. Eight layers
+# without a nonlinearity can compute no more than a single one. With a ReLU between two layers, no single matrix does the
+# same, not even the best one:
+
+# %%
+random = np.random.default_rng(0)
+one, two = random.normal(size=(6, 50)), random.normal(size=(50, 3))
+signals = random.normal(size=(200, 6))
+assert np.allclose(signals @ one @ two, signals @ (one @ two))
+
+bent = relu(signals @ one) @ two  # (200, 3)
+best = np.linalg.lstsq(signals, bent)[0]  # the best single matrix
+missed = ((signals @ best - bent) ** 2).sum() / (bent**2).sum()
+print(f"the best single matrix misses {missed:.0%} of the sum of squares")
+assert missed > 0.2
+
+# %% [markdown]
 # ## Saturation in a deep stack
 #
 # A nonlinearity *saturates* where it is flat: its gradient there is near zero. Take ten layers of 100 units. How large
@@ -150,6 +172,50 @@ assert zeros["relu2"] < 0.4 and zeros["fc6"] < 0.45
 # Where the bias starts at 1 (conv2, conv4, conv5, fc6 and fc7), fewer units are off at first. That is the purpose of
 # these biases ([chapter 5](5_0_details_of_learning.ipynb)).
 #
+# That is the network before training. How many units are off afterwards is another question, and no formula answers it.
+# Here is the four-layer network of figure 1 before and after it learned 500 drawn flowers of 32 x 32 pixels:
+
+
+# %%
+def shrink(pictures):  # (n, 256, 256, 3) -> (n, 32, 32, 3)
+    blocks = pictures.reshape(len(pictures), 32, 8, 32, 8, 3)
+    return blocks.mean(axis=(2, 4)).astype("float32") - 128
+
+
+flowers, species = petals.draw(500, seed=0)
+keras.utils.set_random_seed(0)
+small = build(figure_1(), classes=10)
+loss = "sparse_categorical_crossentropy"
+small.compile(PaperSGD(0.003), loss, jit_compile=False)
+
+# %%
+at_start = features.sparsity(small, shrink(flowers[:100]))
+small.fit(shrink(flowers), species, batch_size=16, epochs=15, verbose=0)
+learned = features.sparsity(small, shrink(flowers[:100]))
+for name, share in learned.items():
+    print(f"{name}: {at_start[name]:.0%} zeros before training", end=", ")
+    print(f"{share:.0%} after")
+assert max(abs(learned[n] - at_start[n]) for n in learned) > 0.1
+
+# %% [markdown]
+# So "half of the units are off" is true of random weights and zero biases, and of little else. The paper says nothing
+# about sparsity.
+#
+# ## What a ReLU costs
+#
+# $\max(0, x)$ is cheaper to compute than tanh, but that is not the paper's point: its figure 1 counts epochs, not
+# seconds. A nonlinearity is applied once per unit, and the convolutions do a thousand times as much work:
+
+# %%
+costs = layer_costs(sketch("paper"))
+relus = 2 * 4096  # fc6 and fc7 have theirs built in
+relus += sum(int(np.prod(c.shape)) for c in costs if c.kind == "ReLU")
+work = sum(cost.multiply_adds for cost in costs)
+print(f"{relus:,} ReLUs, {work:,} multiply-adds", end=": ")
+print(f"{relus / work:.2%}")
+assert relus == 658_272 and relus / work < 0.001
+
+# %% [markdown]
 # ## Figure 1, on CIFAR-10
 #
 # The paper's four-layer network, with ReLU and with tanh, without regularization, from runs that are archived in

@@ -14,6 +14,8 @@
 # **Predict first.** (1) How many of the weights of an ordinary convolution does one in two groups have? (2) Two devices
 # both have the whole network and each gets half of the batch. Are the losses those of one device? (3) Does the half net
 # have half of the parameters?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -29,6 +31,7 @@ from keras_alexnet.data.drawings import petals
 from keras_alexnet.experiments import ablations
 from keras_alexnet.models import GroupedConv2D, build, layer_costs, sketch
 from keras_alexnet.plotting import figures
+from keras_alexnet.plotting.players import Player
 from keras_alexnet.training import create_strategy
 
 # %% [markdown]
@@ -95,6 +98,42 @@ for n, axes in enumerate(figure.subplots(1, 2, sharey=True)):
     axes.bar(names, shares, color="black", width=0.6)
     axes.set(title=f"tower {n + 1}", ylabel="channels that change")
 figure
+
+# %% [markdown]
+# Now one channel of the first layer at a time, from the first to the last. Press *play*, or move the slider. Each strip is
+# a layer with one line per channel, tower 1 on the left, and the channels that change are black. (Where scripts do not
+# run, as on GitHub, you see the first frame.)
+
+# %%
+moved = range(4, 96, 8)  # twelve of norm1's 96 channels
+batch = np.repeat(before, 13, axis=0)  # the last one stays as it is
+for n, channel in enumerate(moved):
+    batch[n, ..., channel] += 200.0
+strips = {"norm1": np.eye(96)[list(moved)]}
+for name, maps in zip(names, behind.predict(batch, verbose=0), strict=True):
+    change = np.abs(maps[:12] - maps[12]).max(axis=(1, 2))  # (12, channels)
+    strips[name] = (change > 1e-4).astype(float)
+conv2 = strips["conv2"].reshape(12, 2, 128).mean(axis=2)  # by tower
+assert np.allclose(conv2, np.repeat(np.eye(2), 6, axis=0))
+assert min(strips[name].mean() for name in names[1:]) > 0.99
+
+
+# %%
+def channels(n):
+    figure = figures.sheet(6, 2.4, "")
+    parts = zip(figure.subplots(5, 1), strips.items(), strict=True)
+    for axes, (name, strip) in parts:
+        extent = (0, strip.shape[1], 0, 1)
+        look = {"cmap": "Greys", "aspect": "auto", "extent": extent}
+        axes.imshow(strip[n][None], vmin=0, vmax=1, **look)
+        axes.axvline(strip.shape[1] / 2, color="#6E6E6E", lw=1.5)
+        axes.set(xticks=[], yticks=[])
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+words = "One channel moves from tower 1 to 2; conv2 follows it, conv3 has both"
+Player(channels, 12, words)
 
 # %% [markdown]
 # In the network as the paper's *text* describes it, one thing does cross before conv3: the normalization windows reach

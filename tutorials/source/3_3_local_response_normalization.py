@@ -11,6 +11,8 @@
 # **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbours? (2) By what
 # factor does the layer multiply an activation of 10 if all its neighbours are 10 too? (3) The same $\alpha$ and $n$ in
 # TensorFlow, PyTorch and Caffe: are the results the same?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -303,6 +305,8 @@ assert 2 * len(ablations.differences(rows)) == 22
 # 3. After so short a training nothing has changed: about 0.59 before and after. The activations must grow first.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_3_solutions](solutions/3_3_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 half = np.sqrt((2 ** (4 / 3) - 2) / 5e-4)

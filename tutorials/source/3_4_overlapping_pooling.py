@@ -10,17 +10,21 @@
 #
 # **Predict first.** (1) The numbers 0 to 24 in a square of 5 x 5: what does a 3 x 3 maximum with steps of 2 leave? (2)
 # How many windows see the number in the middle? (3) A map of 56 pixels: does it have 27 or 28 after pooling?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
 import keras
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from keras_alexnet import ARCHITECTURES, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.experiments import ablations
 from keras_alexnet.models import layer_costs, sketch
 from keras_alexnet.plotting import charts, figures
+from keras_alexnet.plotting.players import Player
 
 # %% [markdown]
 # ## By hand, on the numbers 0 to 24
@@ -76,6 +80,39 @@ for axes, title in zip(figure.subplots(1, 2), shown, strict=True):
 assert overlapping.max() == overlapping[2, 2] == 4
 assert separate.max() == separate.min() == 1
 figure
+
+# %% [markdown]
+# A window of 3 moves over 7 x 7 numbers in steps of 2. Press *play*, or move the slider. The more windows have seen a
+# number, the darker it is. (Where scripts do not run, as on GitHub, you see the first frame.)
+
+# %%
+digits = np.random.default_rng(0).integers(0, 10, (7, 7))
+pooled = pool(digits, 3, 2)  # (3, 3)
+
+
+def write(axes, numbers, shades):
+    figures.bare(axes).imshow(shades, cmap="Greys", vmin=0, vmax=8)
+    for (y, x), number in np.ndenumerate(numbers):
+        if shades[y, x] >= 0:
+            axes.text(x, y, number, ha="center", va="center")
+
+
+# %%
+def window(n):
+    seen, done = np.zeros((7, 7)), np.full((3, 3), -1)
+    for y, x in [divmod(each, 3) for each in range(n + 1)]:
+        seen[2 * y : 2 * y + 3, 2 * x : 2 * x + 3] += 1
+        done[y, x] = 0
+    figure = figures.sheet(5.5, 2.6, "")
+    left, right = figure.subplots(1, 2)
+    write(left, digits, seen)
+    corner = 2 * x - 0.5, 2 * y - 0.5
+    left.add_patch(Rectangle(corner, 3, 3, fill=False, lw=3))
+    write(right, pooled, done)
+    return figure
+
+
+Player(window, 9, "A window of 3 in steps of 2, its maximum beside it")
 
 # %% [markdown]
 # ## On a flower

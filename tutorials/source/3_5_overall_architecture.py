@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) Which layer has the most parameters? (2) Which one does the most work? (3) With the printed 224
 # pixels, kernels of 11 and steps of 4, how wide is the first map?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -371,6 +373,8 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 #    `Dropout` before each `Dense(4096)`, it is 61,100,840.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_5_solutions](solutions/3_5_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 paper = ARCHITECTURES["paper"]

@@ -12,6 +12,8 @@
 # **Predict first.** (1) At how many places does a crop of 224 pixels fit into a picture of 256? (2) Does the color noise
 # change every pixel of a picture by the same color, or each pixel by its own? (3) Which changes colors more, the noise in
 # the *text* (the printed paper) or in the *source* (the authors' own code)?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -28,6 +30,19 @@ from keras_alexnet.plotting import charts, diagrams, figures, panels
 pictures, labels = petals.draw(60, seed=4)
 pansy = petals.CLASS_NAMES.index("pansy")
 flower = pictures[list(labels).index(pansy)]  # (256, 256, 3)
+
+# %% [markdown]
+# ## Why augment?
+#
+# Section 4 begins with a count. A label names one of 1000 classes, which is a choice of 10 bits. All labels together are
+# far fewer bits than the network has parameters, so the labels alone cannot determine them, and the network overfits.
+
+# %%
+bits = np.log2(1000)
+total = bits * 1_200_000
+print(f"a label: {bits:.2f} bits; all labels: {total / 1e6:.0f} million bits")
+print(f"{60_965_224 / total:.0f} parameters for each bit")
+assert round(bits) == 10 and round(60_965_224 / total) == 5
 
 # %% [markdown]
 # ## Crops and mirror images
@@ -266,6 +281,8 @@ assert abs(of["no_lighting"].mean) < 0.5
 #    the same with `[:, :, ::-1]`.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [4_1_solutions](solutions/4_1_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 33 * 33 == 1089 and round(0.1 * 121.78**2) == 1483

@@ -12,6 +12,8 @@
 #
 # **Predict first.** (1) Ten hidden units: how many networks? (2) Is halving exact or approximate if the softmax follows
 # at once? And if another layer is between? (3) Keras does not halve at test time. Is it another method?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -93,6 +95,40 @@ assert np.abs(inputs @ usual - at_test).max() > 0.01
 # %% [markdown]
 # Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged, and so does this library. Their
 # networks are the paper's function with a somewhat different training: the layers behind a dropout learn faster.
+#
+# ## What a dropped unit learns
+#
+# Nothing, in that step. It takes no part in the backward pass either: for that picture, the gradients of all its weights
+# are zero, both of those that lead to it and of those that lead on to the next layer. Here is one picture of five
+# numbers and a layer of four units, of which the second and the fourth are dropped:
+
+# %%
+other = np.random.default_rng(1)
+picture, error = other.random(5), other.normal(size=3)
+into, onward = other.random((5, 4)), other.normal(size=(4, 3))
+kept = np.array([1, 0, 1, 0])
+
+
+def loss_of(into, onward):
+    return (np.maximum(picture @ into, 0) * kept) @ onward @ error
+
+
+# %%
+at_units = (onward @ error) * kept  # the sums are positive: ReLU passes all
+gradients = np.outer(picture, at_units)  # of `into`, (5, 4)
+onward_gradients = np.outer((picture @ into) * kept, error)  # (4, 3)
+nudged = into.copy()
+nudged[0, 0] += 1e-6
+slope = (loss_of(nudged, onward) - loss_of(into, onward)) / 1e-6
+assert np.isclose(slope, gradients[0, 0], rtol=1e-3)
+print("gradients at one input, by unit:", gradients[0].round(2) + 0.0)
+assert not gradients[:, [1, 3]].any() and gradients[:, [0, 2]].all()
+assert not onward_gradients[[1, 3]].any()
+
+# %% [markdown]
+# This is how the paper explains what dropout is for. A unit cannot rely on certain other units, since each of them is
+# missing half of the time; such reliance is called *co-adaptation*. Every step trains another network, and all of them
+# share their weights. That is an explanation, not a measurement: the paper measures no co-adaptation, and neither do we.
 #
 # ## All 2^n networks
 #

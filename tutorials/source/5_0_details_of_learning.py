@@ -12,6 +12,8 @@
 # **Predict first.** (1) With momentum 0.9 and a gradient that stays the same, how many times its first size does a step
 # reach? (2) Through eight layers of weights with a std of 0.01, how much of the signal is left? (3) When does it matter
 # whether the weight decay is inside the velocity?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -23,6 +25,7 @@ from keras_alexnet import PaperSGD, build, preprocess_input, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.experiments import ablations
 from keras_alexnet.plotting import charts, figures
+from keras_alexnet.plotting.players import Player
 from keras_alexnet.training import schedules
 
 # %% [markdown]
@@ -133,6 +136,33 @@ for momentum in (0.0, 0.5, 0.8, 0.9):
 assert final[0.0] > 100 * final[0.9]
 assert min(final, key=final.get) == 0.8
 alone, span = walk(best[0.0], 0.0), (0.0, 0.95, 0.05)  # for the sliders
+THIN = {"color": "black", "mfc": "white", "ms": 3, "lw": 0.8}
+
+# %% [markdown]
+# Here are the two walks at their best rates, five steps at a time; the star is the lowest point. Press *play*, or move the slider.
+# (Where scripts do not run, as on GitHub, you see the first frame.)
+
+
+# %%
+def valley(walks, steps=60):
+    figure = figures.sheet(8, 3, "Two walks down a valley and their losses")
+    plane, curves = figure.subplots(1, 2)
+    for name, (path, losses) in walks.items():
+        marks = "s:" if name == "no momentum" else "o-"
+        plane.plot(*path[: steps + 1].T, marks, **THIN)
+        curves.semilogy(losses[: steps + 1], marks[1:], c="k", label=name)
+    plane.plot(*BOTTOM, "k*", ms=12)
+    plane.set(xlabel="along the valley", ylabel="across")
+    plane.set(xlim=(-1, 16), ylim=(-0.2, 2.2))
+    curves.set(xlabel="step", ylabel="loss", xlim=(0, 60), ylim=(1e-5, 1e3))
+    curves.legend(frameon=False, loc="upper right")
+    return figure
+
+
+# %%
+both = {"no momentum": alone, "momentum 0.9": walk(best[0.9], 0.9)}
+words = "With momentum the walk swings along the valley and ends lower"
+Player(lambda n: valley(both, 5 * n), 13, words)
 
 # %% [markdown]
 # In JupyterLab you can move the sliders, which set the walk with momentum; the walk without keeps its best rate. On the
@@ -141,20 +171,9 @@ alone, span = walk(best[0.0], 0.0), (0.0, 0.95, 0.05)  # for the sliders
 
 # %%
 @interact(rate=(0.001, 0.05, 0.001), momentum=span, decay=span)
-def valley(rate=best[0.9], momentum=0.9, decay=0.0):
-    walks = {"no momentum": alone, "momentum": walk(rate, momentum, decay)}
-    ends = "; ".join(f"{name} {walks[name][1][-1]:.1e}" for name in walks)
-    figure = figures.sheet(8, 3, f"Sixty steps down a valley, losses: {ends}")
-    plane, curves = figure.subplots(1, 2)
-    for name, (path, losses) in walks.items():
-        marks = "s:" if name == "no momentum" else "o-"
-        plane.plot(*path.T, marks, color="black", mfc="white", ms=3, lw=0.8)
-        curves.semilogy(losses, marks[1:], color="black", label=name)
-    plane.plot(*BOTTOM, "k*", ms=12)
-    plane.set(xlabel="along the valley", ylabel="across", xlim=(-1, 16))
-    curves.set(xlabel="step", ylabel="loss", ylim=(1e-5, 1e3))
-    curves.legend(frameon=False)
-    return figure
+def with_sliders(rate=best[0.9], momentum=0.9, decay=0.0):
+    moved = walk(rate, momentum, decay)
+    return valley({"no momentum": alone, "momentum": moved})
 
 
 # %% [markdown]
@@ -216,18 +235,22 @@ inputs = preprocess_input(flowers[:, 14:241, 14:241])
 names = [*(f"conv{n}" for n in range(1, 6)), "fc6", "fc7", "fc8"]
 
 
-def signal(start, inputs):
+def outputs(start, inputs):
     keras.utils.set_random_seed(0)
     own = {"initial_weights": start, "classifier_activation": None}
     model = build("paper", classes=102, **own)
     layers = [model.get_layer(name).output for name in names]
-    outputs = keras.Model(model.input, layers).predict(inputs, verbose=0)
-    return np.array([output.std(axis=0).mean() for output in outputs])
+    return keras.Model(model.input, layers).predict(inputs, verbose=0)
+
+
+def signal(of_layers):
+    return np.array([output.std(axis=0).mean() for output in of_layers])
 
 
 # %%
-source, text = signal("source", inputs), signal("text", inputs)
-scaled = signal("text", inputs / 255)
+by_source, by_text = outputs("source", inputs), outputs("text", inputs)
+source, text = signal(by_source), signal(by_text)
+scaled = signal(outputs("text", inputs / 255))
 print(f"{'':8}{'source':>10}{'text':>10}{'pixels / 255':>14}")
 for name, *row in zip(names, source, text, scaled, strict=True):
     print(f"{name:8}{row[0]:>10.5f}{row[1]:>10.5f}{row[2]:>14.7f}")
@@ -246,6 +269,29 @@ axes.semilogy(names, text, "s--", color="black", mfc="white", label="text")
 axes.semilogy(names, scaled, "x:", color="black", label="text, pixels / 255")
 axes.set(ylabel="std over pictures")
 axes.legend(frameon=False, fontsize=8)
+figure
+
+# %% [markdown]
+# The values themselves, as histograms, with the same axis above and below: the source's weights above, the text's below.
+# (fc6 and fc7 are after their ReLU.)
+
+# %%
+words = "with the text's weights conv3 to conv5 have little but their bias"
+figure = figures.sheet(8, 2.8, f"Histograms of a layer's values: {words}")
+places = figure.subplots(2, 8)
+for name, wide, thin, column in zip(
+    names, by_source, by_text, places.T, strict=True
+):
+    ends = tuple(np.percentile(wide, [0.5, 99.5]))
+    for axes, output in zip(column, (wide, thin), strict=True):
+        axes.hist(output.ravel(), 40, ends, color="black")
+        axes.set(yticks=[], xlim=ends)
+        axes.tick_params(labelsize=7)
+    column[0].set_title(name, size=9)
+
+# %%
+for axes, name in zip(places[:, 0], ("source", "text"), strict=True):
+    axes.set_ylabel(name)
 figure
 
 # %% [markdown]
@@ -350,6 +396,8 @@ assert 35 < source[0] / source[-1] < 70
 # 3. Yes: it damps the swings across the valley, and the loss ends about a tenth as high.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [5_0_solutions](solutions/5_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 steps = np.log(2) / (0.01 * 0.0005 / (1 - 0.9))

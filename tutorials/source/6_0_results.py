@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) By how much do ten crops lower the top-1 error, compared with one? (2) And five networks,
 # compared with one? (3) Which of our numbers can be compared with the paper's?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

@@ -11,6 +11,8 @@
 #
 # **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take the
 # pictures that are nearest by pixels: how often are they of the same species, if there are ten?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -68,7 +70,8 @@ assert abs(by_hand.mean() - 2 / 3) < 0.02
 
 # %% [markdown]
 # `features.specialization` compares the towers: it is 50 % if they are alike, and 0 or 100 % if one has all the color. In
-# the authors' network the towers differ in every run. What about ours? The archive has no weights, but the picture of the
+# the authors' network the towers differ in every run. In their figure 3 the upper 48 kernels, those of GPU 1, are the
+# ones without color, and the lower 48, of GPU 2, the colored ones. What about ours? The archive has no weights, but the picture of the
 # kernels is enough: white gaps show where they are, and a weight of zero is mid-grey.
 
 

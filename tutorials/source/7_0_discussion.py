@@ -10,6 +10,8 @@
 #
 # **Predict first.** (1) What share of its parameters and of its work does the network lose with conv4? (2) In how many
 # settings do the printed text and the authors' code differ? (3) Which parts of this network are still in use?
+#
+# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
 # %%
 # %matplotlib inline

@@ -1,0 +1,97 @@
+"""Figures that follow one another, as HTML with a button and a slider, for notebooks and web pages."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from html import escape
+from io import BytesIO
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 120  # of the frames; a page gives them 80, so that they are sharp
+COLORS = 16  # ours: enough for drawings in grey
+PAUSE = 700  # milliseconds between two frames
+
+# Without its script, as on GitHub, the page shows the first frame.
+PAGE = """<div class="player" data-player="{name}" style="max-width: {width}px">
+<img src="{first}" alt="{words}" style="width: 100%; background: white">
+<div style="display: flex; gap: 0.6em; align-items: center">
+<button type="button">play</button>
+<input type="range" min="0" max="{last}" value="0" style="flex: 1; min-width: 0" aria-label="{words}">
+<output>1 of {count}</output>
+</div>
+<script type="application/json">{frames}</script>
+<script>
+for (const player of document.querySelectorAll('[data-player="{name}"]')) {{
+  const [picture, button, slider, place] = ["img", "button", "input", "output"].map(tag => player.querySelector(tag));
+  const frames = JSON.parse(player.querySelector("script").textContent);
+  const show = () => {{
+    picture.src = frames[slider.value];
+    place.textContent = `${{+slider.value + 1}} of {count}`;
+  }};
+  let timer = 0;
+  const stop = () => {{ clearInterval(timer); timer = 0; button.textContent = "play"; }};
+  const step = () => {{ slider.value < {last} ? slider.value++ : stop(); show(); }};
+  slider.oninput = () => {{ stop(); show(); }};
+  button.onclick = () => {{
+    if (timer) return stop();
+    if (+slider.value === {last}) slider.value = 0;
+    show();
+    button.textContent = "stop";
+    timer = setInterval(step, {pause});
+  }};
+}}
+</script>
+</div>"""
+
+
+class Player:
+    """Frames that a reader plays, or moves through with a slider.
+
+    A notebook shows it by its HTML, which asks nothing of the net. The same frames give the same HTML.
+
+    Args:
+        draw: Returns the figure of a frame, from 0 to `count - 1`.
+        count: The number of frames.
+        description: What can be seen, for those who cannot see it.
+
+    Example:
+        >>> def draw(n):
+        ...     figure = Figure(figsize=(2, 1))
+        ...     figure.text(0.5, 0.5, n)
+        ...     return figure
+        >>> Player(draw, 3, "The numbers 0 to 2")
+        Player: The numbers 0 to 2
+    """
+
+    def __init__(self, draw: Callable[[int], Figure], count: int, description: str):
+        self.description, self.count = description, count
+        figures = [draw(n) for n in range(count)]
+        self.width = round(80 * figures[0].get_figwidth())
+        self.frames = [_picture(figure) for figure in figures]
+
+    def __repr__(self) -> str:
+        return f"Player: {self.description}"
+
+    def _repr_html_(self) -> str:
+        frames = ", ".join(f'"{frame}"' for frame in self.frames)
+        return PAGE.format(
+            name=hashlib.sha256(frames.encode()).hexdigest()[:12],
+            first=self.frames[0],
+            words=escape(self.description),
+            frames=f"[{frames}]",
+            count=self.count,
+            last=self.count - 1,
+            width=self.width,
+            pause=PAUSE,
+        )
+
+
+def _picture(figure: Figure) -> str:
+    """Return a figure as the address of an image that holds its own bytes, with few colors and without loss."""
+    drawn, packed = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(COLORS).convert("RGB").save(packed, "WEBP", lossless=True, method=6)
+    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
