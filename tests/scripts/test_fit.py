@@ -249,7 +249,7 @@ def test_weights_for_other_classes_get_a_new_head_unless_it_must_be_kept(picture
     (pictures / "a").rename(pictures / "c")
     (pictures / "d").mkdir()
     for number in range(10):
-        pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (18, 18, 3), np.uint8)
+        pixels = np.random.default_rng([ord("d"), number]).integers(0, 255, (18, 18, 3), np.uint8)
         Image.fromarray(pixels).save(pictures / "d" / f"{number}.png")
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
     flags += ["--weights", str(tmp_path / "two" / "best.keras")]
