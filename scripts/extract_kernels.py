@@ -9,7 +9,7 @@ fully connected layers, so that the inputs may have any size.
 import argparse
 import pathlib
 
-from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
 from keras_alexnet.files import digest
 
 
@@ -36,4 +36,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    quiet_terminal()
     main()
