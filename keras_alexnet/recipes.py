@@ -296,7 +296,8 @@ class Options:
     )
     weights: str | None = setting(
         None,
-        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder; the settings follow from them",
+        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder, and the settings follow from "
+        "them; drawn, for convolutions that learned from drawn pictures, as small sets do by default; or none",
         _RUN,
     )
     head: str = setting(

@@ -23,8 +23,8 @@ def find(
     """Return the picture files that a data set has, or None if it is drawn or one of TensorFlow Datasets.
 
     Args:
-        name: As on the command line: `petals`, `drawn`, the path of a folder, a CSV file or an archive, or a name such as
-            `oxford_flowers17` or `cifar10`.
+        name: As on the command line: `petals`, `drawn`, the path of a folder, a CSV file or an archive, or a name such
+            as `oxford_flowers17` or `cifar10`.
         data_dir: Where data are kept, see `archives.unpack` and `flowers17.locate`.
         names_file: File of class names, see `class_names.read`.
         shares: Shares of validation and test, where the data have no splits.

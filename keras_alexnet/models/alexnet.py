@@ -51,11 +51,10 @@ def build(
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
         include_top: Whether the fully connected layers follow the convolutions.
-        weights: None for random weights, "imagenet" for those that were published for this network, if any, or
-            "drawn" for convolutions that learned from drawn pictures (ours; in the package),
-            another name in `weights.names.NAMES`, or the path of a file, written by Keras or another framework, or of a
-            run folder. If the file has another number of classes, the last layer starts with random weights, and a
-            printed line says so.
+        weights: None for random weights, "imagenet" for those that were published for this network, if any, or another
+            name in `weights.names.NAMES`, "drawn" for convolutions that learned from drawn pictures (ours; in the
+            package), or the path of a file, written by Keras or another framework, or of a run folder. If the file has
+            another number of classes, the last layer starts with random weights, and a printed line says so.
         input_tensor: A Keras tensor to use as the input.
         input_shape: `(height, width, channels)`, at least 67 pixels high and wide. By default the architecture's own
             227 or 224, and any size without the top. The text's 224 gives the same maps as 227: zeros are added at

@@ -48,8 +48,8 @@ def compiled_model(
     Args:
         recipe: The recipe.
         classes: Number of classes.
-        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or a run folder as
-            `weights.load` reads it.
+        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or a run
+            folder as `weights.load` reads it.
         replace_head: Whether a last layer for another number of classes keeps its random weights.
         strategy: The devices that train; None for one.
 

@@ -89,6 +89,7 @@ def test_help_answers_without_tensorflow():
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
+        (["--weights", "drawn"], "fit the architectures paper, source"),
         (
             ["--batch-size", "500"],
             "give --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batches",
@@ -295,7 +296,7 @@ def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
 def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.parser().parse_args(["--recipe", recipe])
-    assert fit._complete(*fit.chosen(arguments), data, arguments)[0] == fit.RECIPES[recipe]
+    assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
     assert ("was made for about 1,200,000 training pictures" in told) == is_warned_of
     assert ("Received: 16. Leave --recipe out" in told) == is_warned_of

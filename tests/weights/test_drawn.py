@@ -111,3 +111,12 @@ def test_what_float16_does_not_hold_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"fit into float16\. Received: .*large\.npz"):
         drawn.extract(tmp_path / "large.npz", tmp_path / "kernels.npz")
     assert not (tmp_path / "kernels.npz").exists()
+
+
+def test_the_file_of_the_package_starts_every_fitting_network():
+    assert drawn.FILE.stat().st_size < 8e6
+    model = network("caffe", weights="drawn")
+    kernels = model.get_layer("conv1").get_weights()[0]
+    assert 0.005 < kernels.std() < 0.5
+    grey = np.abs(kernels.mean(axis=2)).mean(axis=(0, 1)) / np.abs(kernels).mean(axis=(0, 1, 2))
+    assert grey.min() < 0.3 < 0.9 < grey.max()  # some kernels see colors, others edges
