@@ -231,8 +231,8 @@ class Options:
 
     dataset: str = setting(
         "petals",
-        "petals (drawn flowers), an image classification set of TFDS by name, or a folder of pictures, also zipped, or "
-        "a CSV file of files and labels",
+        "petals (drawn flowers), drawn (pictures by formula), an image classification set of TFDS by name, or a folder "
+        "of pictures, also zipped, or a CSV file of files and labels",
         _DATA,
     )
     data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else TFDS's default", _DATA)
@@ -296,7 +296,8 @@ class Options:
     )
     weights: str | None = setting(
         None,
-        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder; the settings follow from them",
+        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder, and the settings follow from "
+        "them; drawn, for convolutions that learned from drawn pictures, as small sets do by default; or none",
         _RUN,
     )
     head: str = setting(
@@ -407,6 +408,18 @@ RECIPES = {
         learning_rate=0.001,
         patience=6,
     ),
+    "drawn": Recipe(  # ours, for the pictures that kernels are learned from; few passes, so little dropout
+        initial_weights="zero_biases",
+        dropout=0.2,
+        crop_size=131,
+        resize_size=148,
+        lighting="source",
+        batch_size=64,
+        epochs=4,
+        warmup_steps=50,
+        clip_norm=5.0,
+        schedule="cosine",
+    ),
 }
 
 PURPOSES = {  # what each recipe is for, for --help
@@ -420,6 +433,7 @@ PURPOSES = {  # what each recipe is for, for --help
     "figure_1": "the four-layer network of figure 1 on CIFAR-10, with ReLU",
     "figure_1_tanh": "the same with tanh",
     "petals": "ours for the drawn flowers, a few minutes on two cores",
+    "drawn": "ours for the drawn pictures that kernels are learned from",
 }
 
 # How many training pictures a recipe was made for. With less than a hundredth of them it is likely to fail.
@@ -429,11 +443,12 @@ MADE_FOR = {
     "tflearn": 1_224,
     **dict.fromkeys(("flowers", "ablation"), 1_020),
     "petals": 640,
+    "drawn": 25_600,
 }
 FEW = 0.01
 
 # Any other data set gets settings that follow from its pictures: see training.defaults.
-DEFAULT_RECIPES = {"petals": "petals", "oxford_flowers102": "flowers"}
+DEFAULT_RECIPES = {"petals": "petals", "drawn": "drawn", "oxford_flowers102": "flowers"}
 
 
 def too_few_pictures(name: str, pictures: int) -> str | None:

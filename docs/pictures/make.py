@@ -1,6 +1,6 @@
-"""Cut the pictures of README and of the site's first page out of the chapters' figures: `python docs/pictures/make.py`.
+"""Make the pictures of README and of the site: `python docs/pictures/make.py`.
 
-Run it after a chapter's figures have changed.
+Most are cut out of the chapters' figures: run it after these have changed.
 """
 
 import base64
@@ -8,7 +8,10 @@ import io
 import json
 import pathlib
 
+import numpy as np
 from PIL import Image, ImageOps
+
+from keras_alexnet.data.drawings import formulas
 
 HERE = pathlib.Path(__file__).resolve().parent
 TUTORIALS = HERE.parents[1] / "tutorials"
@@ -55,8 +58,17 @@ def cut(chapter: str, number: int, part: tuple[float, float, float, float], size
     return ImageOps.pad(figure, size, Image.Resampling.LANCZOS, color="white")
 
 
+def drawn() -> Image.Image:
+    """Return three pictures of each of four classes of every family of the drawn pictures, a family in each row."""
+    numbers = {family: range(0, count, count // 4) for family, (_, count) in formulas.FAMILIES.items()}
+    labels = [[formulas.CLASS_NAMES.index(f"{family}_{n:02}") for n in list(numbers[family])[:4]] for family in numbers]
+    rows = [[formulas.draw_one(label, index=index) for label in row for index in range(3)] for row in labels]
+    return Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows])).reduce(2)
+
+
 def main() -> None:
     """Write all pictures."""
+    drawn().save(HERE / "drawn.jpg", quality=85)
     for chapter, (number, part) in THUMBNAILS.items():
         cut(chapter, number, part, THUMBNAIL).quantize(128).save(HERE / f"{chapter}.png", optimize=True)
     for name, (chapter, number, part) in PICTURES.items():

@@ -21,6 +21,7 @@ from keras_alexnet.files import LockedError
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe, too_few_pictures
 from keras_alexnet.runs import Run
+from keras_alexnet.weights import names
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
@@ -64,7 +65,7 @@ def parser() -> Parser:
 
 def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     """Return the recipe and the options of a new run. None stands for the recipe that follows from the data."""
-    options = Options(**given_fields(arguments, Options))
+    options = Options(**_given_options(arguments))
     if options.dataset != "petals":  # the run may be resumed from another directory
         options = dataclasses.replace(options, dataset=_absolute(options.dataset))
     if options.class_names:
@@ -74,7 +75,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     if options.checkpoint_path:
         options = dataclasses.replace(options, checkpoint_path=str(pathlib.Path(options.checkpoint_path).absolute()))
     name = arguments.recipe
-    if not options.weights:  # else the settings follow from the weights
+    if options.weights in (None, names.DRAWN):  # else the settings follow from the weights
         name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
@@ -97,14 +98,25 @@ def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:
         )
 
 
+def _given_options(arguments: argparse.Namespace) -> dict:
+    """Return the options that were given. `--weights none` asks for random weights, which None stands for."""
+    given = given_fields(arguments, Options)
+    return given | {"weights": None} if given.get("weights") == "none" else given
+
+
 def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
-    """Return the network that `--weights` come from, None without them. Weights of another size are refused here."""
-    if not options.weights:
+    """Return the network that `--weights` come from, None without them. Weights that do not fit are refused here.
+
+    Drawn kernels decide nothing but where the convolutions start, and so they count as none.
+    """
+    given = given_fields(arguments, Recipe)
+    if options.weights == names.DRAWN:
+        names.locate(names.DRAWN, recipe.architecture if recipe else given.get("architecture", "paper"))
+    if options.weights in (None, names.DRAWN):
         return None
     from keras_alexnet.models.summary import sketch
     from keras_alexnet.weights import loading, origin
 
-    given = given_fields(arguments, Recipe)
     known = origin.trace(options.weights, recipe.architecture if recipe else given.get("architecture"))
     size = recipe.crop_size if recipe else given.get("crop_size", known.crop_size)
     name = recipe.architecture if recipe else known.architecture
@@ -131,7 +143,11 @@ def following_from(
         speed = defaults.measure_speed(recipe, facts.classes)
         recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         options = dataclasses.replace(options, steps_per_epoch=steps)
+    if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
+        options = dataclasses.replace(options, weights=names.DRAWN)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
+    if options.weights == names.DRAWN:
+        say("The convolutions start from kernels learned on drawn pictures; --weights none starts from random ones.")
     if options.quick:
         say(
             f"A first look: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
@@ -146,7 +162,7 @@ def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
     asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
     asked = dataclasses.replace(asked, **given_fields(arguments, Recipe))
     longer = asked.epochs > recipe.epochs and not arguments.recipe
-    new_options = dataclasses.replace(options, **given_fields(arguments, Options))
+    new_options = dataclasses.replace(options, **_given_options(arguments))
     for old, new in ((recipe, asked), (options, new_options)):
         for field in dataclasses.fields(new):
             before, now = getattr(old, field.name), getattr(new, field.name)

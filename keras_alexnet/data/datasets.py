@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import class_names, csv_labels, decoding, errors, readable, sources, splitting, tfds
-from keras_alexnet.data.drawings import petals
+from keras_alexnet.data.drawings import formulas, petals, textures
 from keras_alexnet.data.duplicates import Copies
 from keras_alexnet.data.identity import SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
 from keras_alexnet.data.labelled_files import LabelledFiles
@@ -18,6 +18,7 @@ from keras_alexnet.files import printable
 from keras_alexnet.recipes import Options
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
+DRAWN_SIZE = 25_600  # training pictures of `drawn`: 100 of each class
 VARIANTS = ("flipped", "train+validation")
 
 
@@ -64,6 +65,8 @@ def load(
     """Load a data set.
 
     - `petals`: drawn flowers, no download.
+    - `drawn`: 256 classes of pictures by formula, to learn kernels from without a download: 25,600 training pictures,
+      and as many as N with `drawn:N`.
     - The path of a folder of class folders, see `image_folder.find`; of a CSV file of files and labels, see
       `csv_labels.find`; or of a zip or tar file of a folder of class folders, see `archives.unpack`. Without splits of
       its own it is split at random, class by class, and files that are identical stay together. The EXIF orientation of
@@ -79,10 +82,10 @@ def load(
     decides.
 
     Args:
-        name: The name, or a path. A folder of that name is preferred to a TFDS set, and `petals` to both.
+        name: The name, or a path. A folder of that name is preferred to `drawn` and to a TFDS set, and `petals` to all.
         data_dir: Where TensorFlow Datasets keeps its data. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
-        seed: Decides the splits that are not official, and which flowers `petals` has. It belongs to the data: runs
-            that differ in their own seed are comparable only on the same data.
+        seed: Decides the splits that are not official, and which pictures `petals` and `drawn` have. It belongs to
+            the data: runs that differ in their own seed are comparable only on the same data.
         names_file: File of names for the classes, see `class_names.read`.
         test_share: Share of the pictures for the test, where it is not official. With 0 there is none.
         validation_share: Share of the pictures for the validation, where it is not official. With 0 there is none.
@@ -101,7 +104,13 @@ def load(
     with errors.reading(name):
         if files:
             return _load_files(name, files, seed, shares)
-        dataset = _load_petals(seed) if name == "petals" else _load_tfds(name, data_dir, seed, shares)
+        base, _, size = os.fspath(name).partition(":")
+        if name == "petals":
+            dataset = _load_petals(seed)
+        elif base == "drawn":
+            dataset = _load_drawn(name, size, seed)
+        else:
+            dataset = _load_tfds(name, data_dir, seed, shares)
     if names_file:
         dataset = dataclasses.replace(dataset, class_names=class_names.read(names_file, dataset.class_names))
     return dataset
@@ -144,24 +153,34 @@ def _identity(source, name, splits, official, seed, shares, **fields):
 
 
 def _load_petals(seed):
-    splits = {split: _draw(size, 3 * seed + k) for k, (split, size) in enumerate(PETALS_SIZES.items())}
-    digest = digest_of([("seed", seed), *PETALS_SIZES.items()])
-    return Dataset(
-        "petals",
-        petals.CLASS_NAMES,
-        splits,
-        _identity("petals", "petals", splits, (), seed, splitting.TENTHS, digest=digest),
-    )
+    def flowers(count, seed):
+        yield from zip(*petals.draw(count, seed), strict=True)
+
+    return _drawn("petals", petals.CLASS_NAMES, PETALS_SIZES, seed, flowers, petals.SIDE)
 
 
-def _draw(size, seed):
+def _load_drawn(name, size, seed):
+    train = DRAWN_SIZE if name == "drawn" else int(size) if size.isdecimal() else 0
+    if not train:
+        raise ValueError(f"Expected drawn, or drawn:N for N training pictures, such as drawn:60000. Received: {name}")
+    held_out = max(len(formulas.CLASS_NAMES), train // 20)
+    sizes = {"train": train, "validation": held_out, "test": held_out}
+    return _drawn(name, formulas.CLASS_NAMES, sizes, seed, formulas.pictures, textures.SIDE)
+
+
+def _drawn(name, class_names, sizes, seed, pictures, side):
+    """Return a data set of drawn pictures, from a function of their number and seed."""
+    splits = {split: _draw(pictures, size, 3 * seed + k, side) for k, (split, size) in enumerate(sizes.items())}
+    digest = digest_of([("seed", seed), *sizes.items()])
+    source = name.partition(":")[0]
+    identity = _identity(source, name, splits, (), seed, splitting.TENTHS, digest=digest)
+    return Dataset(name, class_names, splits, identity)
+
+
+def _draw(pictures, size, seed, side):
     """Return a split that is drawn when its first picture is asked for."""
-    signature = tf.TensorSpec((petals.SIDE, petals.SIDE, 3), tf.uint8), tf.TensorSpec((), tf.int64)
-
-    def flowers():
-        yield from zip(*petals.draw(size, seed), strict=True)
-
-    drawn = tf.data.Dataset.from_generator(flowers, output_signature=signature)
+    signature = tf.TensorSpec((side, side, 3), tf.uint8), tf.TensorSpec((), tf.int64)
+    drawn = tf.data.Dataset.from_generator(lambda: pictures(size, seed), output_signature=signature)
     return drawn.apply(tf.data.experimental.assert_cardinality(size))
 
 

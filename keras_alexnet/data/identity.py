@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+DRAWN = ("petals", "drawn")  # sources of which every seed and split has pictures of its own
 SPLITS = ("train", "validation", "test")
 
 
@@ -20,7 +21,7 @@ class DataIdentity:
     """The fields by which data sets are told apart.
 
     Attributes:
-        source: "petals", "folder" or "tfds"; "other" for pictures that were made in memory.
+        source: "petals", "drawn", "folder" or "tfds"; "other" for pictures that were made in memory.
         name: The resolved path of a folder, a CSV file or an archive, whose source is "folder"; otherwise the name
             without version and variant.
         version: The version of a TFDS set.
@@ -57,7 +58,7 @@ class DataIdentity:
             >>> DataIdentity("tfds", "mnist", None, None, ("train", "test"), drawn, 1).splits_in_words
             'official train, test; validation is a tenth of train, seed 1'
         """
-        if self.source == "petals":
+        if self.source in DRAWN:
             return f"drawn with seed {self.split_seed}"
         if self.variant == "flipped":
             return "flipped: official test and train change places"
@@ -191,7 +192,7 @@ def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str
         >>> may_share_training_pictures(old, new, "test"), may_share_training_pictures(old, old, "test")
         (True, False)
     """
-    if not _are_same_source(old, new) or old.source == "petals":  # petals: every seed and split has flowers of its own
+    if not _are_same_source(old, new) or old.source in DRAWN:
         return False
     if (old.official, old.variant) != (new.official, new.variant):
         return True

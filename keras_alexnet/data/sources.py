@@ -23,8 +23,8 @@ def find(
     """Return the picture files that a data set has, or None if it is drawn or one of TensorFlow Datasets.
 
     Args:
-        name: As on the command line: `petals`, the path of a folder, a CSV file or an archive, or a name such as
-            `oxford_flowers17` or `cifar10`.
+        name: As on the command line: `petals`, `drawn`, the path of a folder, a CSV file or an archive, or a name such
+            as `oxford_flowers17` or `cifar10`.
         data_dir: Where data are kept, see `archives.unpack` and `flowers17.locate`.
         names_file: File of class names, see `class_names.read`.
         shares: Shares of validation and test, where the data have no splits.
@@ -56,7 +56,7 @@ def of_options(options: Options) -> LabelledFiles | None:
 
 
 def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> pathlib.Path | None:
-    """Return the path that the name of a data set means, or None if it can only be `petals` or the name of a TFDS set.
+    """Return the path that the name of a data set means, or None if it can only be that of a drawn or a TFDS set.
 
     Raises:
         ValueError: If it is a path that does not exist, or a file of another kind.

@@ -196,7 +196,7 @@ def fine_tuning(rows: Sequence[Row]) -> str:
             lines.append(
                 {
                     "runs": _common_name(group),
-                    "start": pathlib.PurePath(first["weights"]).parent.name,
+                    "start": pathlib.PurePath(first["weights"]).parent.name or first["weights"],
                     "from there": _spread([tuned[seed] for seed in paired]),
                     "from random weights": _spread([scratch[seed] for seed in paired]),
                     "difference": str(difference),

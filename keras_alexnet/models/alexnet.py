@@ -51,10 +51,10 @@ def build(
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
         include_top: Whether the fully connected layers follow the convolutions.
-        weights: None for random weights, "imagenet" for those that were published for this network, if any, or
-            another name in `weights.names.NAMES`, or the path of a file, written by Keras or another framework, or of a
-            run folder. If the file has another number of classes, the last layer starts with random weights, and a
-            printed line says so.
+        weights: None for random weights, "imagenet" for those that were published for this network, if any, or another
+            name in `weights.names.NAMES`, "drawn" for convolutions that learned from drawn pictures (ours; in the
+            package), or the path of a file, written by Keras or another framework, or of a run folder. If the file has
+            another number of classes, the last layer starts with random weights, and a printed line says so.
         input_tensor: A Keras tensor to use as the input.
         input_shape: `(height, width, channels)`, at least 67 pixels high and wide. By default the architecture's own
             227 or 224, and any size without the top. The text's 224 gives the same maps as 227: zeros are added at
@@ -138,10 +138,12 @@ def _check(net, weights, pooling, classes, classifier_activation):
         return
     from keras_alexnet.weights import names  # on use: most networks start with random weights
 
-    if not names.is_name(weights) and not (isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)):
+    is_path = isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)
+    if weights != names.DRAWN and not names.is_name(weights) and not is_path:
         raise ValueError(
             "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training on "
-            f"ImageNet), or the path to the weights file to be loaded. Received: weights={weights!r}"
+            "ImageNet), 'drawn' (pre-training on drawn pictures), or the path to the weights file to be loaded. "
+            f"Received: weights={weights!r}"
         )
     if classifier_activation not in (None, False, "softmax", keras.activations.softmax):
         raise ValueError(

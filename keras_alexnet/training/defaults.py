@@ -25,11 +25,13 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.summary import layer_costs
 from keras_alexnet.recipes import Recipe
+from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
 
 SAMPLE = 100  # pictures that are decoded to learn how large they are
 COUNTED = 20_000  # training pictures at most whose labels are counted
 SMALL, LARGE = 64, 200  # shorter sides in pixels: up to the first small crops, from the second the paper's
+FEW_PICTURES = 20_000  # up to here the start from drawn pictures
 MANY_PICTURES = 100_000  # from here on the paper's crops and batches
 UNEVEN = 3  # times as many pictures in the largest class as in the smallest are worth a line
 SHOWN = 3  # classes at either end
@@ -183,6 +185,16 @@ def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe
 
 def _epochs(facts: DataFacts) -> int:
     return round(min(300, max(40, 7680 / math.sqrt(facts.pictures))))
+
+
+def starts_from_drawn(facts: DataFacts, recipe: Recipe) -> bool:
+    """Return whether a training starts from the kernels that learned from drawn pictures, as small sets do.
+
+    Args:
+        facts: What the data are.
+        recipe: The settings.
+    """
+    return facts.pictures <= FEW_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
 
 
 def _sizes(facts: DataFacts) -> tuple[int, int]:

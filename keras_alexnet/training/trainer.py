@@ -48,8 +48,8 @@ def compiled_model(
     Args:
         recipe: The recipe.
         classes: Number of classes.
-        file: Weights of the same network to start from: a name in `weights.names.NAMES`, or a file or a run folder as
-            `weights.load` reads it.
+        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or a run
+            folder as `weights.load` reads it.
         replace_head: Whether a last layer for another number of classes keeps its random weights.
         strategy: The devices that train; None for one.
 
@@ -68,8 +68,10 @@ def compiled_model(
         initial_weights=recipe.initial_weights,
         include_preprocessing=recipe.mean == "network",
     )
-    for line in loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ():
-        print(line)
+    lines = loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ()
+    if file != names.DRAWN:  # of which the commands say what it is
+        for line in lines:
+            print(line)
     unwatch(network)  # the pipeline's pictures are right
     factor = recipe.head_learning_rate_factor
     model = (strategy or Strategy()).adapt(network)

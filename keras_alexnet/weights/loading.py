@@ -22,7 +22,8 @@ from keras_alexnet.weights.conventions import WeightFile, step
 def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
     """Load the weights of a file into a network.
 
-    A network without its top takes the convolutions and leaves out the rest of the file.
+    A network without its top takes the convolutions and leaves out the rest of the file. A file without fully connected
+    layers leaves those of the network as they are.
 
     Args:
         model: A network as `build` makes it.
@@ -42,7 +43,9 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
     learned, values, head = _match(model, file, path, replace_head)
     for layer, arrays in zip(learned, values, strict=True):
         layer.set_weights(arrays)
-    return [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
+    lines = [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
+    others = ", ".join(layer.name for layer in _layers(model, file)[1])
+    return [*lines, f"{others}: new; the file has convolutions only"] if others else lines
 
 
 def check(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> None:
@@ -95,7 +98,7 @@ def network_file(path: str | os.PathLike) -> pathlib.Path:
 def _match(model, file, path, replace_head):
     """Return the layers that the file has weights for, the weights of each, and a last layer for other classes."""
     _check_steps(model, file, path)
-    learned = [layer for layer in model.layers if layer.weights]
+    learned, _ = _layers(model, file)
     _check_names(learned, file, path)
     head = learned.pop() if _has_other_classes(learned[-1], file) else None
     values = [_values(layer, model, file, path) for layer in learned]
@@ -106,6 +109,15 @@ def _match(model, file, path, replace_head):
             f"Received: {_classes(head, file)} classes in {path}"
         )
     return learned, values, head
+
+
+def _layers(model, file):
+    """Return the layers that a file has weights for, and the others, if it has convolutions only."""
+    learned = [layer for layer in model.layers if layer.weights]
+    if any(name.startswith(file.convention.top) for name in file.arrays):
+        return learned, []
+    convolutions = [layer for layer in learned if isinstance(layer, keras.layers.Conv2D)]
+    return convolutions, [layer for layer in learned if layer not in convolutions]
 
 
 def _check_steps(model, file, path):

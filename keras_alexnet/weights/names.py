@@ -10,6 +10,7 @@ import pathlib
 
 from keras_alexnet.files import digest
 
+DRAWN = "drawn"  # the kernels in this package
 FOLDER = "KERAS_ALEXNET_WEIGHTS"  # environment variable: a folder with files of weights that were brought by hand
 
 
@@ -119,17 +120,21 @@ def locate(weights: str | os.PathLike, architecture: str | None = None) -> pathl
     A file that is called like a name is reached by a path with a folder in it, such as `./caffe`.
 
     Args:
-        weights: A name in `NAMES`, or a path.
+        weights: "drawn", a name in `NAMES`, or a path.
         architecture: The network that weights with a name must be of; None for any.
 
     Raises:
         ValueError: If there are no such weights of this network, or they cannot be downloaded.
     """
+    if weights == DRAWN:
+        from keras_alexnet.weights import drawn
+
+        return drawn.locate(architecture)
     return choose(weights, architecture).fetch() if is_name(weights) else pathlib.Path(weights)
 
 
 def is_name(weights: str | os.PathLike | None) -> bool:
-    """Return whether weights are given by a name and not by a path."""
+    """Return whether weights are given by the name of published ones and not by a path."""
     return isinstance(weights, str) and weights in NAMES
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_alexnet.data import datasets, decoding
 from keras_alexnet.data import tfds as catalog
-from keras_alexnet.data.drawings import petals
+from keras_alexnet.data.drawings import formulas, petals
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -102,6 +102,27 @@ def test_description_of_petals():
     )
 
 
+def test_pictures_by_formula_are_drawn_when_they_are_read():
+    dataset = datasets.load("drawn:5", seed=2)
+    assert dataset.describe() == "drawn:5: 256 classes; train 5, validation 256, test 256 pictures (drawn with seed 2)"
+    for split, seed in (("train", 6), ("validation", 7), ("test", 8)):
+        received = [*dataset.splits[split].take(5).as_numpy_iterator()]
+        for (image, label), (expected, expected_label) in zip(received, formulas.pictures(5, seed), strict=True):
+            np.testing.assert_array_equal(image, expected)
+            assert label == expected_label
+
+
+def test_sizes_of_pictures_by_formula():
+    assert sizes(datasets.load("drawn")) == {"train": 25_600, "validation": 1280, "test": 1280}
+    assert sizes(datasets.load("drawn:60000")) == {"train": 60_000, "validation": 3000, "test": 3000}
+
+
+@pytest.mark.parametrize("name", ["drawn:", "drawn:0", "drawn:many", "drawn:-5"])
+def test_drawn_needs_a_number_of_pictures(name):
+    with pytest.raises(ValueError, match=f"such as drawn:60000. Received: {name}"):
+        datasets.load(name)
+
+
 @pytest.fixture
 def folder(tmp_path):
     for label, name in enumerate(("cat", "dog")):
@@ -126,6 +147,12 @@ def test_folder_is_split_class_by_class(folder):
     assert sorted(everything) == [*range(10), *range(100, 110)]
     assert levels(dataset.splits["train"]) != sorted(levels(dataset.splits["train"]))  # not class by class
     assert levels(datasets.load(str(folder), seed=4).splits["train"]) != levels(dataset.splits["train"])
+
+
+def test_a_folder_called_drawn_is_preferred(folder, monkeypatch):
+    folder.rename(folder.parent / "drawn")
+    monkeypatch.chdir(folder.parent)
+    assert datasets.load("drawn").class_names == ("cat", "dog")
 
 
 def test_identity_of_a_folder(folder, monkeypatch):

@@ -124,6 +124,20 @@ def test_fine_tuning_is_listed_beside_the_same_recipe_from_random_weights():
     ]
 
 
+def test_the_start_from_drawn_pictures_is_told_apart_from_random_weights():
+    def tested(name, seed, error, weights):
+        made = row(name, "flowers", seed) | {"weights": weights}
+        one_view = {"top1_error": error, "top5_error": error / 2}
+        return made | {"results": made["results"] | {"test": {"1_view": one_view}}}
+
+    scratch = [tested("flowers", seed, error, None) for seed, error in enumerate((0.70, 0.72, 0.74))]
+    drawn = [tested("from_drawn", seed, error, "drawn") for seed, error in enumerate((0.60, 0.61, 0.62))]
+    ((runs, start, *_),) = cells(tables.fine_tuning([*scratch, *drawn]))[2:]
+    assert (runs, start) == ("from_drawn", "drawn")
+    (line,) = cells(tables.from_scratch([*scratch, *drawn]))[2:]
+    assert line[3:5] == ["3", "72.0 (70.0 to 74.0)"]
+
+
 def test_incomplete_ensembles_are_left_out():
     one_view = {"1_view": {"top1_error": 0.5, "top5_error": 0.25}}
     alone = row("a", "flowers", 0)

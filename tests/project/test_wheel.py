@@ -19,8 +19,8 @@ IMAGES = "images = numpy.random.default_rng(0).uniform(-120, 130, (2, 67, 67, 3)
 SAVES = f"""
 import keras_alexnet, numpy
 {IMAGES}
-for architecture in ("paper", "source"):
-    model = keras_alexnet.build(architecture, input_shape=(67, 67, 3), classes=3)
+for architecture, weights in (("paper", "drawn"), ("source", None)):
+    model = keras_alexnet.build(architecture, input_shape=(67, 67, 3), classes=3, weights=weights)
     model.save(architecture + ".keras")
     numpy.save(architecture + ".npy", model.predict(images, verbose=0))
 print(keras_alexnet.__file__)
@@ -66,8 +66,9 @@ def python(wheel, tmp_path_factory):
 
 def test_wheel_holds_the_package_and_its_licence(wheel):
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {f"keras_alexnet/{path.name}" for path in (ROOT / "keras_alexnet").iterdir() if path.is_file()}
-    assert files == expected
+    paths = (path for path in (ROOT / "keras_alexnet").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    assert files == {path.relative_to(ROOT).as_posix() for path in paths}
+    assert "keras_alexnet/weights/drawn.npz" in files
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in zipfile.ZipFile(wheel).namelist())
 
 

@@ -89,6 +89,7 @@ def test_help_answers_without_tensorflow():
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
+        (["--weights", "drawn"], "fit the architectures paper, source"),
         (
             ["--batch-size", "500"],
             "give --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batches",

@@ -20,6 +20,7 @@ from keras_alexnet.training.defaults import (
     measure_speed,
     plan,
     recipe_for,
+    starts_from_drawn,
 )
 from keras_alexnet.weights.origin import Origin
 
@@ -116,8 +117,9 @@ def test_fine_tuning_is_announced_in_three_lines():
 
 
 def test_no_recipe_by_name_has_changed():
-    assert {recipe.schedule for recipe in RECIPES.values()} == {"divided"}
-    assert {recipe.clip_norm for recipe in RECIPES.values()} == {None}
+    recipes = [recipe for name, recipe in RECIPES.items() if name != "drawn"]
+    assert {recipe.schedule for recipe in recipes} == {"divided"}
+    assert {recipe.clip_norm for recipe in recipes} == {None}
     assert {recipe.head_learning_rate_factor for recipe in RECIPES.values()} == {1.0}
 
 
@@ -144,6 +146,24 @@ def test_classes_of_very_different_sizes_are_named(folder):
     recipe = recipe_for(uneven, balance="none")
     line = announce(uneven, recipe).splitlines()[1]
     assert line.startswith("Uneven classes, fewest training pictures: rose 9; most: lily 400 (")
+
+
+def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_pictures():
+    assert starts_from_drawn(facts(1000), recipe_for(facts(1000)))
+    assert starts_from_drawn(facts(1000), recipe_for(facts(1000), architecture="caffenet"))
+    assert not starts_from_drawn(facts(1000), recipe_for(facts(1000), architecture="half"))
+    assert not starts_from_drawn(facts(500_000), recipe_for(facts(500_000)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "weights"), [([], "drawn"), (["--weights", "none"], None), (["--architecture", "half"], None)]
+)
+def test_the_start_is_said_and_can_be_left_out(flags, weights, folder, capsys):
+    arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
+    _, options = fit.chosen(arguments)
+    _, options = fit.following_from(datasets.load(str(folder)), arguments, options)
+    assert options.weights == weights
+    assert ("kernels learned on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
 
 
 def test_a_plan_fits_into_the_time():
