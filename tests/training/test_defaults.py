@@ -116,7 +116,7 @@ def test_fine_tuning_is_announced_in_three_lines():
 
 
 def test_no_recipe_by_name_has_changed():
-    assert {recipe.schedule for recipe in RECIPES.values()} == {"divided"}
+    assert {recipe.schedule for recipe in RECIPES.values()} == {"divided", "exponential"}
     assert {recipe.clip_norm for recipe in RECIPES.values()} == {None}
     assert {recipe.head_learning_rate_factor for recipe in RECIPES.values()} == {1.0}
 
