@@ -205,9 +205,9 @@ def _convolution(x, row, rounding, name, start, image):
 
 def _with_low_resolution(x, row, rounding, name, start, image):
     """Add to the maps of a convolution what it sees of the image at a low resolution."""
-    small, name = row.low_resolution, f"{name}_low"
-    y = GaussianSubsampling(small.window, small.std, small.step, name=f"{name}_image")(image)  # (batch, 56, 56, 3)
-    y = _pad(y, small.kernel, small.strides, rounding, name)
+    small, n, name = row.low_resolution, name.removeprefix("conv"), f"{name}_low"
+    y = GaussianSubsampling(small.window, small.std, small.step, name=f"image{n}")(image)  # (batch, 56, 56, 3)
+    y = _pad(y, small.kernel, small.strides, rounding, f"image{n}")
     initial = _initial(start, name, inputs=small.kernel**2 * y.shape[-1])
     y = layers.Conv2D(row.filters, small.kernel, small.strides, use_bias=False, name=name, **initial)(y)
     if x.shape != y.shape:
@@ -215,7 +215,7 @@ def _with_low_resolution(x, row, rounding, name, start, image):
             "The two inputs of a convolution must give maps of the same size: use a height and width that are no "
             f"multiple of 4, or one of 8. Received: {image.shape[1]}x{image.shape[2]}"
         )
-    return layers.Add(name=f"{name}_sum")([x, y])
+    return layers.Add(name=f"sum{n}")([x, y])
 
 
 def _pad(x, window, strides, rounding, name, margin=0):

@@ -108,9 +108,7 @@ SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9"
         ("source_conv6", SOURCE_CONV6),
         (
             "source_low_resolution",
-            SOURCE_CONV6.replace(
-                "relu1 conv2 ", "conv2_low_image relu1 conv2_low_zeros conv2 conv2_low conv2_low_sum "
-            ),
+            SOURCE_CONV6.replace("relu1 conv2 ", "image2 relu1 image2_zeros conv2 conv2_low sum2 "),
         ),
         ("caffe", PAPER),
         ("caffenet", PAPER.replace("norm1 pool1", "pool1 norm1").replace("norm2 pool2", "pool2 norm2")),
