@@ -172,10 +172,8 @@ def fit_with_diary(folder, run, recipe, diary, monkeypatch):
         fit(folder, run, recipe, precision="float32", deterministic=True)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "size", "side"),
-    [("figure_1", SIZE, SIDE), pytest.param("source", 67, 70, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("architecture", "size", "side"), [("figure_1", SIZE, SIDE), ("source", 67, 70)])
 def test_the_authors_schedule_on_a_short_run_and_resumed(folder, tmp_path, monkeypatch, architecture, size, side):
     small = dataclasses.replace(ARCHITECTURES["source"], hidden=(32, 16))
     monkeypatch.setitem(ARCHITECTURES, "source", small)
