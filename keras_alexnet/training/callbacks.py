@@ -91,7 +91,7 @@ class RateFactors(keras.callbacks.Callback):
         recipe, rows = self.log.recipe, self.log.rows
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of a loss scale
         factors = bias_factor(recipe, rows), layer_factors(recipe, len(rows), self.model.layers[-1].name)
-        if factors != (optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors):
+        if factors != (optimizer.bias_learning_rate_factor, dict(optimizer.learning_rate_factors)):
             optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors = factors
             self.model.make_train_function(force=True)
 

@@ -169,7 +169,7 @@ def fit_with_diary(folder, run, recipe, diary, monkeypatch):
     callbacks = trainer._callbacks
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "_callbacks", lambda *arguments: [*callbacks(*arguments), diary])
-        fit(folder, run, recipe, precision="float32", deterministic=True)
+        fit(folder, run, recipe, precision="float32", deterministic=True, checkpoint_epochs=1)
 
 
 @pytest.mark.slow
