@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+import types
 import typing
 from collections.abc import Callable, Iterator
 
@@ -83,8 +84,10 @@ def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: b
 
 def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[str, typing.Any]:
     """How `argparse` reads a value of this type. A bool becomes a flag and its opposite."""
-    kinds = [kind for kind in typing.get_args(hint) if kind not in (type(None), Ellipsis)] or [hint]
-    kind, several = kinds[0], typing.get_origin(hint) is tuple  # int | None is int, tuple[str, ...] several str
+    if typing.get_origin(hint) is types.UnionType:  # tuple[int, ...] | None is tuple[int, ...]
+        (hint,) = (kind for kind in typing.get_args(hint) if kind is not type(None))
+    kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis] or [hint]
+    kind, several = kinds[0], typing.get_origin(hint) is tuple  # tuple[str, ...] is several str
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     metavar = "|".join(choices) if choices else {str: "TEXT", int: "N", float: "X"}.get(kind, kind.__name__.upper())

@@ -1,9 +1,11 @@
 import dataclasses
+import json
 
 import pytest
 
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
+from keras_alexnet.training.schedules import bias_factor, learning_rate
 
 
 def test_text_recipe_has_the_numbers_of_section_5():
@@ -19,8 +21,43 @@ def test_source_recipe_differs_from_the_text_as_the_authors_code_does():
         "crop_size",
         "mean",
         "lighting",
+        "lighting_until",
+        "dropout_form",
+        "epochs",
+        "divide_after",
         "bias_learning_rate_factor",
+        "bias_divide_after",
+        "divide_layer_after",
+        "freeze_layer_after",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "divided", "conv1", "frozen", "lighting", "stopped", "bias_rate"),
+    [  # the notes in layer-params-145, -145-2010 and -145-half; the last division of the half network is inferred
+        ("source", (25, 51, 79), 67, 72, 67, 91, 0.02),
+        ("source_2010", (23, 51, 78), 68, 72, 68, 93, 0.002),
+        ("source_half", (20, 48, 79), 66, 72, 66, 96, 0.02),
+    ],
+)
+def test_recipes_of_the_authors_are_their_logs(name, divided, conv1, frozen, lighting, stopped, bias_rate):
+    recipe = RECIPES[name]
+    assert (recipe.divide_after, recipe.epochs, recipe.lighting_until) == (divided, stopped, lighting)
+    assert recipe.divide_layer_after == (f"conv1:{conv1}",)
+    assert recipe.freeze_layer_after == (f"conv1:{frozen}",)
+    last = [{}] * (stopped - 1)
+    assert learning_rate(recipe, last) == pytest.approx(0.00001)
+    assert learning_rate(recipe, last) * bias_factor(recipe, last) == pytest.approx(bias_rate)
+
+
+def test_a_recipe_of_version_0_1_0_keeps_its_settings():
+    """`source` was divided by the validation error then, and its dropout was inverted."""
+    old = {"architecture": "source", "size": 224, "side": 256, "mean": "image", "lighting": "source"}
+    recipe = Recipe.of(old | {"bias_learning_rate_factor": 2.0, "epochs": 90, "divide_after": [], "patience": 5})
+    assert (recipe.divide_after, recipe.patience, recipe.epochs) == ((), 5, 90)
+    assert (recipe.dropout_form, recipe.bias_divide_after, recipe.lighting_until) == ("inverted", None, None)
+    assert (recipe.divide_layer_after, recipe.freeze_layer_after) == ((), ())
+    assert Recipe.of(json.loads(json.dumps(dataclasses.asdict(RECIPES["source"])))) == RECIPES["source"]
 
 
 def test_figure_1_has_no_regularization():
@@ -55,6 +92,16 @@ def test_default_recipes_exist():
         ({"lighting_std": -1.0}, "`lighting_std` must be at least zero. Received: -1.0"),
         ({"divisions": -5}, "Received: -5"),
         ({"divide_after": (0, 3)}, r"Received: \(0, 3\)"),
+        ({"bias_divide_after": (-1,)}, r"`bias_divide_after` .* Received: \(-1,\)"),
+        ({"bias_divide_after": (), "schedule": "cosine"}, "Received: 'cosine'"),
+        ({"divide_layer_after": ("conv1",)}, "such as conv1:67. Received: 'conv1'"),
+        ({"freeze_layer_after": ("conv1:0",)}, "Received: 'conv1:0'"),
+        ({"freeze_layer_after": (":5",)}, "Received: ':5'"),
+        ({"lighting_until": -1}, "Received: -1"),
+        ({"dropout_form": "halved"}, "Received: 'halved'"),
+        ({"schedule": "exponential"}, "final_learning_rate=None, schedule='exponential'"),
+        ({"final_learning_rate": 0.1}, "final_learning_rate=0.1, schedule='divided'"),
+        ({"schedule": "exponential", "final_learning_rate": 0.0}, "more than zero. Received: 0.0"),
     ],
 )
 def test_refuses_what_makes_no_sense(change, message):

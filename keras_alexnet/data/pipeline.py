@@ -4,6 +4,7 @@ A picture is resized once (`resize_pictures`). From the resized picture come tra
 (`training_batches`), or the central crop or ten crops for evaluation (`evaluation_batches`).
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -96,6 +97,17 @@ def training_batches(
     Raises:
         ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
     """
+    lit, rest = _with_and_without_lighting(epochs, recipe.lighting_until)
+    if rest:
+        dark = dataclasses.replace(
+            recipe, augmentation=tuple(name for name in recipe.augmentation if name != "lighting"), lighting_until=None
+        )
+        first = 0 if lit else first_step
+        later = training_batches(pictures, statistics, dark, seed, rest, steps_per_epoch, first, repeats)
+        if not lit:
+            return later
+        earlier = training_batches(pictures, statistics, recipe, seed, lit, steps_per_epoch, first_step, repeats)
+        return earlier.concatenate(later)
     steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
     capacity = _capacity(_mean_size(pictures))
     buffer = min(len(pictures), capacity)
@@ -167,6 +179,12 @@ def repeats_by_class(counts: Sequence[int]) -> np.ndarray:
 def counts_as_seen(counts: Sequence[int], recipe: Recipe) -> np.ndarray:
     """Return the pictures of each class in an epoch, up to a factor, as the recipe draws them."""
     return np.asarray(counts) * (repeats_by_class(counts) if recipe.balance == "repeat" else 1)
+
+
+def _with_and_without_lighting(epochs, until):
+    """The epochs, numbered from 0, up to the last one with PCA lighting, and those behind it."""
+    until = epochs.stop if until is None else min(max(until, epochs.start), epochs.stop)
+    return range(epochs.start, until), range(until, epochs.stop)
 
 
 def _mean_size(pictures):

@@ -21,7 +21,9 @@ results and two figures. Its command trains the network again. All errors are in
 Errors on the test pictures of Flowers-102, which are the 6149 of the official test split. `flipped` is the exception:
 it trains on those 6149 and tests on the 1020 of the official training split, which is an easier task. `text`, `source`,
 `caffe` and `torchvision` run for their authors' 90 epochs. An epoch of Flowers-102 has a thousandth of the steps of an
-epoch of ImageNet, so these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs.
+epoch of ImageNet, so these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs. `source`
+and `tflearn` are those of version 0.1.0: `source` had a learning rate that the validation error divides and inverted
+dropout, `tflearn` had tanh in fc6 and fc7.
 
 {from_scratch}
 

@@ -77,10 +77,19 @@ def _mean_test_error(group: Sequence[Row]) -> float:
     return float(np.mean([row["results"]["test"]["1_view"]["top1_error"] for row in group]))
 
 
+# Named recipes of archived runs that have changed since, as they were in version 0.1.0
+FORMER_RECIPES = {
+    "source": Recipe(
+        architecture="source", crop_size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
+    )
+}
+
+
 def _name_of(recipe: Recipe) -> str | None:
     """Return the name of a recipe, for any number of epochs."""
     schedule = {"epochs": recipe.epochs, "divide_after": recipe.divide_after}
-    return next((name for name, known in RECIPES.items() if dataclasses.replace(known, **schedule) == recipe), None)
+    known = (*RECIPES.items(), *FORMER_RECIPES.items())
+    return next((name for name, settings in known if dataclasses.replace(settings, **schedule) == recipe), None)
 
 
 def _test_errors(group: Sequence[Row]) -> dict[str, str]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization, band
+from keras_alexnet.models.layers import (
+    GroupedDense,
+    GroupedFlatten,
+    LocalResponseNormalization,
+    PaperDropout,
+    SpatialResponseNormalization,
+    band,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -92,13 +99,21 @@ def convert(model: keras.Model) -> "onnx.ModelProto":
 @functools.singledispatch
 def _convert(layer, graph, x):
     """Add what a layer does to `x` and return the name of the result. ONNX has the channels of maps first."""
-    raise ValueError(f"Expected layers of this library's networks. Received: {layer.name}, a {type(layer).__name__}")
+    raise ValueError(
+        "Expected layers of this library's networks, one after another: export other networks as a SavedModel. "
+        f"Received: {layer.name}, a {type(layer).__name__}"
+    )
 
 
 @_convert.register(keras.layers.InputLayer)
 @_convert.register(keras.layers.Dropout)
 def _nothing(layer, graph, x):
     return x
+
+
+@_convert.register(PaperDropout)
+def _scaled_down(layer, graph, x):
+    return graph.add("Mul", x, graph.array(f"{layer.name}/kept", np.float32(1 - layer.rate)), name=layer.name)
 
 
 @_convert.register(keras.layers.Rescaling)
@@ -204,6 +219,28 @@ def _flattened(layer, graph, x):
     if layer.input.ndim == 4:  # in the order that the next layer's kernel has
         x = graph.add("Transpose", x, name=f"{layer.name}/channels_last", perm=(0, 2, 3, 1))
     return graph.add("Flatten", x, name=layer.name)
+
+
+@_convert.register(GroupedFlatten)
+def _flattened_by_groups(layer, graph, x):
+    height, width, channels = layer.input.shape[1:]
+    shape = graph.array(f"{layer.name}/shape", np.array([0, layer.groups, channels // layer.groups, height, width]))
+    x = graph.add("Reshape", x, shape, name=f"{layer.name}/groups")
+    x = graph.add("Transpose", x, name=f"{layer.name}/channels_last", perm=(0, 1, 3, 4, 2))
+    return graph.add("Flatten", x, name=layer.name)
+
+
+@_convert.register(GroupedDense)
+def _connected_by_groups(layer, graph, x):
+    """Convolve a map of one place in groups: ONNX has no matrix product in groups."""
+    kernel, *bias = layer.get_weights()  # no bias if the layer has none
+    arrays = [
+        graph.array(f"{layer.name}/kernel", kernel.T[..., None, None]),
+        *(graph.array(f"{layer.name}/bias", each) for each in bias),
+    ]
+    x = graph.add("Unsqueeze", x, graph.array(f"{layer.name}/axes", np.array([2, 3])), name=f"{layer.name}/maps")
+    x = graph.add("Conv", x, *arrays, name=f"{layer.name}/products", group=layer.groups)
+    return _activation(layer.activation, graph, graph.add("Flatten", x, name=layer.name))
 
 
 @_convert.register(keras.layers.Dense)

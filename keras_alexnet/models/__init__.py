@@ -6,12 +6,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alexnet": ["build"],
-        "architectures": ["ARCHITECTURES", "Architecture", "Convolution", "Normalization", "figure_1"],
+        "architectures": ["ARCHITECTURES", "Architecture", "Convolution", "LowResolution", "Normalization", "figure_1"],
         "initializers": ["INITIAL_WEIGHTS"],
         "layers": [
             "AdaptiveAveragePooling2D",
+            "GaussianSubsampling",
             "GroupedConv2D",
+            "GroupedDense",
+            "GroupedFlatten",
             "LocalResponseNormalization",
+            "PaperDropout",
             "SpatialResponseNormalization",
         ],
         "preprocessing": ["decode_predictions", "preprocess_input"],

@@ -18,8 +18,12 @@ from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, look
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start, Uniform
 from keras_alexnet.models.layers import (
     AdaptiveAveragePooling2D,
+    GaussianSubsampling,
     GroupedConv2D,
+    GroupedDense,
+    GroupedFlatten,
     LocalResponseNormalization,
+    PaperDropout,
     SpatialResponseNormalization,
 )
 from keras_alexnet.models.pixels import watch_first_fit
@@ -95,7 +99,7 @@ def build(
     if include_preprocessing:
         x = _preprocessed(image, net)
     for n, row in net.convolutions.items():
-        x = _convolution(x, row, net.conv_rounding, f"conv{n}", start)  # (batch, 55, 55, 96) after conv1
+        x = _convolution(x, row, net.conv_rounding, f"conv{n}", start, image)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
             x = _STEPS.get(step, _nonlinearity)(x, step, net, n)  # (batch, 6, 6, 256) after pool5
     if include_top:
@@ -189,7 +193,7 @@ def _preprocessed(image, net):
 # A convolution
 
 
-def _convolution(x, row, rounding, name, start):
+def _convolution(x, row, rounding, name, start, image):
     """One convolution with its padding, by Keras's own "same" where that means the same."""
     padding = "same" if row.strides == 1 and row.padding == (row.kernel - 1) / 2 else row.padding
     if padding != "same":
@@ -197,7 +201,23 @@ def _convolution(x, row, rounding, name, start):
         padding = "valid"
     kind, grouped = (GroupedConv2D, {"groups": row.groups}) if row.groups > 1 else (layers.Conv2D, {})
     initial = _initial(start, name, inputs=row.kernel**2 * x.shape[-1] // row.groups)
-    return kind(row.filters, row.kernel, row.strides, padding, name=name, **grouped, **initial)(x)
+    x = kind(row.filters, row.kernel, row.strides, padding, name=name, **grouped, **initial)(x)
+    return x if row.low_resolution is None else _with_low_resolution(x, row, rounding, name, start, image)
+
+
+def _with_low_resolution(x, row, rounding, name, start, image):
+    """Add to the maps of a convolution what it sees of the image at a low resolution."""
+    small, n, name = row.low_resolution, name.removeprefix("conv"), f"{name}_low"
+    y = GaussianSubsampling(small.window, small.std, small.step, name=f"image{n}")(image)  # (batch, 56, 56, 3)
+    y = _pad(y, small.kernel, small.strides, rounding, f"image{n}")
+    initial = _initial(start, name, inputs=small.kernel**2 * y.shape[-1])
+    y = layers.Conv2D(row.filters, small.kernel, small.strides, use_bias=False, name=name, **initial)(y)
+    if x.shape != y.shape:
+        raise ValueError(
+            "The two inputs of a convolution must give maps of the same size: use a height and width that are no "
+            f"multiple of 4, or one of 8. Received: {image.shape[1]}x{image.shape[2]}"
+        )
+    return layers.Add(name=f"sum{n}")([x, y])
 
 
 def _pad(x, window, strides, rounding, name, margin=0):
@@ -252,19 +272,23 @@ def _flattened(x, net):
     """One vector per image, place by place."""
     if net.top_size and x.shape[1:3] != (net.top_size, net.top_size):
         x = AdaptiveAveragePooling2D(net.top_size, name="average_pool")(x)
+    if net.hidden_groups > 1:
+        return GroupedFlatten(net.hidden_groups, name="flatten")(x)
     return layers.Flatten(name="flatten")(x)
 
 
 def _hidden(x, units, net, n, start):
     """One hidden layer with its dropout."""
-    drop = layers.Dropout(net.dropout, name=f"drop{n}")
-    if net.dropout_before:
-        return _dense(drop(x), units, net.hidden_activation, f"fc{n}", start)
-    return drop(_dense(x, units, net.hidden_activation, f"fc{n}", start))
+    dropout = PaperDropout if net.dropout_form == "paper" else layers.Dropout
+    drop = dropout(net.dropout, name=f"drop{n}")
+    arguments = (units, net.hidden_activation, f"fc{n}", start, net.hidden_groups)
+    return _dense(drop(x), *arguments) if net.dropout_before else drop(_dense(x, *arguments))
 
 
-def _dense(x, units, activation, name, start, dtype=None):
-    return layers.Dense(units, activation, name=name, dtype=dtype, **_initial(start, name, inputs=x.shape[-1]))(x)
+def _dense(x, units, activation, name, start, groups=1, dtype=None):
+    initial = _initial(start, name, inputs=x.shape[-1] // groups)
+    kind, grouped = (GroupedDense, {"groups": groups}) if groups > 1 else (layers.Dense, {})
+    return kind(units, activation=activation, name=name, dtype=dtype, **grouped, **initial)(x)
 
 
 # The weights

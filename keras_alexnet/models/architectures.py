@@ -16,6 +16,27 @@ STEPS = ("norm", "spatial_norm", "pool", "average_pool")
 
 
 @dataclasses.dataclass(frozen=True)
+class LowResolution:
+    """A second input of a convolution: the image itself, blurred and with fewer pixels, with kernels of its own.
+
+    The results are added before the steps that follow the convolution; both have one bias.
+
+    Attributes:
+        kernel: Height and width of the kernels.
+        strides: Distance between neighboring windows.
+        window: Height and width of the Gaussian that blurs; odd.
+        std: Its standard deviation in pixels.
+        step: Distance between the pixels that are kept.
+    """
+
+    kernel: int = 5
+    strides: int = 2
+    window: int = 9
+    std: float = 4.0
+    step: int = 4
+
+
+@dataclasses.dataclass(frozen=True)
 class Convolution:
     """One convolutional layer and what follows it, in order.
 
@@ -26,6 +47,7 @@ class Convolution:
         padding: Number of zeros on each side, or TensorFlow's "same".
         groups: Number of groups that the layer is divided into (3.2, 3.5).
         then: The steps after it: "norm", "spatial_norm", "pool", "average_pool", or an activation by Keras's name.
+        low_resolution: What it sees of the image beside its maps; None for nothing.
     """
 
     filters: int
@@ -34,6 +56,7 @@ class Convolution:
     padding: int | str = 0
     groups: int = 1
     then: tuple[str, ...] = ("relu",)
+    low_resolution: LowResolution | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +86,11 @@ class Architecture:
         convolutions: The convolutional layers by number, first to last. Their names are `conv1` and so on.
         hidden: Units of the fully connected layers before the classifier.
         hidden_activation: Their activation, by Keras's name.
-        dropout: Share of the hidden units that is dropped in training (4.2). The others are doubled then, which is
-            equivalent to the paper's halving at test time.
+        hidden_groups: Number of groups that each of them is divided into; the classifier sees all groups.
+        dropout: Share of the hidden units that is dropped in training (4.2).
+        dropout_form: "inverted" to scale up the units that are kept in training, as all frameworks do today; "paper" to
+            scale down all units at test time (4.2). This is the same function, but not the same training, see
+            `models.layers.PaperDropout`.
         dropout_before: Whether dropout is applied to the input of each hidden layer, instead of its output.
         norm: Constants of "norm", the normalization over channels; None leaves the step out.
         norm_groups: Number of groups of channels for "norm".
@@ -80,10 +106,12 @@ class Architecture:
         mean: Pixel values, RGB, that are subtracted from the input.
         std: What red, green and blue are then divided by.
         initial_weights: Distributions of the random weights by default, a name in `INITIAL_WEIGHTS`.
+        published: The errors that its authors published, if any.
 
     Raises:
-        ValueError: If there is no convolution, a step, activation or rounding is unknown, or the zeros that are added
-            where sizes are rounded up would change the result of a pooling.
+        ValueError: If there is no convolution, a step, activation, rounding or form of dropout is unknown, the groups
+            do not divide the hidden units, or the zeros that are added where sizes are rounded up would change the
+            result of a pooling.
     """
 
     name: str
@@ -91,7 +119,9 @@ class Architecture:
     convolutions: dict[int, Convolution]
     hidden: tuple[int, ...] = (4096, 4096)
     hidden_activation: str = "relu"
+    hidden_groups: int = 1
     dropout: float = 0.5
+    dropout_form: str = "inverted"
     dropout_before: bool = False
     norm: Normalization | None = None
     norm_groups: int = 1
@@ -105,6 +135,7 @@ class Architecture:
     mean: tuple[float, float, float] = (123.68, 116.779, 103.939)  # of ImageNet's training set of 2012
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     initial_weights: str = "source"
+    published: str = ""
 
     def __post_init__(self):
         if not self.convolutions:
@@ -113,6 +144,13 @@ class Architecture:
             raise ValueError(
                 '`conv_rounding` must be "ceil" or "floor", `pool_rounding` one of these or "same". '
                 f"Received: {self.conv_rounding!r}, {self.pool_rounding!r}"
+            )
+        if self.dropout_form not in ("inverted", "paper"):
+            raise ValueError(f'`dropout_form` must be "inverted" or "paper". Received: {self.dropout_form!r}')
+        if self.hidden_groups < 1 or any(units % self.hidden_groups for units in self.hidden):
+            raise ValueError(
+                "`hidden_groups` must divide the units of each hidden layer. "
+                f"Received: hidden_groups={self.hidden_groups}, hidden={self.hidden}"
             )
         if not _is_activation(self.hidden_activation):
             raise ValueError(
@@ -148,6 +186,10 @@ def _is_activation(name):
         return False
 
 
+# On what errors were published
+_2012_ONE, _2012_TEN = (f"the validation pictures of 2012, {views}" for views in ("center crop", "ten crops"))
+_2010_TEN = "the test pictures of 2010, ten crops"
+
 _PAPER = Architecture(
     name="paper",
     summary="the network as the paper's text prints it",
@@ -175,6 +217,7 @@ _SOURCE = Architecture(
     norm_groups=2,  # each GPU normalized its own channels
     spatial_norm=Normalization(k=1.0, alpha=4e-5),  # 1e-3 over the 25 places
     size=224,
+    published=f"top-1 40.66 %, top-5 18.21 % error on {_2012_TEN}; 37.47 % and 17.00 % on {_2010_TEN}",
 )
 
 _CAFFE = dataclasses.replace(
@@ -185,6 +228,7 @@ _CAFFE = dataclasses.replace(
     conv_rounding="floor",
     mean=(122.679, 116.669, 104.007),  # of Caffe's mean image
     initial_weights="caffe",
+    published=f"top-1 42.9 %, top-5 19.8 % error on {_2012_ONE}",
 )
 
 _CAFFENET = dataclasses.replace(
@@ -199,6 +243,7 @@ _CAFFENET = dataclasses.replace(
         5: Convolution(256, 3, padding=1, groups=2, then=("relu", "pool")),  # 13 13 256, 6 6 256
     },
     initial_weights="caffenet",
+    published=f"top-1 42.6 %, top-5 19.6 % error on {_2012_ONE}",
 )
 
 _ONE_WEIRD_TRICK = Architecture(
@@ -219,6 +264,7 @@ _ONE_WEIRD_TRICK = Architecture(
     mean=(123.675, 116.28, 103.53),  # 0.485, 0.456, 0.406 on 0 to 1
     std=(58.395, 57.12, 57.375),  # 0.229, 0.224, 0.225 on 0 to 1
     initial_weights="torch",
+    published=f"top-1 43.478 %, top-5 20.934 % error on {_2012_ONE}",
 )
 
 _SINGLE_TOWER = dataclasses.replace(
@@ -268,9 +314,107 @@ _NO_CONV4 = dataclasses.replace(
     convolutions={n: row for n, row in _PAPER.convolutions.items() if n != 4},
 )
 
+# The authors' own experiments, exact to the configurations in their code. Each is `source` with something changed; the
+# numbers are those of their files, layers/layers-N.cfg and layers/layer-params-N.cfg. One run each.
+
+_SOURCE_HALF = dataclasses.replace(
+    _SOURCE,
+    name="source_half",
+    summary="the authors' baseline on one GPU (145-half): one tower of `source`, with conv5 as wide as two",
+    convolutions={
+        1: Convolution(48, 11, strides=4, then=("norm", "pool", "relu")),  # 55 55 48, 27 27 48
+        2: Convolution(128, 5, padding=2, then=("relu", "norm", "spatial_norm", "pool")),  # 27 27 128, 13 13 128
+        3: Convolution(192, 3, padding=1),  # 13 13 192
+        4: Convolution(192, 3, padding=1),  # 13 13 192
+        5: Convolution(256, 3, padding=1, then=("pool", "relu")),  # 13 13 256, 6 6 256
+    },
+    norm_groups=1,
+    published=f"top-1 39.17 %, top-5 18.23 % error on {_2010_TEN}",
+)
+
+_SOURCE_NO_OVERLAP = dataclasses.replace(
+    _SOURCE,
+    name="source_no_overlap",
+    summary="the authors' run with poolings that do not overlap (147); paddings differ so that fc6 sees maps of 6 x 6",
+    convolutions=_SOURCE.convolutions
+    | {  # 28 28 96 after pool1
+        2: dataclasses.replace(_SOURCE.convolutions[2], padding=1),  # 26 26 256, 13 13 256
+        5: dataclasses.replace(_SOURCE.convolutions[5], padding=0),  # 11 11 256, 6 6 256
+    },
+    pool=(2, 2),
+    published=f"top-1 41.06 %, top-5 18.51 % error on {_2012_TEN}",
+)
+
+_SOURCE_NO_NORMALIZATION = dataclasses.replace(
+    _SOURCE,
+    name="source_no_normalization",
+    summary="the authors' run without normalization (148), neither over channels nor within maps",
+    norm=None,
+    spatial_norm=None,
+    published=f"top-1 42.03 %, top-5 19.36 % error on {_2012_TEN}",
+)
+
+_SOURCE_NORM5 = dataclasses.replace(
+    _SOURCE,
+    name="source_norm5",
+    summary="the authors' run with a third normalization, after conv5 (149)",
+    convolutions=_SOURCE.convolutions
+    | {5: dataclasses.replace(_SOURCE.convolutions[5], then=("norm", "pool", "relu"))},
+    published="none: the authors' notes on this run end before it was finished",
+)
+
+_SOURCE_NO_COMMUNICATION = dataclasses.replace(
+    _SOURCE,
+    name="source_no_communication",
+    summary="the authors' run with towers that meet in the classifier only, and are wider in conv2 and fc6 (150)",
+    convolutions=_SOURCE.convolutions
+    | {
+        2: dataclasses.replace(_SOURCE.convolutions[2], filters=320),  # 27 27 320, 13 13 320
+        3: dataclasses.replace(_SOURCE.convolutions[3], groups=2),  # 13 13 384
+    },
+    hidden=(8192, 4096),
+    hidden_groups=2,
+    published=f"top-1 41.83 %, top-5 19.33 % error on {_2012_TEN}",
+)
+
+_SOURCE_CONV6 = dataclasses.replace(
+    _SOURCE,
+    name="source_conv6",
+    summary="the authors' network with a sixth convolution, after the last pooling (146): the starred rows of table 2",
+    convolutions=_SOURCE.convolutions | {6: Convolution(256, 3, padding=1)},  # 6 6 256
+    initial_weights="source_conv6",
+    published=(
+        f"top-1 39.10 %, top-5 16.88 % error on {_2012_TEN}, pre-trained on the release of fall 2009; 38.99 % and "
+        "16.62 %, pre-trained on that of fall 2011"
+    ),
+)
+
+_SOURCE_LOW_RESOLUTION = dataclasses.replace(
+    _SOURCE_CONV6,
+    name="source_low_resolution",
+    summary="an older network of the authors, with conv6 and a conv2 that sees a small copy of the image as well (141)",
+    convolutions=_SOURCE_CONV6.convolutions
+    | {
+        1: dataclasses.replace(_SOURCE.convolutions[1], filters=64),  # 55 55 64, 27 27 64
+        2: dataclasses.replace(_SOURCE.convolutions[2], low_resolution=LowResolution()),  # 27 27 256, 13 13 256
+    },
+    initial_weights="source_low_resolution",
+    published=(
+        f"top-1 39.56 %, top-5 17.21 % error on {_2012_TEN}, and 35.67 % and 15.49 % on {_2010_TEN}, both pre-trained "
+        "on 2012 and then on the release of fall 2009; none from random weights, which overfitted"
+    ),
+)
+
+# The example in tflearn's own repository differs from the listing that tutorials reprint: tanh in fc6 and fc7, 224
+# pixels, and 17 outputs. Some reprints keep 1000 outputs with one-hot labels of 17 classes, which cannot train: the
+# shapes of labels and outputs do not match. Give `classes=17`.
 _TFLEARN = Architecture(
     name="tflearn",
-    summary="tflearn's example for Oxford Flowers 17, the start of many a tutorial",
+    summary=(
+        "the tflearn listing that many tutorials reprint, for Oxford Flowers 17: build it with classes=17, since 1000 "
+        "outputs cannot train on one-hot labels of 17 classes; the example in tflearn's own repository has tanh in fc6 "
+        "and fc7 and reads 224 pixels"
+    ),
     convolutions={
         1: Convolution(96, 11, strides=4, padding="same", then=("relu", "pool", "norm")),  # 57 57 96, 29 29 96
         2: Convolution(256, 5, padding=2, then=("relu", "pool", "norm")),  # 29 29 256, 15 15 256
@@ -278,7 +422,6 @@ _TFLEARN = Architecture(
         4: Convolution(384, 3, padding=1),  # 15 15 384
         5: Convolution(256, 3, padding=1, then=("relu", "pool", "norm")),  # 15 15 256, 8 8 256
     },
-    hidden_activation="tanh",
     norm=Normalization(window=11, k=1.0),
     pool_rounding="same",
     mean=(0.0, 0.0, 0.0),
@@ -333,6 +476,13 @@ ARCHITECTURES = {
         _NO_NORMALIZATION,
         _NO_OVERLAP,
         _NO_CONV4,
+        _SOURCE_HALF,
+        _SOURCE_NO_OVERLAP,
+        _SOURCE_NO_NORMALIZATION,
+        _SOURCE_NORM5,
+        _SOURCE_NO_COMMUNICATION,
+        _SOURCE_CONV6,
+        _SOURCE_LOW_RESOLUTION,
         _TFLEARN,
         figure_1(),
         figure_1("tanh"),

@@ -58,10 +58,18 @@ _BIASES = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)  # section 5
 _SOURCE_STDS = (0.01, 0.01, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01)
 _CAFFE_STDS = (0.01,) * 5 + (0.005, 0.005, 0.01)
 
+_SOURCE_CONV6 = _gaussians(  # layers-146-2009.cfg
+    (*_CONVOLUTIONAL, "conv6", "fc7", "fc8", "fc9"),
+    (0.01, 0.01, 0.03, 0.03, 0.03, 0.03, 0.01, 0.01, 0.01),
+    (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
+)
+
 # By name, then by layer
 INITIAL_WEIGHTS = {
     "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning starts late or never
     "source": _gaussians(_LAYERS, _SOURCE_STDS, _BIASES),  # layers-145.cfg
+    "source_conv6": _SOURCE_CONV6,
+    "source_low_resolution": _SOURCE_CONV6 | {"conv2_low": Start(Gaussian(0.01), 0.0)},  # layers-141.cfg
     "caffe": _gaussians(_LAYERS, _CAFFE_STDS, (0.0, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0)),
     "caffenet": _gaussians(_LAYERS, _CAFFE_STDS, _BIASES),
     "torch": dict.fromkeys(_LAYERS, Start(Uniform(), Uniform())),

@@ -1,8 +1,9 @@
-"""The layers that Keras lacks, or has slower or incomplete (paper sections 3.3 and 3.5).
+"""The layers that Keras lacks, or has slower or incomplete (paper sections 3.3, 3.5 and 4.2).
 
 Response normalization divides each activity by the energy of its neighbors: `LocalResponseNormalization` over
 neighboring channels, as in the paper, and `SpatialResponseNormalization` over neighboring places of one map, which the
-authors' code adds. `GroupedConv2D` is the convolution of the two towers, fast on every device.
+authors' code adds. `GroupedConv2D` is the convolution of the two towers, fast on every device; `GroupedFlatten` and
+`GroupedDense` keep the towers apart behind it. `PaperDropout` halves at test time.
 """
 
 import dataclasses
@@ -166,6 +167,19 @@ def _real(name, value):
     return float(value)
 
 
+def _groups(value):
+    if not _is_integer(value) or value < 1:
+        raise ValueError(f"`groups` must be an integer of at least 1. Received: groups={value!r}")
+    return int(value)
+
+
+def _check_division(width, groups, what="channels"):
+    if width % groups:
+        raise ValueError(
+            f"`groups` must divide the {what} into groups of equal width. Received: {width} {what}, groups={groups}"
+        )
+
+
 def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's integers too
 
@@ -214,25 +228,16 @@ class LocalResponseNormalization(_ResponseNormalization):
         groups: int = 1,
         **kwargs: Any,
     ):
-        if not _is_integer(groups) or groups < 1:
-            raise ValueError(f"`groups` must be an integer of at least 1. Received: groups={groups!r}")
-        self.groups = int(groups)
+        self.groups = _groups(groups)
         super().__init__(_OverChannels(_window(window), self.groups), k, alpha, beta, **kwargs)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        self._check_channels(inputs.shape)
+        _check_division(inputs.shape[-1], self.groups)
         return super().call(inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        self._check_channels(input_shape)
+        _check_division(input_shape[-1], self.groups)
         return input_shape
-
-    def _check_channels(self, input_shape):
-        if input_shape[-1] % self.groups:
-            raise ValueError(
-                "`groups` must divide the channels into groups of equal width. "
-                f"Received: {input_shape[-1]} channels, groups={self.groups}"
-            )
 
     def get_config(self) -> dict:
         return {**super().get_config(), "groups": self.groups}
@@ -293,6 +298,170 @@ class GroupedConv2D(keras.layers.Conv2D):
         parts = ops.split(inputs, self.groups, -1)  # each (batch, height, width, channels / groups)
         kernels = ops.split(kernel, self.groups, -1)  # each (side, side, channels / groups, filters / groups)
         return ops.concatenate([convolve(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
+
+
+@register
+class GroupedFlatten(keras.layers.Flatten):
+    """Flatten the maps of one group of channels after another, each place by place.
+
+    Input: `(batch, height, width, channels)`. Output: `(batch, height * width * channels)`.
+
+    Args:
+        groups: Number of groups of channels.
+
+    Raises:
+        ValueError: If `groups` does not divide the channels.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.arange(8).reshape(1, 2, 1, 4)  # channels 0 to 3 at two places
+        >>> np.array(GroupedFlatten(2)(maps))[0].tolist()
+        [0, 1, 4, 5, 2, 3, 6, 7]
+
+    Source: the authors' `layers-150.cfg`, where the towers stay apart after the convolutions.
+    """
+
+    def __init__(self, groups: int = 1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.groups = _groups(groups)
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        _check_division(inputs.shape[-1], self.groups)
+        flatten = super().call
+        return ops.concatenate([flatten(part) for part in ops.split(inputs, self.groups, -1)], -1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "groups": self.groups}
+
+
+@register
+class GroupedDense(keras.layers.Dense):
+    """Connect each of `groups` groups of inputs with a group of units of its own, as two towers do.
+
+    The arguments are those of `keras.layers.Dense`, with `groups` as in `GroupedConv2D`.
+
+    Input: `(batch, inputs)`. Output: `(batch, units)`.
+
+    Args:
+        units: Number of units, over all groups.
+        groups: Number of groups.
+        **kwargs: Other arguments of `keras.layers.Dense`.
+
+    Raises:
+        ValueError: If `groups` does not divide the inputs or `units`.
+
+    Example:
+        >>> layer = GroupedDense(4096, groups=2)
+        >>> layer.build((None, 8192))
+        >>> tuple(layer.kernel.shape)
+        (4096, 4096)
+
+    Source: the authors' `layers-150.cfg`, where the fully connected layers of a tower see only their own tower.
+    """
+
+    def __init__(self, units: int, groups: int = 1, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        self.groups = _groups(groups)
+        _check_division(units, self.groups, "units")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        *batch, inputs = input_shape
+        _check_division(inputs, self.groups, "inputs")
+        super().build((*batch, inputs // self.groups))
+        self.input_spec = keras.InputSpec(min_ndim=2, axes={-1: inputs})
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        parts = ops.split(inputs, self.groups, -1)  # each (batch, inputs / groups)
+        kernels = ops.split(
+            ops.convert_to_tensor(self.kernel), self.groups, -1
+        )  # each (inputs / groups, units / groups)
+        x = ops.concatenate([ops.matmul(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
+        x = x if self.bias is None else ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "groups": self.groups}
+
+
+@register
+class GaussianSubsampling(keras.layers.Layer):
+    """Blur maps with a Gaussian, and keep every few pixels of the result.
+
+    Beyond the border are zeros. The pixels that are kept lie in the middle: of 224, with `step=4`, those from 2 to 222.
+
+    Input: `(batch, height, width, channels)`. Output: `(batch, height / step, width / step, channels)`, rounded up.
+
+    Args:
+        window: Height and width of the Gaussian; odd.
+        std: Its standard deviation in pixels.
+        step: Distance between the pixels that are kept.
+
+    Raises:
+        ValueError: If `window` is even, `std` is not a number, or `step` is not an integer of at least 1.
+
+    Example:
+        >>> GaussianSubsampling(9, std=4.0, step=4)(keras.Input((224, 224, 3))).shape
+        (None, 56, 56, 3)
+
+    Source: the authors' `layers-141.cfg`, in which conv2 sees such a copy of the image as well.
+    """
+
+    def __init__(self, window: int = 9, std: float = 4.0, step: int = 4, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not _is_integer(step) or step < 1:
+            raise ValueError(f"`step` must be an integer of at least 1. Received: step={step!r}")
+        self.window, self.std, self.step = _window(window), _real("std", std), int(step)
+        self.input_spec = keras.InputSpec(ndim=4)
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        x = inputs if keras.backend.is_float_dtype(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
+        bell = np.exp(-((np.arange(self.window) - self.window // 2) ** 2) / (2 * self.std**2))
+        kernel = np.outer(bell, bell) / bell.sum() ** 2
+        kernel = np.repeat(kernel[..., None, None], x.shape[-1], axis=2)  # (window, window, channels, 1)
+        x = ops.depthwise_conv(x, ops.convert_to_tensor(kernel, x.dtype), padding="same", data_format="channels_last")
+        top, left = (self._first(ops.shape(x)[axis]) for axis in (1, 2))
+        return x[:, top :: self.step, left :: self.step]
+
+    def _first(self, size):
+        return (size - self.step * ((size - 1) // self.step)) // 2
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, *sides, channels = input_shape
+        return (batch, *(None if side is None else -(-side // self.step) for side in sides), channels)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "window": self.window, "std": self.std, "step": self.step}
+
+
+@register
+class PaperDropout(keras.layers.Dropout):
+    """Drop units in training and scale all of them down at test time, as the paper does.
+
+    `keras.layers.Dropout` scales up the units that are kept in training instead. For the same weights both have the
+    same outputs up to that scale, but gradients differ, and so does a training. It is the same training if the kernel
+    behind `keras.layers.Dropout` starts at half the standard deviation and learns at a quarter of the rate with four
+    times the weight decay, for a rate of 0.5.
+
+    With the same seed, both drop the same units.
+
+    Input and output: float tensor of any shape.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = PaperDropout(0.5)
+        >>> np.array(layer(np.ones((1, 3), "float32"), training=False)).tolist()
+        [[0.5, 0.5, 0.5]]
+        >>> sorted({float(value) for value in np.array(layer(np.ones((1, 99), "float32"), training=True))[0]})
+        [0.0, 1.0]
+
+    Source: section 4.2: "At test time, we use all the neurons but multiply their outputs by 0.5".
+    """
+
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        return super().call(inputs * (1 - self.rate), training=training)  # in training, Keras divides by the same
 
 
 @register

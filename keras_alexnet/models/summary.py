@@ -85,7 +85,7 @@ def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> kera
 
 
 def describe(architecture: str | Architecture = "paper", classes: int = 1000) -> str:
-    """Describe a network: its layers, which of them have most parameters and work, and how it differs from the paper.
+    """Describe a network: its published errors, its layers and their parameters and work, what differs from the paper.
 
     Args:
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
@@ -105,7 +105,8 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     costs = layer_costs(sketch(net, classes=classes))
-    lines = [*_wrapped(f"{net.name}: {net.summary}"), "", *_table(costs), "", _shares(costs)]
+    published = _wrapped(f"published: {net.published}") if net.published else []
+    lines = [*_wrapped(f"{net.name}: {net.summary}"), *published, "", *_table(costs), "", _shares(costs)]
     changes = differences(net, ARCHITECTURES["paper"])
     if changes:
         lines += ["", "What differs from paper:"]
@@ -158,7 +159,7 @@ def differences(net: Architecture, other: Architecture) -> list[tuple[str, Any, 
         [('norm k', 1.0, 2.0), ('norm alpha', 2e-05, 0.0001)]
     """
     rows = (dataclasses.asdict(row) for row in (net, other))
-    return [found for found in _compared(*rows) if found[0] not in ("name", "summary")]
+    return [found for found in _compared(*rows) if found[0] not in ("name", "summary", "published")]
 
 
 def _compared(own, other, path=""):
@@ -174,6 +175,7 @@ def _compared(own, other, path=""):
 
 _LABELS = {  # of settings with names that say too little
     "dropout before": "dropout before the layer, not behind it",
+    "hidden groups": "groups of the hidden layers",
     "pool": "pool size and stride",
     "top size": "side that the last maps are averaged to",
     "size": "side of the input",

@@ -14,7 +14,7 @@ from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors, recovery
 from keras_alexnet.training.interrupts import StopRequest
-from keras_alexnet.training.schedules import learning_rate, step_factor
+from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")
 SAVING_SHARE = 0.05  # ours: of the time, at most, goes into checkpoints between those that must be
@@ -74,8 +74,30 @@ class LogWriter(keras.callbacks.Callback):
         return last[name] < lowest or (last[name] == lowest and ends and self.recipe.schedule == "cosine")
 
 
+class RateFactors(keras.callbacks.Callback):
+    """Sets what the learning rates of biases and of single layers are multiplied by in an epoch.
+
+    Where one changes, the training step is compiled again, which takes seconds.
+
+    Args:
+        log: It has the recipe and the log.
+    """
+
+    def __init__(self, log: LogWriter) -> None:
+        super().__init__()
+        self.log = log
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        recipe, rows = self.log.recipe, self.log.rows
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of a loss scale
+        factors = bias_factor(recipe, rows), layer_factors(recipe, len(rows), self.model.layers[-1].name)
+        if factors != (optimizer.bias_learning_rate_factor, dict(optimizer.learning_rate_factors)):
+            optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors = factors
+            self.model.make_train_function(force=True)
+
+
 class StepSchedule(keras.callbacks.Callback):
-    """Warms up the learning rate and lets it fall along a cosine, step by step. It comes after `LogWriter`.
+    """Warms up the learning rate and lets it fall along a curve, step by step. It comes after `LogWriter`.
 
     Args:
         log: It has the recipe and the learning rate of the epoch.

@@ -21,8 +21,9 @@ class PaperSGD(keras.optimizers.Optimizer):
     A variable of fewer than two dimensions counts as a bias: it learns at the rate of biases and does not decay.
     `exclude_from_weight_decay` exempts further variables.
 
-    `momentum`, `weight_decay` and `bias_learning_rate_factor` may be changed between steps. As with the momentum of
-    Keras's SGD, a training step that was compiled before keeps the old values until `model.compile` is called again.
+    `momentum`, `weight_decay` and the two factors may be changed between steps. As with the momentum of Keras's SGD, a
+    training step that was compiled before keeps the old values until `model.compile` is called again, or
+    `model.make_train_function(force=True)`.
 
     Args:
         learning_rate: The step epsilon, a float, a `LearningRateSchedule` or a function.
@@ -34,7 +35,8 @@ class PaperSGD(keras.optimizers.Optimizer):
         decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
             $w \leftarrow w + v - d\,\epsilon\,w$.
         learning_rate_factors: What the learning rate of a layer is multiplied by, by the name of the layer, such as
-            `{"fc8": 10.0}` for a new last layer. Layers that are not named have 1.
+            `{"fc8": 10.0}` for a new last layer. Layers that are not named have 1. 0 freezes a
+            layer: neither its weights nor their velocity change, as in the authors' code.
         name: Name of the optimizer and prefix of its variables; by default a new one.
         decay: The name of `weight_decay` until version 0.1.0; overrides it.
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
@@ -88,7 +90,7 @@ class PaperSGD(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
-        self._factors = tuple(self._factor(variable.path.split("/")) for variable in variables)
+        self._paths = tuple(variable.path.split("/") for variable in variables)
 
     def _factor(self, path):
         """Return the factor of the innermost layer on a variable's path, such as `["fc8", "kernel"]`, that has one."""
@@ -98,10 +100,12 @@ class PaperSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""
         index = self._get_variable_index(variable)
-        velocity = self.velocities[index]
+        velocity, factor = self.velocities[index], self._factor(self._paths[index])
+        if factor == 0:
+            return
         is_bias = len(variable.shape) < 2
-        if self._factors[index] != 1:
-            learning_rate = learning_rate * self._factors[index]
+        if factor != 1:
+            learning_rate = learning_rate * factor
         if is_bias:
             learning_rate = learning_rate * self.bias_learning_rate_factor
         # Tensors, so that a change of them reaches the compiled function. A variable that does not decay has one less.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes import Recipe, layers_and_epochs
 
 
 def divided_learning_rate(first: float, errors: Sequence[float], patience: int, divisions: int = 3) -> float:
@@ -44,16 +44,82 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
     Source: section 5. The authors' own log names the epochs: they divided by hand.
     """
-    if recipe.schedule == "cosine":
+    if recipe.schedule != "divided":
         return recipe.learning_rate  # `step_factor` does the rest
     if recipe.divide_after:
-        return recipe.learning_rate / 10 ** sum(len(rows) >= epoch for epoch in recipe.divide_after)
+        return recipe.learning_rate / 10 ** _passed(recipe.divide_after, len(rows))
     errors = [row[recipe.error_name()] for row in rows]
     return divided_learning_rate(recipe.learning_rate, errors, recipe.patience, recipe.divisions)
 
 
+def _passed(epochs, finished):
+    """The number of those epochs that are among the finished ones."""
+    return sum(finished >= epoch for epoch in epochs)
+
+
+def bias_factor(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Return what the learning rate of biases is multiplied by in a run's next epoch, beside that of the weights.
+
+    Args:
+        recipe: The settings of the run.
+        rows: The log of the run, as for `learning_rate`.
+
+    Example:
+        >>> recipe = Recipe(bias_learning_rate_factor=2.0, divide_after=(1, 3), bias_divide_after=(3,))
+        >>> [round(bias_factor(recipe, [{}] * finished)) for finished in range(4)]
+        [2, 20, 20, 20]
+
+    Source: the authors' own logs, where the learning rate of biases was divided later than that of the weights, or not.
+    """
+    if recipe.bias_divide_after is None:
+        return recipe.bias_learning_rate_factor
+    own = recipe.learning_rate / 10 ** _passed(recipe.bias_divide_after, len(rows))
+    return recipe.bias_learning_rate_factor * own / learning_rate(recipe, rows)
+
+
+def layer_factors(recipe: Recipe, finished: int, head: str = "fc8") -> dict[str, float]:
+    """Return what the learning rate of single layers is multiplied by in a run's next epoch, by the name of the layer.
+
+    Args:
+        recipe: The settings of the run.
+        finished: Number of finished epochs.
+        head: Name of the last layer, for `head_learning_rate_factor`.
+
+    Returns:
+        A factor for each layer whose rate differs from that of the others; 0 for a layer that is frozen.
+
+    Example:
+        >>> recipe = Recipe(divide_layer_after=("conv1:67",), freeze_layer_after=("conv1:72",))
+        >>> [layer_factors(recipe, finished) for finished in (66, 67, 72)]
+        [{}, {'conv1': 0.1}, {'conv1': 0.0}]
+
+    Source: the authors' own logs, where conv1 stops learning before the other layers.
+    """
+    factors = {head: recipe.head_learning_rate_factor} if recipe.head_learning_rate_factor != 1 else {}
+    for layer, epoch in layers_and_epochs(recipe.divide_layer_after):
+        if finished >= epoch:
+            factors[layer] = factors.get(layer, 1.0) / 10
+    return factors | {layer: 0.0 for layer, epoch in layers_and_epochs(recipe.freeze_layer_after) if finished >= epoch}
+
+
+def check_layers(recipe: Recipe, known: Sequence[str]) -> None:
+    """Refuse a recipe that divides or freezes the learning rate of a layer which the network does not have.
+
+    Args:
+        recipe: The settings of a run.
+        known: Names of the network's layers with weights.
+
+    Raises:
+        ValueError: If there is such a layer.
+    """
+    for setting in ("divide_layer_after", "freeze_layer_after"):
+        for layer, epoch in layers_and_epochs(getattr(recipe, setting)):
+            if layer not in known:
+                raise ValueError(f"`{setting}` must name layers of {', '.join(known)}. Received: {layer}:{epoch}")
+
+
 def step_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Return what the learning rate of an epoch is multiplied by at one step: warm-up and cosine decay.
+    """Return what the learning rate of an epoch is multiplied by at one step: warm-up, cosine and exponential decay.
 
     It depends on the number of the step alone, so a resumed run continues where it stopped.
 
@@ -66,6 +132,17 @@ def step_factor(recipe: Recipe, step: int, steps: int) -> float:
         >>> recipe = Recipe(schedule="cosine", warmup_steps=10)
         >>> [round(step_factor(recipe, step, steps=100), 2) for step in (0, 9, 50, 99)]
         [0.1, 0.98, 0.5, 0.0]
+        >>> recipe = Recipe(schedule="exponential", learning_rate=0.02, final_learning_rate=0.0002)
+        >>> [round(0.02 * step_factor(recipe, step, steps=100), 6) for step in (0, 50, 100)]
+        [0.02, 0.002, 0.0002]
+
+    Source: the authors' runs 154 to 158 for the exponential schedule.
     """
     warmup = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
-    return warmup * (0.5 * (1 + math.cos(math.pi * step / steps)) if recipe.schedule == "cosine" else 1.0)
+    match recipe.schedule:
+        case "cosine":
+            return warmup * 0.5 * (1 + math.cos(math.pi * step / steps))
+        case "exponential":
+            return warmup * (recipe.final_learning_rate / recipe.learning_rate) ** (step / steps)
+        case _:
+            return warmup

@@ -18,12 +18,13 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import checkpoints, errors, recovery, strategies
+from keras_alexnet.training import checkpoints, errors, recovery, schedules, strategies
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
     LogWriter,
     LossGuard,
     ProgressBar,
+    RateFactors,
     StepSchedule,
     TimeLimit,
 )
@@ -61,19 +62,19 @@ def compiled_model(
     """
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
-        dataclasses.replace(architecture, dropout=recipe.dropout),
+        dataclasses.replace(architecture, dropout=recipe.dropout, dropout_form=recipe.dropout_form),
         input_shape=(recipe.crop_size, recipe.crop_size, 3),
         classes=classes,
         name=f"alexnet_{recipe.architecture}",
         initial_weights=recipe.initial_weights,
         include_preprocessing=recipe.mean == "network",
     )
+    schedules.check_layers(recipe, [layer.name for layer in network.layers if layer.weights])
     lines = loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ()
     if file != names.DRAWN:  # of which the commands say what it is
         for line in lines:
             print(line)
     unwatch(network)  # the pipeline's pictures are right
-    factor = recipe.head_learning_rate_factor
     model = (strategy or Strategy()).adapt(network)
     model.compile(
         PaperSGD(
@@ -82,7 +83,7 @@ def compiled_model(
             weight_decay=recipe.weight_decay,
             bias_learning_rate_factor=recipe.bias_learning_rate_factor,
             decay_into=recipe.decay_into,
-            learning_rate_factors={network.layers[-1].name: factor} if factor != 1 else {},
+            learning_rate_factors=schedules.layer_factors(recipe, 0, network.layers[-1].name),
             global_clipnorm=recipe.clip_norm,
         ),
         loss="sparse_categorical_crossentropy",
@@ -316,13 +317,13 @@ def _callbacks(
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     log = LogWriter(run, recipe, rows, is_chief, factor)
-    stepwise = recipe.schedule == "cosine" or recipe.warmup_steps
+    stepwise = recipe.schedule != "divided" or recipe.warmup_steps
     schedule = [StepSchedule(log, steps, first_steps)] if stepwise else []
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if is_chief else []
     if options.tensorboard_verbose and is_chief:
         events.append(Histograms(run.tensorboard, *sample, options.tensorboard_verbose))
-    return [guard, *limit, log, *schedule, saving, *events]
+    return [guard, *limit, log, RateFactors(log), *schedule, saving, *events]
 
 
 def _evaluate_epoch(

@@ -1,6 +1,7 @@
 """How frameworks name and lay out weights, and what a file of weights holds. Each format has a file beside this one."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -51,6 +52,9 @@ class WeightFile:
             `step`. None if the file does not describe the network.
         network: Name of the file's network, None if it has none.
         size: Height of its input in pixels, None if the file does not say.
+        input_scales: What the file's network multiplies the inputs of a layer by at test time, by layer, where that is
+            not 1: see `models.layers.PaperDropout`. None if the file does not tell, and it is taken as the network's.
+        activation: Keras's name of the nonlinearity of its first fully connected layer, None if the file does not tell.
     """
 
     arrays: dict[str, np.ndarray]
@@ -58,6 +62,8 @@ class WeightFile:
     steps: tuple[str, ...] | None = None
     network: str | None = None
     size: int | None = None
+    input_scales: dict[str, float] | None = dataclasses.field(default_factory=dict)
+    activation: str | None = None
 
 
 def step(
@@ -102,6 +108,25 @@ def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, f
         elif kind:
             steps.append(kind)
     return tuple(steps)
+
+
+def input_scales(layers: Iterable[tuple[str, float | None, bool]]) -> dict[str, float]:
+    """Return what a network multiplies the inputs of its fully connected layers by at test time, where that is not 1.
+
+    Args:
+        layers: Of each layer in order its name, its rate if it is a `PaperDropout`, and whether it is fully connected.
+
+    Example:
+        >>> input_scales([("fc6", None, True), ("drop6", 0.5, False), ("fc7", None, True), ("fc8", None, True)])
+        {'fc7': 0.5}
+    """
+    scales, scale = {}, 1.0
+    for name, rate, is_dense in layers:
+        if rate is not None:
+            scale *= 1 - rate
+        elif is_dense:
+            scales[name], scale = scale, 1.0
+    return {name: scale for name, scale in scales.items() if scale != 1}
 
 
 def widened(array: np.ndarray, dtype: str | None) -> np.ndarray:

@@ -14,7 +14,14 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from keras_alexnet.weights.conventions import EXTERNAL, Convention, WeightFile, steps_before_dense, widened
+from keras_alexnet.weights.conventions import (
+    EXTERNAL,
+    Convention,
+    WeightFile,
+    input_scales,
+    steps_before_dense,
+    widened,
+)
 
 KERAS = Convention("{}/kernel", "{}/bias")
 _KINDS = {
@@ -25,6 +32,7 @@ _KINDS = {
     "LocalResponseNormalization": "norm",
     "SpatialResponseNormalization": "spatial norm",
     "Dense": "dense",
+    "GroupedDense": "dense",
 }
 
 
@@ -44,7 +52,7 @@ def read_h5(path: pathlib.Path) -> WeightFile:
             arrays = _arrays_of_keras_2(_own(root, "model_weights"))
             described = _description(root.attrs["model_config"]) if "model_config" in root.attrs else {}
             return WeightFile(arrays, KERAS, **described)
-    return WeightFile(_arrays(path), KERAS)
+    return WeightFile(_arrays(path), KERAS, input_scales=None)
 
 
 def read_sharded(path: pathlib.Path) -> WeightFile:
@@ -60,13 +68,13 @@ def read_sharded(path: pathlib.Path) -> WeightFile:
         if shard is None or shard.is_symlink():
             raise ValueError(f"{name} is not one of its shards")
         shards.append(shard)
-    return WeightFile(_arrays(*shards), KERAS)
+    return WeightFile(_arrays(*shards), KERAS, input_scales=None)
 
 
 def read_npz(path: pathlib.Path) -> WeightFile:
     """Read arrays named `conv1/kernel`, `conv1/bias` and so on."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return WeightFile(dict(arrays), KERAS)
+        return WeightFile(dict(arrays), KERAS, input_scales=None)
 
 
 def _shard_names(index):
@@ -76,7 +84,7 @@ def _shard_names(index):
 
 
 def _description(config):
-    """Return what the configuration of a network says: `steps`, `network` and `size` of a `WeightFile`."""
+    """Return what the configuration of a network says: the fields of a `WeightFile` other than its arrays."""
     config = json.loads(config)["config"]
     config = config if isinstance(config, dict) else {}
     layers = config.get("layers", ())
@@ -86,11 +94,31 @@ def _description(config):
         "steps": steps_before_dense([_kind_and_constants(layer) for layer in layers]) or None,
         "network": config.get("name"),
         "size": shape[1],
+        "input_scales": _input_scales(layers),
+        "activation": _activation(layers),
     }
 
 
+def _input_scales(layers):
+    kinds = [(_class(layer), layer["config"]) for layer in layers]
+    return input_scales(
+        (of.get("name"), of["rate"] if kind == "PaperDropout" else None, _KINDS.get(kind) == "dense")
+        for kind, of in kinds
+    )
+
+
+def _activation(layers):
+    dense = (layer["config"].get("activation") for layer in layers if _KINDS.get(_class(layer)) == "dense")
+    first = next(dense, None)
+    return first if isinstance(first, str) and first != "linear" else None  # which may follow in a layer of its own
+
+
+def _class(layer):
+    return layer["class_name"].rpartition(">")[2]  # Keras 2 puts the package before the name
+
+
 def _kind_and_constants(layer):
-    kind = _KINDS.get(layer["class_name"].rpartition(">")[2])  # Keras 2 puts the package before the name
+    kind = _KINDS.get(_class(layer))
     of = layer["config"]
     # steps_before_dense divides alpha by the window, which this library does not.
     return kind, (of["window"], of["k"], of["alpha"] * of["window"], of["beta"]) if kind == "norm" else None

@@ -13,10 +13,10 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.models.layers import LocalResponseNormalization, PaperDropout, SpatialResponseNormalization
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats
-from keras_alexnet.weights.conventions import WeightFile, step
+from keras_alexnet.weights.conventions import WeightFile, input_scales, step
 
 
 def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
@@ -121,7 +121,14 @@ def _layers(model, file):
 
 
 def _check_steps(model, file, path):
-    """Refuse a network that differs between the convolutions, though its arrays have the same shapes."""
+    """Refuse a network that differs between its layers, though its arrays have the same shapes."""
+    own, last = _first_dense(model), model.layers[-1]
+    activation = keras.activations.serialize(own.activation) if own and own is not last else None
+    if file.activation and activation and activation != file.activation:
+        raise ValueError(
+            f"Expected a file of the network that was built, {model.name}, with {activation} in {own.name}. "
+            f"{_OTHER_NETWORK} Received: {path} with {file.activation}"
+        )
     if file.steps is None:
         return
     for place, (own, other) in enumerate(itertools.zip_longest(_steps(model), file.steps), 1):
@@ -156,7 +163,7 @@ _KINDS = {
 
 
 def _check_names(layers, file, path):
-    wanted = {name for layer in layers for name in file.convention.names(layer.name)}
+    wanted = {name for layer in layers for name in _names(layer, file)}
     without_top = not any(isinstance(layer, keras.layers.Dense) for layer in layers)
     ignored = {name for name in file.arrays if without_top and name.startswith(file.convention.top)}
     missing, extra = wanted - file.arrays.keys(), file.arrays.keys() - wanted - ignored
@@ -174,9 +181,9 @@ def _listed(names):
 
 def _values(layer, model, file, path):
     """Return the kernel and the bias of a layer in Keras's order."""
-    names = file.convention.names(layer.name)
-    shapes = _shape(layer, file.convention), tuple(layer.bias.shape)
-    for name, shape in zip(names, shapes, strict=True):
+    names = _names(layer, file)
+    shapes = _shape(layer, file.convention), layer.bias is not None and tuple(layer.bias.shape)
+    for name, shape in zip(names, shapes, strict=False):
         array = file.arrays[name]
         if array.shape != shape:
             resized = layer is _first_dense(model) and array.size != math.prod(shape)
@@ -184,8 +191,25 @@ def _values(layer, model, file, path):
             raise ValueError(f"{layer.name} expects shape {shape}{hint} Received: {name} with {array.shape}, in {path}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with others, in {path}")
-    kernel, bias = (file.arrays[name] for name in names)
-    return [_converted(kernel, layer, model, file.convention), bias]
+    kernel, *bias = (file.arrays[name] for name in names)
+    scale = _scale(layer, model, file)
+    return [_converted(kernel if scale == 1 else kernel * scale, layer, model, file.convention), *bias]
+
+
+def _names(layer, file):
+    """Return the names of a layer's kernel and, if it has one, its bias."""
+    return file.convention.names(layer.name)[: 1 if layer.bias is None else 2]
+
+
+def _scale(layer, model, file):
+    """Return the factor of a kernel that comes from a network with another form of dropout before it."""
+    if file.input_scales is None:
+        return 1.0
+    rows = (
+        (each.name, each.rate if isinstance(each, PaperDropout) else None, isinstance(each, keras.layers.Dense))
+        for each in model.layers
+    )
+    return file.input_scales.get(layer.name, 1.0) / input_scales(rows).get(layer.name, 1.0)
 
 
 def _shape(layer, convention):
@@ -228,7 +252,9 @@ def _line(layer, model, file):
     by_channels = _is_flattened_by_channels(layer, model, file.convention)
     flattened = ", inputs from channel by channel to position by position" if by_channels else ""
     colors = ", BGR to RGB" if _is_bgr(layer, file.convention) else ""
-    return f"{layer.name}: {name}, {before}{axes}{flattened}{colors}"
+    scale = _scale(layer, model, file)
+    scaled = f", times {scale:g} for another form of dropout" if scale != 1 else ""
+    return f"{layer.name}: {name}, {before}{axes}{flattened}{colors}{scaled}"
 
 
 def _is_flattened_by_channels(layer, model, convention):

@@ -205,6 +205,30 @@ def test_lighting_follows_the_recipe(resized, images, statistics):
     np.testing.assert_allclose(moves(lighting="source"), 0.1 * np.sqrt(statistics.eigenvalues), rtol=0.15)
 
 
+@pytest.mark.parametrize("epochs", [range(4), range(1, 4), range(2, 4), range(3, 4)], ids=str)
+def test_lighting_ends_after_the_epoch_that_the_recipe_names(resized, statistics, epochs):
+    """From the third epoch on, crops are those of a recipe without it; nothing else changes."""
+    names = ("crop", "mirror", "lighting")
+    received, labels = seen(resized, statistics, recipe(augmentation=names, lighting_until=2), 5, epochs)
+    size = len(received) // len(epochs)
+    for number, epoch in enumerate(epochs):
+        same = recipe(augmentation=names if epoch < 2 else names[:2])
+        crops, own_labels = seen(resized, statistics, same, 5, range(epoch, epoch + 1))
+        np.testing.assert_array_equal(received[number * size :][:size], crops)
+        np.testing.assert_array_equal(labels[number * size :][:size], own_labels)
+
+
+def test_lighting_that_ended_is_continued_within_an_epoch(resized, statistics):
+    made = recipe(augmentation=("crop", "lighting"), lighting_until=2)
+    whole, _ = seen(resized, statistics, made, 5, range(4))
+    for epoch in (1, 2):
+        rest, _ = seen(resized, statistics, made, 5, range(epoch, 4), first_step=2)
+        np.testing.assert_array_equal(rest, whole[-len(rest) :])
+        assert len(rest) == len(whole) // 4 * (4 - epoch) - 2 * made.batch_size
+        stream = pipeline.training_batches(resized, statistics, made, 5, range(epoch, 4), first_step=2)
+        assert len(stream) * made.batch_size == len(rest)
+
+
 GOLDEN = {  # mean, std, and the first pixel of a crop, computed before seeds followed names
     ("crop",): (21.986225, 73.866776, [-5.0, -27.0, 92.0]),
     ("mirror",): (18.556475, 74.057076, [26.0, 119.0, -69.0]),

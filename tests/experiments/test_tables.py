@@ -11,7 +11,7 @@ from scipy import stats
 from keras_alexnet import runs
 from keras_alexnet.evaluation import features
 from keras_alexnet.experiments import page, tables
-from keras_alexnet.recipes import RECIPES
+from keras_alexnet.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -225,3 +225,9 @@ def test_the_page_of_results_says_what_the_changes_cost(name, said):
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
     measured = said.format(np.subtract(*pair).mean(), interval.low, interval.high)
     assert measured in " ".join((ROOT / "docs" / "results.md").read_text().split())
+
+
+def test_an_archived_run_keeps_the_name_of_a_recipe_that_has_changed_since():
+    archived = runs.summary(runs.Run.open(ROOT / "results" / "source-0"))
+    assert Recipe.of(archived["recipe"]) != RECIPES["source"]
+    assert cells(tables.from_scratch([archived]))[2][:2] == ["`source`", "train"]

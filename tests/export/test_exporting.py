@@ -19,14 +19,19 @@ from keras_alexnet.recipes import Recipe
 SIZE, NAMES = 99, ("daisy", "rose", "tulip")
 
 
-def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, **options):
+def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, dropout_form="inverted", **options):
     """A network whose answers differ from picture to picture, as those of a trained one do."""
-    row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16))
+    row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16), dropout_form=dropout_form)
     model = build(row, input_shape=(size, size, 3), classes=len(NAMES), **options)
     for layer in (each for each in model.layers if each.weights):
-        kernel, bias = layer.get_weights()
+        kernel, *bias = layer.get_weights()
         random = np.random.default_rng(len(layer.name)).normal(0, (2 / np.prod(kernel.shape[:-1])) ** 0.5, kernel.shape)
-        layer.set_weights([random.astype(np.float32) * (gain if layer.name == "conv1" else 1), bias * 0])
+        layer.set_weights(
+            [
+                random.astype(np.float32) * (gain if layer.name in ("conv1", "conv2_low") else 1),
+                *(each * 0 for each in bias),
+            ]
+        )
     image = np.random.default_rng(1).uniform(90, 150, (size + 13, size + 13, 3)).astype(np.float32)
     statistics = Statistics(image, np.ones(3, np.float32), np.eye(3, dtype=np.float32))
     recipe = Recipe(architecture=architecture, crop_size=size, resize_size=size + 13, mean=mean)
@@ -200,11 +205,16 @@ def test_preprocessing_inside_the_network_is_exported_once(tmp_path, images, for
 # ONNX of every network
 
 
+def is_chain(row):
+    return not any(convolution.low_resolution for convolution in row.convolutions.values())
+
+
 AVERAGED = [("one_weird_trick", size) for size in (67, 160, 224, 260)]  # 1, 4, 6 (as it is) and 7 places to 6
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [*((name, SIZE) for name, row in ARCHITECTURES.items() if row.size > 32), *AVERAGED]
+    ("name", "size"),
+    [*((name, SIZE) for name, row in ARCHITECTURES.items() if row.size > 32 and is_chain(row)), *AVERAGED],
 )
 def test_every_architecture_in_onnx(name, size):
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -214,6 +224,27 @@ def test_every_architecture_in_onnx(name, size):
     network = convert(exporting.serving_model(each))
     session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
     assert_answers(each, images, session.run(None, {"image": images})[0])
+
+
+def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_onnx(tmp_path, images):
+    each = classifier("source_low_resolution")
+    exporting.export(each, tmp_path / "alexnet", "savedmodel")
+    (answer, *_) = formats.find("savedmodel").load(tmp_path / "alexnet")
+    assert_answers(each, images, answer(images))
+    with pytest.raises(ValueError, match="one after another: export other networks as a SavedModel"):
+        convert(exporting.serving_model(each))
+
+
+@pytest.mark.parametrize("format", ["onnx", "savedmodel"])
+def test_the_dropout_of_the_paper_is_part_of_an_export(tmp_path, images, format):
+    """At test time it scales down what the layers behind it see."""
+    pytest.importorskip("onnxruntime")
+    each = classifier("source", dropout_form="paper")
+    path = exporting.export(each, tmp_path / "alexnet", format).path
+    (answer, *_) = formats.find(format).load(path)
+    assert_answers(each, images, answer(images))
+    usual = classifier("source")
+    assert np.abs(answers_of_keras(usual, images) - answers_of_keras(each, images)).max() > 1e-3
 
 
 def test_figure_1_in_onnx():

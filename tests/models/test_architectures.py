@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
+import re
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from references import (
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, figure_1, lookup
-from keras_alexnet.models.summary import sketch
+from keras_alexnet.models.summary import describe, sketch
 
 ON_RECORD = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
@@ -44,6 +45,30 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
         ("no_normalization", 60_965_224),
         ("no_overlap", 60_965_224),
         ("no_conv4", 60_965_224 - 663_936),
+        ("source_half", 59_798_312),
+        ("source_no_overlap", 60_965_224),
+        ("source_no_normalization", 60_965_224),
+        ("source_norm5", 60_965_224),
+        (
+            "source_no_communication",  # each tower: conv2 of 160 kernels, then layers that see the tower alone
+            34_944
+            + 2 * (5 * 5 * 48 + 1) * 160
+            + 2 * (3 * 3 * 160 + 1) * 192
+            + 663_936
+            + 442_624
+            + 2 * (6 * 6 * 128 + 1) * 4096
+            + 2 * (4096 + 1) * 2048
+            + 4_097_000,
+        ),
+        ("source_conv6", 60_965_224 + 2 * (3 * 3 * 256 + 1) * 128),
+        (
+            "source_low_resolution",  # each tower: conv1 of 32 kernels, conv2 with kernels on three colors as well
+            60_965_224
+            + 2 * (3 * 3 * 256 + 1) * 128
+            - (34_944 + 307_456)
+            + 2 * (11 * 11 * 3 + 1) * 32
+            + 2 * (5 * 5 * 32 + 5 * 5 * 3 + 1) * 128,
+        ),
         ("tflearn", 91_738_472),
         ("figure_1", 1_104_328),
         ("figure_1_tanh", 1_104_328),
@@ -57,16 +82,33 @@ def test_number_of_parameters(name, parameters):
 
 TOP = "flatten fc6 drop6 fc7 drop7 fc8"
 PAPER = f"conv1 relu1 norm1 pool1 conv2 relu2 norm2 pool2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 {TOP}"
+SOURCE = (
+    "conv1_zeros conv1 norm1 pool1 relu1 conv2 relu2 norm2 spatial_norm2 pool2 conv3 relu3 conv4 relu4 "
+    f"conv5 pool5 relu5 {TOP}"
+)
+
+SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9")
 
 
 @pytest.mark.parametrize(
     ("name", "layers"),
     [
         ("paper", PAPER),
+        ("source", SOURCE),
+        ("source_half", SOURCE),
         (
-            "source",
-            "conv1_zeros conv1 norm1 pool1 relu1 conv2 relu2 norm2 spatial_norm2 pool2 conv3 relu3 conv4 relu4 "
-            f"conv5 pool5 relu5 {TOP}",
+            "source_no_overlap",  # sizes that do not divide are rounded up
+            SOURCE.replace("pool1", "pool1_zeros pool1")
+            .replace("pool5", "pool5_zeros pool5")
+            .replace("conv2", "conv2_zeros conv2"),
+        ),
+        ("source_no_normalization", SOURCE.replace("spatial_norm2 ", "").replace("norm1 ", "").replace("norm2 ", "")),
+        ("source_norm5", SOURCE.replace("pool5", "norm5 pool5")),
+        ("source_no_communication", SOURCE),
+        ("source_conv6", SOURCE_CONV6),
+        (
+            "source_low_resolution",
+            SOURCE_CONV6.replace("relu1 conv2 ", "image2 relu1 image2_zeros conv2 conv2_low sum2 "),
         ),
         ("caffe", PAPER),
         ("caffenet", PAPER.replace("norm1 pool1", "pool1 norm1").replace("norm2 pool2", "pool2 norm2")),
@@ -98,6 +140,7 @@ def test_order_of_layers(name, layers):
         ("paper", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("source", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("no_overlap", (227, 55, 27, 27, 13, 13, 13, 13, 6)),
+        ("source_no_overlap", (224, 55, 28, 26, 13, 13, 13, 11, 6)),
         ("one_weird_trick", (224, 55, 27, 27, 13, 13, 13, 13, 6)),
         ("tflearn", (227, 57, 29, 29, 15, 15, 15, 15, 8)),
     ],
@@ -122,11 +165,15 @@ def test_constants_of_normalization():
     assert constants("source", "spatial_norm2") == [(5, 1.0, 4e-5, 0.75, None)]
     assert constants("caffe", "norm1", "norm2") == [(5, 1.0, 2e-5, 0.75, 1)] * 2
     assert constants("caffenet", "norm1", "norm2") == [(5, 1.0, 2e-5, 0.75, 1)] * 2
+    assert constants("source_half", "norm1", "norm2") == [(5, 2.0, 2e-5, 0.75, 1)] * 2
+    assert constants("source_norm5", "norm5") == [(5, 2.0, 2e-5, 0.75, 2)]
     assert constants("tflearn", "norm1", "norm2", "norm5") == [(11, 1.0, 1e-4, 0.75, 1)] * 3
 
 
 def test_nonlinearities():
-    assert sketch("tflearn").get_layer("fc7").activation is keras.activations.tanh
+    own = dataclasses.replace(ARCHITECTURES["tflearn"], hidden_activation="tanh")  # as in tflearn's repository
+    assert sketch(own).get_layer("fc7").activation is keras.activations.tanh
+    assert sketch("tflearn").get_layer("fc7").activation is keras.activations.relu
     assert sketch("paper").get_layer("fc7").activation is keras.activations.relu
     assert sketch(figure_1("sigmoid")).get_layer("sigmoid3").activation is keras.activations.sigmoid
 
@@ -153,8 +200,8 @@ def conv(name, margin, groups=1):
     return "conv", name, 1, (margin, margin), groups
 
 
-def top(nonlinearity="relu"):
-    return [("flatten",), ("dense", "fc6"), (nonlinearity,), ("dense", "fc7"), (nonlinearity,), ("dense", "fc8")]
+def top():
+    return [("flatten",), ("dense", "fc6"), ("relu",), ("dense", "fc7"), ("relu",), ("dense", "fc8")]
 
 
 def paper_steps(size, norm=("norm", 5, 2.0, 1e-4, 0.75), groups=2, margins=ceil_margins):
@@ -200,7 +247,7 @@ def tflearn_steps(size):
         *(conv("conv3", 1), relu),
         *(conv("conv4", 1), relu),
         *(conv("conv5", 1), relu, pool, norm),
-        *top("tanh"),
+        *top(),
     ]
 
 
@@ -234,10 +281,10 @@ def network(net, size):
     generator = np.random.default_rng(0)
     weights = {}
     for layer in (layer for layer in model.layers if layer.weights):
-        kernel, bias = (tuple(array.shape) for array in layer.weights)
+        kernel, *bias = (tuple(array.shape) for array in layer.weights)
         std = (2 / np.prod(kernel[:-1])) ** 0.5
         weights[layer.name] = [
-            generator.normal(0, s, shape).astype("float32") for s, shape in ((std, kernel), (1, bias))
+            generator.normal(0, s, shape).astype("float32") for s, shape in ((std, kernel), *((1, b) for b in bias))
         ]
         layer.set_weights(weights[layer.name])
     return model, weights
@@ -291,31 +338,148 @@ def test_outputs_are_those_of_other_frameworks(name, size, request):
         assert_outputs(model(images), run(STEPS[name](size), weights, images))
 
 
-def test_outputs_of_the_source_are_those_of_loops():
-    """Groups, both normalizations, and sizes rounded up, with few kernels."""
-    rows = ARCHITECTURES["source"].convolutions
-    filters = {1: 6, 2: 12, 3: 8, 4: 8, 5: 8}
-    small = {n: dataclasses.replace(row, filters=filters[n]) for n, row in rows.items()}
-    model, weights = network(dataclasses.replace(ARCHITECTURES["source"], convolutions=small), 70)
-    images = pictures(70, count=1)
+RELU, NORM, POOL = ("relu",), ("norm", 2), ("pool", 3)
+STAGE_1 = [("conv", "conv1", 4, 0, 1), NORM, POOL, RELU]
+STAGE_2 = [("conv", "conv2", 1, 2, 2), RELU, NORM, ("norm within maps",), POOL]
+MIDDLE = [("conv", "conv3", 1, 1, 1), RELU, ("conv", "conv4", 1, 1, 2), RELU]
+STAGE_5 = [("conv", "conv5", 1, 1, 2), POOL, RELU]
 
-    x = images.astype("float64")
-    x = convolved(x, *weights["conv1"], strides=4)
-    x = normalized_over_channels(x, 5, 2.0, 2e-5, 0.75, groups=2)
-    x = np.maximum(max_pooled(x), 0)
-    x = np.maximum(convolved(x, *weights["conv2"], margin=2, groups=2), 0)
-    x = normalized_over_channels(x, 5, 2.0, 2e-5, 0.75, groups=2)
-    x = normalized_within_maps(x, 5, 1.0, 4e-5, 0.75)
-    x = max_pooled(x)
-    x = np.maximum(convolved(x, *weights["conv3"], margin=1), 0)
-    x = np.maximum(convolved(x, *weights["conv4"], margin=1, groups=2), 0)
-    x = np.maximum(max_pooled(convolved(x, *weights["conv5"], margin=1, groups=2)), 0)
-    x = x.reshape(1, -1)
-    for name in ("fc6", "fc7", "fc8"):
-        kernel, bias = weights[name]
-        x = x @ kernel + bias
-        x = x if name == "fc8" else np.maximum(x, 0)
-    assert_outputs(model(images), x)
+
+def hidden(*names, groups=1):
+    *before, last = names
+    dense = [step for name in before for step in (("dense", name, groups), RELU)]
+    return [("flatten", groups), *dense, ("dense", last, 1)]
+
+
+def without(steps, *kinds):
+    return [step for step in steps if step[0] not in kinds]
+
+
+def in_one_group(steps):
+    return [(*step[:-1], 1) if step[0] in ("conv", "norm") else step for step in steps]
+
+
+FC = hidden("fc6", "fc7", "fc8")
+WHOLE = [*STAGE_1, *STAGE_2, *MIDDLE, *STAGE_5, *FC]
+OF_THE_AUTHORS = {  # written from the configurations in their code
+    "source": WHOLE,
+    "source_half": in_one_group(WHOLE),
+    "source_no_overlap": [
+        ("pool", 2)
+        if step == POOL
+        else {"conv2": ("conv", "conv2", 1, 1, 2), "conv5": ("conv", "conv5", 1, 0, 2)}.get(
+            step[1] if step[0] == "conv" else None, step
+        )
+        for step in WHOLE
+    ],
+    "source_no_normalization": without(WHOLE, "norm", "norm within maps"),
+    "source_norm5": [*STAGE_1, *STAGE_2, *MIDDLE, STAGE_5[0], NORM, POOL, RELU, *FC],
+    "source_no_communication": [
+        *(*STAGE_1, *STAGE_2, ("conv", "conv3", 1, 1, 2), RELU, *MIDDLE[2:], *STAGE_5),
+        *hidden("fc6", "fc7", "fc8", groups=2),
+    ],
+    "source_conv6": [
+        *(*STAGE_1, *STAGE_2, *MIDDLE, *STAGE_5, ("conv", "conv6", 1, 1, 1), RELU),
+        *hidden("fc7", "fc8", "fc9"),
+    ],
+}
+
+
+OF_THE_AUTHORS["source_low_resolution"] = [
+    step if step != STAGE_2[0] else ("conv and low resolution", "conv2", "conv2_low")
+    for step in OF_THE_AUTHORS["source_conv6"]
+]
+
+
+def blurred_and_thinned(image):
+    """Nine pixels of a Gaussian of 4 along each axis, zeros beyond the border, then every fourth pixel."""
+    size = image.shape[1]
+    bell = [np.exp(-(i**2) / (2 * 4.0**2)) for i in range(-4, 5)]
+    for axis in (1, 2):
+        padded = np.pad(image, [(4, 4) if n == axis else (0, 0) for n in range(4)])
+        image = sum(w / sum(bell) * np.take(padded, range(i, i + size), axis) for i, w in enumerate(bell))
+    kept = -(-size // 4)
+    first = (size - 4 * (kept - 1)) // 2
+    return image[:, first::4, first::4]
+
+
+def by_loops(steps, weights, x):
+    """Outputs of a network of the authors, by the loops of `references`."""
+    image = x
+    for kind, *of in steps:
+        if kind == "conv and low resolution":
+            kernel, bias = weights[of[0]]
+            x = convolved(x, kernel, bias, margin=2, groups=2)
+            x = x + convolved(blurred_and_thinned(image), *weights[of[1]], np.zeros(len(bias)), strides=2)
+        elif kind == "conv":
+            name, strides, margin, groups = of
+            x = convolved(x, *weights[name], strides=strides, margin=margin, groups=groups)
+        elif kind == "norm":
+            x = normalized_over_channels(x, 5, 2.0, 2e-5, 0.75, groups=of[0])
+        elif kind == "norm within maps":
+            x = normalized_within_maps(x, 5, 1.0, 4e-5, 0.75)
+        elif kind == "pool":
+            x = max_pooled(x, of[0])
+        elif kind == "flatten":
+            x = np.concatenate([part.reshape(len(x), -1) for part in np.split(x, of[0], axis=-1)], axis=1)
+        elif kind == "dense":
+            name, groups = of
+            kernel, bias = weights[name]
+            pairs = zip(np.split(x, groups, axis=1), np.split(kernel, groups, axis=1), strict=True)
+            x = np.concatenate([part @ own for part, own in pairs], axis=1) + bias
+        else:
+            x = np.maximum(x, 0)
+    return x
+
+
+@pytest.mark.parametrize("name", OF_THE_AUTHORS)
+def test_outputs_of_the_authors_networks_are_those_of_loops(name):
+    """Groups, both normalizations, and sizes rounded up, with few kernels."""
+    net, filters = ARCHITECTURES[name], {1: 6, 2: 12, 3: 8, 4: 8, 5: 8, 6: 8}
+    small = {n: dataclasses.replace(row, filters=filters[n]) for n, row in net.convolutions.items()}
+    model, weights = network(dataclasses.replace(net, convolutions=small), 70)
+    images = pictures(70, count=1)
+    assert_outputs(model(images), by_loops(OF_THE_AUTHORS[name], weights, images.astype("float64")))
+
+
+def test_an_input_whose_low_resolution_does_not_fit_is_refused():
+    small = dataclasses.replace(ARCHITECTURES["source_low_resolution"], hidden=HIDDEN)
+    with pytest.raises(ValueError, match=r"no multiple of 4, or one of 8\. Received: 100x100"):
+        build(small, input_shape=(100, 100, 3))
+    for size in (99, 101, 102, 104):
+        assert build(small, input_shape=(size, size, 3), classes=3).output_shape == (None, 3)
+    assert build(small, include_top=False).output_shape == (None, None, None, 256)
+
+
+def test_published_errors_are_described():
+    (line,) = (line for line in describe("source_norm5").splitlines() if line.startswith("published: "))
+    assert "before it was finished" in line
+    published = {
+        "source": ("40.66 %", "18.21 %", "37.47 %", "17.00 %"),
+        "source_half": ("39.17 %", "18.23 %"),
+        "source_no_overlap": ("41.06 %", "18.51 %"),
+        "source_no_normalization": ("42.03 %", "19.36 %"),
+        "source_no_communication": ("41.83 %", "19.33 %"),
+        "source_conv6": ("39.10 %", "16.88 %", "38.99 %", "16.62 %"),
+        "source_low_resolution": ("39.56 %", "17.21 %", "35.67 %", "15.49 %"),
+    }
+    for name, numbers in published.items():
+        assert re.findall(r"[\d.]+\s%", " ".join(describe(name).split()).partition(" layer ")[0]) == list(numbers)
+
+
+def test_tflearn_says_how_its_two_versions_differ_and_what_cannot_train():
+    words = " ".join(describe("tflearn").split("\n\n")[0].split())
+    assert "classes=17" in words
+    assert "1000 outputs cannot train" in words
+    assert "tanh in fc6 and fc7 and reads 224 pixels" in words
+
+
+def test_a_sixth_convolution_starts_as_the_authors_have_it():
+    small = dataclasses.replace(ARCHITECTURES["source_conv6"], hidden=HIDDEN)
+    model = build(small, input_shape=(67, 67, 3), classes=3)
+    assert float(ops.std(model.get_layer("conv6").kernel)) == pytest.approx(0.03, rel=0.01)
+    starts = {name: float(ops.mean(model.get_layer(name).bias)) for name in ("conv6", "fc7", "fc8", "fc9")}
+    assert starts == {"conv6": 1, "fc7": 1, "fc8": 1, "fc9": 0}
 
 
 # Networks of one's own
@@ -351,6 +515,8 @@ def test_padding_of_an_even_kernel():
         ({"pool_rounding": "nope"}, "Received: 'ceil', 'nope'"),
         ({"convolutions": {}}, "must have one layer or more"),
         ({"hidden_activation": "rellu"}, "Received: hidden_activation='rellu'"),
+        ({"hidden_groups": 3}, "Received: hidden_groups=3"),
+        ({"dropout_form": "halved"}, "Received: 'halved'"),
         (
             {"convolutions": {1: Convolution(96, 11), 2: Convolution(256, 5, then=("relu", "lrn", "pol"))}},
             "norm, spatial_norm, pool, average_pool, or names of Keras activations.*Received: conv2 then lrn, pol",

@@ -11,8 +11,12 @@ from references import convolved, normalized_over_channels, normalized_within_ma
 
 from keras_alexnet.models.layers import (
     AdaptiveAveragePooling2D,
+    GaussianSubsampling,
     GroupedConv2D,
+    GroupedDense,
+    GroupedFlatten,
     LocalResponseNormalization,
+    PaperDropout,
     SpatialResponseNormalization,
 )
 
@@ -22,6 +26,8 @@ LAYERS = {
     "norm": lambda **kwargs: LocalResponseNormalization(3, 1.0, 0.1, 0.5, groups=2, **kwargs),
     "spatial norm": lambda **kwargs: SpatialResponseNormalization(3, 2.0, 0.2, 0.6, **kwargs),
     "grouped convolution": lambda **kwargs: GroupedConv2D(4, 3, padding="same", groups=2, **kwargs),
+    "grouped product": lambda **kwargs: GroupedDense(4, groups=2, **kwargs),
+    "dropout of the paper": lambda **kwargs: PaperDropout(0.4, seed=1, **kwargs),
 }
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
@@ -326,6 +332,86 @@ def test_grouped_convolution_has_the_config_of_keras():
 def test_groups_must_divide_filters_and_channels(filters, channels):
     with pytest.raises(ValueError, match=r"[Rr]eceived:?.*groups=2"):
         GroupedConv2D(filters, 3, groups=2)(random(1, 5, 5, channels))
+
+
+# Layers behind the convolutions of two towers
+
+
+def test_flattening_keeps_the_groups_apart():
+    x = random(2, 3, 4, 6)
+    layer = GroupedFlatten(2, name="flatten")
+    expected = np.concatenate([x[..., :3].reshape(2, -1), x[..., 3:].reshape(2, -1)], axis=1)
+    np.testing.assert_array_equal(numbers(layer(x)), expected)
+    assert layer(keras.Input((3, 4, 6))).shape == (None, 72)
+    assert GroupedFlatten.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_grouped_dense_is_one_product_per_group(groups):
+    x, bias = random(2, 12), random(6)
+    layer = GroupedDense(6, groups, activation="relu")
+    layer.build(x.shape)
+    kernel = random(12 // groups, 6)
+    layer.set_weights([kernel, bias])
+    own = [slice(g * 12 // groups, (g + 1) * 12 // groups) for g in range(groups)]
+    units = [slice(g * 6 // groups, (g + 1) * 6 // groups) for g in range(groups)]
+    products = [x[:, inputs] @ kernel[:, outputs] for inputs, outputs in zip(own, units, strict=True)]
+    np.testing.assert_allclose(numbers(layer(x)), np.maximum(np.concatenate(products, 1) + bias, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "received"),
+    [
+        (lambda: GroupedDense(5, groups=2), "5 units, groups=2"),
+        (lambda: GroupedDense(4, groups=2)(random(1, 7)), "7 inputs, groups=2"),
+        (lambda: GroupedFlatten(2)(random(1, 2, 2, 7)), "7 channels, groups=2"),
+        (lambda: GroupedFlatten(0), "groups=0"),
+    ],
+)
+def test_groups_must_divide_units_and_inputs(make, received):
+    with pytest.raises(ValueError, match=f"Received: {received}"):
+        make()
+
+
+# A small copy of the image
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_subsampling_is_the_weighted_mean_around_each_pixel_that_is_kept(policy):
+    x = random(2, 9, 13, 3)
+    layer = GaussianSubsampling(5, std=2.0, step=4, dtype=policy)
+    bell = np.exp(-(np.arange(-2, 3) ** 2) / 8)
+    weights = np.outer(bell, bell) / bell.sum() ** 2
+    padded = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    expected = [
+        [(padded[:, row : row + 5, column : column + 5] * weights[..., None]).sum((1, 2)) for column in (0, 4, 8, 12)]
+        for row in (0, 4, 8)
+    ]
+    expected = np.moveaxis(expected, 2, 0)  # (2, 3, 4, 3)
+    np.testing.assert_allclose(numbers(layer(x)), expected, atol=1e-6 if policy == "float32" else 2e-2)
+    assert layer(keras.Input((9, 13, 3))).shape == (None, 3, 4, 3)
+    assert layer(keras.Input((None, 13, 3))).shape == (None, None, 4, 3)
+    assert GaussianSubsampling.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(("setting", "value"), [("window", 4), ("std", "wide"), ("step", 0)])
+def test_impossible_subsampling_is_refused(setting, value):
+    with pytest.raises(ValueError, match=f"Received: {setting}={value!r}"):
+        GaussianSubsampling(**{setting: value})
+
+
+# Dropout as in the paper
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.5])
+def test_paper_dropout_scales_at_test_time_and_not_in_training(rate):
+    x = np.abs(random(4, 1000)) + 1
+    layer, keras_layer = PaperDropout(rate, seed=3), keras.layers.Dropout(rate, seed=3)
+    np.testing.assert_allclose(numbers(layer(x)), x * (1 - rate), rtol=1e-6)
+    trained, scaled_up = numbers(layer(x, training=True)), numbers(keras_layer(x, training=True))
+    np.testing.assert_array_equal(trained > 0, scaled_up > 0)  # the same units
+    np.testing.assert_allclose(trained[trained > 0], x[trained > 0], rtol=1e-6)
+    assert np.mean(trained == 0) == pytest.approx(rate, abs=0.03)
 
 
 # Adaptive average pooling

@@ -71,6 +71,14 @@ def test_flags_change_the_recipe():
     assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
 
 
+def test_epochs_of_biases_may_be_none_at_all():
+    settings = ("--recipe", "text", "--divide-after", "3", "5")
+    assert chosen(*settings)[0].bias_divide_after is None
+    assert chosen(*settings, "--bias-divide-after")[0].bias_divide_after == ()
+    assert chosen(*settings, "--bias-divide-after", "4", "5")[0].bias_divide_after == (4, 5)
+    assert chosen("--freeze-layer-after", "conv1:7", "conv2:9")[0].freeze_layer_after == ("conv1:7", "conv2:9")
+
+
 def test_help_answers_without_tensorflow():
     code = "from keras_alexnet.commands import fit; fit.main(['--help'])"
     watch = "import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules));"
@@ -85,6 +93,8 @@ def test_help_answers_without_tensorflow():
         (["--recipe", "txt"], "such as text"),
         (["--architecture", "papre"], "such as paper"),
         (["--batch-size", "0"], "Received: 0"),
+        (["--freeze-layer-after", "conv9:1"], "must name layers of conv1, conv2, conv3, fc4. Received: conv9:1"),
+        (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),
         (["--devices", "9"], "Received: devices=9"),
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),

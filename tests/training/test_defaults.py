@@ -118,7 +118,7 @@ def test_fine_tuning_is_announced_in_three_lines():
 
 def test_no_recipe_by_name_has_changed():
     recipes = [recipe for name, recipe in RECIPES.items() if name != "drawn"]
-    assert {recipe.schedule for recipe in recipes} == {"divided"}
+    assert {recipe.schedule for recipe in recipes} == {"divided", "exponential"}
     assert {recipe.clip_norm for recipe in recipes} == {None}
     assert {recipe.head_learning_rate_factor for recipe in RECIPES.values()} == {1.0}
 

@@ -1,13 +1,21 @@
 """The paper's update rule, against the rule written by hand, and its schedule."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.training.optimizers import PaperSGD
-from keras_alexnet.training.schedules import divided_learning_rate, learning_rate
+from keras_alexnet.training.schedules import (
+    bias_factor,
+    divided_learning_rate,
+    layer_factors,
+    learning_rate,
+    step_factor,
+)
 
 STEPS = 3
 RATE = 0.01
@@ -200,6 +208,44 @@ def test_learning_rate_may_change_and_be_a_schedule():
     np.testing.assert_allclose(scheduled[0], by_hand[0], rtol=1e-6)
 
 
+def first_and_second(**settings):
+    keras.utils.set_random_seed(2)
+    layers = [keras.layers.Dense(4, name="first"), keras.layers.Dense(3, name="second")]
+    model = keras.Sequential([keras.Input((5,)), *layers])
+    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0, **settings), "mse")
+    return model
+
+
+def test_a_layer_learns_at_a_rate_of_its_own():
+    """Weights and biases of the layer move by a tenth in the first step, those of the other as before."""
+    x, y, moves = random(8, 5), random(8, 3, seed=1), []
+    for factors in ({}, {"first": 0.1}):
+        model = first_and_second(learning_rate_factors=factors)
+        before = model.get_weights()
+        model.train_on_batch(x, y)
+        moves.append([after - old for old, after in zip(before, model.get_weights(), strict=True)])
+    for usual, own, factor in zip(*moves, (0.1, 0.1, 1, 1), strict=True):
+        np.testing.assert_allclose(own, factor * usual, rtol=1e-4, atol=1e-7)
+
+
+def test_a_frozen_layer_keeps_its_weights_and_its_velocity():
+    """Its momentum does not carry it on."""
+    x, y = random(8, 5), random(8, 3, seed=1)
+    model = first_and_second()
+    model.fit(x, y, epochs=2, verbose=0)
+    model.optimizer.learning_rate_factors = {"first": 0.0}
+    model.make_train_function(force=True)
+
+    def state():
+        velocities = [ops.convert_to_numpy(velocity) for velocity in model.optimizer.velocities]
+        return [array for pair in zip(model.get_weights(), velocities, strict=True) for array in pair]
+
+    before = state()
+    model.fit(x, y, epochs=2, verbose=0)
+    same = [np.array_equal(old, new) for old, new in zip(before, state(), strict=True)]
+    assert same == [True] * 4 + [False] * 4
+
+
 def compiled():
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
@@ -222,7 +268,8 @@ def test_resumed_is_unbroken(tmp_path):
 
 
 def test_config_makes_the_optimizer_again():
-    optimizer = PaperSGD(0.1, 0.8, 0.01, 2.0, "weights", name="again", clipnorm=1.0)
+    factors = {"conv1": 0.1}
+    optimizer = PaperSGD(0.1, 0.8, 0.01, 2.0, "weights", name="again", learning_rate_factors=factors, clipnorm=1.0)
     assert PaperSGD.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
 
 
@@ -230,9 +277,9 @@ def test_config_makes_the_optimizer_again():
 def test_config_of_version_0_1_0_makes_the_optimizer(weight_decay):
     """There it is called `decay`, and `weight_decay` is Keras's own."""
     config = PaperSGD(0.1, 0.8, bias_learning_rate_factor=2.0, decay_into="weights").get_config()
-    del config["weight_decay"]
+    del config["weight_decay"], config["learning_rate_factors"]
     optimizer = PaperSGD.from_config(config | weight_decay | {"decay": 0.01})
-    assert optimizer.get_config() == config | {"weight_decay": 0.01}
+    assert optimizer.get_config() == config | {"weight_decay": 0.01, "learning_rate_factors": {}}
 
 
 def test_weight_decay_by_its_names():
@@ -301,3 +348,41 @@ def test_rate_is_divided_after_the_epochs_that_a_recipe_names():
 def test_rate_follows_the_errors_where_a_recipe_names_no_epochs():
     rows = [{"val_top1_error": error} for error in (0.9, 0.8, 0.8)]
     assert learning_rate(Recipe(learning_rate=0.01, patience=1), rows) == pytest.approx(0.001)
+
+
+def test_biases_keep_their_rate_when_that_of_the_weights_is_divided():
+    source = Recipe(bias_learning_rate_factor=2.0, divide_after=(25, 51, 79), bias_divide_after=())
+    later = dataclasses.replace(source, bias_divide_after=(79,))
+    for finished, own, divided in ((0, 0.02, 0.02), (25, 0.02, 0.02), (78, 0.02, 0.02), (79, 0.02, 0.002)):
+        rows = [{}] * finished
+        rates = [learning_rate(recipe, rows) * bias_factor(recipe, rows) for recipe in (source, later)]
+        assert rates == pytest.approx([own, divided])
+    together = dataclasses.replace(source, bias_divide_after=None)
+    assert {bias_factor(together, [{}] * finished) for finished in range(90)} == {2.0}
+
+
+def test_a_layer_is_divided_and_then_frozen():
+    recipe = Recipe(divide_layer_after=("conv1:2", "conv1:3", "conv2:3"), freeze_layer_after=("conv1:4",))
+    assert [layer_factors(recipe, finished) for finished in range(5)] == [
+        {},
+        {},
+        {"conv1": 0.1},
+        {"conv1": pytest.approx(0.01), "conv2": 0.1},
+        {"conv1": 0.0, "conv2": 0.1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("source_155", 0.02, 0.000005),
+        ("source_156", 0.02, 0.00001),
+        ("source_157", 0.04, 0.000005),
+        ("source_158", 0.04, 0.000002),
+    ],
+)
+def test_the_exponential_schedule_falls_by_the_same_share_at_every_step(name, first, last):
+    recipe = RECIPES[name]
+    rates = [learning_rate(recipe, []) * step_factor(recipe, step, 1000) for step in range(1001)]
+    assert (rates[0], rates[-1]) == pytest.approx((first, last))
+    np.testing.assert_allclose(np.divide(rates[1:], rates[:-1]), (last / first) ** (1 / 1000), rtol=1e-9)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -19,7 +20,8 @@ from PIL import Image
 import keras_alexnet
 from keras_alexnet.data import datasets
 from keras_alexnet.evaluation import evaluate
-from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, trainer
 from keras_alexnet.training.strategies import Strategy
@@ -126,6 +128,94 @@ def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_pat
     fit(folder, run)
     for row, unbroken in zip(run.read_log(), finished[0].read_log(), strict=True):
         assert row == pytest.approx(unbroken, rel=1e-3)
+
+
+OF_THE_AUTHORS = dataclasses.replace(  # the schedule of their log with fewer epochs
+    RECIPES["source"],
+    architecture="figure_1",
+    crop_size=SIZE,
+    resize_size=SIDE,
+    batch_size=8,
+    epochs=6,
+    learning_rate=0.001,
+    divide_after=(1, 2, 5),
+    divide_layer_after=("conv1:3",),
+    freeze_layer_after=("conv1:4",),
+    lighting_until=3,
+)
+
+
+class Diary(keras.callbacks.Callback):
+    """The rates of each step and epoch, and the weights of each epoch. It may stop the training before an epoch."""
+
+    def __init__(self, stop_before=None):
+        super().__init__()
+        self.stop_before, self.steps, self.rates, self.weights = stop_before, [], [], []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0:
+            if len(self.rates) == self.stop_before:
+                raise KeyboardInterrupt
+            optimizer = self.model.optimizer
+            bias = float(optimizer.learning_rate) * optimizer.bias_learning_rate_factor
+            self.rates.append((float(optimizer.learning_rate), bias, dict(optimizer.learning_rate_factors)))
+        self.steps.append(float(self.model.optimizer.learning_rate))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append({layer.name: layer.get_weights() for layer in self.model.layers if layer.weights})
+
+
+def fit_with_diary(folder, run, recipe, diary, monkeypatch):
+    callbacks = trainer._callbacks
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_callbacks", lambda *arguments: [*callbacks(*arguments), diary])
+        fit(folder, run, recipe, precision="float32", deterministic=True, checkpoint_epochs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("architecture", "size", "side"), [("figure_1", SIZE, SIDE), ("source", 67, 70)])
+def test_the_authors_schedule_on_a_short_run_and_resumed(folder, tmp_path, monkeypatch, architecture, size, side):
+    small = dataclasses.replace(ARCHITECTURES["source"], hidden=(32, 16))
+    monkeypatch.setitem(ARCHITECTURES, "source", small)
+    recipe = dataclasses.replace(OF_THE_AUTHORS, architecture=architecture, crop_size=size, resize_size=side)
+    whole, begun, resumed = Diary(), Diary(stop_before=4), Diary()
+    fit_with_diary(folder, Run.create(tmp_path / "whole"), recipe, whole, monkeypatch)
+    expected = [
+        (1e-3, 2e-3, {}),
+        (1e-4, 2e-3, {}),
+        (1e-5, 2e-3, {}),
+        (1e-5, 2e-3, {"conv1": 0.1}),
+        (1e-5, 2e-3, {"conv1": 0.0}),
+        (1e-6, 2e-3, {"conv1": 0.0}),
+    ]
+    for received, rates in zip(whole.rates, expected, strict=True):
+        assert received[:2] == pytest.approx(rates[:2])
+        assert received[2] == rates[2]
+    for name in whole.weights[0]:
+        moved = [
+            not np.array_equal(old, new)
+            for before, after in itertools.pairwise(whole.weights)
+            for old, new in zip(before[name], after[name], strict=True)
+        ]  # kernel and bias after the second epoch and each later one
+        assert moved == ([True] * 6 + [False] * 4 if name == "conv1" else [True] * 10)
+
+    run = Run.create(tmp_path / "broken")
+    with pytest.raises(KeyboardInterrupt):
+        fit_with_diary(folder, run, recipe, begun, monkeypatch)
+    fit_with_diary(folder, run, recipe, resumed, monkeypatch)
+    assert begun.rates + resumed.rates == whole.rates
+    for name, arrays in resumed.weights[-1].items():
+        for one, other in zip(arrays, whole.weights[-1][name], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert run.read_log() == Run(tmp_path / "whole").read_log()
+
+
+@pytest.mark.slow
+def test_the_exponential_schedule_falls_step_by_step(folder, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(RECIPE, schedule="exponential", learning_rate=1e-2, final_learning_rate=1e-4, epochs=2)
+    diary = Diary()
+    fit_with_diary(folder, Run.create(tmp_path / "run"), recipe, diary, monkeypatch)
+    assert diary.steps == pytest.approx([1e-2 * 10 ** (-step / 3) for step in range(6)])  # two epochs of three steps
 
 
 @pytest.mark.slow

@@ -71,6 +71,35 @@ def test_keras_file_of_another_network(tmp_path):
     assert loading.load(network("source"), tmp_path / "source.keras")
 
 
+def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
+    """Such as `tflearn` had until version 0.1.0. The file itself loads as what it is."""
+    row = dataclasses.replace(ARCHITECTURES["tflearn"], hidden=HIDDEN, hidden_activation="tanh")
+    old = build(row, classes=CLASSES, input_shape=(SIDE, SIDE, 3))
+    old.save(tmp_path / "old.keras")
+    with pytest.raises(ValueError, match=r"alexnet_tflearn, with relu in fc6\. .*old\.keras with tanh"):
+        loading.load(network("tflearn"), tmp_path / "old.keras")
+    loaded = keras.models.load_model(tmp_path / "old.keras")
+    assert loaded.get_layer("fc7").activation is keras.activations.tanh
+    assert loading.load(old, tmp_path / "old.keras")
+
+
+@pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
+def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
+    """The paper's halves what fc7 and fc8 see at test time; their kernels are halved or doubled in exchange."""
+    row = dataclasses.replace(ARCHITECTURES["source"], hidden=(48, 40))
+    theirs, ours = (
+        build(dataclasses.replace(row, dropout_form=form), classes=10, input_shape=(SIDE, SIDE, 3))
+        for form in (file, own)
+    )
+    theirs.save(tmp_path / "file.keras")
+    lines = loading.load(ours, tmp_path / "file.keras")
+    scaled = [line.split(":")[0] for line in lines if "another form of dropout" in line]
+    assert scaled == ([] if file == own else ["fc7", "fc8"])
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(ours(images)), keras.ops.convert_to_numpy(theirs(images)), rtol=1e-5
+    )
+
+
 def test_onnx(tmp_path, images):
     pytest.importorskip("onnxruntime")
     file = foreign_weights.onnx_network(foreign_weights.of_caffe())

@@ -333,7 +333,7 @@ for name in ARCHITECTURES:
     found = layer_costs(sketch(name))
     total = sum(cost.parameters for cost in found)
     multiply_adds = sum(cost.multiply_adds for cost in found) / 1e6
-    print(f"{name:17}{total:>12,} parameters", end="")
+    print(f"{name:24}{total:>12,} parameters", end="")
     print(f"{multiply_adds:>8.1f} million multiply-adds")
 print("\n" + describe("source").split("\n\n")[-1])
 
