@@ -17,6 +17,10 @@
 
 # %%
 # %matplotlib inline
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import keras
 import numpy as np
 from sklearn.datasets import load_sample_image

@@ -17,6 +17,10 @@
 
 # %%
 # %matplotlib inline
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import numpy as np
 import tensorflow as tf
 from ipywidgets import interact

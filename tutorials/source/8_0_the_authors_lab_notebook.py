@@ -21,6 +21,10 @@
 
 # %%
 # %matplotlib inline
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import dataclasses
 
 import numpy as np

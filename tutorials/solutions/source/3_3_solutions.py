@@ -5,6 +5,10 @@
 # classes=10)` on drawn flowers for five epochs. What does norm1 multiply by before and after?
 
 # %%
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import keras
 
 from keras_alexnet import PaperSGD, build, preprocess_input

@@ -5,6 +5,10 @@
 # compare its number of parameters with `one_weird_trick`.
 
 # %%
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import keras
 import numpy as np
 

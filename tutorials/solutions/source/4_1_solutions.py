@@ -5,6 +5,10 @@
 # library's.
 
 # %%
+from keras_alexnet.command_line import quiet_terminal
+
+quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
+
 import numpy as np
 
 from keras_alexnet.data import augmentation
