@@ -215,7 +215,7 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
     if steps * batch_size > count:
         raise ValueError(
             f"{steps} batches of {batch_size} per epoch need {steps * batch_size} training pictures: give a smaller "
-            f"--batch-size{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} of them"
+            f"--batch-size{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} pictures"
         )
     return steps
 

@@ -218,7 +218,8 @@ AVERAGED = [("one_weird_trick", size) for size in (67, 160, 224, 260)]  # 1, 4, 
 )
 def test_every_architecture_in_onnx(name, size):
     onnxruntime = pytest.importorskip("onnxruntime")
-    gain = 0.005 if size > 224 else 0.02  # the logits of larger pictures spread wider, and float noise with them
+    # The logits of larger pictures and of towers that meet only in fc8 spread wider, and float noise with them.
+    gain = 0.005 if size > 224 or name == "source_no_communication" else 0.02
     each = classifier(name, gain=gain, size=size)
     images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
     network = convert(exporting.serving_model(each))
@@ -331,7 +332,7 @@ def assert_same_in_onnx(onnxruntime, model):
 def test_layer_without_translation():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
-    with pytest.raises(ValueError, match=r"layers of this library's networks\. Received: strange, a UpSampling2D"):
+    with pytest.raises(ValueError, match=r"layers of this library's networks.*Received: strange, a UpSampling2D"):
         convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 

@@ -52,7 +52,7 @@ WRONG = {
         {"classes": 1000},
         r"fc8 expects 1000 classes: .*for the classes of the file\. Received: 10 classes in .*\.caffemodel",
     ),
-    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\), which follows from the size of the input\. Received: "),
+    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It follows from the size of the input: .*Received: "),
     "too small": ({"size": 9}, "at least 67x67"),
     "ending": ({"out": "caffenet.h5"}, r"Expected --out to end in \.keras\. Received: caffenet\.h5"),
 }
