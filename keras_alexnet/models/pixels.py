@@ -134,9 +134,11 @@ class _WatchedDataset(keras.utils.PyDataset):
 def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
     """Return a `tf.data.Dataset` with the same elements, of which the first is looked at when it comes."""
     tf = sys.modules["tensorflow"]
+    once = [look]  # on JAX, Keras begins the dataset twice
 
     def look_at(pictures):
-        look(pictures)
+        if once:
+            once.pop()(pictures)
         return np.int64(0)
 
     def pass_on(number, batch):
