@@ -35,6 +35,7 @@ def order(count, epoch):
     return np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
 
 
+@pytest.mark.slow
 def test_a_buffer_shuffles_well_enough(little_memory):
     """Of 6,000 pictures through 600 places: each once, and few that share a batch do so again in the next epoch."""
     count, size = 6_000, RECIPE.batch_size

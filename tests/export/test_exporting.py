@@ -110,6 +110,7 @@ def test_onnx(tmp_path, images):
     assert_answers(each, images, session.run(["probabilities"], {"image": images})[0])
 
 
+@pytest.mark.slow
 def test_tflite(tmp_path, images):
     tf = pytest.importorskip("tensorflow")
     each = classifier(classifier_activation=None)
@@ -180,6 +181,7 @@ def test_two_classes_changing_places_is_beyond_the_tolerance():
     assert exporting.log_error(probabilities[:, ::-1], probabilities) > 10 * exporting.TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "tflite"])
 def test_network_with_logits_in_the_hundreds(tmp_path, format):
     pytest.importorskip({"onnx": "onnxruntime", "tflite": "tensorflow"}[format])
@@ -189,6 +191,7 @@ def test_network_with_logits_in_the_hundreds(tmp_path, format):
     assert exporting.export(each, tmp_path / "flowers", format).path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "savedmodel", "tflite"])
 def test_preprocessing_inside_the_network_is_exported_once(tmp_path, images, format):
     pytest.importorskip("onnxruntime" if format == "onnx" else "tensorflow")
@@ -227,6 +230,7 @@ def test_every_architecture_in_onnx(name, size):
     assert_answers(each, images, session.run(None, {"image": images})[0])
 
 
+@pytest.mark.slow
 def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_onnx(tmp_path, images):
     each = classifier("source_low_resolution")
     exporting.export(each, tmp_path / "alexnet", "savedmodel")
@@ -236,6 +240,7 @@ def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_o
         convert(exporting.serving_model(each))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "savedmodel"])
 def test_the_dropout_of_the_paper_is_part_of_an_export(tmp_path, images, format):
     """At test time it scales down what the layers behind it see."""
@@ -267,6 +272,7 @@ def test_sigmoids_stay_sigmoids(images):
     np.testing.assert_allclose(session.run(None, {"image": images})[0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["softmax layer", "sequential", "branches"])
 def test_networks_of_other_kinds_as_savedmodel(tmp_path, images, kind):
     each = classifier(include_top=False, pooling="avg")

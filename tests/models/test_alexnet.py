@@ -79,7 +79,7 @@ def test_without_top_there_are_no_classes():
     assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
 
 
-@slow_to_compile
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [67, 94])
 def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
     """Its last maps have one place, which is repeated 36 times."""
@@ -142,7 +142,7 @@ def test_signal_fades_with_the_initial_weights_of_the_text():
     assert 10 < spread["source"] / spread["text"] < 27  # about 15, and three layers of three times at most
 
 
-@slow_to_compile
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_outputs_float32(policy):
     full = small()

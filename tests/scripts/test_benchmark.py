@@ -135,6 +135,7 @@ def test_the_report_is_on_disk_after_each_measurement(tmp_path):
 # The script, at toy sizes
 
 
+@pytest.mark.slow
 def test_normalization_and_peak(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(network_speed, "PRODUCT_SIDE", 64)
     table, (*normalizations, peak) = measured(tmp_path, capsys, "--only", "lrn", "peak")
@@ -165,6 +166,7 @@ def test_training_and_prediction(tmp_path, capsys, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("keras_alexnet.training.strategies.fastest_precision", lambda: "float32")
     table, (one,) = measured(tmp_path, capsys, "--only", "prediction", "--precisions", "bfloat16")
@@ -172,6 +174,7 @@ def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
     assert "Left out: rivals in bfloat16" in table
 
 
+@pytest.mark.slow
 def test_input_pipeline(tmp_path, capsys):
     _, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
     others = ["Pillow, DataLoader, 2 workers"] if rivals.HAS_PYTORCH else []

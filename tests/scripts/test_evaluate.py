@@ -22,6 +22,7 @@ def test_evaluates_a_run(small_run, capsys):
     assert f"{100 * numbers['10_views']['top1_error']:.1f} %" in (small_run.folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys):
     other = shutil.copytree(small_run.folder, tmp_path / "other")
     evaluate.main([str(small_run.folder), str(other), "--views", "1"])
@@ -51,6 +52,7 @@ def test_pictures_that_cannot_be_read_are_one_line(small_run, tmp_path, capsys):
     assert "Received: 9 of 9 pictures" in error
 
 
+@pytest.mark.slow
 def test_evaluates_on_other_pictures(small_run, capsys):
     folder = f"{small_run.read_options().dataset}/validation"
     evaluate.main([str(small_run.folder), "--dataset", folder, "--split", "all", "--views", "1"])

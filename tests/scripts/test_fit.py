@@ -348,6 +348,7 @@ def test_quick_is_two_minutes_unless_other_minutes_are_given():
     assert chosen("--quick", "--max-minutes", "5")[1].max_minutes == 5
 
 
+@pytest.mark.slow
 def test_a_learning_rate_is_proposed_and_nothing_is_written(pictures, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert fit.main(["--dataset", str(pictures), *TOY, "--find-learning-rate"]) == 0

@@ -42,6 +42,7 @@ def train(folder, run, recipe=TOY, **options):
     return trainer.fit(recipe, datasets.load(str(folder)), run, Options(dataset=str(folder), **options))
 
 
+@pytest.mark.slow
 def test_no_lower_error_for_some_epochs_ends_it_and_resuming_does_not_go_on(folder, tmp_path):
     run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, stop_after=2)
     assert train(folder, run, recipe)["epochs"] == 3  # the error of the first epoch stays
@@ -57,6 +58,7 @@ def test_no_time_for_another_epoch_ends_it_and_resuming_goes_on(folder, tmp_path
     assert train(folder, run)["epochs"] == 6
 
 
+@pytest.mark.slow
 def test_without_validation_the_last_network_is_kept_when_the_time_ends(folder, tmp_path):
     data = datasets.load(str(folder))
     data = dataclasses.replace(data, splits={"train": data.splits["train"], "test": data.splits["test"]})
@@ -84,6 +86,7 @@ def saved(monkeypatch):
     return epochs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "every", "expected"),
     [(1e-9, None, [1, 6]), (1e9, None, [1, 2, 3, 4, 5, 6]), (1e9, 4, [1, 4, 6])],
@@ -98,6 +101,7 @@ def test_checkpoints_are_as_frequent_as_their_cost_allows_or_as_asked(
     assert epochs == expected
 
 
+@pytest.mark.slow
 def test_checkpoints_go_where_they_are_asked_to_and_as_many_are_kept(folder, tmp_path):
     run = Run.create(tmp_path / "run")
     train(folder, run, checkpoint_path=str(tmp_path / "elsewhere"), checkpoint_epochs=1, max_checkpoints=3)
@@ -106,6 +110,7 @@ def test_checkpoints_go_where_they_are_asked_to_and_as_many_are_kept(folder, tmp
     assert not run.last.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verbose", "kinds"),
     [pytest.param(1, {"gradients"}, marks=pytest.mark.slow), (3, {"gradients", "weights", "outputs"})],
@@ -132,6 +137,7 @@ def test_histograms_do_not_change_the_training(folder, tmp_path):
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 def test_with_balanced_sampling_each_class_counts_the_same_for_the_best(folder, tmp_path):
     run = Run.create(tmp_path / "run")
     train(folder, run, dataclasses.replace(TOY, balance="repeat", epochs=2))

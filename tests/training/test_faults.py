@@ -120,6 +120,7 @@ def test_a_signal_after_the_last_step_is_not_lost():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_the_process_at_once():
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_receive_two_signals)

@@ -145,6 +145,7 @@ class TestGoingBack:
         assert self.back(tmp_path / "last", [])[:2] == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_path, capsys):
     run = Run.create(tmp_path / "run")
     results = train(folder, run)
@@ -156,6 +157,7 @@ def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_p
     assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27)
 
 
+@pytest.mark.slow
 def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
     run = Run.create(tmp_path / "run")
     assert "recoveries" not in train(folder, run, dataclasses.replace(TOY, epochs=7), recover=None)
@@ -163,6 +165,7 @@ def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
     assert run.read_recoveries() == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder, tmp_path, monkeypatch):
     """Interrupted in its third epoch after it went back from the second for the first time."""
     recipe = dataclasses.replace(TOY, epochs=4, learning_rate=0.01)

@@ -281,6 +281,7 @@ def test_two_workers_train_as_one_process_and_resume_after_one_was_lost(pictures
     np.testing.assert_allclose(numbers(state(folder)[0]), numbers(state(tmp_path / "one")[0]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_second_process_on_a_run_is_refused(pictures, tmp_path):
     from keras_alexnet.files import locked
 

@@ -244,6 +244,7 @@ class TestWithoutValidation:
         train = data.splits["train"].concatenate(data.splits["validation"])
         return dataclasses.replace(data, splits={"train": train, "test": data.splits["test"]})
 
+    @pytest.mark.slow
     def test_the_last_network_counts(self, data, folder, tmp_path):
         run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(RECIPE, epochs=2, divide_after=(1,))
         results = trainer.fit(recipe, data, run, Options(dataset=str(folder)))
