@@ -32,7 +32,14 @@ class Strategy:
     is_alone: bool = True
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Return the context in which the network and its optimizer are made and trained."""
+        """Return the context in which the network and its optimizer are made."""
+        return contextlib.nullcontext()
+
+    def training_scope(self) -> contextlib.AbstractContextManager:
+        """Return the context in which the network is trained.
+
+        `tf.distribute` needs none. In its scope, what the chief alone does, such as saving, would wait for the others.
+        """
         return contextlib.nullcontext()
 
     def adapt(self, network: keras.Model) -> keras.Model:
@@ -79,6 +86,8 @@ class JaxDataParallel(Strategy):
 
     def scope(self) -> contextlib.AbstractContextManager:
         return self._distribution.scope()
+
+    training_scope = scope
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
         """Keras divides all batches of a pass as it does the first, so all must divide among the devices, or none."""

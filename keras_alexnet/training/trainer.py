@@ -269,7 +269,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     if chance is not None or options.tensorboard_verbose:
         sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size)
-    with strategy.scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
+    with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
