@@ -33,7 +33,7 @@ class Shares(NamedTuple):
 
     @property
     def pictures_needed(self) -> int:
-        """How many pictures a class must have: one for each split."""
+        """Return the smallest number of pictures that a class needs: one for each split."""
         return 1 + bool(self.validation) + bool(self.test)
 
 

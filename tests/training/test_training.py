@@ -197,9 +197,12 @@ def test_the_authors_schedule_on_a_short_run_and_resumed(folder, tmp_path, monke
             for before, after in itertools.pairwise(whole.weights)
             for old, new in zip(before[name], after[name], strict=True)
         ]  # kernel and bias after the second epoch and each later one
-        if name == "conv1":
-            assert moved[6:] == [False] * 4  # frozen
-        assert moved[0:6:2] == [True] * 3  # of a bias near 1, float32 loses a very small step
+        expected = [True] * 6 + [False] * 4 if name == "conv1" else [True] * 10
+        if architecture == "source" and name != "conv1":  # a bias near 1 may stay where it is in float32
+            moved, expected = moved[::2], expected[::2]
+        elif architecture == "source":
+            moved, expected = moved[::2] + moved[7::2], expected[::2] + expected[7::2]
+        assert moved == expected
 
     run = Run.create(tmp_path / "broken")
     with pytest.raises(KeyboardInterrupt):
