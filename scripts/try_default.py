@@ -9,8 +9,6 @@ stopped at any time and started again.
 """
 
 import argparse
-import csv
-import datetime
 import math
 import multiprocessing
 import os
@@ -19,11 +17,10 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from benchmarks import everyday_sets
-from benchmarks.measuring import machine
+from benchmarks import everyday_sets, row_table
 from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
 from keras_alexnet.files import atomic_write
 
@@ -67,11 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     started, work = time.monotonic(), pathlib.Path(arguments.work)
     with one_line_errors(line):
         work.mkdir(parents=True, exist_ok=True)
-        rows = _read(work / "table.csv")
+        rows = row_table.read(work / "table.csv")
         for seed in range(arguments.seeds):
             for name, folder in _folders(arguments, work):
                 key = {"set": name, "flags": shlex.join(arguments.flags), "seed": str(seed)}
-                if any(key.items() <= row.items() for row in rows):
+                if row_table.has(rows, key):
                     continue
                 if time.monotonic() - started > 60 * arguments.minutes:
                     say("There is no time for more: the same command continues.")
@@ -132,38 +129,15 @@ def _numbers(run: pathlib.Path) -> dict[str, Any]:
     return numbers
 
 
-def _read(path: pathlib.Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
-    with atomic_write(work / "table.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    row_table.write(work / "table.csv", COLUMNS, rows)
+    cells = [[_cell(key, row.get(key, "")) for key in COLUMNS] for row in rows]
     with atomic_write(work / "table.md") as temporary:
-        temporary.write_text(markdown(rows))
-
-
-def markdown(rows: Iterable[Mapping[str, str]]) -> str:
-    """Return the rows as a table, and what they were measured on."""
-    lines = [f"| {' | '.join(COLUMNS.values())} |", f"|{'---|' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_cell(key, row.get(key, '')) for key in COLUMNS)} |" for row in rows]
-    here = machine()
-    lines += [
-        "",
-        f"{here['processor']}, {here['cores']} cores ({' '.join(here['instruction_sets'])}), {here['memory_gib']} GiB; "
-        f"{datetime.date.today().isoformat()}; `{here['command']}`.",
-    ]
-    return "\n".join(lines) + "\n"
+        temporary.write_text(row_table.markdown(list(COLUMNS.values()), cells))
 
 
 def _cell(key: str, text: str) -> str:
-    """A share in percent; a character that would end a cell of the table escaped."""
-    return f"{float(text):.1%}" if key in SHARES and text else text.replace("|", "\\|")
+    return f"{float(text):.1%}" if key in SHARES and text else text
 
 
 if __name__ == "__main__":

@@ -68,16 +68,7 @@ def keras_network(model: "keras.Model", jit_compile: bool | str = False) -> "ker
     network = keras.Sequential(
         [
             layers.Input(model.input_shape[1:]),
-            layers.Conv2D(96, 11, strides=4, activation="relu"),
-            layers.Lambda(response_normalization),
-            layers.MaxPooling2D(3, strides=2),
-            layers.Conv2D(256, 5, padding="same", groups=2, activation="relu"),
-            layers.Lambda(response_normalization),
-            layers.MaxPooling2D(3, strides=2),
-            layers.Conv2D(384, 3, padding="same", activation="relu"),
-            layers.Conv2D(384, 3, padding="same", groups=2, activation="relu"),
-            layers.Conv2D(256, 3, padding="same", groups=2, activation="relu"),
-            layers.MaxPooling2D(3, strides=2),
+            *convolutions_and_poolings(),
             layers.Flatten(),
             layers.Dense(4096, activation="relu"),
             layers.Dropout(0.5),
@@ -90,6 +81,24 @@ def keras_network(model: "keras.Model", jit_compile: bool | str = False) -> "ker
     optimizer = keras.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
     network.compile(optimizer, loss="sparse_categorical_crossentropy", jit_compile=jit_compile)
     return network
+
+
+def convolutions_and_poolings() -> "list[keras.layers.Layer]":
+    """Return the layers up to the last pooling, the obvious way: `Conv2D(groups=2)` and `tf.nn.lrn`."""
+    from keras import layers
+
+    return [
+        layers.Conv2D(96, 11, strides=4, activation="relu"),
+        layers.Lambda(response_normalization),
+        layers.MaxPooling2D(3, strides=2),
+        layers.Conv2D(256, 5, padding="same", groups=2, activation="relu"),
+        layers.Lambda(response_normalization),
+        layers.MaxPooling2D(3, strides=2),
+        layers.Conv2D(384, 3, padding="same", activation="relu"),
+        layers.Conv2D(384, 3, padding="same", groups=2, activation="relu"),
+        layers.Conv2D(256, 3, padding="same", groups=2, activation="relu"),
+        layers.MaxPooling2D(3, strides=2),
+    ]
 
 
 def pytorch_networks(model: "keras.Model", precision: str, threads: int) -> "dict[str, Callable[[], PyTorchNetwork]]":

@@ -1,0 +1,202 @@
+"""Train the default of fit.py beside the AlexNets that people write, and compare their errors and times.
+
+  python scripts/compare_accuracy.py --work /tmp/compared --sets cats_dogs --epochs 20
+
+The others are torchvision's network in PyTorch and the one of Keras tutorials, both with Adam, from random weights. All
+train on the same pictures for the same number of epochs, with the crop size and the batch size of the default, and all
+keep the epoch with the lowest validation error. For the others, three learning rates are tried with the first seed; the
+one with the lowest validation error is used for all seeds. The test pictures are looked at once per training, by
+central crops.
+
+The table is written after each training. The same command continues it.
+"""
+
+import argparse
+import itertools
+import math
+import multiprocessing
+import os
+import pathlib
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+
+from benchmarks import row_table
+from benchmarks.usual_code import USUAL, Training
+from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.files import atomic_write
+
+OURS = "keras_alexnet"
+CONTENDERS = (OURS, *USUAL)
+RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: the usual one, and a third and three times as much
+COLUMNS = ("set", "epochs", "contender", "rate", "seed", "validation_error", "test_error", "ten_crops", "seconds")
+TITLES = (
+    "set", "epochs", "code", "learning rate", "seeds", "test error, %", "with ten crops, %", "minutes per training",
+)  # fmt: skip
+SUFFIXES = {True: ".jpg", False: ".png"}
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--work", metavar="FOLDER", required=True, help="folder for the pictures, the runs and the table")
+    line.add_argument("--sets", nargs="+", metavar="SET", required=True, help="folders, or names as for fit.py")
+    line.add_argument("--epochs", type=int, required=True, metavar="N", help="passes over the training pictures")
+    line.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each training (default: 3)")
+    line.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="code to train")
+    line.add_argument("--minutes", type=float, default=math.inf, metavar="N", help="start no training after this time")
+    return line
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train and write the table; the exit status is 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    started, work = time.monotonic(), pathlib.Path(arguments.work)
+    with one_line_errors(line):
+        work.mkdir(parents=True, exist_ok=True)
+        rows = row_table.read(work / "table.csv")
+        for name, contender in itertools.product(arguments.sets, arguments.contenders):
+            folder = work / pathlib.Path(name).name
+            if not folder.exists():
+                _in_a_process(_save_pictures, name, folder)
+            key = {"set": folder.name, "epochs": str(arguments.epochs), "contender": contender}
+            for rate, seed in _still_to_train(rows, key, arguments.seeds):
+                if time.monotonic() - started > 60 * arguments.minutes:
+                    say("There is no time for more: the same command continues.")
+                    return
+                say(f"{folder.name}: {contender}{rate and f', learning rate {rate}'}, seed {seed}")
+                rows.append(key | {"rate": rate, "seed": seed} | _train(work, folder, contender, rate, seed, arguments))
+                _write(work, rows)
+    say((work / "table.md").read_text())
+
+
+def _still_to_train(rows: list[dict[str, str]], key: dict[str, str], seeds: int) -> Iterator[tuple[str, str]]:
+    """Yield learning rates and seeds. `rows` has the result of one before the next is asked for."""
+    rates = RATES if key["contender"] in USUAL else ("",)
+    for rate in rates:
+        if not row_table.has(rows, key | {"rate": rate, "seed": "0"}):
+            yield rate, "0"
+    rate = best_rate([row for row in rows if key.items() <= row.items()])
+    for seed in map(str, range(1, seeds)):
+        if not row_table.has(rows, key | {"rate": rate, "seed": seed}):
+            yield rate, seed
+
+
+def best_rate(rows: list[dict[str, str]]) -> str:
+    """Return the learning rate with the lowest validation error of seed 0; the smaller one where they are equal."""
+    first = [row for row in rows if row["seed"] == "0"]
+    return min(first, key=lambda row: (float(row["validation_error"]), float(row["rate"] or 0)))["rate"]
+
+
+def _train(work, folder, contender, rate, seed, arguments):
+    results = work / "result.csv"
+    results.unlink(missing_ok=True)
+    _in_a_process(_train_and_test, folder, contender, rate, int(seed), arguments.epochs, work / "run", results)
+    (row,) = row_table.read(results)
+    results.unlink()
+    return row
+
+
+def _in_a_process(function, *arguments):
+    """Call a function in a process of its own. Each training starts with a fresh backend and empty memory."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+
+
+def _save_pictures(name: str, folder: pathlib.Path) -> None:
+    """Save the pictures of a data set as files, in the splits that fit.py makes of it."""
+    quiet_terminal()
+    import tensorflow as tf
+
+    from keras_alexnet.data import datasets
+
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    data = datasets.load(name)
+    for split, pictures in data.splits.items():
+        for class_name in data.class_names:
+            (unfinished / split / class_name).mkdir(parents=True)
+        for number, (picture, label) in enumerate(pictures.as_numpy_iterator()):
+            content = picture if isinstance(picture, bytes) else tf.io.encode_png(picture).numpy()
+            suffix = SUFFIXES[content.startswith(b"\xff\xd8")]
+            (unfinished / split / data.class_names[label] / f"{number:05}{suffix}").write_bytes(content)
+    unfinished.rename(folder)
+
+
+def _train_and_test(folder, contender, rate, seed, epochs, run, results):
+    started = time.perf_counter()
+    quiet_terminal()
+    if contender == OURS:
+        row = _train_ours(folder, seed, epochs, run, started)
+    else:
+        from keras_alexnet.data import datasets
+        from keras_alexnet.training import defaults
+
+        recipe = defaults.recipe_for(defaults.measure_facts(datasets.load(os.fspath(folder))))
+        sizes = recipe.batch_size, recipe.crop_size, recipe.resize_size
+        started = time.perf_counter()  # the others have the sizes for nothing
+        usual = USUAL[contender](Training(folder, epochs, float(rate), seed, *sizes))
+        validation_error, seconds = usual.fit(), time.perf_counter() - started
+        row = {"validation_error": validation_error, "test_error": usual.error("test"), "seconds": seconds}
+    row_table.write(results, row, [row])
+
+
+def _train_ours(folder, seed, epochs, run, started):
+    from keras_alexnet.commands import evaluate, fit
+    from keras_alexnet.runs import Run
+
+    shutil.rmtree(run, ignore_errors=True)
+    flags = ["--dataset", os.fspath(folder), "--run", os.fspath(run), "--seed", str(seed), "--epochs", str(epochs)]
+    if status := fit.main(flags):
+        sys.exit(status)
+    seconds = time.perf_counter() - started
+    evaluate.main([os.fspath(run)])
+    test = Run(run).read_json("evaluation-test.json")
+    return {
+        "validation_error": min(row["val_top1_error"] for row in Run(run).read_log()),
+        "test_error": test["1_view"]["top1_error"],
+        "ten_crops": test["10_views"]["top1_error"],
+        "seconds": seconds,
+    }
+
+
+def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
+    row_table.write(work / "table.csv", COLUMNS, rows)
+    with atomic_write(work / "table.md") as temporary:
+        temporary.write_text(row_table.markdown(TITLES, summary(rows)))
+
+
+def summary(rows: list[dict[str, str]]) -> list[list[str]]:
+    """Return one line for each set and code: the mean over the seeds at the best learning rate.
+
+    Args:
+        rows: Rows with the columns `COLUMNS`.
+    """
+    lines = []
+    groups = dict.fromkeys((row["set"], row["epochs"], row["contender"]) for row in rows)
+    for group in groups:
+        members = [row for row in rows if (row["set"], row["epochs"], row["contender"]) == group]
+        rate = best_rate(members)
+        members = [row for row in members if row["rate"] == rate]
+        minutes = statistics.fmean(float(row["seconds"]) / 60 for row in members)
+        errors = [_spread([float(row[key]) for row in members if row.get(key)]) for key in ("test_error", "ten_crops")]
+        lines.append([*group, rate or "default", str(len(members)), *errors, f"{minutes:.1f}"])
+    return lines
+
+
+def _spread(errors: list[float]) -> str:
+    """Mean and range in percent."""
+    if not errors:
+        return ""
+    text = f"{100 * statistics.fmean(errors):.1f}"
+    return text if len(errors) == 1 else f"{text} ({100 * min(errors):.1f} to {100 * max(errors):.1f})"
+
+
+if __name__ == "__main__":
+    main()
