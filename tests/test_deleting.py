@@ -158,7 +158,7 @@ def test_a_folder_with_any_file_of_the_user_is_no_new_run(tmp_path):
     for number, name in enumerate([*NAMES, "classes.txt"]):
         folder = tmp_path / str(number)
         fill(folder, [name])
-        with pytest.raises(ValueError, match="which exists"):
+        with pytest.raises(ValueError, match="already exists"):
             Run.create(folder)
         assert lost(folder, [name]) == []
 
@@ -185,7 +185,7 @@ def test_a_file_that_exists_is_not_written(tmp_path):
         with pytest.raises(ValueError, match=r"another with --out\. Received: "):
             check_new(tmp_path / name, "--out")
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         check_new(tmp_path / "link", "--out")
     check_new(tmp_path / "new", "--out")
 

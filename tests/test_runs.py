@@ -36,7 +36,7 @@ def test_existing_folder_is_not_written_over(tmp_path):
 
 def test_a_file_is_no_run_folder(tmp_path):
     (tmp_path / "run").write_text("mine")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         Run.create(tmp_path / "run")
 
 
@@ -49,7 +49,7 @@ def test_a_run_killed_at_its_beginning_can_begin_again(tmp_path):
 def test_a_folder_with_files_of_the_user_is_refused_and_left_alone(name, tmp_path):
     (tmp_path / "run" / name).parent.mkdir(parents=True)
     (tmp_path / "run" / name).write_text("mine")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         Run.create(tmp_path / "run")
     Run(tmp_path / "run").discard()
     assert (tmp_path / "run" / name).read_text() == "mine"

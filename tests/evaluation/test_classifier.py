@@ -36,7 +36,7 @@ def test_a_run_whose_class_names_are_a_link_out_of_it_is_refused(small_run, tmp_
     names = small_run.folder / "classes.txt"
     names.rename(tmp_path / "secret.txt")
     names.symlink_to(tmp_path / "secret.txt")
-    with pytest.raises(ValueError, match=r"must not have links that lead out of it\. Received: .*classes\.txt"):
+    with pytest.raises(ValueError, match=r"must not contain links that lead out of it\. Received: .*classes\.txt"):
         classifier.Classifier.of_file(small_run.best)
 
 

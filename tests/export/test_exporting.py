@@ -367,14 +367,14 @@ def test_half_precision_becomes_whole(images):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").write_text("mine")
-    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx, which exists"):
+    with pytest.raises(ValueError, match=r"choose another name with --out\. Received: .*flowers\.onnx"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert (tmp_path / "flowers.onnx").read_text() == "mine"
 
 
 def test_description_is_not_overwritten(tmp_path):
     (tmp_path / "flowers.onnx.json").write_text("mine")
-    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx\.json, which exists"):
+    with pytest.raises(ValueError, match=r"choose another name with --out\. Received: .*flowers\.onnx\.json"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["flowers.onnx.json"]
     assert (tmp_path / "flowers.onnx.json").read_text() == "mine"
@@ -382,7 +382,7 @@ def test_description_is_not_overwritten(tmp_path):
 
 def test_a_link_to_nowhere_is_not_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"flowers\.onnx, which exists"):
+    with pytest.raises(ValueError, match=r"already exists.*flowers\.onnx"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 

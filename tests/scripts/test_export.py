@@ -21,8 +21,8 @@ def test_run_to_onnx(small_run, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     export.main([str(small_run.folder), "--to", "onnx"])
     checked, done = capsys.readouterr().out.splitlines()
-    assert checked.startswith("checked on photographs and noise: probabilities differ by ")
-    assert done.endswith(f" -> {small_run.folder / 'best.onnx'}, best.onnx.json")
+    assert checked.startswith("Checked on photographs and noise: probabilities differ by at most ")
+    assert done.startswith(f"Wrote {small_run.folder / 'best.onnx'} and best.onnx.json. ")
     said = json.loads((small_run.folder / "best.onnx.json").read_text())
     assert said["classes"] == list(small_run.read_classes())
     assert said["preprocessing_in_network"]["mean"] == [128.0, 128.0, 128.0]
@@ -58,8 +58,8 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}/nowhere.keras", "--to", "onnx"], "which is not there"),
         (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json, which exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
         (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
     ],

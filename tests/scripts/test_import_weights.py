@@ -38,7 +38,7 @@ def test_caffemodel_to_keras_file(caffemodel, capsys):
     *lines, last = capsys.readouterr().out.splitlines()
     assert lines[0] == "conv1: conv1 blob 0, (96, 3, 11, 11) to (11, 11, 3, 96), BGR to RGB"
     assert len(lines) == 8
-    assert last.endswith(f" parameters -> {caffemodel.with_name('caffenet.keras')}")
+    assert last.startswith(f"Wrote {caffemodel.with_name('caffenet.keras')} with ")
     model = keras.models.load_model(caffemodel.with_name("caffenet.keras"))
     images = np.random.default_rng(0).normal(0, 60, (2, 99, 99, 3)).astype(np.float32)
     logits = foreign_weights.caffe_answers(foreign_weights.of_caffe(), images)

@@ -127,25 +127,25 @@ def test_three_lines_are_announced():
     lines = announce(facts(2000, 2), recipe_for(facts(2000, 2))).splitlines()
     assert lines[0].startswith("2,000 training pictures of 2 classes, 1,000 per class")
     assert "crops of 131 pixels, batches of 32, 172 epochs" in lines[1]
-    assert "Every setting has a flag" in lines[2]
+    assert lines[2].startswith("Training will take about ")
 
 
 def test_a_batch_of_all_pictures_is_announced():
     few = facts(20, 2)
     assert recipe_for(few).batch_size == 20
-    assert "batches of 20 (all there are), " in announce(few, recipe_for(few))
+    assert "batches of 20 (all pictures), " in announce(few, recipe_for(few))
 
 
 def test_classes_of_very_different_sizes_are_named(folder):
     found = measure_facts(datasets.load(str(folder)))
     assert (found.fewest, found.most) == ((("a", 10),), (("b", 20),))
-    assert "Uneven" not in announce(found, recipe_for(found))
+    assert "Unbalanced" not in announce(found, recipe_for(found))
     uneven = dataclasses.replace(
         found, fewest=(("rose", 9),), most=(("lily", 400),), smallest_class=9, largest_class=400
     )
     recipe = recipe_for(uneven, balance="none")
     line = announce(uneven, recipe).splitlines()[1]
-    assert line.startswith("Uneven classes, fewest training pictures: rose 9; most: lily 400 (")
+    assert line.startswith("Unbalanced classes, fewest training pictures: rose 9; most: lily 400 (")
 
 
 def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_pictures():
@@ -192,7 +192,7 @@ def test_a_quick_look_is_planned_and_said(folder, tmp_path, capsys):
     run = tmp_path / "run"
     flags = ["--quick", "--max-minutes", "0.5"]
     assert fit.main(["--dataset", str(folder), "--run", str(run), *flags]) == 0
-    assert "A first look: crops of 67 pixels and about 0.5 minutes" in capsys.readouterr().out
+    assert "Quick try: crops of 67 pixels and about 0.5 minutes" in capsys.readouterr().out
     assert Run.open(run).read_recipe().epochs < 300
 
 

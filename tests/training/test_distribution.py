@@ -34,7 +34,7 @@ def test_workers_that_are_not_named(monkeypatch, config):
         monkeypatch.delenv("TF_CONFIG", raising=False)
     else:
         monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=r"TF_CONFIG must name the workers.*Received: "):
+    with pytest.raises(ValueError, match=r"TF_CONFIG must list the workers.*Received: "):
         strategies.create_strategy(kind="multiworker")
 
 

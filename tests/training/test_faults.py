@@ -68,7 +68,7 @@ def test_a_data_file_cut_short(tmp_path):
     with tf.io.TFRecordWriter(str(file)) as writer:
         writer.write(b"picture" * 100)
     file.write_bytes(file.read_bytes()[:300])
-    with pytest.raises(OSError, match=r"bring them back, then continue with --resume runs/a\. Received: .*truncated"):
+    with pytest.raises(OSError, match=r"restore them, then continue with --resume runs/a\. Received: .*truncated"):
         explained(lambda: list(tf.data.TFRecordDataset(str(file))))
 
 
@@ -204,7 +204,7 @@ def test_pictures_that_vanish_while_training(pictures, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
     monkeypatch.setattr(pipeline, "_capacity", lambda side: 1)  # nothing is kept in memory
     after_the_first_epoch(monkeypatch, lambda: pictures.rename(tmp_path / "elsewhere"))
-    with pytest.raises(OSError, match=r"bring them back, then continue with --resume .*run\. Received: "):
+    with pytest.raises(OSError, match=r"restore them, then continue with --resume .*run\. Received: "):
         fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))
     assert checkpoints.newest(run.last).epochs >= 1
     shutil.move(tmp_path / "elsewhere", pictures)
