@@ -231,7 +231,7 @@ class Run:
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
     def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
-        """Write the misclassified pictures of an evaluation to `mistakes.csv`, and replace earlier ones of the same stem.
+        """Write the misclassified pictures of an evaluation to `mistakes.csv`. Earlier ones of the same stem are replaced.
 
         Args:
             stem: The evaluated pictures, such as "validation".

@@ -209,7 +209,7 @@ def test_the_page_of_results_says_what_figure_1_has_come_to():
     [
         ("ablation_half", "half of the kernels costs {:.1f} points ({:.1f} to {:.1f};"),
         ("ablation_text_initial_weights", "the text's initial weights cost {:.1f} ({:.1f} to {:.1f})"),
-        ("ablation_no_normalization", "normalization, {:+.1f} ({:.1f} to {:.1f};"),
+        ("ablation_no_normalization", "normalization has {:+.1f} ({:.1f} to {:.1f};"),
         ("from_petals", "--head new`) lowers the error by {:.1f} ({:.1f} to {:.1f})"),
     ],
 )
