@@ -231,7 +231,7 @@ class Run:
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
     def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
-        """Write the misclassified pictures of an evaluation to `mistakes.csv`. Earlier ones of the same stem are replaced.
+        """Write the misclassified pictures of an evaluation to `mistakes.csv`, replacing those of the same stem.
 
         Args:
             stem: The evaluated pictures, such as "validation".

@@ -43,7 +43,7 @@ def test_a_training_picture_among_the_test_pictures_is_told_before_training(pets
     dataset = datasets.load(str(pets.parent / "splits"), validation_share=0)
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "5 of 10 test pictures are also trained on, so the test error will be too low: "
+        "5 of 10 test pictures are also training pictures, so the test error will be too low: "
         + ", ".join(f"train/cat/{n}.png = test/cat/copy-{n}.png" for n in dataset_order(dataset)[:3])
         + ", ..."
     )
@@ -63,7 +63,7 @@ def test_a_picture_in_two_classes_is_told(pets, capsys):
     shutil.copy(pets / "cat" / "3.png", pets / "dog" / "rex.png")
     dataset = datasets.load(str(pets))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "1 picture in two classes at once, one of them probably by mistake: cat/3.png = dog/rex.png"
+    assert line == "1 picture in two classes, probably by mistake: cat/3.png = dog/rex.png"
     assert dataset.copies.as_json() | {"sizes": None} == {
         "files": 1,
         "trained_on": {},

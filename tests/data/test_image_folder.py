@@ -198,7 +198,7 @@ def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
     damaged_jpeg(pets / "cat" / "damaged.jpg")
     _, splits = read(pets)
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith("Used, although their JPEG data are damaged, 1 of 7 pictures: ")
+    assert line.startswith("Using 1 of 7 pictures with damaged JPEG data: ")
     assert line.endswith("/cat/damaged.jpg")
     (entry,) = (entry for entry in splits["all"] if entry.path.endswith("damaged.jpg"))
     assert entry.needs_rewriting

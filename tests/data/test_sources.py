@@ -49,13 +49,13 @@ def test_a_file_of_another_kind_is_refused(name, advice, tmp_path):
 
 
 def test_a_flat_folder_is_refused(pets):
-    with pytest.raises(ValueError, match=r"Expected layout: .*cat with 0 class folders, and 4 picture files beside"):
+    with pytest.raises(ValueError, match=r"Expected layout: .*cat with 0 class folders and 4 pictures outside"):
         sources.find(pets / "cat")
 
 
 def test_a_flat_folder_with_a_csv_file_names_it(pets):
     (pets / "cat" / "labels.csv").write_text("file,label\n")
-    with pytest.raises(ValueError, match=r"if labels\.csv has their labels: --dataset .*/cat/labels\.csv\)$"):
+    with pytest.raises(ValueError, match=r"if labels\.csv has their labels, use --dataset .*/cat/labels\.csv\)$"):
         sources.find(pets / "cat")
 
 
@@ -86,9 +86,7 @@ def test_class_folders_that_hold_folders_of_classes_are_refused(pets):
     pets.rename(pets.parent / "all" / "animals")
     for n, name in enumerate(("rose", "tulip")):
         save_picture(pets.parent / "all" / "plants" / name / "1.png", 5000 + n)
-    with pytest.raises(
-        ValueError, match=r"folders of further classes: .*Received: .*all: animals with cat, dog; plants"
-    ):
+    with pytest.raises(ValueError, match=r"folders of other classes: .*Received: .*all: animals with cat, dog; plants"):
         sources.find(pets.parent / "all")
 
 
@@ -104,7 +102,7 @@ def test_splits_with_other_names_are_pointed_out(pets):
 def test_a_folder_beside_train_that_is_no_split_is_pointed_out(other, pets):
     save_picture(pets.parent / "all" / other / "1.png", 5000)
     pets.rename(pets.parent / "all" / "train")
-    with pytest.raises(ValueError, match=rf"only validation and test may be: .* with {other}; train with cat, dog$"):
+    with pytest.raises(ValueError, match=rf"Only validation and test folders .* with {other}; train with cat, dog$"):
         sources.find(pets.parent / "all")
 
 

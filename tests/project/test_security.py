@@ -127,7 +127,7 @@ def test_an_archive_writes_nothing_beside_itself(tmp_path):
 @pytest.mark.parametrize("name", ["rose\x1b[2J", "rose\x07", "rose\x08daisy", "rose\u202edaisy"])
 def test_names_that_steer_a_terminal_are_refused(small_run, name):
     (small_run.folder / "classes.txt").write_text(f"{name}\ndaisy\ntulip\n", newline="")
-    with pytest.raises(ValueError, match="Names of classes must be printable"):
+    with pytest.raises(ValueError, match="Class names must be printable"):
         small_run.read_classes()
 
 

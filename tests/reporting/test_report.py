@@ -132,11 +132,11 @@ def test_identical_pictures_are_listed(small_run):
     small_run.write_json("duplicates.json", copies)
     page = report_of(small_run)
     assert "3 files are copies of another." in page.text
-    assert "1 of 4 test pictures are also trained on" in page.text
+    assert "1 of 4 test pictures are also training pictures" in page.text
     assert page.text.index("test/daisy/<i>2.png") < page.text.index("train/daisy/1.png")
     assert "rose/6.png" in page.text
     small_run.write_json("duplicates.json", copies | {"files": 1, "trained_on": {}, "two_labels": []})
-    assert "No picture is in two classes, or both trained on and evaluated." in report_of(small_run).text
+    assert "No picture is in two classes or in two splits." in report_of(small_run).text
 
 
 def test_an_ensemble_has_a_row(evaluated, small_run):
