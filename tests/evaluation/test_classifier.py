@@ -43,7 +43,7 @@ def test_a_run_whose_class_names_are_a_link_out_of_it_is_refused(small_run, tmp_
 def test_code_in_a_file_is_not_run(tmp_path):
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image)).save(tmp_path / "stranger.keras")
-    with pytest.raises(ValueError, match=r"without code of its own\. Received: .*stranger\.keras: .*[Ll]ambda"):
+    with pytest.raises(ValueError, match=r"without custom code\. Received: .*stranger\.keras: .*[Ll]ambda"):
         classifier.load_model(tmp_path / "stranger.keras")
 
 
@@ -66,7 +66,7 @@ def test_a_layer_that_opens_a_savedmodel_is_refused(tmp_path):
         return json.dumps(config)
 
     altered(tmp_path / "stranger.keras", "config.json", change)
-    with pytest.raises(ValueError, match=r"code of its own\. Received: .*stranger\.keras: .*(unsafe|safe_mode)"):
+    with pytest.raises(ValueError, match=r"custom code\. Received: .*stranger\.keras: .*(unsafe|safe_mode)"):
         classifier.load_model(tmp_path / "stranger.keras")
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_is_not_a_network_is_refused(tmp_path, content):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="which is not there"):
+    with pytest.raises(ValueError, match="which does not exist"):
         classifier.load_model(tmp_path / "none.keras")
 
 

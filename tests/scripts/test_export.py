@@ -55,7 +55,7 @@ def test_file_with_names(small_run, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["{folder}/nowhere.keras", "--to", "onnx"], "which is not there"),
+        (["{folder}/nowhere.keras", "--to", "onnx"], "which does not exist"),
         (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),

@@ -104,7 +104,7 @@ def test_help_answers_without_tensorflow():
             ["--batch-size", "500"],
             "use --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (["--batch-size", "17"], "give a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
+        (["--batch-size", "17"], "use a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
         (["--recipe", "text", "--batch-size", "21"], "use --batch-size 20 or less"),
         (["--class-names", "nowhere.txt"], "must exist. Received: nowhere.txt"),
         (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),

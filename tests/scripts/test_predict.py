@@ -92,7 +92,7 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
     keras.Model(image, classes).save(tmp_path / "stranger.keras")
     assert leave([tmp_path / "stranger.keras", picture]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "without code of its own. Received: " in line
+    assert "without custom code. Received: " in line
 
 
 @pytest.mark.parametrize(
