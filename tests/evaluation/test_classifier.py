@@ -16,7 +16,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 
 def test_a_run_without_a_network_is_refused(small_run):
     small_run.best.unlink()
-    with pytest.raises(ValueError, match=r"with a best\.keras\. Received: .*small-1$"):
+    with pytest.raises(ValueError, match=r"\(best\.keras\)\. Received: .*small-1$"):
         classifier.Classifier.of_run(small_run)
 
 
@@ -116,7 +116,7 @@ def test_imagenet_class_names_without_a_network_say_what_to_do(monkeypatch):
         raise Exception("URL fetch failure")
 
     monkeypatch.setattr(keras.utils, "get_file", offline)
-    with pytest.raises(ValueError, match=r"by hand\. Received: URL fetch failure"):
+    with pytest.raises(ValueError, match=r"Received: URL fetch failure"):
         classifier.imagenet_class_names()
 
 

@@ -234,7 +234,7 @@ def test_fine_tuning_replaces_the_head_and_prints_so(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"architecture": "papper"}, r"known architecture, such as paper\b.*Received: 'papper'"),
+        ({"architecture": "papper"}, r"Unknown architecture: .*such as paper\b.*Received: 'papper'"),
         ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
         ({"initial_weights": "sourse"}, r"such as source\b.*Received: 'sourse'"),
         ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),
@@ -272,5 +272,5 @@ def test_channels_first_is_refused():
 
 def test_weights_of_another_network_are_refused(tmp_path):
     small().save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match=r"step 3 of it is pool\. .*model\.keras with norm"):
+    with pytest.raises(ValueError, match=r"step 3 is pool\. .*model\.keras with norm"):
         build("one_weird_trick", weights=tmp_path / "model.keras", input_shape=SHAPE, classes=5)

@@ -91,7 +91,7 @@ def test_looking_changes_no_number(form):
 
 def test_a_network_that_subtracts_itself_says_so():
     model = network(include_preprocessing=True)
-    with pytest.warns(UserWarning, match="subtracts the mean itself: leave out the division"):
+    with pytest.warns(UserWarning, match="subtracts the mean itself: do not divide"):
         model.fit(DIVIDED, LABELS, verbose=0)
 
 
@@ -103,7 +103,7 @@ def test_networks_that_expect_small_numbers_are_left_alone(name):
 
 
 def test_small_numbers_are_wrong_for_any_network_that_prepares_pictures_itself():
-    with pytest.warns(UserWarning, match="leave out the division"):
+    with pytest.warns(UserWarning, match="do not divide"):
         network("one_weird_trick", include_preprocessing=True).fit(DIVIDED, LABELS, verbose=0)
 
 
@@ -117,7 +117,7 @@ def test_pictures_that_came_prepared_are_right():
 
 
 def test_pictures_that_were_divided_before_they_are_prepared():
-    with pytest.warns(UserWarning, match="seem to have been divided by 255: give pixel values 0 to 255"):
+    with pytest.warns(UserWarning, match="seem to have been divided by 255: pass pixel values 0 to 255"):
         preprocess_input(DIVIDED)
     with pytest.warns(UserWarning, match="Received: values from"):
         preprocess_input(DIVIDED[0], "one_weird_trick")

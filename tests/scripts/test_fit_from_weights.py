@@ -105,7 +105,7 @@ def test_flags_win(arrays, pictures, tmp_path):
     ("flags", "message"),
     [
         (["--size", "64"], "at least 67x67. Received: input_shape=(64, 64, 3)"),
-        (["--size", "131"], "take the size of the file's network (--size"),
+        (["--size", "131"], "use the input size of the file's network (--size"),
         (["--architecture", "paper"], "published only for caffe: "),
         (["--recipe", "petals"], "published only for caffe: "),
     ],
@@ -127,9 +127,7 @@ def test_without_a_network_one_line_says_which_file_goes_where(cache, pictures, 
     }[program]
     assert leave(main, [*argv, "--weights", "imagenet"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith(
-        f"{program}: http://127.0.0.1:9/bvlcalexnet-12.onnx could not be downloaded: put the file at "
-    )
+    assert line.startswith(f"{program}: Could not download http://127.0.0.1:9/bvlcalexnet-12.onnx: save the file as ")
     assert str(cache / "bvlcalexnet-12.onnx") in line
     assert not (tmp_path / "runs").exists()
 

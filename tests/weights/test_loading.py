@@ -66,7 +66,7 @@ def test_safetensors(tmp_path):
 
 def test_keras_file_of_another_network(tmp_path):
     network("source").save(tmp_path / "source.keras")
-    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.keras with norm"):
+    with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.keras with norm"):
         loading.load(network("paper"), tmp_path / "source.keras")
     assert loading.load(network("source"), tmp_path / "source.keras")
 
@@ -204,7 +204,7 @@ def test_keras_file(tmp_path, name):
 
 def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
     network("source").save(tmp_path / "source.h5")
-    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.h5 with norm"):
+    with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.h5 with norm"):
         loading.load(network("paper"), tmp_path / "source.h5")
 
 
@@ -218,7 +218,7 @@ def test_run_folder(small_run):
 
 def test_run_folder_without_a_network(small_run):
     small_run.best.unlink()
-    with pytest.raises(ValueError, match=r"a run that has finished an epoch.* Received: .*small-1"):
+    with pytest.raises(ValueError, match=r"a run with at least one finished epoch.* Received: .*small-1"):
         loading.load(network("paper"), small_run.folder)
 
 
@@ -278,7 +278,7 @@ def with_nan(arrays):
 
 SPOILT = {
     "missing": (lambda arrays: {k: v for k, v in arrays.items() if k != "fc8"}, "fc8_b_0, fc8_w_0 is missing"),
-    "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is left over"),
+    "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is unexpected"),
     "transposed": (
         lambda arrays: changed(arrays, "fc6", np.ascontiguousarray(arrays["fc6"][0].T)),
         r"fc6 expects shape \(48, 1024\)\. .*Received: fc6_w_0 with \(1024, 48\)",
@@ -309,7 +309,7 @@ def test_extra_array(tmp_path):
     model = network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays, **{"conv6/kernel": np.zeros(3, np.float32)})
-    with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is left over"):
+    with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is unexpected"):
         loading.load(model, tmp_path / "alexnet.npz")
 
 

@@ -69,7 +69,7 @@ def test_imagenet_is_the_file_that_can_be_read_here(cache, monkeypatch):
 
 def test_imagenet_of_a_network_is_that_network_s_file(cache):
     (cache / TORCHVISION).write_bytes(b"torch")
-    with pytest.raises(ValueError, match=f"put the file at {cache / CAFFE} by hand"):
+    with pytest.raises(ValueError, match=f"save the file as {cache / CAFFE}"):
         names.locate("imagenet", "caffe")
 
 
@@ -83,7 +83,7 @@ def test_a_file_brought_by_hand_is_found(cache, tmp_path, monkeypatch, place):
 
 
 def test_without_a_network_one_line_says_which_file_goes_where(cache):
-    with pytest.raises(ValueError, match=rf"put the file at {cache / CAFFE} by hand, .*{names.FOLDER}") as error:
+    with pytest.raises(ValueError, match=rf"save the file as {cache / CAFFE}, .*{names.FOLDER}") as error:
         names.locate("imagenet")
     assert "\n" not in str(error.value)
 
@@ -163,7 +163,7 @@ def test_a_keras_file_is_recognized_by_its_name(tmp_path, name):
 
 def test_weights_that_fit_several_networks_are_refused(tmp_path):
     build(small("paper"), input_shape=(67, 67, 3)).save_weights(tmp_path / "net.weights.h5")
-    with pytest.raises(ValueError, match=r"name it with --architecture\. Received: .*net\.weights\.h5.* paper and of"):
+    with pytest.raises(ValueError, match=r"pass --architecture\. Received: .*net\.weights\.h5.* paper and of"):
         origin.trace(tmp_path / "net.weights.h5")
     assert origin.trace(tmp_path / "net.weights.h5", "source").architecture == "source"
 
