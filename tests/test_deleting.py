@@ -182,7 +182,7 @@ def test_an_archived_run_with_any_file_of_the_user_is_not_replaced(tmp_path):
 def test_a_file_that_exists_is_not_written(tmp_path):
     fill(tmp_path)
     for name in NAMES:
-        with pytest.raises(ValueError, match=r"another with --out\. Received: "):
+        with pytest.raises(ValueError, match=r"another name with --out\. Received: "):
             check_new(tmp_path / name, "--out")
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(ValueError, match="already exists"):

@@ -1,4 +1,4 @@
-"""Which reader reads which file of weights. No code in a file is ever run."""
+"""The formats of weight files and their readers. Code in a file is never executed."""
 
 import dataclasses
 import os
@@ -17,9 +17,9 @@ class Format:
     """A format of weight files.
 
     Attributes:
-        description: What a file of this format is, for messages.
+        description: Description of a file of this format, for messages.
         read: Function from the path of a file to a `WeightFile`.
-        extra: The optional dependencies of this library that the reader needs, if any.
+        extra: The extra of this package that the reader needs, if any.
     """
 
     description: str
@@ -28,11 +28,11 @@ class Format:
 
 
 _TORCH = Format("a PyTorch state dict", read_torch, "torch")
-_H5 = Format("a Keras file of weights", read_h5)
-FORMATS = {  # by how the file's name ends
+_H5 = Format("a Keras weight file", read_h5)
+FORMATS = {  # by extension
     ".pth": _TORCH,
     ".pt": _TORCH,
-    ".pth.tar": _TORCH,  # as PyTorch's ImageNet example names its checkpoints
+    ".pth.tar": _TORCH,  # the extension in PyTorch's ImageNet example
     ".safetensors": Format("a safetensors file", read_safetensors, "weights"),
     ".onnx": Format("an ONNX network", read_onnx, "weights"),
     ".caffemodel": Format("a Caffe network", read_caffemodel),

@@ -129,12 +129,12 @@ def test_description_read_by_a_stranger(tmp_path):
     said = json.loads((tmp_path / "flowers.onnx.json").read_text())
 
     assert said["preparation"].startswith("Resize the shorter side to 237 pixels, crop the central 224 x 224, ")
-    assert said["preparation"].endswith("pixel values 0 to 255 as they are")
+    assert said["preparation"].endswith("pass pixel values 0 to 255")
     assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
     assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
     assert {"mean", "std", "deviation"}.isdisjoint(said)
     inside = said["preprocessing_in_network"]
-    assert "Do not subtract or divide before" in inside["note"]
+    assert "Do not subtract the mean or divide the input" in inside["note"]
     np.testing.assert_allclose(inside["mean"], [123.675, 116.28, 103.53], atol=1e-3)
     np.testing.assert_allclose(inside["std"], [58.395, 57.12, 57.375], atol=1e-3)
 
@@ -236,7 +236,7 @@ def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_o
     exporting.export(each, tmp_path / "alexnet", "savedmodel")
     (answer, *_) = formats.find("savedmodel").load(tmp_path / "alexnet")
     assert_answers(each, images, answer(images))
-    with pytest.raises(ValueError, match="one after another: export other networks as a SavedModel"):
+    with pytest.raises(ValueError, match="sequential networks of this library: export other networks as a SavedModel"):
         convert(exporting.serving_model(each))
 
 
@@ -338,7 +338,7 @@ def assert_same_in_onnx(onnxruntime, model):
 def test_layer_without_translation():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
-    with pytest.raises(ValueError, match=r"layers of this library's networks.*Received: strange, a UpSampling2D"):
+    with pytest.raises(ValueError, match=r"sequential networks of this library.*Received: strange, a UpSampling2D"):
         convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 

@@ -163,7 +163,7 @@ def test_the_start_is_said_and_can_be_left_out(flags, weights, folder, capsys):
     _, options = fit.chosen(arguments)
     _, options = fit.following_from(datasets.load(str(folder)), arguments, options)
     assert options.weights == weights
-    assert ("kernels learned on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
+    assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
 
 
 def test_a_plan_fits_into_the_time():

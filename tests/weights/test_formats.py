@@ -158,7 +158,7 @@ def test_whole_module_instead_of_state_dict(tmp_path):
 def test_other_values_than_tensors(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"epoch": 3, "weights": {}}, tmp_path / "alexnet.pth")
-    assert_refused(tmp_path / "alexnet.pth", r"not a state dict, as torch\.save\(model\.state_dict\(\), file\)")
+    assert_refused(tmp_path / "alexnet.pth", r"not a state dict from torch\.save\(model\.state_dict\(\), file\)")
 
 
 def test_pickled_array_in_archive(tmp_path, trace):

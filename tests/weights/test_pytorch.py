@@ -40,7 +40,7 @@ def test_names_without_wrappers(name, expected):
 
 
 def test_arrays_with_one_name_are_refused():
-    with pytest.raises(ValueError, match="it holds an array twice"):
+    with pytest.raises(ValueError, match="it contains an array twice"):
         pytorch.by_torchvision_names({"module.features.0.bias": 1, "features.0.bias": 2})
 
 
