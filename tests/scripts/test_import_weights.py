@@ -72,11 +72,11 @@ def test_wrong_input_is_one_line(caffemodel, capsys, changed, message):
 def test_garbage_is_no_network(caffemodel, capsys, garbage):
     caffemodel.write_bytes(garbage)
     assert leave(arguments(caffemodel)) == 2
-    assert "Expected a Caffe network, whole and without code" in capsys.readouterr().err
+    assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err
 
 
 def test_file_cut_short_leaves_nothing(caffemodel, capsys):
     caffemodel.write_bytes(caffemodel.read_bytes()[:100_000])
     assert leave(arguments(caffemodel)) == 2
-    assert "Expected a Caffe network, whole and without code" in capsys.readouterr().err
+    assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err
     assert [path.name for path in caffemodel.parent.iterdir()] == ["caffenet.caffemodel"]

@@ -76,7 +76,7 @@ def test_safetensors_in_bfloat16(tmp_path):
 def test_file_cut_short(tmp_path, ending):
     path = written(tmp_path / f"alexnet.{ending}")
     path.write_bytes(path.read_bytes()[:-9])
-    assert_refused(path, rf"Expected an? \w.*, whole and without code\. Received: {path}: .")
+    assert_refused(path, rf"Expected an? \w.*, undamaged and without code\. Received: {path}: .")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -112,7 +112,7 @@ def test_missing_package_is_asked_for(tmp_path, monkeypatch, ending, package, ex
     path.touch()
     for name in [name for name in sys.modules if name.startswith(f"{package}.")] + [package]:
         monkeypatch.setitem(sys.modules, name, None)
-    assert_refused(path, rf"Expected the package {package}.*pip install 'keras-alexnet\[{extra}\]'")
+    assert_refused(path, rf"needs the package {package}.*pip install 'keras-alexnet\[{extra}\]'")
 
 
 # Hostile files
@@ -140,13 +140,13 @@ def trace(tmp_path):
 def test_pickle_as_state_dict(tmp_path, trace, protocol):
     pytest.importorskip("torch")
     (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace), protocol))
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, undamaged and without code.*more than tensors")
 
 
 def test_code_in_state_dict(tmp_path, trace):
     torch = pytest.importorskip("torch")
     torch.save({"features.0.weight": Hostile(trace)}, tmp_path / "alexnet.pth")
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, undamaged and without code.*more than tensors")
 
 
 def test_whole_module_instead_of_state_dict(tmp_path):
@@ -163,7 +163,7 @@ def test_other_values_than_tensors(tmp_path):
 
 def test_pickled_array_in_archive(tmp_path, trace):
     np.savez(tmp_path / "alexnet.npz", **{"conv1/kernel": np.array([Hostile(trace)], object)})
-    assert_refused(tmp_path / "alexnet.npz", "a NumPy archive of arrays, whole and without code")
+    assert_refused(tmp_path / "alexnet.npz", "a NumPy archive of arrays, undamaged and without code")
 
 
 def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
@@ -201,9 +201,9 @@ def test_onnx_with_the_data_file_that_pytorch_writes(tmp_path):
 
 def test_onnx_whose_data_file_is_cut_short_or_missing(tmp_path):
     path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
-    assert_refused(path, "an ONNX network, whole and without code")
+    assert_refused(path, "an ONNX network, undamaged and without code")
     (tmp_path / "alexnet.onnx.data").write_bytes(bytes(8))
-    assert_refused(path, "an ONNX network, whole and without code")
+    assert_refused(path, "an ONNX network, undamaged and without code")
 
 
 def test_onnx_whose_data_file_is_a_link(tmp_path):

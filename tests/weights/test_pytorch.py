@@ -77,6 +77,6 @@ def test_code_anywhere_in_a_checkpoint_is_refused(tmp_path, key):
     torch = pytest.importorskip("torch")
     saved = {"model": {"features.0.weight": torch.ones(2)}, key: argparse.Namespace(x=Hostile(tmp_path / "trace"))}
     torch.save(saved, tmp_path / "alexnet.pth")
-    with pytest.raises(ValueError, match=r"a PyTorch state dict, whole and without code.*more than tensors"):
+    with pytest.raises(ValueError, match=r"a PyTorch state dict, undamaged and without code.*more than tensors"):
         formats.read(tmp_path / "alexnet.pth")
     assert not (tmp_path / "trace").exists()
