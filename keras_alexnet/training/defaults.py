@@ -239,8 +239,10 @@ def announce(
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
             f"Chosen settings: {start}crops of {recipe.crop_size} pixels, "
-            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epochs ({steps:,} steps){rates}.",
-            f"Training will take about {_duration(seconds)}. To change a setting, use its flag (see --help).",
+            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epoch{'s' * (recipe.epochs != 1)} "
+            f"({steps:,} step{'s' * (steps != 1)}){rates}.",
+            f"The training steps will take about {_duration(seconds)} here, plus start-up and evaluation. "
+            "To change a setting, use its flag (see --help).",
         )
     )
 

@@ -21,7 +21,7 @@ LARGER = 2  # shapes are drawn this many times as large and reduced, which smoot
 def draw(
     shape: str, hue: float | None, size: int, random: np.random.Generator, plain: bool = False, scale: float = 0.7
 ) -> Image.Image:
-    """Draw one shape, with its size, position, brightness and background by chance.
+    """Draw one shape with random size, position, brightness and background.
 
     Args:
         shape: One of `SHAPES`.
@@ -121,7 +121,8 @@ def digits(folder: pathlib.Path, random: np.random.Generator) -> None:
 
 
 def one_to_fifty(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw 500 stars and 10 discs to train on, as uneven for validation, 100 of each to test. 64 pixels."""
+    """Draw 500 stars and 10 discs for training, equally unbalanced for validation, 100 of each for testing. 64
+    pixels."""
     counts = {"train": (500, 10), "validation": (150, 3), "test": (100, 100)}
     for split, numbers in counts.items():
         _save(
@@ -194,7 +195,7 @@ SETS: dict[str, Callable[[pathlib.Path, np.random.Generator], None]] = {
 
 
 def make(name: str, parent: pathlib.Path, seed: int = 0) -> pathlib.Path:
-    """Make a set once, and return its folder.
+    """Create a data set once, and return its folder.
 
     Args:
         name: A name in `SETS`.

@@ -29,7 +29,7 @@ def measured(tmp_path, capsys, *argv):
     report = json.loads(path.read_text())
     assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
     out, err = capsys.readouterr()
-    assert err.startswith("Measuring takes about ten minutes")
+    assert err.startswith("This takes about ten minutes")
     return out, report["measurements"]
 
 

@@ -127,7 +127,7 @@ def test_three_lines_are_announced():
     lines = announce(facts(2000, 2), recipe_for(facts(2000, 2))).splitlines()
     assert lines[0].startswith("2,000 training pictures of 2 classes, 1,000 per class")
     assert "crops of 131 pixels, batches of 32, 172 epochs" in lines[1]
-    assert lines[2].startswith("Training will take about ")
+    assert lines[2].startswith("The training steps will take about ")
 
 
 def test_a_batch_of_all_pictures_is_announced():
