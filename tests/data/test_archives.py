@@ -73,7 +73,7 @@ def test_the_identity_is_that_of_the_folder(pets, tmp_path):
     assert zipped_identity.digest == folder_identity.digest
 
 
-def test_what_systems_add_is_left_out(pets, tmp_path, capsys):
+def test_system_files_are_left_out(pets, tmp_path, capsys):
     extra = {"__MACOSX/cat/._0.png": "", "cat/.DS_Store": "", "dog/Thumbs.db": "", "dog/._1.png": "", "notes.txt": "x"}
     files = sources.find(zipped(pets, tmp_path / "pets.zip", **extra), tmp_path / "data")
     assert len(files.entries) == 8
@@ -181,7 +181,7 @@ def test_what_a_killed_process_left_is_removed_and_other_files_are_not(pets, tmp
     assert {path.name for path in cache.iterdir()} == left
 
 
-def test_the_cache_is_beside_the_data_of_tfds_else_in_the_home(pets, tmp_path, monkeypatch):
+def test_the_cache_is_in_the_tfds_folder_or_in_the_home_folder(pets, tmp_path, monkeypatch):
     file = zipped(pets, tmp_path / "pets.zip")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     assert archives.unpack(file).parent == tmp_path / "tfds" / "keras_alexnet"

@@ -128,14 +128,14 @@ def test_an_empty_file(table, text):
         sources.find(table(text))
 
 
-def test_a_file_that_is_no_text(table):
+def test_a_file_that_is_not_text(table):
     path = table()
     path.write_bytes(b"\xff\xfe\x00c\x00a\x00t")
     with pytest.raises(ValueError, match=r"must be text in UTF-8"):
         sources.find(path)
 
 
-def test_files_may_lie_elsewhere(table, tmp_path):
+def test_files_may_be_in_another_folder(table, tmp_path):
     outside = save_picture(tmp_path / "outside" / "cat.png", 77)
     path = table(table().read_text() + f"../outside/cat.png,cat\n{save_picture(tmp_path / 'dog.png', 78)},dog\n")
     files = sources.find(path)

@@ -169,7 +169,7 @@ def test_crop_of_an_image():
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 101), (101, 64)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_right_size_comes_through_bit_for_bit(kind, shape):
+def test_a_picture_of_the_right_size_does_not_change(kind, shape):
     picture = encoded(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8), kind)
     whole = decoding.decode(picture).numpy()
     top, left = (shape[0] - 64) // 2, (shape[1] - 64) // 2
@@ -182,7 +182,7 @@ def test_images_need_no_decoding():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_fine_stripes_become_grey(kind):
+def test_fine_stripes_become_gray(kind):
     """What one pixel in four would make black or white, if the others were not looked at."""
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255

@@ -35,7 +35,7 @@ def test_groups_of_the_same_bytes(tmp_path):
     assert sorted(groups) == [["a", "copy-of-a", "third-a"], ["b", "copy-of-b"]]
 
 
-def test_a_training_picture_among_the_test_pictures_is_told_before_training(pets, capsys):
+def test_a_training_picture_in_the_test_split_is_reported_before_training(pets, capsys):
     for n in range(5):
         shutil.copytree(pets, pets.parent / "splits" / "train", dirs_exist_ok=True)
         save_picture(pets.parent / "splits" / "test" / ("cat", "dog")[n % 2] / f"new-{n}.png", 9000 + n)
@@ -59,7 +59,7 @@ def dataset_order(dataset):
     return [int(copy.removesuffix(".png").rpartition("-")[2]) for _, copy in dataset.copies.trained_on["test"]]
 
 
-def test_a_picture_in_two_classes_is_told(pets, capsys):
+def test_a_picture_in_two_classes_is_reported(pets, capsys):
     shutil.copy(pets / "cat" / "3.png", pets / "dog" / "rex.png")
     dataset = datasets.load(str(pets))
     (line,) = capsys.readouterr().err.splitlines()

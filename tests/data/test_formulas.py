@@ -67,7 +67,7 @@ def looks(images):
     return np.concatenate([bands, 3 * np.sqrt(histograms)], axis=1)
 
 
-def test_classes_can_be_told_apart():
+def test_a_classifier_can_distinguish_the_classes():
     labels = np.repeat(np.arange(0, 256, 16), 9)  # 16 classes of all families
     features = looks(np.stack([draw_one(label, 2, number) for number, label in enumerate(labels)]))
     held_out = np.arange(len(labels)) % 9 >= 6
@@ -77,7 +77,7 @@ def test_classes_can_be_told_apart():
 
 
 @pytest.mark.parametrize("kind", textures.KINDS)
-def test_textures_are_grey_levels(kind):
+def test_textures_are_gray_levels(kind):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         levels = kind(rng)(textures.plane(rng), rng)

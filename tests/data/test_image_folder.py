@@ -194,7 +194,7 @@ def damaged_jpeg(path):
     path.write_bytes(whole[:-2] + bytes(65) + whole[-2:])
 
 
-def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
+def test_damaged_jpegs_are_reported_once_and_then_decoded_silently(pets, capfd):
     damaged_jpeg(pets / "cat" / "damaged.jpg")
     _, splits = read(pets)
     (line,) = capfd.readouterr().err.splitlines()

@@ -154,7 +154,7 @@ def test_too_few_pictures_are_refused(resized, statistics, batch_size, steps):
         pipeline.training_batches(resized, statistics, made, 0, range(1), steps)
 
 
-def test_without_augmentation_the_centre_less_the_mean(resized, images, statistics):
+def test_without_augmentation_crops_are_central_minus_the_mean(resized, images, statistics):
     crops, labels = seen(resized, statistics, recipe(augmentation=()), 0, range(1))
     expected = images[labels, 2:13, 2:13] - images.mean(axis=(0, 1, 2))
     np.testing.assert_allclose(crops, expected, atol=1e-3)
@@ -402,16 +402,16 @@ class TestBalancedSampling:
     def test_classes_are_counted(self, pictures):
         assert pipeline.count_labels(pictures, 3).tolist() == [9, 3, 0]
 
-    def test_both_classes_are_drawn_as_often_and_an_epoch_is_as_long_as_without(self, pictures):
+    def test_balanced_classes_are_sampled_equally_and_the_epoch_length_is_the_same(self, pictures):
         labels = self.labels(pictures, pipeline.repeats_by_class(self.COUNTS))
         assert labels.shape == (40 * 3, 4)
         assert labels.mean() == pytest.approx(0.5, abs=0.05)
         assert self.labels(pictures, None).mean() == pytest.approx(0.25)
 
-    def test_repeats_of_one_are_as_without(self, pictures):
+    def test_repeats_of_one_change_nothing(self, pictures):
         np.testing.assert_array_equal(self.labels(pictures, [1, 1]), self.labels(pictures, None))
 
-    def test_an_interrupted_epoch_goes_on(self, pictures):
+    def test_an_interrupted_epoch_continues(self, pictures):
         repeats = pipeline.repeats_by_class(self.COUNTS)
         whole = self.labels(pictures, repeats, range(4))
         np.testing.assert_array_equal(self.labels(pictures, repeats, range(2, 4), first_step=1), whole[2 * 3 + 1 :])

@@ -18,7 +18,7 @@ def pets(tmp_path):
     return save_classes(tmp_path / "pets", cat=4, dog=4)
 
 
-def test_names_of_tfds_are_no_paths():
+def test_names_of_tfds_are_not_paths():
     for name in ("cifar10", "oxford_flowers102:flipped", "imagenet_resized/64x64", "imagenet2012:5.1.0", "cifar 10"):
         assert sources.dataset_path(name) is None
 
@@ -90,7 +90,7 @@ def test_class_folders_that_hold_folders_of_classes_are_refused(pets):
         sources.find(pets.parent / "all")
 
 
-def test_splits_with_other_names_are_pointed_out(pets):
+def test_splits_with_other_names_are_reported(pets):
     for n, name in enumerate(("cat", "dog")):
         save_picture(pets.parent / "all" / "set_b" / name / "1.png", 5000 + n)
     pets.rename(pets.parent / "all" / "set_a")
@@ -99,7 +99,7 @@ def test_splits_with_other_names_are_pointed_out(pets):
 
 
 @pytest.mark.parametrize("other", ["annotations", "test1"])
-def test_a_folder_beside_train_that_is_no_split_is_pointed_out(other, pets):
+def test_a_folder_next_to_train_that_is_not_a_split_is_reported(other, pets):
     save_picture(pets.parent / "all" / other / "1.png", 5000)
     pets.rename(pets.parent / "all" / "train")
     with pytest.raises(ValueError, match=rf"Only validation and test folders .* with {other}; train with cat, dog$"):
@@ -107,7 +107,7 @@ def test_a_folder_beside_train_that_is_no_split_is_pointed_out(other, pets):
 
 
 @pytest.mark.parametrize("inner", [("images",), ("2024-05-01", "2024-05-02"), ("part1", "part2")])
-def test_folders_inside_a_class_are_allowed_where_they_are_no_classes(inner, tmp_path):
+def test_folders_inside_a_class_are_allowed_if_they_are_not_classes(inner, tmp_path):
     for n, name in enumerate(("cat", "dog") * 4):
         save_picture(tmp_path / name / inner[n // 2 % len(inner)] / f"{n}.png", n)
     assert sources.find(tmp_path).class_names == ("cat", "dog")
@@ -184,7 +184,7 @@ def test_flowers_17_are_found_by_name(original, place, tmp_path, monkeypatch):
     assert len(sources.find("oxford_flowers17").entries) == 1360
 
 
-def test_flowers_17_that_are_not_there_say_which_file_goes_where(tmp_path):
+def test_missing_flowers_17_say_where_to_put_the_file(tmp_path):
     with pytest.raises(
         ValueError, match=r"get 17flowers\.tgz from https://www\.robots\.ox\.ac\.uk.* Received: "
     ) as told:
@@ -192,7 +192,7 @@ def test_flowers_17_that_are_not_there_say_which_file_goes_where(tmp_path):
     assert str(tmp_path / "oxford_flowers17") in str(told.value)
 
 
-def test_wrong_input_is_told_before_tensorflow_is_imported(pets):
+def test_wrong_input_is_reported_before_tensorflow_is_imported(pets):
     for n in (1, 2, 3):
         (pets / "dog" / f"{n}.png").unlink()
     code = (

@@ -62,7 +62,7 @@ def test_random_kernels_are_two_thirds_color():
     assert features.specialization(kernels) == pytest.approx(0.5, abs=0.15)
 
 
-def test_a_grey_tower_and_a_colored_one_are_fully_specialized():
+def test_a_gray_tower_and_a_colored_one_are_fully_specialized():
     random = np.random.default_rng(0)
     grey = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
     color = random.normal(size=(5, 5, 3, 48))

@@ -124,7 +124,7 @@ def test_fine_tuning_is_listed_beside_the_same_recipe_from_random_weights():
     ]
 
 
-def test_the_start_from_drawn_pictures_is_told_apart_from_random_weights():
+def test_runs_from_drawn_pictures_are_separate_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "flowers", seed) | {"weights": weights}
         one_view = {"top1_error": error, "top5_error": error / 2}
@@ -190,7 +190,7 @@ def test_the_page_of_results_has_the_table_of_recipes():
     assert tables.from_scratch(rows) in (ROOT / "docs" / "results.md").read_text()
 
 
-def test_the_page_of_results_says_what_figure_1_has_come_to():
+def test_the_page_of_results_has_the_result_of_figure_1():
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
     reached = {}
     for run in runs.find(ROOT / "results"):

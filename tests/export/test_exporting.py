@@ -121,7 +121,7 @@ def test_tflite(tmp_path, images):
     assert_answers(each, images, runner(image=images)["probabilities"])
 
 
-def test_description_read_by_a_stranger(tmp_path):
+def test_the_description_is_enough_to_prepare_pictures(tmp_path):
     """Who knows only the JSON file prepares pictures right: all that is outside of the network, nothing twice."""
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier("one_weird_trick", "architecture", gain=0.2, size=224)
@@ -176,7 +176,7 @@ def test_a_wrong_logit_is_beyond_the_tolerance(spread, classes):
     assert exporting.log_error(softmax(wrong), softmax(logits)) > exporting.TOLERANCE
 
 
-def test_two_classes_changing_places_is_beyond_the_tolerance():
+def test_two_swapped_classes_are_beyond_the_tolerance():
     probabilities = softmax(np.random.default_rng(0).normal(0, 0.01, (8, 1000)))
     assert exporting.log_error(probabilities[:, ::-1], probabilities) > 10 * exporting.TOLERANCE
 
@@ -335,21 +335,21 @@ def assert_same_in_onnx(onnxruntime, model):
     np.testing.assert_allclose(received, keras.ops.convert_to_numpy(model(images)), rtol=1e-4, atol=1e-4)
 
 
-def test_layer_without_translation():
+def test_a_layer_that_onnx_export_does_not_support():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
     with pytest.raises(ValueError, match=r"sequential networks of this library.*Received: strange, a UpSampling2D"):
         convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 
-def test_nonlinearity_without_translation():
+def test_an_activation_that_onnx_export_does_not_support():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
     with pytest.raises(ValueError, match=r"nonlinearities of relu, .*\. Received: elu"):
         convert(keras.Model(image, keras.layers.Activation("elu")(image)))
 
 
-def test_half_precision_becomes_whole(images):
+def test_half_precision_is_exported_as_float32(images):
     each = classifier()
     half = keras.models.clone_model(
         each.model,
@@ -391,19 +391,19 @@ def test_unknown_format(tmp_path):
         exporting.export(classifier(), tmp_path / "flowers", "coreml")
 
 
-def test_missing_package_is_asked_for(tmp_path, monkeypatch):
+def test_a_missing_package_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
     with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[export\]'. Received: no onnxruntime"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 
-def test_formats_of_tensorflow_need_it(tmp_path, monkeypatch):
+def test_tensorflow_formats_need_the_tensorflow_backend(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"tflite needs KERAS_BACKEND=tensorflow\. Received: jax"):
         formats.find("tflite")
 
 
-def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
+def test_an_export_with_wrong_outputs_leaves_no_files(tmp_path, monkeypatch):
     """As if the file had lost a ReLU."""
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(exporting, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
@@ -412,7 +412,7 @@ def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_not_a_number_is_a_wrong_answer(tmp_path):
+def test_nan_is_a_wrong_output(tmp_path):
     pytest.importorskip("onnxruntime")
     each = classifier()
     layer = each.model.get_layer("fc8")

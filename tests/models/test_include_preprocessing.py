@@ -80,7 +80,7 @@ def test_sketch_and_costs_know_it():
     assert "preprocessing" in [cost.name for cost in layer_costs(sketch("paper", include_preprocessing=True))]
 
 
-def test_grey_pictures_are_refused():
+def test_gray_pictures_are_refused():
     with pytest.raises(ValueError, match=r"needs an input of three channels.*Received: input_shape=\(67, 67, 1\)"):
         sketch("paper", input_shape=(67, 67, 1), include_preprocessing=True)
 

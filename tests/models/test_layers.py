@@ -114,7 +114,7 @@ def test_trains_under_every_policy(make, policy):
 
 @every_layer
 @pytest.mark.parametrize(("policy", "digits"), [("mixed_bfloat16", 2e-2), ("mixed_float16", 2e-3)])
-def test_half_precision_is_near(make, policy, digits):
+def test_half_precision_is_close(make, policy, digits):
     x = random(*SHAPE)
     full, half = make(), make(dtype=policy)
     expected = numbers(full(x))

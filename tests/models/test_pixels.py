@@ -59,7 +59,7 @@ quietly = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarni
 
 @quietly
 @every_form
-def test_divided_pictures_are_told_once(form):
+def test_a_warning_about_divided_pictures_appears_once(form):
     model = network()
     with pytest.warns(UserWarning, match=r"divided by 255.*preprocess_input.*Received: values from") as told:
         model.fit(**form(DIVIDED), verbose=0)
@@ -108,7 +108,7 @@ def test_small_numbers_are_wrong_for_any_network_that_prepares_pictures_itself()
 
 
 @pytest.mark.parametrize("pictures", [np.zeros_like(DIVIDED), np.full_like(DIVIDED, np.nan), (DIVIDED > 0.5) * 1])
-def test_pictures_that_say_nothing_are_passed_over(pictures):
+def test_ambiguous_pictures_are_ignored(pictures):
     network().fit(pictures, LABELS, verbose=0)
 
 

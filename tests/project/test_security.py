@@ -112,7 +112,7 @@ def test_onnx_data_outside_of_its_folder_are_refused(tmp_path, location):
         formats.read(tmp_path / "inside" / "net.onnx")
 
 
-def test_an_archive_writes_nothing_beside_itself(tmp_path):
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path):
     (tmp_path / "inside").mkdir()
     file = tmp_path / "inside" / "net.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(file)
@@ -125,13 +125,13 @@ def test_an_archive_writes_nothing_beside_itself(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["rose\x1b[2J", "rose\x07", "rose\x08daisy", "rose\u202edaisy"])
-def test_names_that_steer_a_terminal_are_refused(small_run, name):
+def test_class_names_that_control_a_terminal_are_refused(small_run, name):
     (small_run.folder / "classes.txt").write_text(f"{name}\ndaisy\ntulip\n", newline="")
     with pytest.raises(ValueError, match="Class names must be printable"):
         small_run.read_classes()
 
 
-def test_class_folders_that_steer_a_terminal_are_refused(tmp_path):
+def test_class_folders_that_control_a_terminal_are_refused(tmp_path):
     for name in ("rose\x1b[2J", "daisy"):
         (tmp_path / name).mkdir()
     with pytest.raises(ValueError, match=r"must be printable\. Received: 'rose\\x1b"):

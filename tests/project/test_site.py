@@ -70,7 +70,7 @@ def test_internal_links_lead_somewhere(site, pages):
     assert dead == []
 
 
-def test_pictures_have_words(pages):
+def test_pictures_have_alternative_text(pages):
     assert [source for page in pages.values() for source in page.silent] == []
 
 
@@ -129,7 +129,7 @@ def test_code_is_never_cut_off(seen):
     assert [where for where, each in seen.items() if each["code cut off"]] == []
 
 
-def test_what_scrolls_sideways_says_so(seen):
+def test_wide_elements_have_a_scroll_hint(seen):
     assert [where for where, each in seen.items() if each["tables without a cue"]] == []
 
 
@@ -137,11 +137,11 @@ def test_has_one_search_box(seen):
     assert {where: each["search boxes"] for where, each in seen.items() if each["search boxes"] != 1} == {}
 
 
-def test_asks_nothing_of_the_net(seen):
+def test_loads_nothing_from_the_internet(seen):
     assert {where: each["asked"] for where, each in seen.items() if each["asked"]} == {}
 
 
-def test_formulas_can_be_seen(seen):
+def test_formulas_are_rendered(seen):
     heights = {where: each["formulas"] for where, each in seen.items() if each["formulas"]}
     assert sum(len(each) for each in heights.values()) > 40
     assert {where: each for where, each in heights.items() if min(each) < 5} == {}

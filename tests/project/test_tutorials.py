@@ -47,7 +47,7 @@ def test_every_chapter_was_built_from_its_current_source():
     assert script.out_of_step() == []
 
 
-def test_a_changed_a_missing_and_an_orphaned_chapter_are_out_of_step(tmp_path):
+def test_changed_missing_and_orphaned_chapters_are_out_of_date(tmp_path):
     (tmp_path / "source").mkdir()
     for name in ("kept", "changed", "missing"):
         (tmp_path / "source" / f"{name}.py").write_text("# %%\n1 + 1\n")

@@ -106,7 +106,7 @@ def test_misclassified_pictures_are_listed_with_their_paths(page, evaluated):
         assert row["picture"] in page.text
 
 
-def test_many_misclassified_pictures_are_cut_short(small_run, evaluated):
+def test_a_long_list_of_misclassified_pictures_is_truncated(small_run, evaluated):
     small_run.write_json("evaluation-test.json", evaluated[0].read_json("evaluation-test.json"))
     row = {"class": "daisy", "predicted": "tulip", "path": "/pictures"}
     rows = [row | {"picture": f"daisy/picture {n:03}.png", "probability": 0.9 - n / 1000} for n in range(60)]

@@ -104,7 +104,7 @@ def test_contenders_take_turns():
     assert {name: len(rounds) for name, rounds in rates.items()} == {"a": 5, "b": 5, "c": 5}
 
 
-def test_a_turn_lasts_as_long_as_was_said(monkeypatch):
+def test_a_turn_lasts_as_long_as_requested(monkeypatch):
     clock = iter(np.arange(0, 100, 0.25))  # a second is four looks at the clock
     monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
     rates = measuring.take_turns({"a": (lambda: None, 10)}, repeats=5, seconds=1)

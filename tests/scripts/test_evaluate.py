@@ -63,7 +63,7 @@ def test_evaluates_on_other_pictures(small_run, capsys):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["{folder}/nowhere"], "A run folder must have"),
+        (["{folder}/nowhere"], "A run folder must contain"),
         (["{folder}", "--split", "dev"], "Received: dev"),
         (["{folder}", "--dataset", "petals"], "not in both: <b>rose & co, bellflower"),
         (["{folder}", "--views", "5"], "choose from 1, 10"),

@@ -56,7 +56,7 @@ def test_file_with_names(small_run, tmp_path):
     ("wrong", "message"),
     [
         (["{folder}/nowhere.keras", "--to", "onnx"], "which does not exist"),
-        (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
+        (["{folder}/figures", "--to", "onnx"], "A run folder must contain"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
@@ -161,7 +161,7 @@ def sized_for(run, picture):
         ("tflite", "keras_alexnet,onnxruntime"),
     ],
 )
-def test_a_server_without_this_library_says_what_predict_says(flowers, kind, forbidden, capsys):
+def test_a_server_without_this_library_gives_the_same_predictions(flowers, kind, forbidden, capsys):
     run, pictures = flowers
     export.main([str(run), "--to", kind])
     capsys.readouterr()

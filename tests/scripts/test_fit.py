@@ -71,7 +71,7 @@ def test_flags_change_the_recipe():
     assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
 
 
-def test_epochs_of_biases_may_be_none_at_all():
+def test_the_list_of_epochs_for_biases_may_be_empty():
     settings = ("--recipe", "text", "--divide-after", "3", "5")
     assert chosen(*settings)[0].bias_divide_after is None
     assert chosen(*settings, "--bias-divide-after")[0].bias_divide_after == ()
@@ -197,7 +197,7 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     assert "6 pictures of the validation split" in capsys.readouterr().out
 
 
-def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
+def test_a_nan_loss_is_one_line(pictures, tmp_path, capsys):
     flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
     with pytest.raises(SystemExit) as stop:
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, *flags])
@@ -231,7 +231,7 @@ def test_terminated_run_can_be_resumed(pictures, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_leave_one_run(pictures, tmp_path):
+def test_two_workers_write_one_run(pictures, tmp_path):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]  # of ports that are free now
     for each in sockets:
@@ -293,7 +293,7 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
     assert "Training diverged" in capsys.readouterr().out
 
 
-def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
+def test_a_longer_cosine_schedule_is_announced(small_run, capsys):
     recipe = small_run.read_recipe()
     fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=5))
     assert capsys.readouterr().out == ""
@@ -305,7 +305,7 @@ def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
 
 
 @pytest.mark.parametrize(("recipe", "is_warned_of"), [("text", True), ("flowers", False)])
-def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned_of, capsys):
+def test_a_recipe_for_many_more_pictures_gives_a_warning(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.parser().parse_args(["--recipe", recipe])
     assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
@@ -314,7 +314,7 @@ def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned
     assert ("Received: 16. Leave out --recipe" in told) == is_warned_of
 
 
-def test_an_early_end_is_said(small_run, capsys):
+def test_an_early_end_is_announced(small_run, capsys):
     recipe, options = small_run.read_recipe(), Options(max_minutes=3)
     fit._say_why_it_ended(small_run, recipe, options)
     assert capsys.readouterr().out == ""
@@ -340,7 +340,7 @@ def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
     assert (tmp_path / "saved" / "run" / "epoch-00001.json").read_text() == "theirs"
 
 
-def test_names_that_users_of_tflearn_know():
+def test_flag_names_of_tflearn():
     _, options = chosen("--snapshot-step", "7", "--snapshot-epoch", "2", "--tensorboard-verbose", "2")
     assert (options.checkpoint_steps, options.checkpoint_epochs, options.tensorboard_verbose) == (7, 2, 2)
 

@@ -71,7 +71,7 @@ def leave(main, arguments):
 
 
 @pytest.mark.slow
-def test_one_word_decides_all_settings(arrays, pictures, tmp_path, capsys):
+def test_one_flag_determines_all_settings(arrays, pictures, tmp_path, capsys):
     run = tmp_path / "run"
     argv = ["--dataset", str(pictures), "--weights", "imagenet", "--run", str(run), "--epochs", "1"]
     assert fit.main(argv) == 0
@@ -92,7 +92,7 @@ def test_one_word_decides_all_settings(arrays, pictures, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_flags_win(arrays, pictures, tmp_path):
+def test_flags_take_precedence(arrays, pictures, tmp_path):
     run = tmp_path / "run"
     flags = ["--learning-rate", "0.002", "--head-learning-rate-factor", "1", "--mean", "network", "--epochs", "1"]
     fit.main(["--dataset", str(pictures), "--weights", "caffe", "--run", str(run), *flags])
@@ -120,7 +120,7 @@ def test_another_size_or_network_is_one_line(arrays, pictures, tmp_path, capsys,
 
 
 @pytest.mark.parametrize("program", ["fit.py", "predict.py"])
-def test_without_a_network_one_line_says_which_file_goes_where(cache, pictures, tmp_path, capsys, program):
+def test_without_internet_one_line_says_where_to_put_the_file(cache, pictures, tmp_path, capsys, program):
     main, argv = {
         "fit.py": (fit.main, ["--dataset", pictures, "--run", tmp_path / "runs" / "run"]),
         "predict.py": (predict.main, [pictures]),

@@ -52,7 +52,7 @@ WRONG = {
         {"classes": 1000},
         r"fc8 expects 1000 classes: .*for the classes of the file\. Received: 10 classes in .*\.caffemodel",
     ),
-    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It follows from the size of the input: .*Received: "),
+    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It depends on the input size: .*Received: "),
     "too small": ({"size": 9}, "at least 67x67"),
     "ending": ({"out": "caffenet.h5"}, r"Expected --out to end in \.keras\. Received: caffenet\.h5"),
 }
@@ -69,13 +69,13 @@ def test_wrong_input_is_one_line(caffemodel, capsys, changed, message):
 
 
 @pytest.mark.parametrize("garbage", [b"\x07\x01", b"\xff\xff", b"\xa2\x06\x02\x08\x07", b"no network"])
-def test_garbage_is_no_network(caffemodel, capsys, garbage):
+def test_a_damaged_file_is_refused(caffemodel, capsys, garbage):
     caffemodel.write_bytes(garbage)
     assert leave(arguments(caffemodel)) == 2
     assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err
 
 
-def test_file_cut_short_leaves_nothing(caffemodel, capsys):
+def test_a_truncated_file_leaves_nothing(caffemodel, capsys):
     caffemodel.write_bytes(caffemodel.read_bytes()[:100_000])
     assert leave(arguments(caffemodel)) == 2
     assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err

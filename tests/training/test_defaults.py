@@ -71,12 +71,12 @@ def test_a_batch_is_never_larger_than_the_set():
     assert recipe_for(facts(pictures=20, classes=2)).batch_size == 20
 
 
-def test_small_grey_pictures_are_not_mirrored():
+def test_small_gray_pictures_are_not_mirrored():
     assert recipe_for(facts(shorter_side=28, is_grey=True)).augmentation == ("crop",)
     assert "mirror" in recipe_for(facts(shorter_side=28)).augmentation
 
 
-def test_settings_of_the_user_win():
+def test_settings_of_the_user_take_precedence():
     recipe = recipe_for(facts(), crop_size=99, epochs=3, divide_after=(2,))
     assert (recipe.crop_size, recipe.epochs, recipe.schedule) == (99, 3, "divided")
     assert recipe.resize_size == 112
@@ -98,11 +98,11 @@ def test_fine_tuning_takes_the_settings_of_the_weights():
 
 
 @pytest.mark.parametrize(("pictures", "epochs"), [(40, 75), (1020, 60), (6000, 25), (1_200_000, 10)])
-def test_fine_tuning_takes_a_fourth_of_the_passes(pictures, epochs):
+def test_fine_tuning_takes_a_quarter_of_the_epochs(pictures, epochs):
     assert fine_tuning_recipe(facts(pictures), PUBLISHED).epochs == epochs
 
 
-def test_settings_of_the_user_win_over_those_of_the_weights():
+def test_settings_of_the_user_take_precedence_over_the_weights():
     recipe = fine_tuning_recipe(facts(), PUBLISHED, crop_size=131, mean="color", learning_rate=0.01, epochs=3)
     assert (recipe.crop_size, recipe.resize_size, recipe.mean) == (131, 148, "color")
     assert (recipe.learning_rate, recipe.epochs) == (0.01, 3)
@@ -116,7 +116,7 @@ def test_fine_tuning_is_announced_in_three_lines():
     assert lines[1].endswith("43 epochs (2,666 steps), learning rate 0.001 and 10 times that for the last layer.")
 
 
-def test_no_recipe_by_name_has_changed():
+def test_named_recipes_have_not_changed():
     recipes = [recipe for name, recipe in RECIPES.items() if name != "drawn"]
     assert {recipe.schedule for recipe in recipes} == {"divided", "exponential"}
     assert {recipe.clip_norm for recipe in recipes} == {None}
@@ -136,7 +136,7 @@ def test_a_batch_of_all_pictures_is_announced():
     assert "batches of 20 (all pictures), " in announce(few, recipe_for(few))
 
 
-def test_classes_of_very_different_sizes_are_named(folder):
+def test_unbalanced_classes_are_reported(folder):
     found = measure_facts(datasets.load(str(folder)))
     assert (found.fewest, found.most) == ((("a", 10),), (("b", 20),))
     assert "Unbalanced" not in announce(found, recipe_for(found))
@@ -158,7 +158,7 @@ def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_p
 @pytest.mark.parametrize(
     ("flags", "weights"), [([], "drawn"), (["--weights", "none"], None), (["--architecture", "half"], None)]
 )
-def test_the_start_is_said_and_can_be_left_out(flags, weights, folder, capsys):
+def test_the_start_from_drawn_pictures_is_announced_and_optional(flags, weights, folder, capsys):
     arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
     _, options = fit.chosen(arguments)
     _, options = fit.following_from(datasets.load(str(folder)), arguments, options)
@@ -175,7 +175,7 @@ def test_a_plan_fits_into_the_time():
     assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe, None)
 
 
-def test_where_no_four_epochs_fit_each_takes_a_part_of_the_pictures():
+def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     planned, steps = plan(recipe_for(facts(50_000)), 50_000, seconds=120, images_per_second=40)
     assert planned.epochs == 4
     assert 0.7 * 120 < 4 * steps * planned.batch_size / 40 < 120
@@ -188,7 +188,7 @@ def test_speed_is_measured_with_steps_of_the_network():
 
 
 @pytest.mark.slow
-def test_a_quick_look_is_planned_and_said(folder, tmp_path, capsys):
+def test_quick_is_planned_and_announced(folder, tmp_path, capsys):
     run = tmp_path / "run"
     flags = ["--quick", "--max-minutes", "0.5"]
     assert fit.main(["--dataset", str(folder), "--run", str(run), *flags]) == 0

@@ -38,7 +38,7 @@ GRADIENTS = [(random(4, 3, seed=10 + n), random(3, seed=20 + n)) for n in range(
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])
-def test_three_steps_are_those_by_hand(factor):
+def test_three_steps_match_a_computation_by_hand(factor):
     w, b = random(4, 3), random(3)
     kernel, bias = trained(PaperSGD(RATE, bias_learning_rate_factor=factor), w, b, GRADIENTS)
     v_w = v_b = 0
@@ -98,7 +98,7 @@ def test_a_factor_below_zero_is_refused():
         PaperSGD(learning_rate_factors={"fc8": -1})
 
 
-def test_decay_beside_the_velocity_is_that_by_hand():
+def test_decoupled_decay_matches_a_computation_by_hand():
     w = random(4, 3)
     kernel, _ = trained(PaperSGD(RATE, weight_decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
     velocity = 0
@@ -331,7 +331,7 @@ def test_rate_is_divided_when_errors_stop_improving(errors, divisions):
     assert divided_learning_rate(0.01, errors, patience=2) == pytest.approx(0.01 / 10**divisions)
 
 
-def test_rate_follows_from_the_record_alone():
+def test_rate_depends_only_on_the_log():
     errors = random(40).tolist()
     rates = [divided_learning_rate(0.01, errors[:n], patience=3, divisions=2) for n in range(len(errors))]
     assert rates == sorted(rates, reverse=True)

@@ -117,7 +117,7 @@ class TestGoingBack:
         assert newest.recoveries == found
         return newest.epochs, float(newest.load().layers[0].kernel[0, 0]), found
 
-    def test_to_the_newest_checkpoint(self, last):
+    def test_recovery_goes_back_to_the_newest_checkpoint(self, last):
         epochs, weight, found = self.back(last, [0.7, 0.6, 0.5])
         assert (epochs, weight) == (3, 3)
         assert found == [
@@ -132,17 +132,17 @@ class TestGoingBack:
         ]
 
     @pytest.mark.parametrize(("losses", "is_stuck"), [([0.7, 0.6, 5.0], False), ([0.7, 0.7, 0.7], True)])
-    def test_to_the_initial_weights_where_the_checkpoints_are_no_good(self, last, losses, is_stuck):
+    def test_recovery_goes_back_to_the_initial_weights_if_the_checkpoints_are_bad(self, last, losses, is_stuck):
         assert self.back(last, losses, is_stuck)[:2] == (0, 0)
         assert [file.name for file in last.glob("*.keras")] == ["epoch-00000.keras"]
 
-    def test_again_with_a_ninth(self, last):
+    def test_a_second_recovery_uses_a_ninth_of_the_rate(self, last):
         self.back(last, [0.7, 0.6, 0.5])
         *_, found = self.back(last, [0.7, 0.6, 0.5])
         assert [each["learning_rate"] for each in found] == pytest.approx([0.03, 0.01])
         assert recovery.factor(found) == pytest.approx(1 / 9)
 
-    def test_without_a_checkpoint(self, tmp_path):
+    def test_recovery_without_a_checkpoint(self, tmp_path):
         assert self.back(tmp_path / "last", [])[:2] == (0, 0)
 
 
@@ -159,7 +159,7 @@ def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_p
 
 
 @pytest.mark.slow
-def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
+def test_without_recovery_training_continues(folder, tmp_path, capsys):
     run = Run.create(tmp_path / "run")
     assert "recoveries" not in train(folder, run, dataclasses.replace(TOY, epochs=7), recover=None)
     assert "The loss is still ln(2)" in capsys.readouterr().out

@@ -135,7 +135,7 @@ def live_and_die(pictures, folder, random, kills):
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_is_as_if_never_killed(pictures, unbroken, tmp_path):
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(pictures, unbroken, tmp_path):
     killed, _ = live_and_die(pictures, tmp_path / "run", np.random.default_rng(0), kills=2)
     assert killed == 2
     assert_same(tmp_path / "run", unbroken)

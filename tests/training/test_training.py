@@ -83,7 +83,7 @@ def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, t
     assert resumed == {key: value for key, value in results.items() if key != "seconds"}
 
 
-def test_log_has_the_loss_of_chance_at_first_and_one_row_an_epoch(finished):
+def test_log_starts_with_the_loss_of_chance_and_has_one_row_per_epoch(finished):
     rows = finished[0].read_log()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[0]["loss"] == pytest.approx(math.log(3), rel=0.1)
@@ -111,7 +111,7 @@ def test_best_network_has_the_lowest_error_of_the_log(finished, folder):
     assert np.mean(wrong) == pytest.approx(min(row["val_top1_error"] for row in run.read_log()), abs=1e-6)
 
 
-def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_path, monkeypatch):
+def test_an_interrupted_run_continues_exactly(finished, folder, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
     begin = trainer.LogWriter.on_epoch_begin
 
@@ -261,7 +261,7 @@ class TestWithoutValidation:
         (evaluation,) = evaluate.evaluate_runs([run], data, "test", views=1)
         assert len(evaluation.labels) == 6
 
-    def test_needs_a_schedule(self, data, tmp_path):
+    def test_training_without_validation_needs_a_schedule(self, data, tmp_path):
         with pytest.raises(ValueError, match="--divide-after"):
             trainer.fit(RECIPE, data, Run.create(tmp_path / "run"), Options())
 
@@ -289,7 +289,7 @@ def learned(run):
     ("architecture", "size", "side"),
     [("figure_1", SIZE, SIDE), pytest.param("paper", 67, 70, marks=pytest.mark.slow)],
 )
-def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
+def test_two_replicas_train_like_one(folder, tmp_path, architecture, size, side):
     """Losses to 1e-3 and weights to 3e-4: two halves of a batch sum in another order than the whole.
 
     Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The

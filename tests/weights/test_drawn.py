@@ -118,7 +118,7 @@ def test_the_bytes_of_the_file_depend_on_the_weights_alone(kernels, tmp_path):
     assert (tmp_path / "once.npz").read_bytes() == (tmp_path / "twice.npz").read_bytes()
 
 
-def test_what_float16_does_not_hold_is_refused(tmp_path):
+def test_weights_beyond_float16_are_refused(tmp_path):
     np.savez(tmp_path / "large.npz", **{"conv1/kernel": np.array([1e6], np.float32), "conv1/bias": np.zeros(1)})
     with pytest.raises(ValueError, match=r"fit into float16\. Received: .*large\.npz"):
         drawn.extract(tmp_path / "large.npz", tmp_path / "kernels.npz")

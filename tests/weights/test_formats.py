@@ -73,7 +73,7 @@ def test_safetensors_in_bfloat16(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_file_cut_short(tmp_path, ending):
+def test_a_truncated_file(tmp_path, ending):
     path = written(tmp_path / f"alexnet.{ending}")
     path.write_bytes(path.read_bytes()[:-9])
     assert_refused(path, rf"Expected an? \w.*, undamaged and without code\. Received: {path}: .")
@@ -94,7 +94,7 @@ def assert_refused(path, message):
     assert "\n" not in str(error.value)
 
 
-def test_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"alexnet\.onnx"):
         formats.read(tmp_path / "alexnet.onnx")
 
@@ -107,7 +107,7 @@ def test_unknown_ending(tmp_path):
     ("ending", "package", "extra"),
     [("pth", "torch", "torch"), ("onnx", "onnx", "weights"), ("safetensors", "safetensors", "weights")],
 )
-def test_missing_package_is_asked_for(tmp_path, monkeypatch, ending, package, extra):
+def test_a_missing_package_is_reported(tmp_path, monkeypatch, ending, package, extra):
     path = tmp_path / f"alexnet.{ending}"
     path.touch()
     for name in [name for name in sys.modules if name.startswith(f"{package}.")] + [package]:
@@ -199,7 +199,7 @@ def test_onnx_with_the_data_file_that_pytorch_writes(tmp_path):
     np.testing.assert_array_equal(formats.read(path).arrays["conv1_w_0"], kernel)
 
 
-def test_onnx_whose_data_file_is_cut_short_or_missing(tmp_path):
+def test_onnx_whose_data_file_is_truncated_or_missing(tmp_path):
     path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
     assert_refused(path, "an ONNX network, undamaged and without code")
     (tmp_path / "alexnet.onnx.data").write_bytes(bytes(8))

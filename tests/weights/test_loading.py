@@ -222,8 +222,8 @@ def test_run_folder_without_a_network(small_run):
         loading.load(network("paper"), small_run.folder)
 
 
-def test_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ValueError, match=r"A run folder must have.* Received: "):
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(ValueError, match=r"A run folder must contain.* Received: "):
         loading.load(network("paper"), tmp_path)
 
 
@@ -243,7 +243,7 @@ def test_without_top(caffe_file):
     np.testing.assert_array_equal(model.get_layer("conv5").get_weights()[1], foreign_weights.of_caffe()["conv5"][1])
 
 
-def test_new_head_is_said_aloud(caffe_file):
+def test_a_new_head_is_announced(caffe_file):
     model = network("caffe", classes=3)
     before = model.get_layer("fc8").get_weights()[0]
     lines = loading.load(model, caffe_file, replace_head=True)
@@ -292,7 +292,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
-def test_spoilt_file_changes_nothing(tmp_path, spoil, message):
+def test_a_damaged_file_changes_nothing(tmp_path, spoil, message):
     pytest.importorskip("onnx")
     file = foreign_weights.onnx_network(spoil(foreign_weights.of_caffe()))
     (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
@@ -313,7 +313,7 @@ def test_extra_array(tmp_path):
         loading.load(model, tmp_path / "alexnet.npz")
 
 
-def test_integers_are_no_weights(tmp_path):
+def test_integers_are_not_weights(tmp_path):
     model = network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays | {"conv1/bias": np.arange(96)})

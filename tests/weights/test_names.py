@@ -54,12 +54,12 @@ def test_a_name_of_another_network_is_refused():
         names.locate("torchvision", "caffe")
 
 
-def test_imagenet_is_the_file_that_is_there(cache):
+def test_imagenet_uses_the_file_on_this_machine(cache):
     (cache / TORCHVISION).write_bytes(b"torch")
     assert names.locate("imagenet") == cache / TORCHVISION
 
 
-def test_imagenet_is_the_file_that_can_be_read_here(cache, monkeypatch):
+def test_imagenet_uses_a_file_that_can_be_read(cache, monkeypatch):
     (cache / TORCHVISION).write_bytes(b"torch")
     (cache / CAFFE).write_bytes(b"onnx")
     for package, expected in (("onnx", CAFFE), ("torch", TORCHVISION)):
@@ -82,7 +82,7 @@ def test_a_file_brought_by_hand_is_found(cache, tmp_path, monkeypatch, place):
     assert names.locate("torchvision") == names.locate("one_weird_trick") == folders[place] / TORCHVISION
 
 
-def test_without_a_network_one_line_says_which_file_goes_where(cache):
+def test_without_internet_one_line_says_where_to_put_the_file(cache):
     with pytest.raises(ValueError, match=rf"save the file as {cache / CAFFE}, .*{names.FOLDER}") as error:
         names.locate("imagenet")
     assert "\n" not in str(error.value)
@@ -96,7 +96,7 @@ def test_a_file_of_another_digest_is_refused(cache):
         names.locate("caffe")
 
 
-def test_a_path_is_taken_as_it_is(tmp_path):
+def test_a_path_is_used_unchanged(tmp_path):
     assert names.locate(tmp_path / "caffe") == tmp_path / "caffe"
     assert str(names.locate("./caffe")) == "caffe"
 
