@@ -51,7 +51,7 @@ def test_recipes_of_the_authors_are_their_logs(name, divided, conv1, frozen, lig
 
 
 def test_a_recipe_of_version_0_1_0_keeps_its_settings():
-    """`source` was divided by the validation error then, and its dropout was inverted."""
+    """`source` then had inverted dropout and divided the rate by the validation error."""
     old = {"architecture": "source", "size": 224, "side": 256, "mean": "image", "lighting": "source"}
     recipe = Recipe.of(old | {"bias_learning_rate_factor": 2.0, "epochs": 90, "divide_after": [], "patience": 5})
     assert (recipe.divide_after, recipe.patience, recipe.epochs) == ((), 5, 90)

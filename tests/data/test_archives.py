@@ -1,4 +1,4 @@
-"""Zipped folders: unpacked once and completely, and nothing is written outside of the cache."""
+"""Archives are unpacked once and completely, and nothing is written outside the cache."""
 
 import io
 import os

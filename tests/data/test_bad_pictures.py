@@ -1,4 +1,4 @@
-"""Unusual pictures are read correctly, broken ones are named and passed over."""
+"""Unusual pictures are read correctly, broken ones are reported and skipped."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""Names of classes from a file of the user's: which files are understood, and one line for the others."""
+"""Class names from a user's file: accepted formats, and one-line errors for others."""
 
 import pytest
 from small_pictures import save_classes

@@ -1,4 +1,4 @@
-"""CSV files of picture files and labels: which are understood, and the line that is named when one is wrong."""
+"""CSV files of picture files and labels: accepted formats, and errors with the line number."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ FILES = [f"cat/{n}.png" for n in range(4)] + [f"dog/{n}.png" for n in range(4)]
 
 @pytest.fixture
 def table(tmp_path):
-    """Write a CSV file beside two folders of four pictures; by default it lists them all."""
+    """Write a CSV file next to two folders of four pictures; by default it lists all of them."""
     save_classes(tmp_path / "pictures", cat=4, dog=4)
 
     def write(text=None, name="labels.csv", encoding="utf-8"):

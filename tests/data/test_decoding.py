@@ -1,4 +1,4 @@
-"""Picture files of every kind to RGB, and their resizing."""
+"""Decoding of all kinds of picture files to RGB, and resizing."""
 
 import io
 import struct
@@ -183,7 +183,7 @@ def test_images_need_no_decoding():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_fine_stripes_become_gray(kind):
-    """What one pixel in four would make black or white, if the others were not looked at."""
+    """Sampling one pixel in four without antialiasing would give black or white."""
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255
     (result,) = loaded([encoded(stripes, kind, **({"subsampling": 0} if kind == "JPEG" else {}))], 256)

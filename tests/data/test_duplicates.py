@@ -1,4 +1,4 @@
-"""Identical files: all of them are found, warned about before training, and kept out of two splits."""
+"""Identical files are found, reported before training, and kept in one split."""
 
 import shutil
 
@@ -55,7 +55,7 @@ def test_a_training_picture_in_the_test_split_is_reported_before_training(pets, 
 
 
 def dataset_order(dataset):
-    """Numbers of the copies in the order in which they are told."""
+    """Numbers of the copies in the order of the report."""
     return [int(copy.removesuffix(".png").rpartition("-")[2]) for _, copy in dataset.copies.trained_on["test"]]
 
 

@@ -1,4 +1,4 @@
-"""Pictures by formula: what they depend on, their balance, and that their classes can be told apart."""
+"""Pictures by formula: dependence on the seed, balance, and distinguishable classes."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_pictures_of_a_class_vary_and_show_something(label):
 
 
 def looks(images):
-    """Frequencies and the share of each of 27 colors: features with no code of the library."""
+    """Frequencies and the fraction of each of 27 colors: features without code of the library."""
     grey = images.mean(axis=-1, dtype=np.float32)
     grey = (grey - grey.mean(axis=(1, 2), keepdims=True)) / (grey.std(axis=(1, 2), keepdims=True) + 1)
     spectrum = np.abs(np.fft.fft2(grey))[:, :74, :74]

@@ -1,4 +1,4 @@
-"""What a folder of class folders may hold, and the messages when it holds something else."""
+"""Valid contents of a folder of class folders, and messages for others."""
 
 import shutil
 

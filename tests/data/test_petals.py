@@ -14,7 +14,7 @@ def flowers():
 
 
 def accuracy(classifier, features, labels):
-    """Learns from the first 300 and counts the right answers among the rest."""
+    """Learn from the first 300 and return the accuracy on the rest."""
     classifier.fit(features[:300], labels[:300])
     return classifier.score(features[300:], labels[300:])
 
@@ -24,14 +24,14 @@ def linear():
 
 
 def color_histograms(images):
-    """Shares of 64 colors."""
+    """Fractions of 64 colors."""
     levels = images // 64
     colors = levels[..., 0] * 16 + levels[..., 1] * 4 + levels[..., 2]
     return np.stack([np.bincount(image.ravel(), minlength=64) for image in colors]) / colors[0].size
 
 
 def edge_histograms(images):
-    """How much edge there is in each of 8 directions, in each of 8 x 8 cells of a grey picture."""
+    """Edge strength in 8 directions in each of 8 x 8 cells of a gray picture."""
     grey = images.mean(axis=-1, dtype=np.float32).reshape(-1, 128, 2, 128, 2).mean(axis=(2, 4))
     down, across = np.gradient(grey, axis=(1, 2))
     direction = ((np.arctan2(down, across) + np.pi) / (2 * np.pi) * 8).astype(int) % 8

@@ -1,4 +1,4 @@
-"""Which files are pictures, and what is passed over."""
+"""Picture files and ignored files."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From labelled pictures to batches: what the network sees, and that it sees the same again."""
+"""From labelled pictures to batches: the network inputs and their reproducibility."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def test_set_too_large_for_memory_is_streamed(images, statistics, monkeypatch):
 
 @pytest.mark.parametrize("names", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
 def test_crops_of_files_equal_crops_of_resized_pictures(statistics, names):
-    """For a set too large for memory: within a pixel of what is decoded; rotation decodes all of it here too."""
+    """For a data set too large for memory: equal to within a pixel; rotation decodes the whole picture here too."""
     waves = np.sin(np.mgrid[:64, :96].sum(axis=0) / 15)[None, ..., None] * np.linspace(60, 120, 6)[:, None, None, None]
     files = [tf.io.encode_jpeg(np.uint8(wave.repeat(3, axis=-1) + 127.5), quality=95) for wave in waves]
     split = tf.data.Dataset.from_tensor_slices((files, np.arange(6)))
@@ -161,7 +161,7 @@ def test_without_augmentation_crops_are_central_minus_the_mean(resized, images, 
 
 
 def test_centre_of_the_mean_image_is_subtracted_from_every_crop(resized, images, statistics):
-    """As in the authors' code: every crop is less the centre of the mean image, not the part that it was cut from."""
+    """As in the authors' code, the center of the mean image is subtracted from every crop, not the cropped part."""
     crops, labels = seen(resized, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
     crops = crops + images.mean(axis=0)[2:13, 2:13]
     for crop, label in zip(crops, labels, strict=True):
@@ -417,7 +417,7 @@ class TestBalancedSampling:
         np.testing.assert_array_equal(self.labels(pictures, repeats, range(2, 4), first_step=1), whole[2 * 3 + 1 :])
 
     def test_repeated_pictures_have_crops_of_their_own(self):
-        """One picture whose shades show where a crop was cut, of 64 places."""
+        """One picture whose shades show the position of a crop among 64."""
         recipe = Recipe(crop_size=11, resize_size=18, batch_size=4, augmentation=("crop",), mean="architecture")
         image = np.arange(18 * 18, dtype=np.uint8).reshape(1, 18, 18, 1) * np.ones((1, 1, 1, 3), np.uint8)
         pictures = tf.data.Dataset.from_tensor_slices((np.repeat(image, 4, 0), np.int64([0, 0, 0, 1])))

@@ -1,4 +1,4 @@
-"""What the name of a data set means, and that wrong input is told in one line before TensorFlow is imported."""
+"""Names of data sets, and one-line errors for wrong input before TensorFlow is imported."""
 
 import pathlib
 import subprocess

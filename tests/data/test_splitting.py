@@ -1,4 +1,4 @@
-"""Random splits: as they always were without identical files, which stay together, and by other shares."""
+"""Random splits: unchanged without identical files, identical files together, and other fractions."""
 
 from typing import NamedTuple
 

@@ -48,7 +48,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
 
 def altered(path, name, change):
-    """Save a small network, then change one member of its archive."""
+    """Save a small network and change one member of its archive."""
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Dense(2, name="own")(image)).save(path)
     with zipfile.ZipFile(path) as archive:

@@ -8,7 +8,7 @@ from keras_alexnet.evaluation.classifier import Classifier
 
 
 def network(policy="float32"):
-    """One layer from the maps to the classes, so that the gradient of a logit is the last layer's kernel."""
+    """A single layer from maps to classes, so that the gradient of a logit is the last layer's kernel."""
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, name="conv1", dtype=policy)(image)
     x = keras.layers.ReLU(name="relu1", dtype=policy)(x)

@@ -14,7 +14,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures of many modes, and files that are not pictures in spite of their names."""
+    """Pictures of many modes, and files with picture names that are not pictures."""
     picture = Image.fromarray(PICTURE)
     inside = tmp_path / "pictures" / "daisy"
     inside.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Tables of made-up archived runs, and what docs/results.md says of the real ones."""
+"""Tables of made-up archived runs, and docs/results.md compared with the real ones."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
 
 
 def test_two_runs_of_one_recipe_and_seed_are_an_error():
-    """Or one of them would hide the other, or both would count as one seed."""
+    """Otherwise one would hide the other, or both would count as one seed."""
     double = row("again", "flowers", 0)
     rows = [row("flowers", "flowers", 0), row("flowers", "flowers", 1), double]
     message = "one archived run for each recipe and seed.*Received: again-0 and flowers-0"

@@ -1,4 +1,4 @@
-"""Exported files answer as the Keras network does, by the runtimes they are made for."""
+"""Exported files give the outputs of the Keras network in their own runtimes."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ SIZE, NAMES = 99, ("daisy", "rose", "tulip")
 
 
 def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, dropout_form="inverted", **options):
-    """A network whose answers differ from picture to picture, as those of a trained one do."""
+    """A network whose outputs differ between pictures, as in a trained one."""
     row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16), dropout_form=dropout_form)
     model = build(row, input_shape=(size, size, 3), classes=len(NAMES), **options)
     for layer in (each for each in model.layers if each.weights):
@@ -39,7 +39,7 @@ def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, dropout
 
 
 def answers_of_keras(each, images):
-    """Probabilities by the network alone, with the preparation written out."""
+    """Probabilities of the network with explicit preprocessing."""
     size, image, row = images.shape[1], each.statistics.mean_image, ARCHITECTURES[each.recipe.architecture]
     first = (len(image) - size) // 2
     mean, deviation = {
@@ -85,7 +85,7 @@ def test_savedmodel(tmp_path, images):
 
 
 def compiled_functions(folder, signature):
-    """Names of all functions that a signature calls, whatever lies between, and that must be compiled by XLA."""
+    """Names of all functions that a signature calls directly or indirectly and that XLA must compile."""
     loader = pytest.importorskip("tensorflow.python.saved_model.loader_impl")
     graph = loader.parse_saved_model(str(folder)).meta_graphs[0]
     library = {function.signature.name: function for function in graph.graph_def.library.function}
@@ -122,7 +122,7 @@ def test_tflite(tmp_path, images):
 
 
 def test_the_description_is_enough_to_prepare_pictures(tmp_path):
-    """Who knows only the JSON file prepares pictures right: all that is outside of the network, nothing twice."""
+    """The JSON file is enough to prepare pictures: everything outside the network, and nothing twice."""
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier("one_weird_trick", "architecture", gain=0.2, size=224)
     result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
@@ -159,7 +159,7 @@ def softmax(logits):
 @pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
 @pytest.mark.parametrize("classes", [2, 102, 1000])
 def test_rounding_of_logits_is_within_the_tolerance(spread, classes):
-    """Errors of a millionth of the largest logit, as float32 makes them."""
+    """Errors of a millionth of the largest logit, as in float32."""
     random = np.random.default_rng(0)
     logits = random.normal(0, spread, (8, classes))
     rounding = 1e-6 * np.abs(logits).max() * random.uniform(-1, 1, logits.shape)
@@ -169,7 +169,7 @@ def test_rounding_of_logits_is_within_the_tolerance(spread, classes):
 @pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
 @pytest.mark.parametrize("classes", [2, 102, 1000])
 def test_a_wrong_logit_is_beyond_the_tolerance(spread, classes):
-    """Errors of 0.4 % of the largest logit, as a wrong mean or padding makes them."""
+    """Errors of 0.4 % of the largest logit, as from a wrong mean or padding."""
     logits = np.random.default_rng(0).normal(0, spread, (8, classes))
     wrong = logits.copy()
     wrong[np.arange(8), logits.argmax(1)] -= 4e-3 * max(1, np.abs(logits).max())
@@ -243,7 +243,7 @@ def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_o
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "savedmodel"])
 def test_the_dropout_of_the_paper_is_part_of_an_export(tmp_path, images, format):
-    """At test time it scales down what the layers behind it see."""
+    """At test time it scales down the input of the next layer."""
     pytest.importorskip("onnxruntime")
     each = classifier("source", dropout_form="paper")
     path = exporting.export(each, tmp_path / "alexnet", format).path
@@ -404,7 +404,7 @@ def test_tensorflow_formats_need_the_tensorflow_backend(tmp_path, monkeypatch):
 
 
 def test_an_export_with_wrong_outputs_leaves_no_files(tmp_path, monkeypatch):
-    """As if the file had lost a ReLU."""
+    """As if a ReLU were missing in the file."""
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(exporting, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
     with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):

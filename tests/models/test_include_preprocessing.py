@@ -37,7 +37,7 @@ def pair():
 
 @pytest.mark.parametrize("name", ["caffe", "one_weird_trick", "tflearn"])
 def test_answers_are_those_for_preprocessed_pictures(name):
-    """With `(pixels - mean) / std` written out."""
+    """Compare with an explicit `(pixels - mean) / std`."""
     row = ARCHITECTURES[name]
     outside, inside = network(name), network(name, include_preprocessing=True)
     inside.set_weights(outside.get_weights())

@@ -1,4 +1,4 @@
-"""Pictures that were divided by 255 are noticed in the first `fit`, once, and nothing else changes."""
+"""The first `fit` warns once about pictures that were divided by 255, and nothing else changes."""
 
 import dataclasses
 import inspect
@@ -21,7 +21,7 @@ COMPILED = keras.backend.backend() == "jax"
 
 
 def network(name="figure_1", **arguments):
-    """Small enough that a step takes no time: figure 1's network at its smallest size."""
+    """A network with fast steps: figure 1's at its smallest size."""
     convolutions = {n: dataclasses.replace(row, filters=4) for n, row in ARCHITECTURES["figure_1"].convolutions.items()}
     row = dataclasses.replace(ARCHITECTURES[name], convolutions=convolutions, hidden=(), smallest_size=8)
     if row.initial_weights != "figure_1":
@@ -125,7 +125,7 @@ def test_pictures_that_were_divided_before_they_are_prepared():
 
 
 def test_the_network_stays_a_plain_keras_model(tmp_path):
-    """Keras's method comes back after the first call, and copies and files are those of a plain model."""
+    """Keras's method is restored after the first call, and copies and files are those of a plain model."""
     model = network()
     assert type(model) is type(keras.Model(model.input, model.output))
     assert "validation_data" in inspect.signature(model.fit).parameters

@@ -1,4 +1,4 @@
-"""Pixels to inputs, and outputs to the names of classes."""
+"""Preprocessing of pixels, and decoding of outputs to class names."""
 
 import dataclasses
 import json

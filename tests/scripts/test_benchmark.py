@@ -23,7 +23,7 @@ def images():
 
 
 def measured(tmp_path, capsys, *argv):
-    """What a run leaves: the table, and the measurements by topic and subject."""
+    """Results of a run: the table, and the measurements by topic and subject."""
     path = tmp_path / "speed.json"
     benchmark.main([*TOY, *argv, "--json", str(path)])
     report = json.loads(path.read_text())
@@ -34,7 +34,7 @@ def measured(tmp_path, capsys, *argv):
 
 
 def check(measurement, unit, *contenders):
-    """Five rounds of each contender, medians and ratios that follow from them."""
+    """Five rounds of each contender, and the medians and ratios of these."""
     rates = measurement["rates"]
     assert measurement["unit"] == unit
     assert len(rates) == len(contenders)

@@ -1,4 +1,4 @@
-"""scripts/export.py, as its user sees it, and its files on a server that has nothing of this library."""
+"""scripts/export.py from the user's point of view, and its files on a server without this library."""
 
 import json
 import subprocess
@@ -121,7 +121,7 @@ print(json.dumps([[dict(zip(said["classes"], row.tolist())) for row in answer] f
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory):
-    """A run of a few steps on photographs, twelve that it did not see, and a folder with these."""
+    """A run of a few steps on photographs, twelve other photographs, and a folder with these."""
     tfds = pytest.importorskip("tensorflow_datasets")
     folder = tmp_path_factory.mktemp("flowers")
     for n, (picture, species) in enumerate(photographs(tfds, "train", 80)):
@@ -144,7 +144,7 @@ def photographs(tfds, split, count):
 
 
 def sized_for(run, picture):
-    """As large as the run wants it, so that what is compared is the network and not ways to resize."""
+    """Already at the resize size of the run, so that only the network is compared and not the resizing."""
     side = json.loads((run / "recipe.json").read_text())["recipe"]["resize_size"]
     picture = picture.resize([round(length * side / min(picture.size)) for length in picture.size])
     margins_that_halve = [side + (length - side) // 2 * 2 for length in picture.size]

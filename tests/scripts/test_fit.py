@@ -1,4 +1,4 @@
-"""`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
+"""`scripts/fit.py`: its defaults, and one clear line for each wrong input."""
 
 import dataclasses
 import json
@@ -175,7 +175,7 @@ def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_
 
 @pytest.mark.slow
 def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, capsys):
-    """No test split, and a copy of a picture: what is left in the run, and that it is evaluated with its own names."""
+    """With no test split and a duplicate picture: the run's files, and evaluation with the given class names."""
     shutil.copy(pictures / "a" / "0.png", pictures / "a" / "copy.png")
     shutil.make_archive(str(tmp_path / "letters"), "zip", pictures.parent, "pictures")
     (tmp_path / "names.txt").write_text("alpha\nbeta\n")
@@ -361,7 +361,7 @@ def test_a_learning_rate_is_proposed_and_nothing_is_written(pictures, tmp_path, 
 
 
 def test_a_run_that_another_process_trains_is_left_alone(pictures, tmp_path, capsys):
-    """The other process has made the folder and its lock, and written nothing yet."""
+    """The other process has created the folder and its lock, but no files yet."""
     run = tmp_path / "run"
     run.mkdir()
     with locked(run), pytest.raises(SystemExit) as stop:

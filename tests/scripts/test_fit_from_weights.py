@@ -1,4 +1,4 @@
-"""`fit.py --weights imagenet` and `predict.py --weights imagenet`: one word decides all the settings.
+"""`fit.py --weights imagenet` and `predict.py --weights imagenet`: one flag determines all settings.
 
 The files have the layouts of the published ones, of few hidden units and for inputs of 99 pixels.
 """
@@ -35,7 +35,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Keras's cache, empty, with publishers that cannot be reached."""
+    """An empty Keras cache and unreachable download servers."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(names.FOLDER, raising=False)
@@ -133,7 +133,7 @@ def test_without_internet_one_line_says_where_to_put_the_file(cache, pictures, t
 
 
 def test_predict_names_the_classes_of_imagenet(arrays, pictures, cache, capsys):
-    """As the file's own network answers, by ONNX Runtime, for the central crop less the mean."""
+    """Compare with ONNX Runtime on the same file, for the central crop minus the mean."""
     pytest.importorskip("onnxruntime")
     index = {str(n): [f"n{n:08}", f"animal {n}"] for n in range(1000)}
     (cache / "imagenet_class_index.json").write_text(json.dumps(index))
@@ -190,7 +190,7 @@ def flowers(folder, species, count, seed):
 
 @pytest.mark.slow
 def test_fine_tuned_is_better_than_from_scratch(tmp_path, cache, monkeypatch):
-    """A network that learned five species helps with five others, of which there are eight pictures each."""
+    """Pretraining on five species helps with five others with eight pictures each."""
     small = dataclasses.replace(ARCHITECTURES["caffe"], hidden=(256, 128), size=67)
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     many = flowers(tmp_path / "many", range(5), {"train": 100, "validation": 10}, seed=0)

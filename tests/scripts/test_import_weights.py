@@ -1,4 +1,4 @@
-"""scripts/import_weights.py, as its user sees it."""
+"""scripts/import_weights.py from the user's point of view."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 
 @pytest.fixture
 def caffemodel(tmp_path, monkeypatch):
-    """A file of few hidden units, for a network of as few."""
+    """A file and a network with few hidden units."""
     small = dataclasses.replace(ARCHITECTURES["caffenet"], hidden=foreign_weights.HIDDEN)
     monkeypatch.setitem(ARCHITECTURES, "caffenet", small)
     path = tmp_path / "caffenet.caffemodel"

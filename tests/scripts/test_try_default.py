@@ -1,4 +1,4 @@
-"""Sets of the kinds that people bring, and the table of the default trained on them."""
+"""Typical small data sets, and the table of runs with the defaults."""
 
 import csv
 import shlex
@@ -33,7 +33,7 @@ def test_a_data_set_is_drawn_once_and_reproducibly(name, tmp_path):
 
 
 def test_classes_differ_in_shape():
-    """By the share of the picture's middle that each shape covers, on white."""
+    """By the fraction of the picture's center that each shape covers, on white."""
     random = np.random.default_rng(0)
     covered = {
         shape: np.mean(

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, damaged, or not there yet."""
+"""Complete, damaged and missing checkpoints."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras_alexnet.training import checkpoints
 
 @pytest.fixture
 def model():
-    """A network with the random numbers of a dropout, two steps old."""
+    """A network with dropout after two training steps."""
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inputs)))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")

@@ -1,4 +1,4 @@
-"""The default recipe: which settings follow from which data, and that small sets train with them."""
+"""The default recipe: the settings for different data, and training on small data sets."""
 
 import dataclasses
 import itertools
@@ -31,7 +31,7 @@ def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes told apart by their brightness, 12 and 24 grey pictures of 30 x 40 pixels."""
+    """Two classes that differ in brightness, 12 and 24 gray pictures of 30 x 40 pixels."""
     random = np.random.default_rng(0)
     for (label, name), number in itertools.product(enumerate("ab"), range(24)):
         if number < 12 * (label + 1):
@@ -198,7 +198,7 @@ def test_quick_is_planned_and_announced(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_folder_trains_without_another_flag_and_resumes(folder, tmp_path, capsys):
-    """With one flag after all, for a short test: fewer epochs."""
+    """With one flag to shorten the test: fewer epochs."""
     run = tmp_path / "run"
     assert fit.main(["--dataset", str(folder), "--run", str(run), "--epochs", "2"]) == 0
     assert "training pictures of 2 classes" in capsys.readouterr().out

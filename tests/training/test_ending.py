@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch, and how often it saves until then."""
+"""Early ends of training, and the frequency of checkpoints."""
 
 import dataclasses
 import itertools
@@ -76,7 +76,7 @@ def test_stop_after_needs_validation(folder, tmp_path):
 
 
 def saved(monkeypatch):
-    """Which epochs are saved from here on."""
+    """Record which epochs are saved."""
     epochs, save = [], checkpoints.save
     monkeypatch.setattr(
         checkpoints,
@@ -94,7 +94,7 @@ def saved(monkeypatch):
 def test_checkpoints_are_as_frequent_as_their_cost_allows_or_as_asked(
     folder, tmp_path, monkeypatch, share, every, expected
 ):
-    """The first epoch and the last have the best error: it stays the same, and the last of equal ones counts."""
+    """All epochs have the same error, and the last of equal ones counts as best."""
     monkeypatch.setattr(callbacks, "SAVING_SHARE", share)
     epochs = saved(monkeypatch)
     train(folder, Run.create(tmp_path / "run"), checkpoint_epochs=every)

@@ -1,4 +1,4 @@
-"""Faults of the machine, the disk and the data: one line that says what to do, and nothing lost."""
+"""Faults of machine, disk and data give one line that says what to do, and nothing is lost."""
 
 import contextlib
 import dataclasses
@@ -41,7 +41,7 @@ def fit(pictures, run, recipe=RECIPE):
 
 
 def after_the_first_epoch(monkeypatch, act):
-    """Let something happen when the first epoch is on disk."""
+    """Do something when the first epoch is on disk."""
     saved = trainer.CheckpointWriter.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):

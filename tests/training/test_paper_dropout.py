@@ -1,4 +1,4 @@
-"""Training with the paper's dropout, against the same training in NumPy, and with the dropout of today's frameworks."""
+"""Training with the paper's dropout, compared with NumPy and with inverted dropout."""
 
 import keras
 import numpy as np

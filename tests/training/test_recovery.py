@@ -1,4 +1,4 @@
-"""A training that diverges or learns nothing goes back with a smaller learning rate, and is resumed exactly."""
+"""Training that diverges or learns nothing goes back with a smaller learning rate, and resumes exactly."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ TOY = Recipe(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes told apart by their color: 16 training pictures, 4 for validation and 2 for testing."""
+    """Two classes that differ in color: 16 training pictures, 4 for validation and 2 for testing."""
     root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     for (split, count), (label, name) in itertools.product(
         {"train": 8, "validation": 2, "test": 1}.items(), enumerate("ab")
@@ -168,7 +168,7 @@ def test_without_recovery_training_continues(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder, tmp_path, monkeypatch):
-    """Interrupted in its third epoch after it went back from the second for the first time."""
+    """Interrupted in the third epoch, after the first recovery in the second."""
     recipe = dataclasses.replace(TOY, epochs=4, learning_rate=0.01)
     check = trainer.LossGuard.on_epoch_end
 

@@ -1,4 +1,4 @@
-"""A run from first batch to result, on toy pictures: what it leaves, how it resumes, how devices share it."""
+"""A complete run on toy pictures: its files, resuming, and several devices."""
 
 import csv
 import dataclasses
@@ -35,7 +35,7 @@ FIT = Path(__file__).parents[2] / "scripts" / "fit.py"
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Three classes of tiny pictures told by their colour; 17 for validation: two batches of 8 and one picture."""
+    """Three classes of tiny pictures that differ in color; 17 for validation: two batches of 8 and one picture."""
     root = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
     for split, counts in {"train": (9, 9, 8), "validation": (6, 6, 5), "test": (2, 2, 2)}.items():
@@ -146,7 +146,7 @@ OF_THE_AUTHORS = dataclasses.replace(  # the schedule of their log with fewer ep
 
 
 class Diary(keras.callbacks.Callback):
-    """The rates of each step and epoch, and the weights of each epoch. It may stop the training before an epoch."""
+    """Record the rates of each step and epoch, and the weights of each epoch. Optionally stop before an epoch."""
 
     def __init__(self, stop_before=None):
         super().__init__()
@@ -244,7 +244,7 @@ def test_batch_must_divide_among_devices(folder, tmp_path):
 class TestWithoutValidation:
     @pytest.fixture
     def data(self, folder):
-        """All that there is but the test pictures is trained on."""
+        """Train on all pictures except the test split."""
         data = datasets.load(str(folder))
         train = data.splits["train"].concatenate(data.splits["validation"])
         return dataclasses.replace(data, splits={"train": train, "test": data.splits["test"]})
@@ -267,7 +267,7 @@ class TestWithoutValidation:
 
 
 def fit_apart(pictures, run, recipe, *flags, backend=None, devices=2):
-    """`fit.py` in a process of its own: logical devices must be there before the backend starts."""
+    """Run `fit.py` in a separate process, since logical devices must exist before the backend starts."""
     flags = [*flags, *shlex.split("--recipe text --learning-rate 0.001 --dropout 0 --precision float32")]
     flags += ["--virtual-devices", str(devices)]
     for name in ("architecture", "crop_size", "resize_size", "batch_size", "epochs"):

@@ -1,4 +1,4 @@
-"""Files of weights are read as data: cut short, foreign or hostile ones are refused in one line, and nothing is run."""
+"""Weight files are read as data: truncated, unknown or malicious files give one-line errors, and no code is executed."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Weights of other frameworks give the answers that they give at home, and no file fills a network in part."""
+"""Weights of other frameworks give the same outputs as there, and no file is loaded partially."""
 
 import dataclasses
 
@@ -72,7 +72,7 @@ def test_keras_file_of_another_network(tmp_path):
 
 
 def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
-    """Such as `tflearn` had until version 0.1.0. The file itself loads as what it is."""
+    """As `tflearn` had in version 0.1.0. The file itself loads unchanged."""
     row = dataclasses.replace(ARCHITECTURES["tflearn"], hidden=HIDDEN, hidden_activation="tanh")
     old = build(row, classes=CLASSES, input_shape=(SIDE, SIDE, 3))
     old.save(tmp_path / "old.keras")
@@ -85,7 +85,7 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
 
 @pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
 def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
-    """The paper's halves what fc7 and fc8 see at test time; their kernels are halved or doubled in exchange."""
+    """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are halved or doubled to compensate."""
     row = dataclasses.replace(ARCHITECTURES["source"], hidden=(48, 40))
     theirs, ours = (
         build(dataclasses.replace(row, dropout_form=form), classes=10, input_shape=(SIDE, SIDE, 3))

@@ -1,4 +1,4 @@
-"""Weights by name: where the files are looked for, what happens without a network, and what they are taken for."""
+"""Weights by name: where files are searched, behavior without internet, and recognition of networks."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ CAFFE, TORCHVISION = "bvlcalexnet-12.onnx", "alexnet-owt-7be5be79.pth"
 
 
 def publish(monkeypatch, **contents):
-    """Let the publishers' files have these contents, and be nowhere to be downloaded."""
+    """Replace the published files by these contents, and make downloads fail."""
     for name, files in names.NAMES.items():
         others = tuple(
             dataclasses.replace(
@@ -32,7 +32,7 @@ def publish(monkeypatch, **contents):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty home of Keras and of PyTorch, and files that hold one word."""
+    """Empty caches of Keras and PyTorch, and files with one word."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(names.FOLDER, raising=False)
@@ -106,7 +106,7 @@ def test_a_path_is_used_unchanged(tmp_path):
 
 @pytest.fixture
 def caffe_in_the_cache(cache, monkeypatch):
-    """The layout of the model zoo's file, of few hidden units; it fits inputs of 99 pixels."""
+    """The layout of the model zoo's file, with few hidden units, for inputs of 99 pixels."""
     pytest.importorskip("onnx")
     content = foreign_weights.onnx_network(foreign_weights.of_caffe()).SerializeToString()
     (cache / CAFFE).write_bytes(content)

@@ -1,4 +1,4 @@
-"""PyTorch files as people have them: checkpoints of training scripts, and networks in wrappers."""
+"""PyTorch files from practice: checkpoints of training scripts, and wrapped networks."""
 
 import argparse
 
