@@ -1,4 +1,4 @@
-"""Weight files are read as data: truncated, unknown or malicious files give one-line errors, and no code is executed."""
+"""Weight files are read as data: bad files give one-line errors, and no code is executed."""
 
 import json
 import pickle

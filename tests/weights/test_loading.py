@@ -85,7 +85,7 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
 
 @pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
 def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
-    """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are halved or doubled to compensate."""
+    """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are rescaled to compensate."""
     row = dataclasses.replace(ARCHITECTURES["source"], hidden=(48, 40))
     theirs, ours = (
         build(dataclasses.replace(row, dropout_form=form), classes=10, input_shape=(SIDE, SIDE, 3))
