@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
         data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
-        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder of its own
+        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)
             report.write(run)
     results = [evaluation.numbers() for evaluation in evaluations]

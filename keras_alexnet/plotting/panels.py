@@ -167,7 +167,7 @@ def _most_confused(counts: np.ndarray, most: int) -> list[int]:
 
 
 def views(picture: np.ndarray, views: Sequence[np.ndarray]) -> Figure:
-    """Draw a picture beside augmented views of it.
+    """Draw a picture next to augmented views of it.
 
     Args:
         picture: The picture itself.

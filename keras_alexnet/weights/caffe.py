@@ -57,7 +57,7 @@ def read_caffemodel(path: pathlib.Path) -> WeightFile:
     """Read the arrays and the layers of a `.caffemodel`.
 
     Raises:
-        ValueError: If the file is cut short or no protocol buffer.
+        ValueError: If the file is truncated or not a protocol buffer.
     """
     layers = read_layers(path)
     arrays = {f"{layer.name} blob {n}": blob for layer in layers for n, blob in enumerate(layer.blobs)}
@@ -70,7 +70,7 @@ def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
     """Read the layers of a `.caffemodel`, first to last.
 
     Raises:
-        ValueError: If the file is cut short or no protocol buffer.
+        ValueError: If the file is truncated or not a protocol buffer.
 
     Source: Caffe's `caffe.proto`, messages NetParameter, LayerParameter, V1LayerParameter, BlobProto, LRNParameter.
     """

@@ -148,7 +148,7 @@ class Report:
             "",
             f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The last "
             "column is the median of the ratios within each round, so that changes of the machine affect it little. "
-            f"It may differ from the ratio of the two medians beside it. {self._described()}",
+            f"It may differ from the ratio of the two medians. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)

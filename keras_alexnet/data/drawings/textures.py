@@ -1,7 +1,7 @@
 """Textures by formula: waves, tiles, noise, cells and spirals, in two to four colors.
 
 A kind of texture is a function that draws the numbers of one texture at random and returns it as a `Texture`: a
-function from the coordinates of the pixels and a generator to grey levels. The numbers are the class; the coordinates
+function from the coordinates of the pixels and a generator to gray levels. The numbers are the class; the coordinates
 and the generator make the picture.
 """
 
@@ -28,7 +28,7 @@ def plane(rng: np.random.Generator, shift: float = 2.0, zoom: float = 1.5) -> np
 
     Args:
         rng: Decides how.
-        shift: Largest distance of the centre from 0, in widths of the picture.
+        shift: Largest distance of the center from 0, in widths of the picture.
         zoom: Largest factor by which the picture's width of 1 is multiplied or divided.
 
     Returns:
@@ -79,7 +79,7 @@ def waves(rng: np.random.Generator) -> Texture:
 
 
 def tiles(rng: np.random.Generator) -> Texture:
-    """Return a texture of parallelograms or triangles, in rows that may be shifted, whose grey levels repeat."""
+    """Return a texture of parallelograms or triangles, in rows that may be shifted, whose gray levels repeat."""
     levels = rng.permutation(np.linspace(0, 1, 4))[rng.integers(0, rng.integers(2, 5), rng.integers(2, 5, 2))]
     levels.flat[:2] = 0, 1
     density, aspect, lean = rng.uniform(5, 13), rng.uniform(1, 2.5), rng.uniform(0, 0.8)
