@@ -44,12 +44,12 @@ def setting(
 BALANCES = ("none", "repeat")
 
 # Groups of flags
-_NETWORK = "the network"
-_PICTURES = "the pictures"
+_NETWORK = "network"
+_PICTURES = "preprocessing"
 _AUGMENTATION = "augmentation"
-_LEARNING = "learning"
-_DATA = "the data"
-_RUN = "the run"
+_LEARNING = "optimization"
+_DATA = "data"
+_RUN = "training run"
 _DEVICES = "devices and precision"
 
 _MEANS = ("color", "image", "architecture", "network")

@@ -48,6 +48,7 @@ def parser() -> Parser:
     recipes = "\n".join(f"  {name:15}{purpose}" for name, purpose in PURPOSES.items())
     line = Parser(
         prog="fit.py",
+        usage="fit.py [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",
         description=__doc__,
         epilog=f"recipes:\n{recipes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
