@@ -56,8 +56,8 @@ def _builder(name, data_dir):
             ) from error
         near = difflib.get_close_matches(base, sorted(names))
         raise ValueError(
-            "The data set must be petals, the path of a folder of class folders, or the name of an image "
-            "classification data set of TensorFlow Datasets"
+            "There is no folder and no data set with this name. Use petals, drawn, the path of a folder of class folders, "
+            "or the name of an image classification data set of TensorFlow Datasets"
             f"{', such as ' + ', '.join(near) if near else ''}. Received: {name}"
         ) from None
 

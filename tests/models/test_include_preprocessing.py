@@ -1,4 +1,4 @@
-"""`build(include_preprocessing=True)`: pixel values 0 to 255 go in, and everything else stays as it is."""
+"""`build(include_preprocessing=True)`: the input has pixel values 0 to 255, and everything else stays the same."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def numbers(tensor):
 
 @pytest.fixture(scope="module")
 def pair():
-    """Caffe's network without and with its preprocessing, with the same weights."""
+    """Caffe's network with and without preprocessing, with the same weights."""
     outside, inside = network(), network(include_preprocessing=True)
     inside.set_weights(outside.get_weights())
     return outside, inside

@@ -1,4 +1,4 @@
-"""The site: builds without a warning, its links lead somewhere, and it fits a phone and a small laptop."""
+"""The site builds without warnings, has working links, and fits a phone and a small laptop."""
 
 import os
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 class Page(HTMLParser):
-    """What a page links to, which anchors it has, and which of its pictures are without words."""
+    """The links and anchors of a page, and its pictures without alternative text."""
 
     def __init__(self, path):
         super().__init__()
@@ -75,7 +75,7 @@ def test_pictures_have_alternative_text(pages):
 
 
 def test_returns_have_no_type_of_their_own(site):
-    """Napoleon takes what comes before a colon for one."""
+    """Napoleon takes text before a colon for a type."""
     assert [path.name for path in site.rglob("*.html") if "Return type" in path.read_text(encoding="utf-8")] == []
 
 
@@ -94,7 +94,7 @@ SEARCH_BOXES = """[...document.querySelectorAll('.search-button, .search-button-
 
 @pytest.fixture(scope="module")
 def seen(pages):
-    """By page and width of the window: what a reader sees, and what the page asks of the net."""
+    """By page and window width: the rendered page, and its network requests."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("no chromium on this machine")

@@ -1,4 +1,4 @@
-"""The chapters: built from their current source, and in the form that the reader expects."""
+"""The chapters: up to date and well-formed."""
 
 import base64
 import contextlib
@@ -187,7 +187,7 @@ def test_a_solution_runs(name):
 
 @pytest.fixture
 def lab(tmp_path):
-    """The address of a JupyterLab for this test alone, and its folder of chapters."""
+    """The address of a private JupyterLab, and its folder of chapters."""
     pytest.importorskip("jupyterlab")
     shutil.copytree(ROOT / "results", tmp_path / "results")
     (tmp_path / "tutorials").mkdir()

@@ -1,4 +1,4 @@
-"""Kernels that come with the package: into the convolutions alone, of networks that have them."""
+"""The kernels in the package are loaded only into the convolutions of networks that fit."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def network(name="paper", **options):
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory):
-    """A file with the sizes of the paper's convolutions, of random numbers."""
+    """A file of random numbers with the sizes of the paper's convolutions."""
     random, path = np.random.default_rng(0), tmp_path_factory.mktemp("kernels") / "kernels.npz"
     arrays = {f"conv{n}/kernel": random.normal(0, 0.05, shape) for n, shape in SHAPES.items()}
     arrays |= {f"conv{n}/bias": random.normal(0, 0.1, shape[-1]) for n, shape in SHAPES.items()}

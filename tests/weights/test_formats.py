@@ -17,7 +17,7 @@ ARRAYS = {"conv1": (np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32))}
 
 
 def written(path):
-    """A small whole file of any kind."""
+    """A small valid file of any format."""
     if path.suffix == ".pth":
         torch = pytest.importorskip("torch")
         torch.save({"features.0.weight": torch.ones(2, 3, 1, 1)}, path)
@@ -119,7 +119,7 @@ def test_a_missing_package_is_reported(tmp_path, monkeypatch, ending, package, e
 
 
 class Hostile:
-    """Makes a file when it is unpickled."""
+    """Create a file when unpickled."""
 
     def __init__(self, trace):
         self.trace = trace
@@ -130,7 +130,7 @@ class Hostile:
 
 @pytest.fixture
 def trace(tmp_path):
-    """What must not come to be."""
+    """The file that must not be created."""
     path = tmp_path / "trace"
     yield path
     assert not path.exists()
@@ -240,7 +240,7 @@ def test_hdf5_with_link_to_another_file_has_nothing(tmp_path):
 
 
 def sharded(folder, *names):
-    """A `.weights.json` beside a file of weights, with these names of shards."""
+    """A `.weights.json` next to a weight file, with these shard names."""
     written(folder / "alexnet_00000.weights.h5")
     index = {"metadata": {"total_size": 1}, "weight_map": {f"/layers/{n}/vars": name for n, name in enumerate(names)}}
     (folder / "alexnet.weights.json").write_text(json.dumps(index))

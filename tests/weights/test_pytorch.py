@@ -63,7 +63,7 @@ def test_checkpoint_file(tmp_path, file, wrap):
 
 
 class Hostile:
-    """Makes a file when it is unpickled."""
+    """Create a file when unpickled."""
 
     def __init__(self, path):
         self.path = str(path)
