@@ -1,20 +1,19 @@
-# All that is needed before: Python 3.11 to 3.13 with venv, and make. Everything runs in .venv, which is made when it is
-# missing, brought up to date when it is stale, and otherwise left alone.
+# Requirements: Python 3.11 to 3.13 with venv, and make. Everything runs in .venv, which is created if it is missing and
+# updated if it is out of date.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Stale means that one of these two files, or the place of the checkout, is not what the environment was made from.
-# The stamp's name carries the digest of all three, so a file that was only touched costs nothing.
+# The environment is out of date if one of these two files, or the path of the checkout, has changed. The name of the
+# stamp has a digest of all three, so touching a file does not rebuild the environment.
 DIGEST := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d ' ' -f 1)
 READY := $(VENV)/ready-$(DIGEST)
 
-# Two processes share the tests, and each computes with one thread. Who is done first takes over half of what the other
-# has left.
+# Two processes with one thread each run the tests. With worksteal, an idle process takes tests from the other one.
 PYTEST := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-# What runs on every Keras backend, with its tests and the examples in its docstrings. pytest fails on a wrong name.
+# The modules that run on every Keras backend, with their tests and docstring examples. pytest fails on a wrong path.
 MODEL_SIDE := keras_alexnet/models keras_alexnet/weights keras_alexnet/training/optimizers.py \
 	keras_alexnet/evaluation/metrics.py
 MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test_optimizers.py \
@@ -28,9 +27,9 @@ MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(READY) ## set up .venv and nothing more
+install: $(READY) ## set up .venv
 
-train: $(READY) ## train on the drawn flowers, without a download
+train: $(READY) ## train on drawn flowers, without a download
 	$(BIN)/python scripts/fit.py
 
 test: lint test-tensorflow test-jax test-torch ## all quick tests
@@ -38,13 +37,13 @@ test: lint test-tensorflow test-jax test-torch ## all quick tests
 test-tensorflow: $(READY) ## the quick tests on the default backend
 	KERAS_BACKEND=tensorflow $(PYTEST)
 
-test-jax: $(READY) ## the model side on JAX
+test-jax: $(READY) ## the quick tests of models and weights on JAX
 	KERAS_BACKEND=jax $(PYTEST) $(MODEL_SIDE_TESTS)
 
-test-torch: $(READY) ## the model side on PyTorch, where it is installed
+test-torch: $(READY) ## the same on PyTorch, if it is installed
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; \
 	then KERAS_BACKEND=torch $(PYTEST) $(MODEL_SIDE_TESTS); \
-	else echo "PyTorch is not in $(VENV): its tests are left out ($(BIN)/pip install -c constraints.txt torch)"; fi
+	else echo "Skipping the PyTorch tests: PyTorch is not installed ($(BIN)/pip install -c constraints.txt torch)"; fi
 
 test-slow: $(READY) ## the tests that take minutes
 	KERAS_BACKEND=tensorflow $(PYTEST) -m slow
@@ -55,17 +54,17 @@ lint: $(READY) ## check style and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-format: $(READY) ## mend style and format
+format: $(READY) ## fix style and format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-tutorials: $(READY) ## run all chapters and keep their results
+tutorials: $(READY) ## run all chapters and save their outputs
 	$(BIN)/python scripts/build_tutorials.py
 
 lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab tutorials
 
-site: $(READY) ## make the site of the chapters and the library: build/site/index.html
+site: $(READY) ## build the site: build/site/index.html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 benchmark: $(READY) ## measure the speed of this machine
@@ -79,6 +78,6 @@ $(READY): $(BIN)/python
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
-	echo "Python 3.11 to 3.13 is expected; name yours, as in make PYTHON=python3.13. Received: $$($(PYTHON) --version)"; \
+	echo "Python 3.11 to 3.13 is required, as in make PYTHON=python3.13. Received: $$($(PYTHON) --version)"; \
 	exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)

@@ -1,4 +1,4 @@
-"""The site: guides, the chapters as they were built, and the reference from the docstrings. Nothing is run."""
+"""The site: guides, built chapters, and the API reference from the docstrings. Nothing is executed."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ extensions = [
 exclude_patterns = ["_ext", "_static"]
 
 nb_execution_mode = "off"  # scripts/build_tutorials.py has run the chapters
-nb_render_markdown_format = "myst"  # so that tables are tables
+nb_render_markdown_format = "myst"  # renders tables
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -32,13 +32,13 @@ add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 80
-napoleon_use_ivar = True  # attributes of dataclasses are not described twice
+napoleon_use_ivar = True  # avoids duplicate descriptions of dataclass attributes
 
 html_theme = "sphinx_book_theme"
 html_title = "keras_alexnet"
 html_theme_options = {
     "home_page_in_toc": True,
-    "navbar_persistent": [],  # the search box of the sidebar is enough
+    "navbar_persistent": [],  # the sidebar has a search box
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,

@@ -1,12 +1,12 @@
-"""AlexNet in Keras: the network of Krizhevsky, Sutskever and Hinton (2012), and its relatives on record.
+"""AlexNet in Keras: the network of Krizhevsky, Sutskever and Hinton (2012) and its variants.
 
 Example:
     >>> import keras_alexnet
     >>> keras_alexnet.build().count_params()
     60965224
 
-A public name imports its module, and with it Keras, on first use: importing the package costs nothing, and `--help` of
-a script answers at once. Import it before `keras.models.load_model` opens a saved network: that registers its layers.
+Public names are loaded on first use, so importing the package is fast and does not import Keras. Import the package
+before `keras.models.load_model` to register its layers with Keras.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What the commands share: flags made from a dataclass, errors in one line, interrupts, and a quiet terminal."""
+"""Helpers for the commands: flags from a dataclass, one-line errors, interrupts, and a quiet terminal."""
 
 import argparse
 import contextlib
@@ -17,17 +17,17 @@ from collections.abc import Callable, Iterator
 
 from keras_alexnet.files import exit_at_once, printable
 
-# TensorFlow reads these when it is imported. A user's own settings win.
+# TensorFlow reads these when it is imported. The user's settings take precedence.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 1.6 times faster in training where it is not the default
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # training is 1.6 times faster where this is not the default
 
-# Lines that TensorFlow and JAX print on every start of a machine without a GPU. They do not concern a user.
+# Lines that TensorFlow and JAX print at every start on a machine without a GPU. They do not matter to users.
 NOISE = re.compile(
     rb"^WARNING: All log messages before absl::InitializeLog"
-    rb"|^I\d{4} \d\d:\d\d"  # information of the C++ side, printed before its log level is known
+    rb"|^I\d{4} \d\d:\d\d"  # info from C++, printed before the log level is set
     rb"|^To enable the following instructions"
-    rb"|use_unbounded_threadpool"  # with determinism: an option that this version of TensorFlow does not read yet
-    rb"|StartAbort|CoordinationServiceError|coordination_service_agent"  # a worker that ends after the others
+    rb"|use_unbounded_threadpool"  # with determinism: an option that this version of TensorFlow does not know
+    rb"|StartAbort|CoordinationServiceError|coordination_service_agent"  # when a worker ends after the others
 )
 NOISE_WITHOUT_GPU = re.compile(rb"failed call to cuInit|CUDA_ERROR_NO_DEVICE")
 LOGGED_NOISE = re.compile(
@@ -36,10 +36,10 @@ LOGGED_NOISE = re.compile(
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose errors are one line with exit status 2, and name the nearest flag."""
+    """An `argparse.ArgumentParser` that prints one-line errors, suggests the nearest flag, and exits with status 2."""
 
     def error(self, message: str) -> typing.NoReturn:
-        """Print what is wrong and exit."""
+        """Print the error and exit."""
         text = " ".join(message.split()) + self._nearest_flags(message)
         self.exit(2, f"{self.prog}: {printable(text)}\n")
 
@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """Turn the library's errors about wrong input into one line with exit status 2."""
+    """Print the library's errors about wrong input as one line and exit with status 2."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -62,16 +62,17 @@ def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
 
 
 def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: bool = True) -> None:
-    """Give `parser` a flag for each field of `dataclass`, in the groups that the fields name.
+    """Add a flag to `parser` for each field of `dataclass`, in the groups of the fields.
 
-    Flags that a user does not give are missing from the parsed namespace, so that `given_fields` finds the others.
+    Flags that the user leaves out are missing from the parsed namespace, so that `given_fields` finds the others.
     """
     types, groups = typing.get_type_hints(dataclass), {}
     for field in dataclasses.fields(dataclass):
         title = field.metadata["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        default = f" (default: {_format_default(field.default)})" if show_defaults else ""
+        known = show_defaults and field.default is not None  # None has its own words in the help
+        default = f" (default: {_format_default(field.default)})" if known else ""
         names = [field.name, *field.metadata["aliases"]]
         groups[title].add_argument(
             *(f"--{name.replace('_', '-')}" for name in names),
@@ -83,7 +84,7 @@ def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: b
 
 
 def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[str, typing.Any]:
-    """How `argparse` reads a value of this type. A bool becomes a flag and its opposite."""
+    """Return the arguments of `add_argument` for this type. A bool becomes a flag and its opposite."""
     if typing.get_origin(hint) is types.UnionType:  # tuple[int, ...] | None is tuple[int, ...]
         (hint,) = (kind for kind in typing.get_args(hint) if kind is not type(None))
     kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis] or [hint]
@@ -97,13 +98,13 @@ def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[st
 def _format_default(default: typing.Any) -> str:
     if isinstance(default, tuple):
         return " ".join(map(str, default)) or "none"
-    if default is None or isinstance(default, bool):  # 0 is no bool
-        return {None: "none", False: "no", True: "yes"}[default]
+    if isinstance(default, bool):
+        return "yes" if default else "no"
     return str(default)
 
 
 def given_fields(namespace: argparse.Namespace, dataclass: type) -> dict[str, typing.Any]:
-    """Return the fields of `dataclass` that the user gave flags for, by name."""
+    """Return the fields of `dataclass` whose flags the user gave, by name."""
     names = {field.name for field in dataclasses.fields(dataclass)}
     return {
         name: tuple(value) if isinstance(value, list) else value
@@ -113,19 +114,19 @@ def given_fields(namespace: argparse.Namespace, dataclass: type) -> dict[str, ty
 
 
 def say(*words: object, file: typing.TextIO | None = None) -> None:
-    """Print a line at once, also into a pipe, with control characters escaped."""
+    """Print a line and flush, with control characters escaped."""
     print(*(printable(str(word)) for word in words), file=file or sys.stdout, flush=True)
 
 
 @contextlib.contextmanager
 def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[None]:
-    """Within, SIGINT and SIGTERM print a line and end the process with status 130 or 143, without a traceback.
+    """End the process on SIGINT and SIGTERM with a line and status 130 or 143, without a traceback.
 
-    An exception would not do: one that is raised inside a callback of TensorFlow or JAX is lost, and the program goes
-    on. Files that are half written are removed.
+    An exception does not work: TensorFlow and JAX lose exceptions that are raised inside their callbacks, and the
+    program would continue. Partial files are removed.
 
     Args:
-        last_words: Called for the line to print; "Stopped." without it.
+        last_words: Returns the line to print; None prints "Stopped.".
     """
 
     def stop(number: int, _frame: object) -> None:
@@ -144,13 +145,13 @@ def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[Non
 
 
 def quiet_terminal() -> None:
-    """Keep the lines of `NOISE` off the terminal. Everything else on stderr, real errors included, passes.
+    """Filter the lines that match `NOISE` out of stderr. Everything else, including real errors, passes.
 
-    TensorFlow prints some of them before it reads any setting, straight to file descriptor 2. From here on a small
-    child process reads that descriptor and passes on all but these lines. A child rather than a thread: it also passes
-    on what a crashing process printed last. Python's own stderr goes to the terminal directly.
+    TensorFlow prints some of these lines to file descriptor 2 before it reads any setting. A small child process reads
+    that descriptor and forwards all other lines. It is a child and not a thread so that the last lines of a crashing
+    process are forwarded too. Python's own stderr goes directly to the terminal.
 
-    In a notebook, call this in the first cell, before TensorFlow is imported. There the lines that pass go to the cell.
+    In a notebook, call this in the first cell, before TensorFlow is imported. The other lines then go to the cell.
     """
     for name in ("tensorflow", "jax._src.xla_bridge"):
         logging.getLogger(name).addFilter(lambda record: not LOGGED_NOISE.search(record.getMessage()))
@@ -169,12 +170,12 @@ def quiet_terminal() -> None:
     os.close(write_end)
     if _descriptor(sys.stderr) == 2:
         sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
-    else:  # in a notebook it goes to the cell by another way
+    else:  # in a notebook, it already goes to the cell
         os.close(terminal)
 
 
 def _descriptor(stream: typing.TextIO) -> int | None:
-    """The file descriptor of a stream, None where it has none."""
+    """Return the file descriptor of a stream, None if it has none."""
     try:
         return stream.fileno()
     except (AttributeError, OSError):
@@ -182,9 +183,9 @@ def _descriptor(stream: typing.TextIO) -> int | None:
 
 
 def _pass_on(source: int, target: int, noise: list[re.Pattern[bytes]]) -> None:
-    """Copy lines from one file descriptor to another, except those that match, until the source is closed."""
+    """Copy lines from one file descriptor to another until the source is closed, except those that match."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the parent decides
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the parent handles it
     with os.fdopen(source, "rb") as lines:
         for line in lines:
             if not any(pattern.search(line) for pattern in noise):

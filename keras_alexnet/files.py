@@ -1,4 +1,4 @@
-"""Files that are complete or not there, and folders that only one process writes to."""
+"""Atomic writes, locks on folders, and other helpers for files."""
 
 import contextlib
 import hashlib
@@ -16,9 +16,9 @@ try:
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
 
-# Control characters except tabs and line ends, and those that change the direction of writing.
+# Control characters except tabs and line ends, and characters that change the text direction.
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-PARTIAL = ".keras_alexnet-partial-"  # begins the name of a file that is being written; nobody else's file does
+PARTIAL = ".keras_alexnet-partial-"  # prefix of a file that is being written; no other file has it
 
 _being_written: set[pathlib.Path] = set()
 
@@ -29,13 +29,13 @@ class LockedError(ValueError):
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Yield a temporary path; what is written there becomes `path` in one step, or is removed if writing fails.
+    """Yield a temporary path. It is renamed to `path` on success and removed on failure.
 
-    A crash leaves the old file or the new one, never half of one. So does a power cut: the data are on disk before the
-    file gets its name.
+    A crash or a power cut leaves the old file or the new one, never a partial file: the data are on disk before the
+    file is renamed.
 
     Raises:
-        OSError: If it cannot be written. The old file is kept.
+        OSError: If the file cannot be written. The old file is kept.
 
     Example:
         >>> import tempfile
@@ -46,7 +46,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         ['classes.txt']
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")  # the ending stays: writers go by it
+    temporary = path.with_name(
+        f"{PARTIAL}{os.getpid()}-{path.name}"
+    )  # with the same extension, which writers depend on
     _being_written.add(temporary)
     try:
         yield temporary
@@ -56,7 +58,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     except OSError as error:
         reason = " ".join(str(error).split())[:300]
         raise OSError(
-            f"Could not write {path}; the old file is kept. Free some space or change the permissions. "
+            f"Could not write {path}; any old file is kept. Free some space or change the permissions. "
             f"Received: {reason}"
         ) from error
     finally:
@@ -65,22 +67,22 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def check_new(path: str | os.PathLike[str], flag: str) -> None:
-    """Check that a file that a user names does not exist, so that nothing of the user's is overwritten.
+    """Check that a file that the user names does not exist, so that it is not overwritten.
 
     Args:
         path: The file.
         flag: The flag that names it, for the message.
 
     Raises:
-        ValueError: If it exists, or is a link to nowhere.
+        ValueError: If it exists, or is a broken link.
     """
     if os.path.lexists(path):
-        raise ValueError(f"Expected a new name for the file: give another with {flag}. Received: {path}, which exists")
+        raise ValueError(f"The file already exists: choose another name with {flag}. Received: {path}")
 
 
 @contextlib.contextmanager
 def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Yield a new folder in `parent`. It is removed with all that is in it, also where a signal ends the process.
+    """Yield a new folder in `parent`. It is removed with its contents, even if a signal ends the process.
 
     Example:
         >>> parent = pathlib.Path(tempfile.mkdtemp())
@@ -99,14 +101,14 @@ def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def remove_partial_files(folder: str | os.PathLike[str]) -> None:
-    """Remove the files that killed processes were writing in a folder and in the folders below it."""
+    """Remove the partial files of killed processes in a folder and its subfolders."""
     for file in pathlib.Path(folder).rglob(f"{PARTIAL}*"):
         if file.is_file():
             file.unlink()
 
 
 def exit_at_once(status: int) -> NoReturn:
-    """End the process without running anything else, and leave no half-written file behind."""
+    """End the process immediately, and leave no partial file."""
     for temporary in list(_being_written):
         shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
     sys.stdout.flush()
@@ -115,7 +117,7 @@ def exit_at_once(status: int) -> NoReturn:
 
 
 def printable(text: str) -> str:
-    r"""Return a text with the characters escaped that would control a terminal; file names may contain them.
+    r"""Escape the characters of a text that could control a terminal. File names may contain them.
 
     Example:
         >>> print(printable("rose\x1b[2J.jpg: damaged"))
@@ -137,7 +139,7 @@ def digest(path: str | os.PathLike[str]) -> str:
 
 @contextlib.contextmanager
 def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold the lock of `folder`. The system releases it when the process ends, however it ends.
+    """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
 
     Raises:
         LockedError: If another process holds it.
@@ -151,7 +153,7 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LockedError(
-                f"Another process is training in this run folder: wait for it, or name another with --run. "
+                f"Another process is training in this run folder: wait for it, or choose another with --run. "
                 f"Received: {folder}"
             ) from None
         yield

@@ -1,16 +1,16 @@
-"""Every number that decides a result, in named recipes (paper sections 4 and 5).
+"""All settings that affect a result, as named recipes (paper sections 4 and 5).
 
-A recipe is data: which network is trained, on which views, by which update rule. A run folder keeps the recipe it was
-made with, so that its result can be made again.
+A recipe is data: the network, the preprocessing and the update rule. A run folder stores its recipe, so that the result
+can be reproduced.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# What can happen to a training picture, in the order in which it happens. A new name needs a function of that name in
-# data/augmentation.py. It gets a crop with pixel values of 0 to 255, a seed, and the arguments given here. Each takes
-# the value of a setting of the recipe. Seeds follow names, so a new name changes no other augmentation.
+# The augmentations, in the order in which they are applied. A new name needs a function of that name in
+# data/augmentation.py. The function takes a crop with pixel values 0 to 255, a seed, and the arguments listed here,
+# each with the value of a recipe setting. Seeds follow names, so a new name does not change the other augmentations.
 AUGMENTATIONS: dict[str, dict[str, str]] = {
     "rotation": {"rotation": "rotation"},
     "scaling": {"scaling": "scaling"},
@@ -30,11 +30,11 @@ def setting(
     """Declare a field and its flag on the command line.
 
     Args:
-        default: The default.
-        help: What it is, for `--help`.
-        group: Title of the group of flags that it belongs to.
-        aliases: Other names of the flag, such as those until version 0.1.0.
-        choices: The values that it can have, where there are few.
+        default: The default value.
+        help: Description for `--help`.
+        group: Title of its group of flags.
+        aliases: Other names of the flag, such as those of version 0.1.0.
+        choices: The allowed values, if there are few.
     """
     return dataclasses.field(
         default=default, metadata={"help": help, "group": group, "aliases": aliases, "choices": choices}
@@ -44,12 +44,12 @@ def setting(
 BALANCES = ("none", "repeat")
 
 # Groups of flags
-_NETWORK = "the network"
-_PICTURES = "the pictures"
+_NETWORK = "network"
+_PICTURES = "preprocessing"
 _AUGMENTATION = "augmentation"
-_LEARNING = "learning"
-_DATA = "the data"
-_RUN = "the run"
+_LEARNING = "optimization"
+_DATA = "data"
+_RUN = "training run"
 _DEVICES = "devices and precision"
 
 _MEANS = ("color", "image", "architecture", "network")
@@ -57,10 +57,10 @@ _MEANS = ("color", "image", "architecture", "network")
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What decides the result of a run. The defaults are the paper's; what is ours says so.
+    """The settings that affect the result of a run. The defaults are the paper's; settings of our own are marked.
 
     Raises:
-        ValueError: If a setting makes no sense.
+        ValueError: If a setting is invalid.
 
     Example:
         >>> RECIPES["text"].batch_size
@@ -69,113 +69,114 @@ class Recipe:
 
     architecture: str = setting("paper", "name in ARCHITECTURES, see keras_alexnet.describe", _NETWORK)
     initial_weights: str | None = setting(
-        None, "initial weights by name, else the architecture's own; the signal fades with text", _NETWORK
+        None, "initial weights by name (default: the architecture's own); with text the signal fades", _NETWORK
     )
-    dropout: float = setting(0.5, "share of the hidden units that are dropped in training (4.2)", _NETWORK)
+    dropout: float = setting(0.5, "fraction of the hidden units that is dropped in training (4.2)", _NETWORK)
     dropout_form: str = setting(
         "inverted",
-        "inverted: units that are kept are scaled up in training; paper: all are scaled down at test time, which is "
-        "another training (4.2)",
+        "inverted: scale the kept units up in training; paper: scale all units down at test time, which trains "
+        "differently (4.2)",
         _NETWORK,
         choices=("inverted", "paper"),
     )
     crop_size: int = setting(
-        227, "height and width of the network's input, pixels; 224 as printed gives the same maps", _PICTURES, ("size",)
+        227,
+        "height and width of the network's input in pixels; 224, as in the paper, gives the same maps",
+        _PICTURES,
+        ("size",),
     )
-    resize_size: int = setting(256, "shorter side of a picture before it is cropped, pixels (2)", _PICTURES, ("side",))
+    resize_size: int = setting(256, "shorter side of a picture before cropping, in pixels (2)", _PICTURES, ("side",))
     mean: str = setting(
         "color",
-        "what is subtracted: color, the mean color of the training set; image, its mean image (2); architecture, "
-        "what the authors of the network subtract and divide by, for weights of theirs; or network, the same inside "
-        "the network, which then takes pixel values of 0 to 255",
+        "what to subtract: color, the mean color of the training set; image, its mean image (2); architecture, the "
+        "mean and scale of the network's authors, for their weights; or network, the same as the first layer of the "
+        "network, which then takes pixel values 0 to 255",
         _PICTURES,
         choices=_MEANS,
     )
     augmentation: tuple[str, ...] = setting(
-        ("crop", "mirror", "lighting"), f"augmentations, of {', '.join(AUGMENTATIONS)} (4.1)", _AUGMENTATION
+        ("crop", "mirror", "lighting"), f"augmentations, any of {', '.join(AUGMENTATIONS)} (4.1)", _AUGMENTATION
     )
     lighting: str = setting(
         "text",
-        "std of the PCA lighting: the eigenvalue (text) or its square root (source) (4.1)",
+        "std of PCA lighting along each axis: the eigenvalue (text) or its square root (source) (4.1)",
         _AUGMENTATION,
         choices=("text", "source"),
     )
-    lighting_std: float = setting(0.1, "strength of the PCA lighting (4.1)", _AUGMENTATION)
+    lighting_std: float = setting(0.1, "strength of PCA lighting (4.1)", _AUGMENTATION)
     lighting_until: int | None = setting(
-        None, "last epoch with PCA lighting, as the authors turned it off; to the end if not given", _AUGMENTATION
+        None, "last epoch with PCA lighting, which the authors turned off (default: the last epoch)", _AUGMENTATION
     )
-    rotation: float = setting(25.0, "largest rotation to either side, degrees (ours)", _AUGMENTATION)
-    scaling: float = setting(0.4, "largest change of size, as a share (ours)", _AUGMENTATION)
-    translation: float = setting(0.1, "largest translation, as a share of the picture (ours)", _AUGMENTATION)
-    noise_std: float = setting(8.0, "std of the pixel noise, of 0 to 255 (ours)", _AUGMENTATION)
-    batch_size: int = setting(128, "images per step, over all devices together (5)", _LEARNING)
+    rotation: float = setting(25.0, "largest rotation to either side in degrees (ours)", _AUGMENTATION)
+    scaling: float = setting(0.4, "largest change of size, as a fraction (ours)", _AUGMENTATION)
+    translation: float = setting(0.1, "largest translation, as a fraction of the picture (ours)", _AUGMENTATION)
+    noise_std: float = setting(8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION)
+    batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING)
     epochs: int = setting(90, "passes over the training images (5)", _LEARNING)
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",))
     bias_learning_rate_factor: float = setting(
-        1.0, "what the learning rate of biases is multiplied by; 2 in the authors' code (5)", _LEARNING
+        1.0, "factor of the learning rate of biases; 2 in the authors' code (5)", _LEARNING
     )
     head_learning_rate_factor: float = setting(
         1.0,
-        "what the learning rate of the last layer is multiplied by, for a new one on learned layers (ours)",
+        "factor of the learning rate of the last layer, for a new layer on pretrained ones (ours)",
         _LEARNING,
     )
     momentum: float = setting(0.9, "momentum (5)", _LEARNING)
     weight_decay: float = setting(0.0005, "weight decay, on kernels only (5)", _LEARNING, ("decay",))
     decay_into: str = setting(
         "velocity",
-        "where the weight decay goes: into the velocity as in the paper, or into the weights (decoupled)",
+        "add the weight decay to the velocity, as in the paper, or to the weights (decoupled)",
         _LEARNING,
         choices=("velocity", "weights"),
     )
     patience: int = setting(
-        5, "epochs without a lower validation error before the learning rate is divided by ten (ours)", _LEARNING
+        5, "divide the learning rate by ten after this many epochs without a lower validation error (ours)", _LEARNING
     )
-    divisions: int = setting(3, "how often the learning rate is divided by ten at most (5)", _LEARNING)
+    divisions: int = setting(3, "maximum number of divisions of the learning rate by ten (5)", _LEARNING)
     divide_after: tuple[int, ...] = setting(
         (),
-        "epochs after which it is divided by ten whatever the error, as the authors did; else by patience",
+        "divide the learning rate by ten after these epochs, as the authors did, instead of by --patience",
         _LEARNING,
     )
     bias_divide_after: tuple[int, ...] | None = setting(
         None,
-        "epochs after which the learning rate of biases is divided by ten; none: never; not given: when that of the "
-        "weights is (5)",
+        "divide the learning rate of biases by ten after these epochs; never if the list is empty (default: together "
+        "with that of the weights) (5)",
         _LEARNING,
     )
     divide_layer_after: tuple[str, ...] = setting(
-        (), "layers whose learning rate is divided by ten once more, and after which epoch: conv1:67", _LEARNING
+        (), "divide the learning rate of a layer by ten once more after an epoch, such as conv1:67", _LEARNING
     )
-    freeze_layer_after: tuple[str, ...] = setting(
-        (), "layers that stop learning, and after which epoch: conv1:72", _LEARNING
-    )
+    freeze_layer_after: tuple[str, ...] = setting((), "freeze a layer after an epoch, such as conv1:72", _LEARNING)
     schedule: str = setting(
         "divided",
-        "divided: by ten, by --patience or --divide-after (5); cosine: falls to zero over all steps (ours); "
-        "exponential: falls to --final-learning-rate, as in later runs of the authors",
+        "divided: divide by ten, by --patience or --divide-after (5); cosine: decay to zero over all steps (ours); "
+        "exponential: decay to --final-learning-rate, as in later runs of the authors",
         _LEARNING,
         choices=("divided", "cosine", "exponential"),
     )
     final_learning_rate: float | None = setting(
         None, "learning rate after the last step, for --schedule exponential", _LEARNING
     )
-    warmup_steps: int = setting(0, "steps over which the learning rate grows from zero (ours)", _LEARNING)
-    clip_norm: float | None = setting(
-        None, "largest norm of all gradients together; longer ones are scaled (ours)", _LEARNING
-    )
+    warmup_steps: int = setting(0, "warm-up steps, over which the learning rate rises from zero (ours)", _LEARNING)
+    clip_norm: float | None = setting(None, "clip the gradients to this global norm (ours)", _LEARNING)
     balance: str = setting(
         "none",
-        "how uneven classes are sampled: none, as they are; repeat, pictures of rare classes more often (ours)",
+        "how to sample unbalanced classes: none, as they are; repeat, sample rare classes more often (ours)",
         _LEARNING,
         choices=BALANCES,
     )
     stop_after: int | None = setting(
-        None, "end the training after this many epochs without a lower validation error; the best is kept", _LEARNING
+        None, "stop after this many epochs without a lower validation error; the best network is kept", _LEARNING
     )
 
     def __post_init__(self):
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
-            raise ValueError(f"`augmentation` must be of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}")
+            raise ValueError(
+                f"`augmentation` must be any of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}"
+            )
         if {"crop", "resized_crop"} <= set(self.augmentation):
             raise ValueError("`augmentation` must have either crop or resized_crop. Received: both")
         _check_choice("mean", self.mean, _MEANS)
@@ -232,9 +233,9 @@ class Recipe:
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Recipe":
-        """Return the recipe that was read from JSON, where tuples have become lists.
+        """Return the recipe for fields read from JSON, where tuples are lists.
 
-        Settings that an older recipe does not have get their default, and settings that were renamed their new name.
+        Missing settings, as in older recipes, get their defaults. Renamed settings get their new names.
 
         Example:
             >>> Recipe.of({"augmentation": ["crop"], "size": 131}).crop_size
@@ -249,11 +250,11 @@ class Recipe:
         )
 
     def error_name(self) -> str:
-        """Return the name of the error by which the best epoch is chosen: with sampling by class, each class counts."""
+        """Return the name of the error that selects the best epoch: the mean per-class error with balancing."""
         return "val_top1_error" if self.balance == "none" else "val_mean_class_error"
 
     def is_over(self, rows: Sequence[Mapping[str, float]]) -> bool:
-        """Return whether a training with this log has ended: after all epochs, or after `stop_after` without a gain.
+        """Return whether a run with this log is over: after all epochs, or `stop_after` epochs without improvement.
 
         Args:
             rows: One mapping per finished epoch, with `error_name()` where there is a validation split.
@@ -270,82 +271,89 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a run is beside its recipe: which data, which machine, which draw of the random numbers."""
+    """The settings of a run outside its recipe: data, devices, checkpoints and seed."""
 
     dataset: str = setting(
         "petals",
-        "petals (drawn flowers), drawn (pictures by formula), an image classification set of TFDS by name, or a folder "
-        "of pictures, also zipped, or a CSV file of files and labels",
+        "petals (drawn flowers), drawn (formula-driven pictures), the name of a TFDS image classification data set, a "
+        "folder of pictures, a zip or tar file of one, or a CSV file of files and labels",
         _DATA,
     )
-    data_dir: str | None = setting(None, "where TFDS keeps its data; else TFDS_DATA_DIR, else TFDS's default", _DATA)
+    data_dir: str | None = setting(
+        None, "folder where TFDS stores its data (default: TFDS_DATA_DIR, or else TFDS's default)", _DATA
+    )
     class_names: str | None = setting(
-        None, "file with a name for each class: one per line in order, or lines of a class and its name", _DATA
+        None, "file of class names: one per line in order, or lines of a class and its name", _DATA
     )
     validation_share: float = setting(
         0.1,
-        "share of the pictures for validation, where the data have no split of their own",
+        "fraction of the pictures for validation, if the data have no split of their own",
         _DATA,
         ("validation_set",),
     )
     test_share: float = setting(
-        0.1, "share of the pictures for the test, where the data have no split of their own; 0 for none", _DATA
+        0.1, "fraction of the pictures for testing, if the data have no split of their own; 0 for none", _DATA
     )
-    seed: int = setting(0, "seed of initial weights, order of the images, augmentation and dropout", _RUN)
+    seed: int = setting(0, "seed of the initial weights, the order of the images, augmentation and dropout", _RUN)
     precision: str = setting(
         "auto",
-        "precision policy; auto is mixed_bfloat16 where the hardware multiplies bfloat16, else float32",
+        "precision policy; auto is mixed_bfloat16 on hardware that multiplies bfloat16, else float32",
         _DEVICES,
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )
     steps_per_epoch: int | None = setting(None, "end every epoch after this many batches", _RUN)
-    devices: int | None = setting(None, "how many devices train; all GPUs if not given", _DEVICES)
-    virtual_devices: int | None = setting(None, "split the CPU into this many devices, to rehearse", _DEVICES)
+    devices: int | None = setting(None, "number of devices to train on (default: all GPUs)", _DEVICES)
+    virtual_devices: int | None = setting(
+        None, "split the CPU into this many devices, to try training on several", _DEVICES
+    )
     strategy: str = setting(
         "mirrored",
-        "of tf.distribute: mirrored, or multiworker on several machines (TF_CONFIG)",
+        "strategy of tf.distribute: mirrored, or multiworker for several machines (TF_CONFIG)",
         _DEVICES,
         choices=("mirrored", "multiworker"),
     )
-    deterministic: bool = setting(False, "compute the same numbers to the last bit every time; slower", _RUN)
+    deterministic: bool = setting(False, "make results reproducible bit for bit; slower", _RUN)
     checkpoint_path: str | None = setting(
-        None, "folder in which this run's checkpoints get a folder of their own; else last/ in the run folder", _RUN
+        None,
+        "folder for the checkpoints, in a subfolder with the name of the run (default: last/ in the run folder)",
+        _RUN,
     )
     checkpoint_steps: int | None = setting(
-        None, "save a checkpoint every N steps within an epoch, too", _RUN, ("snapshot_step",)
+        None, "also save a checkpoint every N steps within an epoch", _RUN, ("snapshot_step",)
     )
     checkpoint_epochs: int | None = setting(
         None,
-        "save a checkpoint every N epochs; else as often as saving takes less than a twentieth of the time, and after "
-        "the first, the last and each best epoch",
+        "save a checkpoint every N epochs (default: after the first, the last and each best epoch, and after others if "
+        "saving takes less than 5% of the time)",
         _RUN,
         ("snapshot_epoch",),
     )
-    max_checkpoints: int = setting(2, "how many checkpoints are kept", _RUN)
+    max_checkpoints: int = setting(2, "number of checkpoints to keep", _RUN)
     tensorboard_verbose: int = setting(
         0,
-        "for TensorBoard after each epoch: 0 losses and errors; histograms of 1 gradients, 2 weights, 3 outputs",
+        "what to write for TensorBoard after each epoch: 0 losses and errors; also histograms of 1 gradients, "
+        "2 weights, 3 layer outputs",
         _RUN,
     )
     max_minutes: float | None = setting(
-        None, "end the training in this time; settings that follow from the data are planned for it", _RUN
+        None, "stop training after this time; the program plans the number of epochs for it", _RUN
     )
-    quick: bool = setting(False, "a first look: two minutes of training, on small crops", _RUN)
+    quick: bool = setting(False, "a quick try: two minutes of training on small crops", _RUN)
     recover: bool | None = setting(
         None,
-        "when training diverges or stays at chance, go back and divide the learning rate by three, up to three times; "
-        "on where the settings follow from the data and no --learning-rate is given",
+        "if training diverges or stays at chance, go back and divide the learning rate by three, up to three times "
+        "(default: yes, except with --recipe or --learning-rate)",
         _RUN,
     )
     weights: str | None = setting(
         None,
-        "weights to start from: imagenet, caffe or torchvision, a file, or a run folder, and the settings follow from "
-        "them; drawn, for convolutions that learned from drawn pictures, as small sets do by default; or none",
+        "weights to start from: imagenet, caffe, torchvision, a file or a run folder, which also determine the "
+        "settings; drawn, convolutions trained on drawn pictures (default for small data sets); or none",
         _RUN,
     )
     head: str = setting(
         "auto",
-        "last layer of --weights: kept; new, with random weights for other classes; or auto, new where it must be",
+        "last layer of --weights: kept; new, with random weights; or auto, new if the number of classes differs",
         _RUN,
         choices=("auto", "kept", "new"),
     )
@@ -371,10 +379,10 @@ class Options:
 
 
 def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:
-    """Return the layers and the epochs of a setting such as `freeze_layer_after`.
+    """Parse a setting such as `freeze_layer_after` into layers and epochs.
 
     Raises:
-        ValueError: If a text is not a layer, a colon and the number of an epoch, from 1.
+        ValueError: If a text is not a layer, a colon and an epoch, from 1.
 
     Example:
         >>> layers_and_epochs(("conv1:67", "conv2:70"))
@@ -384,9 +392,7 @@ def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:
     for text in texts:
         layer, _, epoch = text.rpartition(":")
         if not layer or not epoch.isdecimal() or int(epoch) < 1:
-            raise ValueError(
-                f"Expected a layer and the number of an epoch, from 1, such as conv1:67. Received: {text!r}"
-            )
+            raise ValueError(f"Expected a layer and an epoch, counted from 1, such as conv1:67. Received: {text!r}")
         pairs.append((layer, int(epoch)))
     return pairs
 
@@ -407,8 +413,9 @@ FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the
     divisions=0,
 )
 
-# The authors' run 145, by the notes in their layer-params-145.cfg. Biases end at 0.02, so they were never divided. Of
-# conv1 they are here, with its weights: the notes do not tell, but the file of run 149, at this stage, has 0.002.
+# The authors' run 145, from the notes in their layer-params-145.cfg. The learning rate of the biases ends at 0.02, so
+# it was never divided. Here that of conv1 is divided with the rate of its weights: the notes do not say so, but the
+# file of run 149 has 0.002 at this stage.
 SOURCE = Recipe(
     architecture="source",
     dropout_form="paper",
@@ -424,7 +431,7 @@ SOURCE = Recipe(
     freeze_layer_after=("conv1:72",),
 )
 
-# Their runs 155 to 158 with an exponential schedule, for all layers and the biases. The notes do not give the number
+# The authors' runs 155 to 158, with an exponential schedule for all layers and biases. The notes do not give the number
 # of epochs; 90 is the paper's.
 SOURCE_EXPONENTIAL = dataclasses.replace(
     SOURCE,
@@ -442,20 +449,20 @@ SOURCE_EXPONENTIAL = dataclasses.replace(
 RECIPES = {
     "text": Recipe(),
     "source": SOURCE,
-    "source_2010": dataclasses.replace(  # layer-params-145-2010. Its biases end at 0.002, in all layers
+    "source_2010": dataclasses.replace(  # layer-params-145-2010. Biases end at 0.002, in all layers
         SOURCE,
         lighting_until=68,
         epochs=93,
         divide_after=(23, 51, 78),
-        bias_divide_after=(78,),  # inferred: the notes do not tell; after two divisions, other runs still have 0.02
+        bias_divide_after=(78,),  # inferred: the notes do not say; after two divisions, other runs still have 0.02
         divide_layer_after=("conv1:68",),
     ),
-    "source_half": dataclasses.replace(  # layer-params-145-half, of 2010. Biases end at 0.02, but for conv1 and conv2
+    "source_half": dataclasses.replace(  # layer-params-145-half, of 2010. Biases end at 0.02, except in conv1 and conv2
         SOURCE,
         architecture="source_half",
         lighting_until=66,
         epochs=96,
-        divide_after=(20, 48, 79),  # 79 is inferred, from run 145: the notes have no third division, the file has
+        divide_after=(20, 48, 79),  # 79 is inferred from run 145: the third division is in the file, not in the notes
         divide_layer_after=("conv1:66",),
     ),
     "source_155": SOURCE_EXPONENTIAL,
@@ -472,7 +479,7 @@ RECIPES = {
         lighting_until=63,
         freeze_layer_after=("conv1:77",),
     ),
-    "caffe": Recipe(  # of bvlc_alexnet: rates divided each 100,000 batches of 256, which are 20 epochs of ImageNet
+    "caffe": Recipe(  # bvlc_alexnet: divided every 100,000 batches of 256, which are 20 epochs of ImageNet
         architecture="caffe",
         mean="image",
         augmentation=("crop", "mirror"),
@@ -480,7 +487,7 @@ RECIPES = {
         bias_learning_rate_factor=2.0,
         divide_after=(20, 40, 60, 80),
     ),
-    "torchvision": Recipe(  # of its references/classification, for AlexNet; there the decay is on biases as well
+    "torchvision": Recipe(  # references/classification, for AlexNet; there weight decay applies to biases as well
         architecture="one_weird_trick",
         crop_size=224,
         mean="architecture",
@@ -489,7 +496,7 @@ RECIPES = {
         weight_decay=0.0001,
         divide_after=(30, 60),
     ),
-    "tflearn": Recipe(  # of the listing for Flowers-17, which goes on for 1000 epochs, on pictures squashed to squares
+    "tflearn": Recipe(  # the code for Flowers-17, which trains for 1000 epochs on pictures squashed to squares
         architecture="tflearn",
         resize_size=227,
         mean="architecture",
@@ -499,7 +506,7 @@ RECIPES = {
         weight_decay=0.0,
         divisions=0,
     ),
-    "flowers": Recipe(  # ours, for 1020 training pictures: small views, so many epochs an hour, and more variety
+    "flowers": Recipe(  # ours, for 1020 training pictures: small crops for many epochs per hour, more augmentation
         crop_size=131,
         resize_size=148,
         augmentation=("crop", "mirror", "lighting", "vertical_flip", "rotation", "scaling", "translation"),
@@ -512,7 +519,7 @@ RECIPES = {
         patience=15,  # after an empty --divide-after
         divide_after=(200, 224),
     ),
-    "ablation": Recipe(  # ours: views small enough for many seeds on two cores, and a schedule that no error moves
+    "ablation": Recipe(  # ours: crops small enough for many seeds on two cores, and a fixed schedule
         crop_size=131,
         resize_size=148,
         lighting="source",
@@ -523,7 +530,7 @@ RECIPES = {
     ),
     "figure_1": FIGURE_1,
     "figure_1_tanh": dataclasses.replace(FIGURE_1, architecture="figure_1_tanh", learning_rate=0.03, epochs=60),
-    "petals": Recipe(  # ours, for some minutes on two cores: small views, small steps
+    "petals": Recipe(  # ours, for a few minutes on two cores: small crops, small steps
         crop_size=99,
         resize_size=112,
         dropout=0.2,
@@ -532,7 +539,7 @@ RECIPES = {
         learning_rate=0.001,
         patience=6,
     ),
-    "drawn": Recipe(  # ours, for the pictures that kernels are learned from; few passes, so little dropout
+    "drawn": Recipe(  # ours, to pretrain kernels; few epochs, so little dropout
         initial_weights="zero_biases",
         dropout=0.2,
         crop_size=131,
@@ -546,27 +553,27 @@ RECIPES = {
     ),
 }
 
-PURPOSES = {  # what each recipe is for, for --help
+PURPOSES = {  # of each recipe, for --help
     "text": "the paper's text, for 1.2 million pictures",
     "source": "the authors' own code, for 1.2 million pictures",
-    "source_2010": "the same on ImageNet 2010, by the log of that run",
-    "source_half": "the authors' half network (section 3.2), by the log of its run",
+    "source_2010": "the same for ImageNet 2010, from the log of that run",
+    "source_half": "the authors' half network (section 3.2), from the log of its run",
     "source_155": "the authors' exponential schedule, 0.02 to 0.000005",
     "source_156": "the same, 0.02 to 0.00001",
     "source_157": "the same, 0.04 to 0.000005",
     "source_158": "the same, 0.04 to 0.000002",
     "caffe": "Caffe's replication (bvlc_alexnet)",
     "torchvision": "torchvision's training of its AlexNet",
-    "tflearn": "the tflearn listing of many tutorials, for Oxford Flowers 17",
-    "flowers": "ours for Flowers-102, 1,020 training pictures",
-    "ablation": "ours for comparing networks with several seeds",
+    "tflearn": "the tflearn code of many tutorials, for Oxford Flowers 17",
+    "flowers": "ours, for Flowers-102 with 1,020 training pictures",
+    "ablation": "ours, to compare networks with several seeds",
     "figure_1": "the four-layer network of figure 1 on CIFAR-10, with ReLU",
     "figure_1_tanh": "the same with tanh",
-    "petals": "ours for the drawn flowers, a few minutes on two cores",
-    "drawn": "ours for the drawn pictures that kernels are learned from",
+    "petals": "ours, for the drawn flowers; a few minutes on two cores",
+    "drawn": "ours, to pretrain kernels on drawn pictures",
 }
 
-# How many training pictures a recipe was made for. With less than a hundredth of them it is likely to fail.
+# The number of training pictures that each recipe is for. With less than 1 % of them it is likely to fail.
 MADE_FOR = {
     **dict.fromkeys(("text", "source", "caffe", "torchvision"), 1_200_000),
     **dict.fromkeys(("figure_1", "figure_1_tanh"), 50_000),
@@ -577,12 +584,12 @@ MADE_FOR = {
 }
 FEW = 0.01
 
-# Any other data set gets settings that follow from its pictures: see training.defaults.
+# For any other data set, `training.defaults` chooses the settings from the pictures.
 DEFAULT_RECIPES = {"petals": "petals", "drawn": "drawn", "oxford_flowers102": "flowers"}
 
 
 def too_few_pictures(name: str, pictures: int) -> str | None:
-    """Return a line if a recipe was made for many more training pictures than there are, None otherwise.
+    """Return a warning if a recipe is for many more training pictures than there are, None otherwise.
 
     Args:
         name: Name of the recipe.
@@ -590,13 +597,13 @@ def too_few_pictures(name: str, pictures: int) -> str | None:
 
     Example:
         >>> too_few_pictures("text", 600)[:70]
-        'The recipe text was made for about 1,200,000 training pictures, and wi'
+        'The recipe text is for about 1,200,000 training pictures; with so few '
         >>> too_few_pictures("flowers", 600) is None
         True
     """
     if pictures >= FEW * MADE_FOR[name]:
         return None
     return (
-        f"The recipe {name} was made for about {MADE_FOR[name]:,} training pictures, and with so few the network may "
-        f"learn nothing. Received: {pictures:,}. Leave --recipe out, and the settings follow from the pictures."
+        f"The recipe {name} is for about {MADE_FOR[name]:,} training pictures; with so few the network may learn "
+        f"nothing. Received: {pictures:,}. Leave out --recipe to let the program choose the settings."
     )

@@ -1,4 +1,4 @@
-"""A run's folder, and what the run was made with."""
+"""The run folder, and how the run was made."""
 
 import contextlib
 import csv
@@ -19,12 +19,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
-SPLITS = ("validation", "test")  # on which runs are evaluated
+SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 RECOVERIES = "recoveries.json"
 
 CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
-# What a run writes before its first checkpoint. Nothing else is removed when a run ends before that.
+# Files that a run writes before its first checkpoint. If a run ends before that, only these are removed.
 EARLY_FILE = re.compile(
     r"recipe\.json|classes\.txt|statistics\.npz|log\.csv|best\.keras|recoveries\.json"
     rf"|last/{CHECKPOINT}|tensorboard/(train|validation)/events\.out\.tfevents\.\S+"
@@ -34,11 +34,11 @@ EARLY_FOLDERS = ("tensorboard/train", "tensorboard/validation", "tensorboard", "
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The files of one run. All reading and writing of them is here.
+    """The files of one run. All code that reads or writes them is here.
 
     Attributes:
         folder: The run's folder.
-        created: The folders that `create` made for it, outermost first.
+        created: The folders that `create` created, outermost first.
 
     Example:
         >>> Run(pathlib.Path("runs/petals-1")).best.as_posix()
@@ -55,17 +55,17 @@ class Run:
 
     @property
     def last(self) -> pathlib.Path:
-        """Folder of the checkpoints, see `training.checkpoints`."""
+        """Folder of the checkpoints; see `training.checkpoints`."""
         return self.folder / "last"
 
     @property
     def classes(self) -> pathlib.Path:
-        """Names of the classes, one per line."""
+        """File of class names, one per line."""
         return self.folder / "classes.txt"
 
     @property
     def statistics(self) -> pathlib.Path:
-        """Mean image and color axes of the training images."""
+        """File with the mean image and color axes of the training images."""
         return self.folder / "statistics.npz"
 
     @property
@@ -75,7 +75,7 @@ class Run:
 
     @property
     def tensorboard(self) -> pathlib.Path:
-        """Folder of the event files."""
+        """Folder of TensorBoard's event files."""
         return self.folder / "tensorboard"
 
     @property
@@ -85,18 +85,18 @@ class Run:
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str]) -> "Run":
-        """Create the folder of a new run, or take an empty one, such as a run leaves that was killed at its beginning.
+        """Create the folder of a new run. An empty one, as of a run that was killed at its start, is reused.
 
         Raises:
-            ValueError: If there is something in it.
+            ValueError: If the folder is not empty.
         """
         folder = pathlib.Path(folder)
         if folder.exists():
             names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
             if not all(name.startswith(PARTIAL) for name in names):
                 raise ValueError(
-                    f"The run folder must be new: name another with --run, or continue with --resume {folder}. "
-                    f"Received: {folder}, which exists"
+                    f"The run folder already exists: choose another with --run, or continue with --resume {folder}. "
+                    f"Received: {folder}"
                 )
             return cls(folder)
         missing = [parent for parent in folder.parents if not parent.exists()]
@@ -108,14 +108,14 @@ class Run:
         """Return the run in `folder`.
 
         Raises:
-            ValueError: If there is none, or a link in the folder leads out of it: what is written must stay inside.
+            ValueError: If there is none, or a link in the folder leads out of it. Writes must stay inside.
         """
         folder = pathlib.Path(folder)
         if not (folder / "recipe.json").is_file():
-            raise ValueError(f"A run folder must have a recipe.json in it. Received: {folder}")
+            raise ValueError(f"A run folder must contain recipe.json. Received: {folder}")
         for path in folder.rglob("*"):
             if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"A run folder must not have links that lead out of it. Received: {path}")
+                raise ValueError(f"A run folder must not contain links that lead out of it. Received: {path}")
         return cls(folder)
 
     @classmethod
@@ -130,24 +130,24 @@ class Run:
         return folder
 
     def has_recipe(self) -> bool:
-        """Return whether training has begun, so that the run can be resumed."""
+        """Return whether training has begun and the run can be resumed."""
         return (self.folder / "recipe.json").exists()
 
     def is_finished(self) -> bool:
-        """Return whether the log has all epochs of the recipe, or those after which it ends early."""
+        """Return whether the run is complete: all epochs are done, or it stopped early."""
         return self.read_recipe().is_over(self.read_log()) and self.best.exists()
 
     def discard(self) -> None:
-        """Remove what this run has written before its first checkpoint, and the folders that `create` made for it.
+        """Remove the files that this run wrote before its first checkpoint, and the folders that `create` created.
 
-        Other files are left alone, and so is every folder that holds one.
+        Other files, and folders that contain any, are kept.
         """
         remove_partial_files(self.folder)
         for path in sorted(self.folder.rglob("*")):
             if EARLY_FILE.fullmatch(path.relative_to(self.folder).as_posix()):
                 path.unlink()
         for folder in (*(self.folder / name for name in EARLY_FOLDERS), *reversed(self.created)):
-            with contextlib.suppress(OSError):  # it is not there, or not empty: another run may have come into it
+            with contextlib.suppress(OSError):  # missing or not empty: another run may use it
                 folder.rmdir()
 
     def write_json(self, name: str, value: object) -> None:
@@ -156,7 +156,7 @@ class Run:
             temporary.write_text(json.dumps(value, indent=2) + "\n")
 
     def read_json(self, name: str) -> typing.Any:
-        """Return what the file `name` holds."""
+        """Return the content of the file `name`."""
         path = self.folder / name
         try:
             return json.loads(path.read_text())
@@ -174,20 +174,20 @@ class Run:
             return Options(**self.read_json("recipe.json")["options"])
 
     def read_data(self) -> dict | str:
-        """Return what identifies the data of the run: fields, or one sentence until version 0.1.0."""
+        """Return the identity of the run's data: fields, or a sentence in version 0.1.0."""
         with self._as_written():
             return self.read_json("recipe.json")["data"]
 
     @contextlib.contextmanager
     def _as_written(self) -> Iterator[None]:
-        """Within, a recipe.json of another form becomes one line."""
+        """Turn errors about an invalid recipe.json into one line."""
         try:
             yield
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"Expected a recipe.json as fit.py writes it. Received: {self.folder}: {error}") from error
+            raise ValueError(f"Expected a recipe.json written by fit.py. Received: {self.folder}: {error}") from error
 
     def extend(self, epochs: int) -> None:
-        """Let the run train for more epochs than it was made with."""
+        """Increase the number of epochs of the run."""
         made_with = self.read_json("recipe.json")
         made_with["recipe"]["epochs"] = epochs
         self.write_json("recipe.json", made_with)
@@ -201,12 +201,12 @@ class Run:
         """Return the names of the classes, in the order of the network's outputs.
 
         Raises:
-            ValueError: If one has characters that cannot be printed.
+            ValueError: If a name has characters that are not printable.
         """
         names = tuple(self.classes.read_text().split("\n")[:-1])
         for name in names:
-            if not name.isprintable():  # it would control the terminal that it is printed to
-                raise ValueError(f"Names of classes must be printable. Received: {name!r} in {self.folder}")
+            if not name.isprintable():  # it could control the terminal
+                raise ValueError(f"Class names must be printable. Received: {name!r} in {self.folder}")
         return names
 
     def write_log(self, rows: Sequence[dict[str, float]]) -> None:
@@ -226,15 +226,16 @@ class Run:
             return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
 
     def read_recoveries(self) -> list[dict[str, typing.Any]]:
-        """Return how often the training went back to earlier weights, oldest first; see `training.recovery`."""
+        """Return the recoveries, in which training went back to earlier weights, oldest first; see
+        `training.recovery`."""
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
     def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
-        """Write the misclassified pictures of an evaluation to `mistakes.csv`, in place of those of the same stem.
+        """Write the misclassified pictures of an evaluation to `mistakes.csv`, replacing those of the same stem.
 
         Args:
-            stem: Which pictures were evaluated, such as "validation".
-            rows: What `Evaluation.mistakes` returned.
+            stem: The evaluated pictures, such as "validation".
+            rows: The result of `Evaluation.mistakes`.
         """
         others = [row for row in self.read_mistakes() if row["split"] != stem]
         with (
@@ -246,7 +247,7 @@ class Run:
             writer.writerows([*others, *({"split": stem} | row for row in rows)])
 
     def read_mistakes(self) -> list[dict[str, str]]:
-        """Return the misclassified pictures of all evaluations, those of one in the order of their probability."""
+        """Return the misclassified pictures of all evaluations, sorted by probability within each."""
         path = self.folder / "mistakes.csv"
         if not path.exists():
             return []
@@ -262,19 +263,19 @@ def find(folder: str | os.PathLike[str]) -> list[Run]:
     """
     files = list(pathlib.Path(folder).glob("*/recipe.json"))
     if not files:
-        raise ValueError(f"Expected a folder with run folders in it. Received: {folder}")
+        raise ValueError(f"Expected a folder that contains run folders. Received: {folder}")
     newest_first = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
     return [Run(file.parent) for file in newest_first]
 
 
 def summary(run: Run) -> dict[str, typing.Any]:
-    """Return what there is to compare of a run.
+    """Return a summary of a run for tables.
 
-    Its `results` have the numbers of the evaluated splits, by split and number of crops, as
-    `evaluation.metrics.measure` returns them; its `ensembles` those of this run together with others.
+    `results` has the numbers of each evaluated split by number of crops, as returned by `evaluation.metrics.measure`.
+    `ensembles` has those of ensembles with this run.
 
     Raises:
-        ValueError: If its files are not as they were written.
+        ValueError: If its files are invalid.
     """
     made_with, log = run.read_json("recipe.json"), run.read_log()
     recipe, options = run.read_recipe(), run.read_options()
@@ -301,7 +302,7 @@ def _read_results(run: Run) -> dict[str, typing.Any]:
 
 
 def _evaluation(run: Run, split: str) -> dict[str, typing.Any]:
-    """From the file of the evaluation. Until version 0.1.0 `results.json` repeated that of the validation split."""
+    """Return the numbers of an evaluation. In version 0.1.0 those of the validation split were in `results.json`."""
     if (run.folder / f"evaluation-{split}.json").exists():
         return run.read_json(f"evaluation-{split}.json")
     prefix = f"{split}_"
@@ -327,17 +328,17 @@ def describe_recovery(recovery: Mapping[str, typing.Any]) -> str:
 def provenance(
     recipe: Recipe, options: Options, data: dict | str, precision: str, devices: int
 ) -> dict[str, typing.Any]:
-    """Return what `recipe.json` says about how a run was made, so that it can be made again.
+    """Return the content of `recipe.json`: everything that is needed to reproduce a run.
 
     Args:
         recipe: The recipe.
         options: The options.
-        data: What identifies the data.
-        precision: The precision policy of the training, which the options may have left open.
-        devices: How many devices train.
+        data: The identity of the data.
+        precision: The precision policy in use; the options may say "auto".
+        devices: Number of devices.
 
     Returns:
-        A mapping for JSON: these, the command, the date, the machine, the commit and the versions.
+        A mapping for JSON: the arguments, the command, the date, the machine, the commit and the versions.
     """
     import keras  # here, so that listing runs does not load it
 
@@ -358,7 +359,7 @@ def provenance(
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that holds the library, None outside one."""
+    """Return the commit of the checkout that contains the library, None outside a checkout."""
     command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

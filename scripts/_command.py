@@ -1,11 +1,11 @@
-"""Run one of the commands of `keras_alexnet.commands`, or say what to install. Scripts import this module first."""
+"""Run a command of `keras_alexnet.commands`, or say what to install. Scripts import this module first."""
 
 import os
 import signal
 import sys
 
-if os.path.dirname(os.path.abspath(sys.argv[0])) == os.path.dirname(os.path.abspath(__file__)):  # a script, no test
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
+if os.path.dirname(os.path.abspath(sys.argv[0])) == os.path.dirname(os.path.abspath(__file__)):  # a script, not a test
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback during an import
 
 
 def run(name: str) -> None:

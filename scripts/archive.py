@@ -1,7 +1,7 @@
 """Archive finished runs in this repository, without their networks. For maintainers.
 
-python scripts/archive.py runs/a runs/b --readme    two runs, then the page of results
-python scripts/archive.py --readme                  only the page
+python scripts/archive.py runs/a runs/b --readme    archive two runs, then update the results page
+python scripts/archive.py --readme                  update only the results page
 """
 
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
@@ -26,16 +26,16 @@ def parser() -> Parser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Archive runs; the exit status is 0 on success, 2 for wrong input."""
+    """Archive runs. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
         if not arguments.runs and not arguments.readme:
             raise ValueError("Expected a run folder to archive, or --readme. Received: neither")
         for folder in arguments.runs:
-            say(f"archived: {archive_run(Run.open(folder), arguments.folder).folder}")
+            say(f"Archived {archive_run(Run.open(folder), arguments.folder).folder}")
         if arguments.readme:
-            say(f"written: {page.write(arguments.folder)}")
+            say(f"Wrote {page.write(arguments.folder)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Build the chapters: run tutorials/source/NAME.py and save it with its outputs as tutorials/NAME.ipynb.
 
-The solutions of exercises, in tutorials/solutions/source, are built in the same way.
+Solutions of exercises, in tutorials/solutions/source, are built in the same way.
 
 python scripts/build_tutorials.py                    build all chapters and solutions
-python scripts/build_tutorials.py 4_2_dropout        build one
-python scripts/build_tutorials.py --check            list the chapters whose source has changed; run nothing
+python scripts/build_tutorials.py 4_2_dropout        build one chapter
+python scripts/build_tutorials.py --check            list the chapters that are out of date; build nothing
 """
 
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
@@ -29,9 +29,9 @@ TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
 SOLUTIONS = TUTORIALS / "solutions"
 CELL_LIMIT = 400  # seconds, for a busy machine; a whole chapter takes about 60 on two idle cores
 
-# Runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
-# alternative text, and figures that show color pictures as JPEG, which takes a fraction of the bytes. Drawings have two
-# pixels for each one that the page gives them, so that they are sharp on today's screens.
+# This cell runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
+# alternative text, and figures with color pictures as JPEG, which is much smaller. Drawings have twice the resolution
+# of the page, so that they are sharp on high-resolution screens.
 DESCRIBE_FIGURES = """
 from functools import partial
 from io import BytesIO
@@ -59,12 +59,12 @@ for _kind in ("png", "jpeg"):
 
 
 def sources(folder: pathlib.Path = TUTORIALS) -> dict[str, pathlib.Path]:
-    """Return the source file of each chapter by name, in the paper's order."""
+    """Return the source file of each chapter by name, in the order of the paper."""
     return {path.stem: path for path in sorted((folder / "source").glob("*.py"))}
 
 
 def out_of_step(folder: pathlib.Path = TUTORIALS) -> list[str]:
-    """Return the names of chapters that were not built from their current source, or that have no source."""
+    """Return the names of chapters that were not built from their current source or have no source."""
     written = {name: digest(path) for name, path in sources(folder).items()}
     built = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))["metadata"].get("source")
@@ -74,7 +74,7 @@ def out_of_step(folder: pathlib.Path = TUTORIALS) -> list[str]:
 
 
 def build(source: pathlib.Path) -> "nbformat.NotebookNode":
-    """Run a chapter and return its notebook, which is the same every time: fixed cell ids, no timings, no warnings."""
+    """Run a chapter and return its notebook. The result is reproducible: fixed cell ids, no timings, no warnings."""
     import jupytext  # with the extra `tutorials`
     from nbclient import NotebookClient
 
@@ -105,7 +105,7 @@ def build(source: pathlib.Path) -> "nbformat.NotebookNode":
 
 
 def _settle(cell, widgets):
-    """Remove from a cell what differs between two builds, and give the site its alternative text."""
+    """Remove the parts of a cell that differ between builds, and add the alternative text for the site."""
     cell.execution_count = None
     shown = [still for output in cell.outputs for still in _still(output, widgets)]
     cell.outputs = [output for output in shown if output.get("name") != "stderr"]
@@ -118,7 +118,7 @@ def _settle(cell, widgets):
 
 
 def _still(output, widgets):
-    """Return an output, or in place of sliders, which have random ids, the pictures that they move."""
+    """Return an output, or the pictures of a slider instead of the slider, which has a random id."""
     view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
     if view is None:
         return [output]
@@ -127,10 +127,10 @@ def _still(output, widgets):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build or check. Return 0 on success and 1 if a chapter is out of step; exit with 2 on wrong input."""
+    """Build or check chapters. The exit status is 0 on success, 1 if a chapter is out of date, 2 for wrong input."""
     line = Parser(prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("chapters", nargs="*", metavar="NAME", help="which to build (default: all)")
-    line.add_argument("--check", action="store_true", help="list the chapters whose source has changed; run nothing")
+    line.add_argument("chapters", nargs="*", metavar="NAME", help="the chapters to build (default: all)")
+    line.add_argument("--check", action="store_true", help="list the chapters that are out of date; build nothing")
     arguments = line.parse_args(argv)
     written = sources() | sources(SOLUTIONS)
     with one_line_errors(line):
@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"Expected the name of a chapter: {', '.join(written)}. Received: {name}")
     if arguments.check:
         names = out_of_step() + out_of_step(SOLUTIONS)
-        say(f"out of step, build again: {', '.join(names)}" if names else "every chapter was built from its source")
+        say(f"Out of date: {', '.join(names)}" if names else "All chapters are up to date.")
         return int(bool(names))
     for name in arguments.chapters or written:
         _write(written[name])

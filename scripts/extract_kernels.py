@@ -1,9 +1,9 @@
-"""Write the convolutions of a run to a file of float16, such as the one that `--weights drawn` reads. For maintainers.
+"""Write the convolutions of a run to a float16 file, such as the one for `--weights drawn`. For maintainers.
 
 python scripts/extract_kernels.py runs/drawn-1 --out keras_alexnet/weights/drawn.npz
 
-The file starts other networks: `python scripts/fit.py --dataset my_pictures --weights kernels.npz`. It leaves out the
-fully connected layers, so that the inputs may have any size.
+Use the file as initial weights: `python scripts/fit.py --dataset my_pictures --weights kernels.npz`. It does not have
+the fully connected layers, so the input may have any size.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from keras_alexnet.files import digest
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="extract_kernels.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("run", metavar="RUN", help="a run folder, of which the best network is used, or a .keras file")
+    line.add_argument("run", metavar="RUN", help="a run folder, whose best network is used, or a .keras file")
     line.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Extract; the exit status is 0 on success, 2 for wrong input."""
+    """Extract kernels. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.weights import drawn  # after the flags: TensorFlow takes seconds
 
         count = drawn.extract(arguments.run, out)
-        say(f"{count:,} weights -> {out}, {out.stat().st_size / 1e6:.1f} MB, SHA-256 {digest(out)}")
+        say(f"Wrote {out}: {count:,} weights, {out.stat().st_size / 1e6:.1f} MB, SHA-256 {digest(out)}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Train the default of fit.py on many kinds of small sets, with several seeds, and write a table.
+"""Train the defaults of fit.py on many kinds of small data sets, with several seeds, and write a table.
 
-  python scripts/try_default.py --work /tmp/sets                        drawn sets, three seeds each
-  python scripts/try_default.py --work /tmp/sets --folders my_pictures  also on a folder of your own
+  python scripts/try_default.py --work /tmp/sets                        drawn data sets, three seeds each
+  python scripts/try_default.py --work /tmp/sets --folders my_pictures  also your own folder
   python scripts/try_default.py --work /tmp/sets -- --crop-size 67      flags of fit.py after the two dashes
 
-The table is written after each training, as CSV and Markdown, and what it has already is not trained again: it can be
-stopped at any time and started again.
+The table is written after each run, as CSV and Markdown. Runs that are already in it are skipped, so the script can be
+stopped and restarted at any time.
 """
 
 import argparse
@@ -37,10 +37,10 @@ COLUMNS = {
     "highest_loss": "highest loss",
     "last_loss": "last loss",
     "chance": "ln(classes)",
-    "recoveries": "went back",
+    "recoveries": "recoveries",
     "test_error": "test error",
-    "class_error": "mean of classes",
-    "guessing": "guessing",
+    "class_error": "mean per-class error",
+    "guessing": "chance error",
 }
 SHARES = ("test_error", "class_error", "guessing")
 
@@ -48,17 +48,19 @@ SHARES = ("test_error", "class_error", "guessing")
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--work", metavar="FOLDER", required=True, help="folder for the sets, the runs and the table")
+    line.add_argument(
+        "--work", metavar="FOLDER", required=True, help="folder for the data sets, the runs and the table"
+    )
     line.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
-    line.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="other folders of pictures")
-    line.add_argument("--seeds", type=int, default=3, help="seeds of the training (default: 3)")
-    line.add_argument("--minutes", type=float, default=math.inf, help="start no other training after this time")
+    line.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="additional folders of pictures")
+    line.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
+    line.add_argument("--minutes", type=float, default=math.inf, help="do not start another run after this time")
     line.add_argument("flags", nargs="*", metavar="-- FLAGS", help="flags of fit.py")
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train and write the table; the exit status is 0 when all sets are in it, 2 for wrong input."""
+    """Train and write the table. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     started, work = time.monotonic(), pathlib.Path(arguments.work)
@@ -71,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
                 if row_table.has(rows, key):
                     continue
                 if time.monotonic() - started > 60 * arguments.minutes:
-                    say("There is no time for more: the same command continues.")
+                    say("The time is over. Run the same command again to continue.")
                     return
                 rows.append(key | _train(folder, work / "run", seed, arguments.flags))
                 _write(work, rows)
@@ -86,7 +88,7 @@ def _folders(arguments: argparse.Namespace, work: pathlib.Path) -> Iterable[tupl
 
 
 def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> dict[str, str]:
-    """Train in a process of its own, and return its row of the table. The run is removed."""
+    """Train in a separate process, and return its row of the table. The run is removed."""
     shutil.rmtree(run, ignore_errors=True)
     say(f"\n{folder.name}, seed {seed}")
     process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=(folder, run, seed, flags))
@@ -110,7 +112,7 @@ def _fit_and_evaluate(folder: pathlib.Path, run: pathlib.Path, seed: int, flags:
 
 
 def _numbers(run: pathlib.Path) -> dict[str, Any]:
-    """What the run's files say."""
+    """Return the numbers of a run from its files."""
     from keras_alexnet.runs import Run
 
     opened = Run(run)
@@ -137,6 +139,7 @@ def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
 
 
 def _cell(key: str, text: str) -> str:
+    """Format a cell: fractions in percent."""
     return f"{float(text):.1%}" if key in SHARES and text else text
 
 

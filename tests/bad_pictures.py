@@ -1,4 +1,4 @@
-"""Unusual picture files that can be read, and broken ones. All are made here."""
+"""Unusual but readable picture files, and broken ones, created here."""
 
 import io
 import struct

@@ -12,7 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a thread ea
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs the photographs where they are not."""
+    """Skip a test if the photographs are missing."""
     if item.get_closest_marker("realdata"):
         folder = os.environ.get("TFDS_DATA_DIR")
         if not folder:
@@ -23,7 +23,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def _as_if_alone():
-    """Every test draws the same random numbers in float32, whatever ran before: training sets a precision for all."""
+    """Give every test the same random numbers and float32, since training sets the precision globally."""
     import keras  # after the environment above
 
     keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""Files of weights as other frameworks write them, and what these frameworks answer; shares no code with the library.
+"""Weight files of other frameworks, and their outputs. Shares no code with the library.
 
 Arrays are given by layer, `(kernel, bias)`, with kernels as (out, in, height, width) and (out, in).
 """

@@ -1,4 +1,4 @@
-"""Independent implementations to compare the library with; they share no code with it."""
+"""Independent reference implementations, which share no code with the library."""
 
 import itertools
 

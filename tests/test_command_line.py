@@ -39,7 +39,7 @@ def test_wrong_flags_are_one_line(argv, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_errors_do_not_steer_the_terminal(capsys):
+def test_errors_do_not_control_the_terminal(capsys):
     with pytest.raises(SystemExit), one_line_errors(Parser(prog="fit.py")):
         raise ValueError("Received: \x1b[2Jconv1")
     assert capsys.readouterr().err == "fit.py: Received: \\x1b[2Jconv1\n"
@@ -57,7 +57,7 @@ def run_python(code):
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_ends_a_command_with_one_line_and_no_half_written_file(name, status, tmp_path):
+def test_a_signal_ends_a_command_with_one_line_and_no_partial_file(name, status, tmp_path):
     answer = run_python(f"""
 import os, signal
 from keras_alexnet.command_line import exit_on_signals
@@ -97,7 +97,7 @@ def c_side(line): os.write(2, line.encode() + b"\\n")
 """
 
 
-def test_information_lines_of_tensorflow_do_not_reach_the_terminal():
+def test_info_messages_of_tensorflow_are_hidden():
     answer = run_python(
         QUIET
         + """

@@ -1,4 +1,4 @@
-"""Whatever deletes or overwrites touches what this program made, and nothing else: tried with many names of files.
+"""Deleting and overwriting affects only files of this program: tested with many file names.
 
 The names are those that the program gives, changed as people and other programs change them: hidden, copied, backed up,
 in another folder, with another ending. What the program itself makes is not among them.
@@ -53,7 +53,7 @@ def split(path):
 
 
 def is_own(path):
-    """Whether the program may have written a file of this path into a run: by its name, and in its folder."""
+    """Whether the program may have written this path in a run, judging by name and folder."""
     folder, name = split(path)
     return (
         path in OWN
@@ -79,7 +79,7 @@ def fill(folder, names=NAMES):
 
 
 def lost(folder, names=NAMES):
-    """Names of the user's files that are gone or changed."""
+    """Names of the user's files that are missing or changed."""
     return [n for n in names if not (folder / n).is_file() or (folder / n).read_text() != f"mine: {n}"]
 
 
@@ -115,7 +115,7 @@ def fail_to_write(folder):
 
 
 def end_at_once(folder):
-    """As a second signal does, while a file and a folder are being written."""
+    """As on a second signal while a file and a folder are being written."""
     program = f"""
 from keras_alexnet.files import atomic_write, exit_at_once, temporary_folder
 with temporary_folder({str(folder)!r}) as half, atomic_write({str(folder / "log.csv")!r}) as temporary:
@@ -158,7 +158,7 @@ def test_a_folder_with_any_file_of_the_user_is_no_new_run(tmp_path):
     for number, name in enumerate([*NAMES, "classes.txt"]):
         folder = tmp_path / str(number)
         fill(folder, [name])
-        with pytest.raises(ValueError, match="which exists"):
+        with pytest.raises(ValueError, match="already exists"):
             Run.create(folder)
         assert lost(folder, [name]) == []
 
@@ -182,10 +182,10 @@ def test_an_archived_run_with_any_file_of_the_user_is_not_replaced(tmp_path):
 def test_a_file_that_exists_is_not_written(tmp_path):
     fill(tmp_path)
     for name in NAMES:
-        with pytest.raises(ValueError, match=r"another with --out\. Received: "):
+        with pytest.raises(ValueError, match=r"another name with --out\. Received: "):
             check_new(tmp_path / name, "--out")
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         check_new(tmp_path / "link", "--out")
     check_new(tmp_path / "new", "--out")
 

@@ -18,7 +18,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
 
 
-def test_ending_stays_for_writers_that_go_by_it(tmp_path):
+def test_the_temporary_file_keeps_the_extension(tmp_path):
     with atomic_write(tmp_path / "best.keras") as temporary:
         assert temporary.suffix == ".keras"
         temporary.write_text("new")

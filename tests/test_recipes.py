@@ -51,7 +51,7 @@ def test_recipes_of_the_authors_are_their_logs(name, divided, conv1, frozen, lig
 
 
 def test_a_recipe_of_version_0_1_0_keeps_its_settings():
-    """`source` was divided by the validation error then, and its dropout was inverted."""
+    """`source` then had inverted dropout and divided the rate by the validation error."""
     old = {"architecture": "source", "size": 224, "side": 256, "mean": "image", "lighting": "source"}
     recipe = Recipe.of(old | {"bias_learning_rate_factor": 2.0, "epochs": 90, "divide_after": [], "patience": 5})
     assert (recipe.divide_after, recipe.patience, recipe.epochs) == ((), 5, 90)
@@ -68,7 +68,7 @@ def test_figure_1_has_no_regularization():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes_are_of_networks_on_record(name):
+def test_recipes_have_known_architectures(name):
     architecture = ARCHITECTURES[RECIPES[name].architecture]
     assert RECIPES[name].crop_size >= architecture.smallest_size
 
@@ -104,12 +104,12 @@ def test_default_recipes_exist():
         ({"schedule": "exponential", "final_learning_rate": 0.0}, "more than zero. Received: 0.0"),
     ],
 )
-def test_refuses_what_makes_no_sense(change, message):
+def test_invalid_settings_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**change)
 
 
 @pytest.mark.parametrize("change", [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}])
-def test_options_refuse_what_makes_no_sense(change):
+def test_invalid_options_are_refused(change):
     with pytest.raises(ValueError, match=f"Received: '?{next(iter(change.values()))}"):
         Options(**change)

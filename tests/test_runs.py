@@ -28,15 +28,15 @@ def test_next_free_counts_up(tmp_path):
         assert Run.next_free(tmp_path, str(tmp_path / name)).name == "v1.5 pets-1"
 
 
-def test_existing_folder_is_not_written_over(tmp_path):
+def test_an_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=f"--resume {tmp_path}"):
         Run.create(tmp_path)
 
 
-def test_a_file_is_no_run_folder(tmp_path):
+def test_a_file_is_not_a_run_folder(tmp_path):
     (tmp_path / "run").write_text("mine")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         Run.create(tmp_path / "run")
 
 
@@ -49,7 +49,7 @@ def test_a_run_killed_at_its_beginning_can_begin_again(tmp_path):
 def test_a_folder_with_files_of_the_user_is_refused_and_left_alone(name, tmp_path):
     (tmp_path / "run" / name).parent.mkdir(parents=True)
     (tmp_path / "run" / name).write_text("mine")
-    with pytest.raises(ValueError, match="which exists"):
+    with pytest.raises(ValueError, match="already exists"):
         Run.create(tmp_path / "run")
     Run(tmp_path / "run").discard()
     assert (tmp_path / "run" / name).read_text() == "mine"
@@ -75,7 +75,7 @@ def test_discard_keeps_a_folder_that_was_there_and_files_of_others(tmp_path):
     assert {path.name for path in tmp_path.rglob("*")} == {"notes.txt", "last"}
 
 
-def test_no_run_is_not_opened(tmp_path):
+def test_a_folder_without_a_run_is_not_opened(tmp_path):
     with pytest.raises(ValueError, match=f"Received: {tmp_path}"):
         Run.open(tmp_path)
 

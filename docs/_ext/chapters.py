@@ -1,4 +1,4 @@
-"""Bring what stands outside docs/ into the site: the chapters as they were built, and pages of the repository's root.
+"""Add files outside docs/ to the site: the built chapters, and pages from the root of the repository.
 
 Sphinx finds sources under its own folder only. A symbolic link would not do: links inside the files would break.
 """
@@ -20,7 +20,7 @@ TABLE = re.compile(r"(?:^\|.*\|[ ]*\n)+", re.MULTILINE)
 
 
 def copy_chapters(out: pathlib.Path) -> None:
-    """Copy the notebooks, with the Markdown tables that their cells print made into real tables.
+    """Copy the notebooks, and convert printed Markdown tables to real tables.
 
     The solutions of exercises are in no list of pages; their chapters link to them.
     """
@@ -37,7 +37,7 @@ def copy_chapters(out: pathlib.Path) -> None:
 
 
 def with_tables(output: dict) -> list[dict]:
-    """Split an output of a notebook into plain text and Markdown tables; others than printed text stay as they are.
+    """Split the printed output of a notebook into plain text and Markdown tables. Other outputs do not change.
 
     Example:
         >>> printed = "a table:\\n| a |\\n|---|\\n| 1 |\\n"
@@ -58,7 +58,7 @@ def _markdown(table):
 
 
 def copy_pages(docs: pathlib.Path) -> None:
-    """Copy the pages of the repository that the site has as well, with their links turned to the site's own pages."""
+    """Copy pages of the repository, with links to the pages of the site."""
     _empty(docs / "project")
     for source, name in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
@@ -86,6 +86,6 @@ def _copy(app, config):
 
 
 def setup(app):
-    """Copy before Sphinx looks for its sources."""
+    """Copy the files before Sphinx searches for sources."""
     app.connect("config-inited", _copy)
     app.connect("source-read", _link_to_pages)

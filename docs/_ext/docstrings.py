@@ -1,4 +1,4 @@
-"""Turn docstrings, which are Google style with Markdown in them, into what Sphinx reads, and set their formulas."""
+"""Convert docstrings, in Google style with Markdown, for Sphinx, and render their formulas."""
 
 import re
 
@@ -9,7 +9,7 @@ RETURNS = re.compile(r"^(Returns|Yields):\n((?:[ \t]+.*(?:\n|$)|\n(?=[ \t]))+)",
 
 
 def as_restructured_text(text: str) -> str:
-    r"""Translate what is Markdown in a docstring, and what Napoleon would misread in it.
+    r"""Convert the Markdown in a docstring, and escape text that Napoleon would misread.
 
     Napoleon takes the words before a colon in "Returns" for a type. Types are in our signatures, so there is none.
 
@@ -38,7 +38,7 @@ def _process(app, what, name, obj, options, lines):
 
 
 def _inline_formula(translator, node):
-    """MathML, which browsers set by themselves: no script and nothing to fetch."""
+    """Render formulas as MathML, which browsers support without scripts or downloads."""
     translator.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
@@ -49,6 +49,6 @@ def _formula(translator, node):
 
 
 def setup(app):
-    """Come before Napoleon, which has the default priority of 500."""
+    """Register before Napoleon, which has the default priority of 500."""
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("autodoc-process-docstring", _process, priority=100)

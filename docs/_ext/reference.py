@@ -1,4 +1,4 @@
-"""Write the pages of the reference: one for each folder of the library, one for each module in it.
+"""Write the pages of the API reference: one for each folder of the library, and one for each module.
 
 The pages are made from the listing each time the site is built, so that a module or a function that was added, moved
 or renamed is in the right place without further work. What a name does comes from its docstring.
@@ -30,7 +30,7 @@ class Module(NamedTuple):
 
 
 def modules(library: pathlib.Path = LIBRARY) -> list[Module]:
-    """Read all modules of the library without importing them, folders (their `__init__`) among them."""
+    """Read all modules and folders (`__init__`) of the library without importing them."""
     found = []
     for path in sorted(library.rglob("*.py")):
         parts = path.relative_to(library.parent).with_suffix("").parts
@@ -41,7 +41,7 @@ def modules(library: pathlib.Path = LIBRARY) -> list[Module]:
 
 
 def write(out: pathlib.Path) -> None:
-    """Write all pages into a folder, in place of those that are there."""
+    """Write all pages into a folder, replacing existing ones."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     found = modules()
@@ -62,17 +62,17 @@ def _summary(node):
 
 
 def _page(name):
-    """The page of a module, which leaves out the library's own name: `models.alexnet`; the library is `index`."""
+    """Return the page name of a module without the library's name, such as `models.alexnet`; the library is `index`."""
     return name.partition(".")[2] or "index"
 
 
 def _public(folder):
-    """The names that a folder offers."""
+    """Return the public names of a folder."""
     return set(getattr(importlib.import_module(folder), "__all__", ()))
 
 
 def _module_page(module):
-    """What the folder offers comes before what other modules alone use."""
+    """Return a page with public members first, then those used only inside the library."""
     offered = _public(module.name.rpartition(".")[0])
     first = [member for member in module.members if member.name in offered] or module.members
     rest = [member for member in module.members if member not in first]
@@ -93,7 +93,7 @@ def _directives(lines):
 
 
 def _folder_page(folder, inside):
-    """The public names first, then what each module holds."""
+    """Return a page with the public names first, then the modules."""
     title = "Reference" if _page(folder.name) == "index" else _page(folder.name)
     parts = [f"# {title}", folder.summary]
     public = _public(folder.name)
@@ -120,5 +120,5 @@ def _table(rows):
 
 
 def setup(app):
-    """Write the pages before Sphinx looks for its sources."""
+    """Write the pages before Sphinx searches for sources."""
     app.connect("config-inited", lambda app, config: write(pathlib.Path(app.srcdir) / "reference"))

@@ -1,4 +1,4 @@
-"""`keras-alexnet NAME ...` and `python -m keras_alexnet.commands NAME ...` run the command of that name."""
+"""Entry point of `keras-alexnet NAME ...` and `python -m keras_alexnet.commands NAME ...`."""
 
 import importlib
 import pathlib
@@ -19,15 +19,15 @@ def load(name: str) -> types.ModuleType:
 
 
 def run(command: Callable[[], int | None]) -> NoReturn:
-    """Run a command, the `main` of its module, with the arguments of the process, and exit with its status."""
+    """Run the `main` of a command with the arguments of the process, and exit with its status."""
     quiet_terminal()
     with exit_on_signals():
         sys.exit(command())
 
 
 def main() -> None:
-    """Run the command that the first argument names, and exit with its status."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback from within an import
+    """Run the command named by the first argument, and exit with its status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command handles it: no traceback during an import
     name = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
     if name not in COMMANDS:
         wanted = name not in ("", "__help", "_h")

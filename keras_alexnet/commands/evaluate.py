@@ -1,7 +1,7 @@
-"""Evaluate the networks of runs: top-1 and top-5 error with 95 % intervals, from one view and from ten.
+"""Evaluate trained networks: top-1 and top-5 error with 95 % intervals, for one view and for ten.
 
 python scripts/evaluate.py runs/petals-1                            its own test pictures
-python scripts/evaluate.py runs/a runs/b runs/c                     each, and the three as an ensemble
+python scripts/evaluate.py runs/a runs/b runs/c                     each of them, and their ensemble
 python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
@@ -15,16 +15,18 @@ from keras_alexnet.runs import Run
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several are also evaluated as an ensemble")
-    line.add_argument("--split", default="test", help="train, validation, test, or all of them (default: test)")
-    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="10 gives both results (default: 10)")
+    line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several also give an ensemble")
+    line.add_argument("--split", default="test", help="train, validation, test or all (default: test)")
+    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="1, or 10 for both results (default: 10)")
     line.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
-    line.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
+    line.add_argument(
+        "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"
+    )
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate; the exit status is 0 on success, 2 for wrong input."""
+    """Evaluate networks. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
@@ -37,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
         data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
-        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder of its own
+        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)
             report.write(run)
     results = [evaluation.numbers() for evaluation in evaluations]

@@ -1,10 +1,10 @@
-"""Write a trained network as a file for servers and devices, and check it against the Keras network.
+"""Export a trained network for servers and devices, and compare the export with the Keras network.
 
   python scripts/export.py runs/petals-1 --to onnx
   python scripts/export.py caffe.keras --to savedmodel --out models/alexnet/1
 
-The file takes RGB pictures with pixel values 0 to 255, subtracts the mean itself and gives probabilities. A JSON file
-beside it says how to prepare pictures, and the names of the classes.
+The exported network takes RGB pictures with pixel values 0 to 255, subtracts the mean itself and returns probabilities.
+A JSON file next to it has the class names and says how to prepare pictures.
 """
 
 import argparse
@@ -20,15 +20,13 @@ def parser() -> Parser:
     line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
     line.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
-    line.add_argument(
-        "--classes", metavar="FILE", help="names of the classes, one per line (default: the run's, or numbers)"
-    )
-    line.add_argument("--out", metavar="PATH", help="the file to write (default: beside the network, with its name)")
+    line.add_argument("--classes", metavar="FILE", help="class names, one per line (default: the run's, or numbers)")
+    line.add_argument("--out", metavar="PATH", help="the file to write (default: next to the network, with its name)")
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Export; the exit status is 0 when done, 2 for wrong input."""
+    """Export a network. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
@@ -42,5 +40,5 @@ def main(argv: list[str] | None = None) -> None:
             classifier = exporting.with_class_names(classifier, arguments.classes)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
         export = exporting.export(classifier, out, arguments.to)
-    say(f"checked on photographs and noise: probabilities differ by {export.difference:.1e} at most")
-    say(f"{export.images_per_second:.0f} images/s here, eight at a time -> {export.path}, {export.path.name}.json")
+    say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
+    say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")

@@ -1,10 +1,10 @@
-"""Train an AlexNet and leave a run folder: recipe, log, network, evaluation, figures and a report.
+"""Train an AlexNet and write a run folder: recipe, log, network, evaluation, figures and a report.
 
-python scripts/fit.py                                 drawn flowers, a few minutes on two cores
-python scripts/fit.py --dataset oxford_flowers102     real ones
-python scripts/fit.py --dataset my_pictures           a folder with one folder per class
-python scripts/fit.py --dataset my_pictures --weights imagenet     the same, from a network trained on ImageNet
-python scripts/fit.py --resume runs/petals-1          continue after an interruption
+python scripts/fit.py                                              drawn flowers, a few minutes on two cores
+python scripts/fit.py --dataset oxford_flowers102                  photographs of flowers
+python scripts/fit.py --dataset my_pictures                        a folder with one folder per class
+python scripts/fit.py --dataset my_pictures --weights imagenet     the same, fine-tuned from ImageNet weights
+python scripts/fit.py --resume runs/petals-1                       continue after an interruption
 """
 
 import argparse
@@ -48,23 +48,28 @@ def parser() -> Parser:
     recipes = "\n".join(f"  {name:15}{purpose}" for name, purpose in PURPOSES.items())
     line = Parser(
         prog="fit.py",
+        usage="fit.py [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",
         description=__doc__,
         epilog=f"recipes:\n{recipes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     line.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
-    line.add_argument("--resume", metavar="FOLDER", help="continue an interrupted run; with --epochs, train it longer")
     line.add_argument(
-        "--find-learning-rate", action="store_true", help="try growing learning rates for 100 steps, and train nothing"
+        "--resume", metavar="FOLDER", help="continue an interrupted run, or train a finished one longer with --epochs"
     )
-    line.add_argument("--recipe", metavar="NAME", help="settings by name, see below (default: the one for the data)")
+    line.add_argument(
+        "--find-learning-rate",
+        action="store_true",
+        help="try increasing learning rates for up to 100 steps and propose one; write nothing",
+    )
+    line.add_argument("--recipe", metavar="NAME", help="named settings, see below (default: chosen for the data)")
     add_flags(line, Options)
     add_flags(line, Recipe, show_defaults=False)  # each recipe has its own
     return line
 
 
 def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
-    """Return the recipe and the options of a new run. None stands for the recipe that follows from the data."""
+    """Return the recipe and the options of a new run. The recipe is None if it is to be chosen from the data."""
     options = Options(**_given_options(arguments))
     if options.dataset != "petals":  # the run may be resumed from another directory
         options = dataclasses.replace(options, dataset=_absolute(options.dataset))
@@ -75,8 +80,8 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     if options.checkpoint_path:
         options = dataclasses.replace(options, checkpoint_path=str(pathlib.Path(options.checkpoint_path).absolute()))
     name = arguments.recipe
-    if options.weights in (None, names.DRAWN):  # else the settings follow from the weights
-        name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # less split or version
+    if options.weights in (None, names.DRAWN):  # else the weights determine the settings
+        name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
@@ -89,25 +94,25 @@ def _absolute(name: str) -> str:
 
 
 def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:
-    """Refuse a batch that was asked for and is larger than the training set, before any picture is read."""
+    """Raise if the given batch size is larger than the training set, before any picture is read."""
     count = len(next(iter(files.splits.values())))
     if batch_size and batch_size > count:
         raise ValueError(
-            f"A batch must not have more pictures than there are: give --batch-size {count} or less, or leave out both "
-            f"--batch-size and --recipe. Received: batches of {batch_size}, {count} pictures"
+            f"The batch is larger than the training set: use --batch-size {count} or less, or leave out both "
+            f"--batch-size and --recipe. Received: batch size {batch_size}, {count} pictures"
         )
 
 
 def _given_options(arguments: argparse.Namespace) -> dict:
-    """Return the options that were given. `--weights none` asks for random weights, which None stands for."""
+    """Return the given options. `--weights none` becomes None, random weights."""
     given = given_fields(arguments, Options)
     return given | {"weights": None} if given.get("weights") == "none" else given
 
 
 def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
-    """Return the network that `--weights` come from, None without them. Weights that do not fit are refused here.
+    """Return the network of `--weights`, None without them. Raise if the weights do not fit.
 
-    Drawn kernels decide nothing but where the convolutions start, and so they count as none.
+    The kernels from drawn pictures do not determine any setting, so None is returned for them too.
     """
     given = given_fields(arguments, Recipe)
     if options.weights == names.DRAWN:
@@ -127,19 +132,19 @@ def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argpar
 def following_from(
     data: "Dataset", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
 ) -> tuple[Recipe, Options]:
-    """Return the recipe that follows from the pictures and the weights, with the flags given, and say what it is.
+    """Return the recipe chosen from the pictures and the weights, with the given flags applied, and print it.
 
-    With a limit of time, the number of epochs is planned for it. That may make an epoch shorter, which is an option.
+    With a time limit, plan the number of epochs for it. This may also shorten an epoch, which is an option.
     """
     from keras_alexnet.training import defaults, trainer
 
     facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
-    if options.quick and not origin:  # weights have a size of their own
+    if options.quick and not origin:  # pretrained weights have their own size
         given = defaults.QUICK | given
     recipe = defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
     speed = None
     if options.max_minutes and not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
-        trainer.prepare(options)  # the precision decides the speed
+        trainer.prepare(options)  # the speed depends on the precision
         speed = defaults.measure_speed(recipe, facts.classes)
         recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         options = dataclasses.replace(options, steps_per_epoch=steps)
@@ -147,17 +152,17 @@ def following_from(
         options = dataclasses.replace(options, weights=names.DRAWN)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
     if options.weights == names.DRAWN:
-        say("The convolutions start from kernels learned on drawn pictures; --weights none starts from random ones.")
+        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
     if options.quick:
         say(
-            f"A first look: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
-            "For the best result, leave --quick out."
+            f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
+            "Leave out --quick for the best result."
         )
     return recipe, options
 
 
 def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
-    """Return the recipe and the options of an interrupted run. Flags may change few of them, and add epochs."""
+    """Return the recipe and the options of an interrupted run. Flags may change a few options and add epochs."""
     recipe, options = run.read_recipe(), run.read_options()
     asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
     asked = dataclasses.replace(asked, **given_fields(arguments, Recipe))
@@ -184,7 +189,7 @@ def main(argv: list[str] | None = None) -> int:
             return CONTINUE.format(run.folder)
         if run:
             run.discard()
-        return "Stopped before the training began: nothing was written."
+        return "Stopped before training began. Nothing was written."
 
     with one_line_errors(line), exit_on_signals(last_words):
         run = Run.open(arguments.resume) if arguments.resume else None
@@ -229,7 +234,7 @@ def _complete(
     arguments: argparse.Namespace,
     origin: "Origin | None",
 ) -> tuple[Recipe, Options]:
-    """Return what follows from the data, where it is not given. Say what a named recipe was made for."""
+    """Return the recipe and the options, chosen from the data where they are not given. Warn about too few pictures."""
     if arguments.recipe and not arguments.resume:
         warning = too_few_pictures(arguments.recipe, len(data.splits["train"]))
         if warning:
@@ -240,34 +245,32 @@ def _complete(
 
 
 def _prepare_to_continue(run: Run, recipe: Recipe) -> None:
-    """Give a run more epochs if asked to, and say what that means."""
+    """Add epochs to a run if requested, and say what that changes."""
     if recipe.epochs > run.read_recipe().epochs:
         if recipe.schedule == "cosine":
             say(
-                f"The learning rate now falls to zero after epoch {recipe.epochs}: it goes up again first, and the "
-                f"result differs from that of a run with --epochs {recipe.epochs} from the beginning."
+                f"The cosine schedule now ends after epoch {recipe.epochs}, so the learning rate first rises again. "
+                f"The result differs from that of a new run with --epochs {recipe.epochs}."
             )
         run.extend(recipe.epochs)
     elif run.is_finished():
-        say(f"This run has finished its {len(run.read_log())} epochs. To train longer: --epochs.")
+        say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")
 
 
 def _refuse_checkpoints_of_another_run(folder: pathlib.Path, options: Options) -> None:
     if options.checkpoint_path and folder.exists():
-        raise ValueError(
-            f"The folder of the checkpoints must be new: name another with --checkpoint-path. Received: {folder}"
-        )
+        raise ValueError(f"The checkpoint folder must not exist: choose another --checkpoint-path. Received: {folder}")
 
 
 @contextlib.contextmanager
 def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iterator[None]:
-    """Within, a stop says how to continue, and a training that fails before its first checkpoint leaves nothing."""
+    """Print how to continue when training is stopped, and clean up if it fails before the first checkpoint."""
     try:
         yield
     except SystemExit:
         say(f"\n{CONTINUE.format(run.folder)}")
         raise
-    except LockedError:  # the files are another process's
+    except LockedError:  # the files belong to another process
         with contextlib.suppress(OSError):
             for made in reversed(run.created):
                 made.rmdir()
@@ -279,22 +282,22 @@ def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iter
 
 
 def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
-    """Say why a training has ended before its last epoch."""
+    """Print why training ended before its last epoch."""
     rows = run.read_log()
     if len(rows) >= recipe.epochs:
         return
-    done = f"after {len(rows)} of {recipe.epochs} epochs"
+    done = f"Training ended after {len(rows)} of {recipe.epochs} epochs"
     if recipe.is_over(rows):
-        say(f"Ended {done}: no lower validation error since epoch {len(rows) - recipe.stop_after} (--stop-after).")
+        say(f"{done}: no lower validation error since epoch {len(rows) - recipe.stop_after} (--stop-after).")
     else:
         say(
-            f"Ended {done}: there was no time for another in {options.max_minutes:g} minutes (--max-minutes). "
-            f"To continue: python scripts/fit.py --resume {run.folder}"
+            f"{done}: another would take longer than {options.max_minutes:g} minutes in total (--max-minutes). "
+            f"To continue: python scripts/fit.py --resume {run.folder} --max-minutes N"
         )
 
 
 def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
-    """Evaluate the best network on the validation split, draw the figures, write the report, and say what is next."""
+    """Evaluate the best network on the validation split, draw the figures, and write the report."""
     from keras_alexnet.data import pipeline
     from keras_alexnet.evaluation import evaluate, features
     from keras_alexnet.evaluation.classifier import Classifier
@@ -306,12 +309,12 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
         evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
         say(_summary(evaluation.numbers()))
     else:
-        say("There was no validation: scripts/evaluate.py evaluates the network of the last epoch.")
+        say("There is no validation split. scripts/evaluate.py evaluates the network of the last epoch.")
     if data.copies and data.copies.files:
         run.write_json("duplicates.json", data.copies.as_json())
     run_figures.draw(run, evaluation, classifier)
     kernels = features.first_kernels(classifier.model)
-    if kernels.shape[-1] % 2 == 0:  # for archived runs, which have no weights
+    if kernels.shape[-1] % 2 == 0:  # kept for archived runs, which have no weights
         results |= {"specialization": features.specialization(kernels)}
     run.write_json("results.json", results)
     report.write(run)
@@ -330,7 +333,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
 
 
 def _summary(numbers: dict) -> str:
-    """The errors of an evaluation in one line. With five classes or fewer every top-5 error is zero."""
+    """Return the errors of an evaluation as one line. With five classes or fewer, top-5 errors are always zero."""
     tops = (1, 5) if len(numbers["classes"]) > 5 else (1,)
     errors = (
         f"{views}: " + ", ".join(f"top-{k} error {numbers[key][f'top{k}_error']:.1%}" for k in tops)

@@ -3,8 +3,8 @@
   python scripts/import_weights.py bvlcalexnet-12.onnx --architecture caffe --out caffe.keras
   python scripts/import_weights.py alexnet-owt-7be5be79.pth --architecture one_weird_trick --out torchvision.keras
 
-Reads .pth, .pt, .pth.tar and .safetensors (torchvision), .onnx (the model zoo, torchvision), .caffemodel, .npz, and
-Keras's .keras, .weights.h5, .weights.json, .h5 and .hdf5.
+It reads .pth, .pt, .pth.tar and .safetensors (torchvision), .onnx (ONNX model zoo, torchvision), .caffemodel, .npz, and
+the Keras formats .keras, .weights.h5, .weights.json, .h5 and .hdf5.
 """
 
 import argparse
@@ -18,20 +18,20 @@ from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("file", metavar="FILE", help="the weights")
+    line.add_argument("file", metavar="FILE", help="the weight file")
     line.add_argument(
         "--architecture", required=True, metavar="NAME", help=f"the network of the weights: {', '.join(ARCHITECTURES)}"
     )
     line.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
     line.add_argument("--classes", type=int, default=1000, metavar="N", help="number of classes (default: 1000)")
     line.add_argument(
-        "--size", type=int, metavar="N", help="height and width of its input (default: the architecture's own)"
+        "--size", type=int, metavar="N", help="height and width of the input (default: the architecture's own)"
     )
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Import; the exit status is 0 when done, 2 for wrong input."""
+    """Import weights. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
@@ -48,4 +48,4 @@ def main(argv: list[str] | None = None) -> None:
             say(change)
         with atomic_write(out) as temporary:
             network.save(temporary)
-    say(f"{network.count_params():,} parameters -> {out}")
+    say(f"Wrote {out} with {network.count_params():,} parameters.")

@@ -5,7 +5,7 @@ python scripts/predict.py runs/petals-1 my_photographs --figure panel.png
 python scripts/predict.py runs/petals-1 my_photographs --json > predictions.json
 python scripts/predict.py --weights imagenet cat.jpg
 
-Where pictures are in folders named after their classes, the summary has the accuracy.
+If the pictures are in folders named after their classes, the summary shows the accuracy.
 """
 
 import argparse
@@ -28,18 +28,20 @@ def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument(
-        "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file; then pictures, or folders of them"
+        "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file, then pictures or folders of pictures"
     )
     line.add_argument(
         "--weights",
         metavar="NAME",
-        help="in place of a run: weights for ImageNet's 1000 classes: imagenet, caffe, torchvision, or a file",
+        help="use weights for ImageNet's 1000 classes instead of a run: imagenet, caffe, torchvision, or a file",
     )
     line.add_argument(
-        "--architecture", metavar="NAME", help="with --weights: the network (default: the one that they are of)"
+        "--architecture", metavar="NAME", help="with --weights: the network (default: the network of the weights)"
     )
-    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="views to average over (default: 10)")
-    line.add_argument("--top", type=int, metavar="N", help="classes per picture (default: 1; 5 with --json)")
+    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="number of views to average (default: 10)")
+    line.add_argument(
+        "--top", type=int, metavar="N", help="number of classes to show per picture (default: 1; 5 with --json)"
+    )
     line.add_argument("--json", action="store_true", help="print JSON instead of a table")
     line.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
     return line
@@ -67,7 +69,7 @@ def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> d
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Predict; the exit status is 0 on success, 2 for an unreadable picture or wrong input."""
+    """Classify pictures. The exit status is 0 on success, 2 for an unreadable picture or wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):

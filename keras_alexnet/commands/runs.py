@@ -1,7 +1,7 @@
 """List the runs in a folder, newest first, with their top-1 and top-5 errors in percent.
 
-python scripts/runs.py                those in runs/
-python scripts/runs.py --settings     also how their recipes differ
+python scripts/runs.py                list the runs in runs/
+python scripts/runs.py --settings     also list the settings in which they differ
 """
 
 import argparse
@@ -16,14 +16,14 @@ def parser() -> Parser:
     line = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("folder", nargs="?", default="runs", help="a folder that contains run folders (default: runs)")
     line.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
-    # Until version 0.1.0 these two did what scripts/archive.py does now.
+    # In version 0.1.0 these two did what scripts/archive.py does now.
     line.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
     line.add_argument("--readme", action="store_true", help=argparse.SUPPRESS)
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """List runs; the exit status is 0 on success, 2 for wrong input."""
+    """List runs. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):

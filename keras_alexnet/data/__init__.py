@@ -1,4 +1,4 @@
-"""Pictures to batches: data sets, decoding, augmentation, statistics (paper sections 2 and 4.1)."""
+"""From pictures to batches: data sets, decoding, augmentation, statistics (paper sections 2 and 4.1)."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Zipped folders of pictures, unpacked once into a cache."""
+"""Archives of pictures, unpacked once into a cache."""
 
 import contextlib
 import lzma
@@ -22,8 +22,8 @@ ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OTHERS = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # archives that Python cannot unpack
 HARMLESS = 2**30  # bytes that any archive may unpack to
-MOST_TIMES = 200  # ours: a larger archive may unpack to so many times its size; pictures hardly shrink
-UNLOCKED = 60  # seconds after which a folder without a lock is nobody's
+MOST_TIMES = 200  # ours: a larger archive may unpack to this multiple of its size; pictures hardly compress
+UNLOCKED = 60  # seconds after which a folder without a lock counts as abandoned
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -44,7 +44,7 @@ class Member(NamedTuple):
 
 
 def is_archive(path: pathlib.PurePath) -> bool:
-    """Return whether the name of a file ends as those that `unpack` reads.
+    """Return whether a file has an extension that `unpack` supports.
 
     Example:
         >>> [is_archive(pathlib.Path(name)) for name in ("pets.zip", "17flowers.tgz", "pets.7z")]
@@ -56,19 +56,20 @@ def is_archive(path: pathlib.PurePath) -> bool:
 def unpack(archive: pathlib.Path, data_dir: str | os.PathLike | None = None) -> pathlib.Path:
     """Unpack an archive into the cache, and return the folder of its pictures.
 
-    The cache is a folder `keras_alexnet` in `data_dir`, else in `TFDS_DATA_DIR`, else in `~/.cache`. The folder there
-    is named after the SHA-256 of the archive, and complete or not there. Hidden files, links and what is neither file
-    nor folder are left out.
+    The cache is the folder `keras_alexnet` in `data_dir`, or else in `TFDS_DATA_DIR`, or else in `~/.cache`. The
+    archive is unpacked atomically into a folder there, named after its SHA-256. Hidden files, links and special files
+    are left out.
 
     Args:
         archive: Path of a zip or tar file.
-        data_dir: Where data are kept.
+        data_dir: Folder of data sets.
 
     Returns:
-        The folder. Where everything is in one folder with further ones in it, that one.
+        The folder, or the only folder in it if that has subfolders.
 
     Raises:
-        ValueError: If the archive is damaged or encrypted, leads out of its folder, or unpacks to far more than it is.
+        ValueError: If the archive is damaged or encrypted, has paths that lead out of its folder, or unpacks to many
+            times its size.
         OSError: If the cache cannot be written.
     """
     cache = _cache(data_dir)
@@ -76,7 +77,7 @@ def unpack(archive: pathlib.Path, data_dir: str | os.PathLike | None = None) -> 
     if not folder.is_dir():
         _make(cache)
         _remove_stale(cache)
-        print(printable(f"Unpacking {archive} into {folder}, once"), file=sys.stderr)
+        print(printable(f"Unpacking {archive} to {folder} (only once)"), file=sys.stderr)
         _unpack_into(archive, folder)
     return _without_top_folder(folder)
 
@@ -90,15 +91,15 @@ def _make(cache: pathlib.Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if not os.access(cache, os.W_OK):
-            raise PermissionError("it cannot be written")
+            raise PermissionError("it is not writable")
     except OSError as error:
         raise OSError(
-            f"The folder to unpack into must be writable: name another one with --data-dir. Received: {cache}: {error}"
+            f"The folder to unpack to must be writable: choose another with --data-dir. Received: {cache}: {error}"
         ) from error
 
 
 def _remove_stale(cache: pathlib.Path) -> None:
-    """Remove what killed processes were unpacking. Others hold the lock of their folder, a moment after making it."""
+    """Remove the folders of killed processes. Running ones hold the lock of their folder, soon after creating it."""
     for folder in cache.glob(f"{PARTIAL}*"):
         with contextlib.suppress(LockedError, OSError):
             if time.time() - folder.stat().st_mtime > UNLOCKED:
@@ -107,7 +108,7 @@ def _remove_stale(cache: pathlib.Path) -> None:
 
 
 def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
-    """Write the files of an archive into a folder of another name, and rename that when all are there."""
+    """Unpack an archive to a temporary folder, and rename it when it is complete."""
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder.parent))
     try:
         with locked(temporary):
@@ -116,7 +117,7 @@ def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
                 (temporary / "files").rename(folder)
     except DAMAGED as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"Expected an archive that can be unpacked. Received: {archive}: {reason}") from error
+        raise ValueError(f"The archive cannot be unpacked. Received: {archive}: {reason}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -129,17 +130,20 @@ def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
         total += member.size
         if total > limit:
             raise ValueError(
-                f"An archive must not unpack to more than {MOST_TIMES} times its size: unpack it yourself if you trust "
-                f"it. Received: {archive}"
+                f"The archive unpacks to more than {MOST_TIMES} times its size: unpack it yourself if you trust it. "
+                f"Received: {archive}"
             )
         if total > free:
             raise OSError(
-                f"There is not enough space to unpack {archive}: free some, or name another disk with --data-dir. "
+                f"There is not enough space to unpack {archive}: free some, or choose another disk with --data-dir. "
                 f"Received: {free / 2**20:,.0f} MiB in {folder.parents[1]}"
             )
-        parts = pathlib.PurePosixPath(member.name.replace("\\", "/")).parts  # some programs of Windows write \
+        parts = pathlib.PurePosixPath(member.name.replace("\\", "/")).parts  # some Windows programs write \
         if ".." in parts or pathlib.PurePosixPath(*parts).is_absolute():
-            raise ValueError(f"An archive must stay inside its folder. Received: {archive} with {member.name!r}")
+            raise ValueError(
+                "An archive must not contain paths that lead out of its folder. "
+                f"Received: {archive} with {member.name!r}"
+            )
         if any(map(picture_files.is_system_name, parts)):
             continue
         target = folder.joinpath(*parts)
@@ -163,7 +167,7 @@ def _members(archive: pathlib.Path) -> Iterator[Member]:
 
 
 def _without_top_folder(folder: pathlib.Path) -> pathlib.Path:
-    """Go into a folder as long as there is nothing beside it, and further folders are in it."""
+    """Descend into a folder as long as it is the only one and has subfolders."""
     while True:
         inside = picture_files.subfolders(folder, folder)
         pictures = any(map(picture_files.is_picture, picture_files.files_beside(folder, folder)))

@@ -1,10 +1,10 @@
-"""Random changes of one training picture, decided by a seed (paper section 4.1).
+"""Stateless random augmentations of one training picture (paper section 4.1).
 
-Every function takes one image of shape `(height, width, 3)`. The seed, two integers as `tf.random.stateless_uniform`
-takes them, decides everything that is random: the same seed gives the same result, eagerly, in a `tf.function` and in
-tf.data. There is no state to save or to restore.
+Every function takes one image of shape `(height, width, 3)` and a seed, two integers as for
+`tf.random.stateless_uniform`. The same seed gives the same result, eagerly, in a `tf.function` and in tf.data. There is
+no state to save or restore.
 
-To add an augmentation, write its function here, `name(image, seed)`, and add its name to `recipes.AUGMENTATIONS`.
+To add an augmentation, write its function `name(image, seed)` here, and add its name to `recipes.AUGMENTATIONS`.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-# The seeds of these nine are the rows of a split into nine, in this order: runs on record used them. Every other name
-# gets a seed of its own, so never add a name here.
+# The seeds of these nine are the rows of a split into nine, in this order, as in the archived runs. Other names get
+# their own seeds, so never add a name here.
 NAMES_OF_SPLIT_SEEDS = (
     "crop",
     "mirror",
@@ -27,13 +27,13 @@ NAMES_OF_SPLIT_SEEDS = (
     "resized_crop",
 )
 
-# Both flip half of the time. The vertical flip is not in the paper.
+# Both flip with probability 1/2. The vertical flip is not in the paper.
 mirror = tf.image.stateless_random_flip_left_right
 vertical_flip = tf.image.stateless_random_flip_up_down
 
 
 def seed_of(name: str, seed: Any) -> tf.Tensor:
-    """Return the seed of one augmentation of a picture. It depends on the name and on no other augmentation.
+    """Return the seed of one augmentation of a picture. It depends on the name, not on the other augmentations.
 
     Args:
         name: Name of the augmentation.
@@ -55,7 +55,7 @@ def seed_of(name: str, seed: Any) -> tf.Tensor:
 
 
 def crop(image: tf.Tensor, corner: Any, size: int) -> tf.Tensor:
-    """Cut a square out.
+    """Crop a square.
 
     Args:
         image: `(height, width, 3)`.
@@ -74,7 +74,7 @@ def crop(image: tf.Tensor, corner: Any, size: int) -> tf.Tensor:
 
 
 def central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Cut the central square out.
+    """Crop the central square.
 
     Args:
         image: `(height, width, 3)`.
@@ -91,10 +91,10 @@ def central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def random_corner(shape: Any, size: int, seed: Any) -> tf.Tensor:
-    """Draw the top left corner of a random crop.
+    """Return the top left corner of a random crop.
 
-    Each axis has `length - size + 1` offsets, all equally likely: 33 for 224 out of 256. The paper's factor of 2048
-    counts 32 x 32 positions and their mirror images; the authors' code draws from 33 x 33.
+    Each axis has `length - size + 1` equally likely offsets: 33 for 224 out of 256. The paper's factor of 2048 counts
+    32 x 32 positions and their horizontal flips; the authors' code uses 33 x 33.
 
     Args:
         shape: `(2,)`, height and width of the image in pixels.
@@ -109,7 +109,7 @@ def random_corner(shape: Any, size: int, seed: Any) -> tf.Tensor:
 
 
 def random_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
-    """Cut a square out at a random position, see `random_corner`.
+    """Crop a square at a random position, see `random_corner`.
 
     Args:
         image: `(height, width, 3)`.
@@ -127,15 +127,15 @@ def random_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
 
 
 def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Cut the ten crops over which the paper averages its predictions.
+    """Return the ten crops over which the paper averages its predictions.
 
     Args:
         image: `(height, width, 3)`.
         size: Height and width of each crop in pixels.
 
     Returns:
-        `(10, size, size, 3)` of the dtype of `image`: top left, top right, bottom left, bottom right, centre, then the
-        mirror images of these five in the same order.
+        `(10, size, size, 3)` of the dtype of `image`: top left, top right, bottom left, bottom right, center, then the
+        horizontal flips of these five in the same order.
 
     Example:
         >>> ten_crops(tf.zeros((256, 256, 3)), 224).shape
@@ -148,10 +148,10 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def random_resized_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
-    """Cut out a part of random size and aspect ratio and resize it to a square. Not in the paper.
+    """Crop a part of random size and aspect ratio and resize it to a square. Not in the paper.
 
-    The part takes up 8 % to 100 % of the image, and its width is 3/4 to 4/3 of its height. Later networks are trained
-    this way, torchvision's AlexNet among them.
+    The part covers 8 % to 100 % of the image, and its width is 3/4 to 4/3 of its height. Later networks, such as
+    torchvision's AlexNet, are trained this way.
 
     Args:
         image: `(height, width, 3)`.
@@ -172,17 +172,17 @@ def random_resized_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
 def affine(
     image: tf.Tensor, seed: Any, rotation: float = 0.0, scaling: float = 0.0, translation: float = 0.0
 ) -> tf.Tensor:
-    """Rotate, scale and translate the image in one step, so that it is resampled once. Not in the paper.
+    """Rotate, scale and translate the image in one step, with a single resampling. Not in the paper.
 
-    A limit of 0 turns that part off. Outside its borders the image continues as its mirror image, and beyond that with
-    its last pixels.
+    A limit of 0 turns that part off. The image is reflected at its borders, and its last pixels are repeated beyond
+    that.
 
     Args:
         image: `(height, width, 3)`.
         seed: Two integers.
         rotation: Largest angle in either direction, in degrees.
         scaling: Largest change of size: factors are `1 - scaling` to `1 + scaling`.
-        translation: Largest shift along each axis, as a share of its length.
+        translation: Largest shift along each axis, as a fraction of its length.
 
     Returns:
         A float32 tensor of the shape of `image`.
@@ -200,7 +200,7 @@ def affine(
 
 @tf.function(jit_compile=True)  # one loop over the pixels takes a third of the time of ImageProjectiveTransformV3
 def resample(image: tf.Tensor, inverse: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """Return the colors at the positions `inverse @ (x, y) + offset`, interpolated bilinearly.
+    """Return the colors at the positions `inverse @ (x, y) + offset`, with bilinear interpolation.
 
     Args:
         image: `(height, width, 3)`.
@@ -245,16 +245,16 @@ def lighting(
     Three numbers $\alpha_i$ are drawn once per image from a normal distribution with the standard deviation `std`. With
     the eigenvalues $\lambda_i$ and eigenvectors $p_i$ of the covariance of the training pixels:
 
-    - `"text"` adds $\sum_i \alpha_i \lambda_i p_i$ to every pixel, as printed in section 4.1. An eigenvalue is a
-      variance, so the result depends on the unit of the pixels. On 0 to 255, ImageNet's first axis would move by 1483
-      and leave no picture. On 0 to 1 it moves by the equivalent of 5.8 pixel values, near the 5.5 of the constants that
-      most code copies. So the sum is computed on 0 to 1 and scaled back to 0 to 255, which divides it by 255.
+    - `"text"` adds $\sum_i \alpha_i \lambda_i p_i$ to every pixel, as in section 4.1. An eigenvalue is a variance, so
+      the result depends on the unit of the pixels. On 0 to 255, ImageNet's first axis would shift by 1483 and destroy
+      the picture. On 0 to 1 it shifts by the equivalent of 5.8 pixel values, close to the 5.5 of the constants that
+      most code uses. So the sum is computed on 0 to 1 and scaled back to 0 to 255, which divides it by 255.
     - `"source"` uses the square root of the eigenvalue, a standard deviation: 12.2 pixel values, in any unit. The
       authors' code then divides the result by `1 + std`, so that training images do not vary more than test images.
-      The mean must be subtracted before that, or it would be divided as well.
+      The mean must be subtracted first, or it would be divided as well.
 
     Args:
-        image: `(height, width, 3)`, pixel values of 0 to 255, with or without the mean.
+        image: `(height, width, 3)`, pixel values 0 to 255, with or without the mean.
         seed: Two integers.
         eigenvalues: `(3,)`, in pixel values squared.
         eigenvectors: `(3, 3)`, one per column.
@@ -297,7 +297,9 @@ def add_color(image: tf.Tensor, color: Any) -> tf.Tensor:
     shape = tf.shape(image)
     width = shape[-2]
     rows = tf.reshape(tf.cast(image, tf.float32), (-1, width * 3))
-    row = tf.tile(tf.cast(color, tf.float32), [width])  # TensorFlow adds rows many times faster than single pixels
+    row = tf.tile(
+        tf.cast(color, tf.float32), [width]
+    )  # TensorFlow adds whole rows many times faster than single pixels
     return tf.ensure_shape(tf.reshape(rows + row, shape), image.shape)
 
 

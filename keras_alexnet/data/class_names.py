@@ -1,4 +1,4 @@
-"""Names of classes from a file of the user's."""
+"""Class names from a user's file."""
 
 import collections
 import pathlib
@@ -10,18 +10,18 @@ SEPARATORS = ("\t", ",", ";", None)  # None is a space
 
 
 def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that a file gives to classes.
+    """Read class names from a file.
 
-    The file has a name on each line, in the order of the labels; or lines of a class and its name, in any order and
-    with others among them, as `n01440764 tench, Tinca tinca` in ImageNet's words. Two classes of the same name get
-    what they were called before in parentheses. Classes that have the names already keep them.
+    The file has one name per line, in the order of the labels; or lines of a class and its name in any order, as
+    `n01440764 tench, Tinca tinca` in ImageNet's `words.txt`, possibly with other classes. If two classes have the same
+    name, their original names are added in parentheses. Classes that already have these names keep them.
 
     Args:
         file: Path of the file, UTF-8.
-        classes: What the data call the classes: names of folders, or the numbers in a CSV file.
+        classes: Original names of the classes: folder names, or the numbers in a CSV file.
 
     Raises:
-        ValueError: If there is no such file, or it has another number of names or none for a class.
+        ValueError: If the file does not exist, or has the wrong number of names or no name for a class.
     """
     path = pathlib.Path(file).expanduser()
     if not path.is_file():
@@ -44,7 +44,7 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) -> list[str] | None:
-    """Return the names in the order of the classes, if lines begin with classes or end in them; else None."""
+    """Return the names in the order of the classes if lines begin or end with classes, else None."""
     tables = [_pairs(lines, separator) for separator in SEPARATORS]
     name_of = max(tables, key=lambda table: len(table.keys() & set(classes)))
     if name_of.keys().isdisjoint(classes):
@@ -58,6 +58,6 @@ def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) 
 
 
 def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:
-    """Return the lines that have the separator, as what is before it and what is behind it."""
+    """Split the lines that have the separator into the parts before and after it."""
     pairs = [line.split(separator, 1) for line in lines]
     return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}

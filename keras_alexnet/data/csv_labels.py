@@ -1,4 +1,4 @@
-"""A CSV file of picture files and their labels."""
+"""CSV files of picture files and their labels."""
 
 import csv
 import os
@@ -17,7 +17,7 @@ LABEL_COLUMNS = ("label", "class", "target", "category", "label_name", "class_na
 SPLIT_COLUMN = "split"
 EXPECTED = (
     f"Expected a line for each picture with its file ({', '.join(FILE_COLUMNS[:5])}), its label "
-    f"({', '.join(LABEL_COLUMNS[:3])}) and, if you like, its split ({', '.join(SPLITS)})"
+    f"({', '.join(LABEL_COLUMNS[:3])}) and optionally its split ({', '.join(SPLITS)})"
 )
 
 
@@ -31,23 +31,23 @@ class Row(NamedTuple):
 
 
 def is_table(path: pathlib.PurePath) -> bool:
-    """Return whether the name of a file ends as that of a CSV file."""
+    """Return whether a file has the extension of a CSV file."""
     return path.suffix.lower() in EXTENSIONS
 
 
 def find(table: pathlib.Path) -> LabelledFiles:
     """Find the pictures that a CSV file lists.
 
-    The first line may name the columns, as `file,label` or `image_id,target,split`, in any order and with others among
-    them. Without such a line the first column is the file, the second the label, and a third the split. Files are named
-    relative to the folder of the CSV file, and may lack their extension. Labels are names, or numbers: then the classes
-    are in the order of the numbers. Values are divided by commas, semicolons or tabs.
+    The first line may be a header such as `file,label` or `image_id,target,split`, in any order and with additional
+    columns. Without a header the first column is the file, the second the label, and the third, if any, the split. File
+    names are relative to the folder of the CSV file; the extension may be missing. Labels are names or numbers. Numbers
+    determine the order of the classes. Values are separated by commas, semicolons or tabs.
 
     Args:
         table: Path of the CSV file, resolved.
 
     Raises:
-        ValueError: If the columns are unknown, a line lacks its file or its label, a file does not exist, is no picture
+        ValueError: If the columns are unknown, a line has no file or no label, a file does not exist, is not a picture
             or is listed twice, or there are fewer than two classes.
     """
     rows = _rows(table)
@@ -60,7 +60,8 @@ def find(table: pathlib.Path) -> LabelledFiles:
     if [*splits] != ["all"] and ("all" in splits or "train" not in splits):
         found = ", ".join("lines without a split" if split == "all" else split for split in splits)
         raise ValueError(
-            f"Either no line must have a split, or every one, train among them. Received: {table} with {found}"
+            "Either all lines or no line must have a split, and train must be one of them. "
+            f"Received: {table} with {found}"
         )
     files = LabelledFiles(table, table.parent, class_names, splits)
     refuse_empty(files)
@@ -68,7 +69,7 @@ def find(table: pathlib.Path) -> LabelledFiles:
 
 
 def _rows(table: pathlib.Path) -> list[Row]:
-    """Return the lines that are not empty."""
+    """Return the non-empty lines."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -79,7 +80,7 @@ def _rows(table: pathlib.Path) -> list[Row]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"A CSV file must be text in UTF-8. {EXPECTED}. Received: {table}: {error}") from None
     if not lines:
-        raise ValueError(f"A CSV file must have lines. {EXPECTED}. Received: {table}, which is empty")
+        raise ValueError(f"The CSV file is empty. {EXPECTED}. Received: {table}")
     columns = _columns(lines[0][1], table)
     rows = [Row(number, *(_cell(cells, column) for column in columns[1])) for number, cells in lines[columns[0] :]]
     for row in rows:
@@ -93,7 +94,7 @@ def _rows(table: pathlib.Path) -> list[Row]:
 
 
 def _columns(first: Sequence[str], table: pathlib.Path) -> tuple[int, tuple[int | None, int | None, int | None]]:
-    """Return how many lines name the columns, 1 or 0, and where file, label and split are."""
+    """Return the number of header lines, 0 or 1, and the columns of file, label and split."""
     names = [cell.lower() for cell in first]
     file, label = (next((names.index(n) for n in known if n in names), None) for known in (FILE_COLUMNS, LABEL_COLUMNS))
     split = names.index(SPLIT_COLUMN) if SPLIT_COLUMN in names else None
@@ -104,7 +105,7 @@ def _columns(first: Sequence[str], table: pathlib.Path) -> tuple[int, tuple[int 
     if file is None and label is None and len(first) in (2, 3) and _existing(table.parent, first[0]):
         return 0, (0, 1, 2 if len(first) == 3 else None)
     raise ValueError(
-        f"The first line must name the columns, or a file that exists and its label. {EXPECTED}. "
+        f"The first line must be a header, or an existing file and its label. {EXPECTED}. "
         f"Received: {table} with {enumerated(first, 6)}"
     )
 
@@ -114,11 +115,11 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 
 
 def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
-    """Return the labels in order: of their numbers if all are numbers."""
+    """Return the labels in order, numerically if all are numbers."""
     labels = {row.label for row in rows}
     names = sorted(labels, key=int) if all(map(_is_number, labels)) else sorted(labels)
     if len(names) < 2:
-        raise ValueError(f"Pictures must be of at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
+        raise ValueError(f"There must be at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
     refuse_unprintable(names, table)
     return tuple(names)
 
@@ -142,7 +143,7 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
     missing = [row for row, path in zip(rows, paths, strict=True) if path is None]
     if missing:
         raise ValueError(
-            f"The files must exist, by paths relative to {table.parent}. Received: {table}, line {missing[0].line}: "
+            f"All files must exist, with paths relative to {table.parent}. Received: {table}, line {missing[0].line}: "
             f"{missing[0].file}{f', and {len(missing) - 1} other lines' * (len(missing) > 1)}"
         )
     lines: dict[str, int] = {}
@@ -162,7 +163,7 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
 
 
 def _existing(folder: pathlib.Path, name: str) -> str | None:
-    """Return the path of a file, whose name may lack its extension; None if there is none."""
+    """Return the path of a file, also if its name has no extension; None if it does not exist."""
     path = os.path.normpath(folder / name)
     return next(
         (path + extension for extension in ("", *picture_files.EXTENSIONS) if os.path.isfile(path + extension)), None

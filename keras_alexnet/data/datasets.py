@@ -1,4 +1,4 @@
-"""Data sets by name or path: labelled pictures in splits, and the names of their classes (paper section 2)."""
+"""Data sets by name or path: labelled pictures in splits, and their class names (paper section 2)."""
 
 import dataclasses
 import os
@@ -27,15 +27,15 @@ class Dataset:
     """Labelled pictures in splits.
 
     Attributes:
-        name: The name or path that it was asked for by, with the version where there is one.
+        name: The requested name or path, with the version if there is one.
         class_names: Names of the classes. A label is an index into them.
         splits: `train`, `validation` and `test`, each a `tf.data.Dataset` of `(picture, label)` in a fixed order and of
             known length. A picture is the bytes of a file (scalar string) or a uint8 image `(height, width, 3)`, a
-            label an int64. There is no `validation` where it was asked to be trained on, or its share is zero.
-        identity: The fields by which a run recognizes its data.
-        paths: Paths of the pictures of each split in the same order; None where they are not files of the user's.
-        root: The folder that these files are named relative to.
-        copies: What there is to tell of identical files; None where they are not files.
+            label is an int64. There is no `validation` if it is used for training or its share is zero.
+        identity: The fields that identify the data of a run.
+        paths: Paths of the pictures of each split in the same order; None if they are not the user's files.
+        root: The folder that paths are relative to.
+        copies: Information about identical files; None if the pictures are not files.
     """
 
     name: str
@@ -65,34 +65,35 @@ def load(
     """Load a data set.
 
     - `petals`: drawn flowers, no download.
-    - `drawn`: 256 classes of pictures by formula, to learn kernels from without a download: 25,600 training pictures,
-      and as many as N with `drawn:N`.
+    - `drawn`: drawn pictures of 256 classes, to pretrain kernels without a download: 25,600 training pictures, or N
+      with `drawn:N`.
     - The path of a folder of class folders, see `image_folder.find`; of a CSV file of files and labels, see
-      `csv_labels.find`; or of a zip or tar file of a folder of class folders, see `archives.unpack`. Without splits of
-      its own it is split at random, class by class, and files that are identical stay together. The EXIF orientation of
-      JPEG and WebP is applied.
-    - `oxford_flowers17`, where its archive was put by hand, see `flowers17.locate`; or the path of its pictures.
-    - An image classification set of TensorFlow Datasets, such as `cifar10`, `food101` or `imagenet2012:5.1.0`.
+      `csv_labels.find`; or of a zip or tar file of a folder of class folders, see `archives.unpack`. Without its own
+      splits it is split at random, class by class, and identical files stay together. The EXIF orientation of JPEG and
+      WebP is applied.
+    - `oxford_flowers17`, if you have downloaded its archive, see `flowers17.locate`; or the path of its pictures.
+    - An image classification data set of TensorFlow Datasets, such as `cifar10`, `food101` or `imagenet2012:5.1.0`.
     - `oxford_flowers102` is train 1020, validation 1020, test 6149. `oxford_flowers102:flipped` is a different, easier
       task: it trains on the 6149 and tests on the 1020. `oxford_flowers102:train+validation` trains on 2040 and has no
-      validation split: what would be chosen by it, such as the best epoch, must be decided before.
+      validation split, so choices such as the number of epochs must be made in advance.
 
-    Official splits are kept. Where test pictures are missing or have no labels, the official validation pictures are
-    the test. Then the split that is missing is the last share of a permutation of the training pictures, which the seed
-    decides.
+    Official splits are kept. If test pictures are missing or have no labels, the official validation pictures become
+    the test split. The missing split is then a fraction of the training pictures, the last ones of a permutation that
+    depends on the seed.
 
     Args:
-        name: The name, or a path. A folder of that name is preferred to `drawn` and to a TFDS set, and `petals` to all.
-        data_dir: Where TensorFlow Datasets keeps its data. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
-        seed: Decides the splits that are not official, and which pictures `petals` and `drawn` have. It belongs to
-            the data: runs that differ in their own seed are comparable only on the same data.
-        names_file: File of names for the classes, see `class_names.read`.
-        test_share: Share of the pictures for the test, where it is not official. With 0 there is none.
-        validation_share: Share of the pictures for the validation, where it is not official. With 0 there is none.
-        files: What `sources.find` returned for the name, if it was asked before.
+        name: The name, or a path. A folder of that name takes precedence over `drawn` and TFDS, and `petals` over all.
+        data_dir: Folder where TensorFlow Datasets stores its data. None for `TFDS_DATA_DIR`, or else
+            `~/tensorflow_datasets`.
+        seed: Seed of the splits that are not official, and of the pictures of `petals` and `drawn`. It belongs to the
+            data: runs with different seeds of their own are comparable only on the same data.
+        names_file: File of class names, see `class_names.read`.
+        test_share: Fraction of the pictures for testing, if there is no official split. 0 for none.
+        validation_share: Fraction of the pictures for validation, if there is no official split. 0 for none.
+        files: The result of `sources.find` for the name, if it is already known.
 
     Raises:
-        ValueError: If there is no such data set, it is not available, or it is not one of labelled images.
+        ValueError: If there is no such data set, it is not available, or it does not have labelled images.
         OSError: If its files cannot be read.
 
     Example:
@@ -117,11 +118,11 @@ def load(
 
 
 def of_options(options: Options, files: LabelledFiles | None = None) -> Dataset:
-    """Load the data set that the options of a run name.
+    """Load the data set in the options of a run.
 
     Args:
         options: The options.
-        files: What `sources.of_options` returned, if it was asked before.
+        files: The result of `sources.of_options`, if it is already known.
     """
     return load(
         options.dataset,
@@ -135,7 +136,7 @@ def of_options(options: Options, files: LabelledFiles | None = None) -> Dataset:
 
 
 def _identity(source, name, splits, official, seed, shares, **fields):
-    """Return the identity of a data set with these splits; the seed belongs to it where it decides any of them."""
+    """Return the identity of a data set with these splits. It includes the seed if any split depends on it."""
     decided = splits_drawn_by_seed(official)
     drawn = () if set(splits) <= set(official) else tuple(split for split in decided if split in splits)
     sizes = {split: len(pictures) for split, pictures in splits.items()}
@@ -169,7 +170,7 @@ def _load_drawn(name, size, seed):
 
 
 def _drawn(name, class_names, sizes, seed, pictures, side):
-    """Return a data set of drawn pictures, from a function of their number and seed."""
+    """Return a data set of drawn pictures. `pictures` draws a number of them from a seed."""
     splits = {split: _draw(pictures, size, 3 * seed + k, side) for k, (split, size) in enumerate(sizes.items())}
     digest = digest_of([("seed", seed), *sizes.items()])
     source = name.partition(":")[0]
@@ -178,7 +179,7 @@ def _drawn(name, class_names, sizes, seed, pictures, side):
 
 
 def _draw(pictures, size, seed, side):
-    """Return a split that is drawn when its first picture is asked for."""
+    """Return a split that is drawn on first use."""
     signature = tf.TensorSpec((side, side, 3), tf.uint8), tf.TensorSpec((), tf.int64)
     drawn = tf.data.Dataset.from_generator(lambda: pictures(size, seed), output_signature=signature)
     return drawn.apply(tf.data.experimental.assert_cardinality(size))
@@ -199,7 +200,7 @@ def _load_files(name, files, seed, shares):
 
 
 def _split(pictures, files, seed, shares):
-    """Return the pictures of each split in the order in which they are read."""
+    """Return the pictures of each split in reading order."""
     first_of = {path: group[0] for group in files.identical for path in group}
 
     def key(picture):
@@ -219,12 +220,13 @@ def _split(pictures, files, seed, shares):
 
 
 def _in_fixed_order(pictures, seed):
-    """Return the pictures in an order that the seed decides: a set too large to shuffle must not come by class."""
+    """Return the pictures in a random order that depends on the seed, so that a large data set is not sorted by
+    class."""
     return [pictures[place] for place in np.random.default_rng(seed).permutation(len(pictures))]
 
 
 def _digest_of_files(files, pictures):
-    """The labels of a CSV file decide the splits, and are not in the paths."""
+    """Return the digest of the files. It includes the labels of a CSV file, which are not in the paths."""
     has_labels = csv_labels.is_table(files.path)
     return digest_of(
         (split, pathlib.Path(os.path.relpath(picture.path, files.root)).as_posix(), picture.size)

@@ -1,4 +1,4 @@
-"""Picture files to resized RGB pictures of pixel values 0 to 255, inside tf.data (paper section 2)."""
+"""Decode picture files to resized RGB pictures with pixel values 0 to 255, inside tf.data (paper section 2)."""
 
 import functools
 import io
@@ -10,16 +10,22 @@ from PIL import Image, ImageOps
 
 from keras_alexnet.data.errors import first_line
 
-MAX_PIXELS = 100_000_000  # ours: a larger picture is refused by its header, before memory is allocated
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # JPEG includes MPO, which many cameras write: several JPEGs in a file
+MAX_PIXELS = 100_000_000  # ours: larger pictures are rejected from their header, before memory is allocated
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "BMP",
+    "GIF",
+    "WEBP",
+)  # JPEG includes MPO, several JPEGs in one file, which many cameras write
 ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 
 
 def decode(picture: tf.Tensor) -> tf.Tensor:
     """Decode a picture file of any of the formats.
 
-    Palettes, grey and CMYK become RGB. Of 16 bits the upper 8 are kept, alpha is dropped without blending, and of an
-    animation the first frame is taken. EXIF orientation is ignored, see `rewrite`.
+    Palettes, gray and CMYK are converted to RGB. The upper 8 of 16 bits are kept, alpha is dropped without blending,
+    and only the first frame of an animation is used. EXIF orientation is ignored, see `rewrite`.
 
     Args:
         picture: Scalar string, the bytes of a JPEG, PNG, GIF, WebP or BMP file (of 24 or 32 bits).
@@ -34,17 +40,16 @@ def decode(picture: tf.Tensor) -> tf.Tensor:
 def resize(image: tf.Tensor, resize_size: int) -> tf.Tensor:
     """Resize the shorter side to `resize_size` and keep the central square (256 in section 2).
 
-    The square is cut out first and resized after that. The result is the same within a fraction of a pixel, and no
-    pixels are computed that are thrown away. Resizing is bilinear. From twice the size on it is antialiased, or fine
-    patterns would alias.
+    The square is cropped first and then resized. The result is the same to within a fraction of a pixel, and no pixels
+    are computed in vain. Resizing is bilinear, with antialiasing when the size is reduced by two or more.
 
     Args:
         image: Uint8 `(height, width, 3)`.
         resize_size: Height and width of the result in pixels.
 
     Returns:
-        A uint8 tensor `(resize_size, resize_size, 3)`. Where the shorter side already has that length, pixels come
-        through bit for bit.
+        A uint8 tensor `(resize_size, resize_size, 3)`. If the shorter side already has that length, pixels do not
+        change.
 
     Example:
         >>> resize(tf.zeros((500, 700, 3), tf.uint8), 256).shape
@@ -60,9 +65,9 @@ def resize(image: tf.Tensor, resize_size: int) -> tf.Tensor:
 def load_resized(picture: tf.Tensor, resize_size: int) -> tf.Tensor:
     """Decode a picture and resize it.
 
-    The result is `resize(decode(picture), resize_size)`. But of a JPEG only the central square is decoded, and at 1/2,
-    1/4 or 1/8 of its size where that leaves enough pixels. libjpeg does this inside its cosine transform, which is
-    faster than decoding the whole picture and does not alias.
+    The result is `resize(decode(picture), resize_size)`, but only the central square of a JPEG is decoded, at 1/2, 1/4
+    or 1/8 of its size if that leaves enough pixels. libjpeg does this inside its cosine transform, which is faster than
+    decoding the whole picture and does not alias.
 
     Args:
         picture: Scalar string, the bytes of a picture file; or uint8 `(height, width, 3)`.
@@ -81,11 +86,11 @@ def load_resized(picture: tf.Tensor, resize_size: int) -> tf.Tensor:
 
 
 def load_crop(picture: tf.Tensor, resize_size: int, corner: tf.Tensor, crop_size: int) -> tf.Tensor:
-    """Decode a picture, resize it and cut out a crop.
+    """Decode, resize and crop a picture.
 
-    The result is `load_resized(picture, resize_size)[top : top + crop_size, left : left + crop_size]`. But of a JPEG
-    that is not smaller than the resized picture only the crop is decoded. It then starts and ends at a whole pixel of
-    what is decoded, so it may be shifted by up to a pixel.
+    The result is `load_resized(picture, resize_size)[top : top + crop_size, left : left + crop_size]`, but only the
+    crop is decoded if a JPEG is not smaller than the resized picture. The crop then starts and ends at whole pixels of
+    the decoded picture, so it may be shifted by up to a pixel.
 
     Args:
         picture: As in `load_resized`, or any tensor `(resize_size, resize_size, 3)`.
@@ -131,7 +136,7 @@ def _enough(resize_size):
 
 
 def _load_jpeg(picture, shape, resize_size, corner, crop_size):
-    """Decode the part of a JPEG that becomes the crop, at the smallest of four sizes that is enough."""
+    """Decode only the cropped part of a JPEG, at the smallest of four scales that has enough pixels."""
     enough = _enough(resize_size * tf.constant([2, 4, 8]))
     halvings = tf.reduce_sum(tf.cast(tf.reduce_min(shape) >= enough, tf.int32))
     top, left, extent, width = _window(shape, tf.bitwise.left_shift(1, halvings), resize_size, corner, crop_size)
@@ -142,21 +147,27 @@ def _load_jpeg(picture, shape, resize_size, corner, crop_size):
 
 
 def _window(shape, ratio, resize_size, corner, crop_size):
-    """Return where the crop is, in whole pixels, in a picture of this shape decoded at 1 / `ratio` of its size."""
+    """Return the position of the crop, in whole pixels, in a picture of this shape decoded at 1 / `ratio` of its
+    size."""
     shape = (shape + ratio - 1) // ratio  # libjpeg rounds up
     shorter = tf.reduce_min(shape)
     scale = tf.cast(shorter, tf.float32) / resize_size
     extent = tf.cast(tf.round(scale * crop_size), tf.int32)
     offset = tf.minimum(tf.cast(tf.round(scale * tf.cast(corner, tf.float32)), tf.int32), shorter - extent)
     top, left = tf.unstack((shape - shorter) // 2 + offset)
-    return top, left, extent, tf.minimum(extent + 8, shape[1] - left)  # the last columns take colors from their right
+    return (
+        top,
+        left,
+        extent,
+        tf.minimum(extent + 8, shape[1] - left),
+    )  # colors of the last columns depend on pixels to their right
 
 
 def needs_rewriting(file: str | os.PathLike) -> bool:
-    """Return whether a picture file must go through `rewrite` before `decode`, by its header.
+    """Return whether a picture file must go through `rewrite` before `decode`, judging by its header.
 
-    These are JPEG and WebP files that the camera stored rotated or mirrored (EXIF orientation), WebP with animation or
-    alpha, and BMP, because TensorFlow does not read its palettes.
+    These are JPEG and WebP files with an EXIF orientation, WebP files with animation or alpha, and BMP files, because
+    TensorFlow does not read their palettes.
 
     Args:
         file: Path of the file.
@@ -184,7 +195,7 @@ def rewrite(picture: bytes) -> bytes:
         picture: The bytes of the file.
 
     Returns:
-        The bytes of a BMP file, which loses nothing.
+        The bytes of a BMP file, which is lossless.
     """
     with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
@@ -200,7 +211,7 @@ def check(file: str | os.PathLike) -> bool | str:
         file: Path of the file.
 
     Returns:
-        Whether the file must go through `rewrite`, as `needs_rewriting` does; or in one line why it cannot be decoded.
+        The result of `needs_rewriting`, or one line that says why the file cannot be decoded.
     """
     try:
         answer = needs_rewriting(file)

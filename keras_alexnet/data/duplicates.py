@@ -1,4 +1,4 @@
-"""Picture files that are identical byte for byte: found before training, and told where they harm a result."""
+"""Find byte-identical picture files before training, and warn if they affect a result."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 from keras_alexnet.data.labelled_files import LabelledFiles
 from keras_alexnet.files import digest
 
-END = 4096  # bytes; most files of the same size differ here already
+END = 4096  # bytes; most files of the same size already differ here
 CHUNK = 64  # files that a thread reads at a time
 SHOWN = 3  # pairs in a message
 
@@ -20,8 +20,8 @@ SHOWN = 3  # pairs in a message
 def identical(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Return the groups of files with the same bytes, in the order of the paths.
 
-    Files of the same size are compared by their last bytes, and those that are equal there by the digest of the whole.
-    Empty files, and those that cannot be read, are in no group.
+    Files of the same size are compared by their last bytes, then by the digest of the whole file. Empty and unreadable
+    files are in no group.
     """
     groups = {(): [*paths]}
     with multiprocessing.pool.ThreadPool() as pool:
@@ -50,10 +50,10 @@ def _end(path: str) -> bytes:
 
 
 def refuse_identical_classes(files: LabelledFiles) -> None:
-    """Refuse two classes with exactly the same pictures: nothing tells them apart.
+    """Raise if two classes have exactly the same pictures.
 
     Raises:
-        ValueError: If there are two.
+        ValueError: If there are two such classes.
     """
     group_of = {path: number for number, group in enumerate(files.identical) for path in group}
     groups = collections.defaultdict(set)
@@ -65,7 +65,7 @@ def refuse_identical_classes(files: LabelledFiles) -> None:
         if pictures in labels:
             first, second = files.class_names[labels[pictures]], files.class_names[label]
             raise ValueError(
-                "Two classes have exactly the same pictures: remove one of them, or put its own pictures into it. "
+                "Two classes have exactly the same pictures: remove one of them or replace its pictures. "
                 f"Received: {first} and {second} in {files.path}"
             )
         labels[pictures] = label
@@ -73,13 +73,13 @@ def refuse_identical_classes(files: LabelledFiles) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Copies:
-    """Identical files of a data set, as they are told to the user. Files are named relative to its folder.
+    """Identical files of a data set, for messages and the report. Paths are relative to its folder.
 
     Attributes:
-        files: Number of files that are copies of another.
+        files: Number of files that are copies of another file.
         trained_on: Pairs of a training picture and its copy, by the split of the copy.
-        two_labels: Pairs of files with different labels.
-        sizes: Number of pictures of the splits.
+        two_labels: Pairs of identical files with different labels.
+        sizes: Number of pictures of each split.
     """
 
     files: int = 0
@@ -95,13 +95,13 @@ class Copies:
         splits: Mapping[str, Sequence[str]],
         root: pathlib.Path,
     ) -> "Copies":
-        """Return what there is to tell.
+        """Collect the identical files that affect a result.
 
         Args:
-            groups: What `identical` returned.
+            groups: The result of `identical`.
             labels: Labels of the pictures by path.
             splits: Paths of the pictures of each split.
-            root: The folder that files are named relative to.
+            root: The folder that paths are relative to.
         """
         split_of = {path: split for split, paths in splits.items() for path in paths}
         count, trained_on, two_labels = 0, collections.defaultdict(list), []
@@ -120,15 +120,15 @@ class Copies:
         return cls(count, named, [_relative(pair, root) for pair in two_labels], sizes)
 
     def warnings(self) -> list[str]:
-        """Return a line for each split with training pictures in it, and one on pictures with two labels."""
+        """Return a line for each split that contains training pictures, and one about pictures with two labels."""
         lines = [
-            f"{len(pairs)} of {self.sizes[split]} {split} pictures are also trained on, so the {split} error will be "
-            f"too low: {_shown(pairs)}"
+            f"{len(pairs)} of {self.sizes[split]} {split} pictures are also training pictures, so the {split} error "
+            f"will be too low: {_shown(pairs)}"
             for split, pairs in self.trained_on.items()
         ]
         if self.two_labels:
             count = f"{len(self.two_labels)} picture{'s' * (len(self.two_labels) > 1)}"
-            lines.append(f"{count} in two classes at once, one of them probably by mistake: {_shown(self.two_labels)}")
+            lines.append(f"{count} in two classes, probably by mistake: {_shown(self.two_labels)}")
         return lines
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Errors of TensorFlow and of libjpeg about files, as single lines."""
+"""One-line errors for files that TensorFlow and libjpeg cannot read."""
 
 import contextlib
 import os
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-# What libjpeg writes about a picture that it decodes nevertheless.
+# Warnings of libjpeg about a picture that it can decode.
 LIBJPEG = re.compile(
     rb"(?:Corrupt JPEG data: |Premature end of JPEG file|Invalid SOS parameters for sequential JPEG|"
     rb"Inconsistent progression sequence for component |Warning: unknown JFIF revision number |"
     rb"Warning: unknown Adobe color transform code )[^\n]*\n"
 )
-# What TensorFlow writes about one that it cannot decode; it raises an error as well, which the caller reports.
+# TensorFlow's log line about a picture that it cannot decode. It also raises an error, which the caller reports.
 TENSORFLOW_PICTURE = re.compile(rb"E\d{4} [^\n]*\b(?:jpeg_mem|png_io)\.cc:[^\n]*\n")
 END = b"\0end of libjpeg_warnings\0"
 
 
 @contextlib.contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn what TensorFlow raises inside the block about a data set's files into one line.
+    """Turn TensorFlow's errors about the files of a data set into one line.
 
     Args:
         name: Name of the data set.
@@ -38,13 +38,13 @@ def reading(name: str) -> Iterator[None]:
 
 
 def is_about_data(error: tf.errors.OpError) -> bool:
-    """Return whether an error is about reading, and not about the network: an invalid argument may be about either."""
+    """Return whether an error is about reading data and not about the network. An invalid argument may be either."""
     kinds = tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.PermissionDeniedError
     return isinstance(error, kinds) or "IteratorGetNext" in str(error)
 
 
 def first_line(error: Exception) -> str:
-    """Return the line that names the cause, without positions in TensorFlow's graph.
+    """Return the line of an error that states the cause, without positions in TensorFlow's graph.
 
     Example:
         >>> first_line(ValueError("{{function_node __wrapped__DecodeImage}} Input is empty. [Op:DecodeImage]"))
@@ -58,17 +58,17 @@ def first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def libjpeg_warnings() -> Iterator[list[str]]:
-    """Collect what libjpeg writes to the terminal inside the block, where it names no file.
+    """Collect the warnings of libjpeg, which do not name the file, instead of printing them.
 
-    libjpeg writes to file descriptor 2 from C. In the block that is a pipe, and everything else that comes through it
-    is passed on at once.
+    libjpeg writes to file descriptor 2 from C. Inside the block that is a pipe. All other output is forwarded
+    immediately.
 
     Yields:
-        A list that holds the lines after the block.
+        A list that contains the lines after the block.
     """
     try:
         terminal = os.dup(2)
-    except OSError:  # stderr is closed, nothing is shown
+    except OSError:  # stderr is closed
         yield []
         return
     lines, (outlet, inlet) = [], os.pipe()

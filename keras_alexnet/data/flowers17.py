@@ -1,4 +1,4 @@
-"""Oxford Flowers 17 (Nilsback and Zisserman, 2006) in the layout of its authors: 80 pictures per class, by number."""
+"""Oxford Flowers 17 (Nilsback and Zisserman, 2006) in its original layout: 80 numbered pictures per class."""
 
 import os
 import pathlib
@@ -33,9 +33,9 @@ FILES = tuple(f"image_{number:04}.jpg" for number in range(1, len(CLASS_NAMES) *
 
 
 def find(folder: pathlib.Path) -> LabelledFiles | None:
-    """Return the pictures of a folder with `image_0001.jpg` to `image_1360.jpg`, or with a folder `jpg` of them.
+    """Return the pictures of a folder with `image_0001.jpg` to `image_1360.jpg`, directly or in a subfolder `jpg`.
 
-    None if it is another folder. The names of the classes are in the order of the files.
+    Return None for any other folder. The class names are in the order of the files.
     """
     for place in (folder, folder / "jpg"):
         if not all((place / name).is_file() for name in (FILES[0], FILES[-1])):
@@ -49,10 +49,10 @@ def find(folder: pathlib.Path) -> LabelledFiles | None:
 
 
 def locate(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
-    """Return the folder or the archive of the pictures, where TensorFlow Datasets would look for it.
+    """Return the folder or the archive of the pictures in the data folder of TensorFlow Datasets.
 
     Raises:
-        ValueError: If it is not there.
+        ValueError: If it is missing.
     """
     root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     manual = root / "downloads" / "manual"
@@ -62,6 +62,6 @@ def locate(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
         if (place / ARCHIVE).is_file():
             return place / ARCHIVE
     raise ValueError(
-        f"{NAME} must be downloaded by hand: get {ARCHIVE} from {ADDRESS} and put it into {root / NAME}, or name its "
+        f"{NAME} must be downloaded by hand: get {ARCHIVE} from {ADDRESS} and put it into {root / NAME}, or pass its "
         f"path with --dataset. Received: {NAME}, which is not in {root}"
     )

@@ -1,7 +1,7 @@
-"""What data a network was trained on, in fields that can be stored and compared.
+"""The identity of a data set, as fields that can be stored and compared.
 
-A run's recipe.json holds the identity of its data. Before a network is evaluated, `may_share_training_pictures`
-compares it with the identity of the data for the evaluation.
+A run's recipe.json contains the identity of its data. Before a network is evaluated, `may_share_training_pictures`
+compares it with the identity of the evaluation data.
 """
 
 import dataclasses
@@ -12,27 +12,27 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-DRAWN = ("petals", "drawn")  # sources of which every seed and split has pictures of its own
+DRAWN = ("petals", "drawn")  # sources that draw different pictures for every seed and split
 SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
 class DataIdentity:
-    """The fields by which data sets are told apart.
+    """The fields that identify a data set.
 
     Attributes:
-        source: "petals", "drawn", "folder" or "tfds"; "other" for pictures that were made in memory.
-        name: The resolved path of a folder, a CSV file or an archive, whose source is "folder"; otherwise the name
+        source: "petals", "drawn", "folder" or "tfds"; "other" for pictures in memory.
+        name: The resolved path of a folder, a CSV file or an archive, if the source is "folder"; otherwise the name
             without version and variant.
-        version: The version of a TFDS set.
-        variant: "flipped" or "train+validation" of a TFDS set, None for its splits as they are.
+        version: The version of a TFDS data set.
+        variant: "flipped" or "train+validation" of a TFDS data set, None for its official splits.
         official: The splits that the source provides. Empty for a folder with class folders only.
-        drawn_by_seed: The splits that depend on `split_seed`. Empty where all splits are official.
-        split_seed: The seed that decides which pictures these splits have.
+        drawn_by_seed: The splits that depend on `split_seed`. Empty if all splits are official.
+        split_seed: The seed of these splits.
         sizes: Number of pictures by split.
         digest: SHA-256 of the files of the source, see `digest_of`. None if unknown.
-        validation_share: Share of the pictures for the validation, where the seed decides it.
-        test_share: Share of the pictures for the test, where the seed decides it.
+        validation_share: Fraction of the pictures for validation, if that split is random.
+        test_share: Fraction of the pictures for testing, if that split is random.
         copies: Number of files that are copies of another. A random split keeps them together.
     """
 
@@ -51,7 +51,7 @@ class DataIdentity:
 
     @property
     def splits_in_words(self) -> str:
-        """How the splits came about.
+        """A description of how the splits were made.
 
         Example:
             >>> drawn = splits_drawn_by_seed(["train", "test"])
@@ -90,10 +90,10 @@ class DataIdentity:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DataIdentity":
-        """Return the identity from the fields that `as_json` gave.
+        """Return the identity for the fields that `as_json` returned.
 
         Raises:
-            ValueError: If they are others.
+            ValueError: If the fields differ.
         """
         try:
             return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
@@ -103,7 +103,7 @@ class DataIdentity:
 
     @classmethod
     def from_description(cls, sentence: str) -> "DataIdentity":
-        """Return the identity from the sentence that recipe.json held until version 0.1.0. Its digest is unknown.
+        """Return the identity for the sentence in recipe.json of version 0.1.0. Its digest is unknown.
 
         Example:
             >>> old = "cifar10:flipped 3.0.2: 10 classes; train 10, test 50 pictures (flipped: official ...)"
@@ -141,10 +141,10 @@ TFDS_NAME = re.compile(r"(?P<base>\w+(/[\w.-]+)?)(:\S+)? (?P<version>\d+\.\d+\.\
 
 
 def splits_drawn_by_seed(official: Iterable[str]) -> tuple[str, ...]:
-    """Return the splits that depend on a seed, where these splits are official.
+    """Return the splits that depend on a seed if these splits are official.
 
-    Without any official split, or with train alone, all are drawn. Where validation is missing, or is taken as test, a
-    tenth of train takes its place, and so train depends on the seed as well.
+    Without official splits, or with train only, all are random. If validation is missing or is used as test, a fraction
+    of train replaces it, so train depends on the seed as well.
 
     Example:
         >>> splits_drawn_by_seed(["train", "test"])
@@ -167,7 +167,7 @@ def digest_of(entries: Iterable[tuple[str | int, ...]]) -> str:
 
 
 def identity_of(recorded: str | Mapping[str, Any]) -> DataIdentity:
-    """Return the identity that recipe.json holds: fields, or a sentence until version 0.1.0.
+    """Return the identity in recipe.json, which has fields, or a sentence in version 0.1.0.
 
     Raises:
         ValueError: If the fields are unknown.
@@ -178,13 +178,13 @@ def identity_of(recorded: str | Mapping[str, Any]) -> DataIdentity:
 
 
 def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str) -> bool:
-    """Return whether a split may hold pictures that a network was trained on, because the data were split otherwise.
+    """Return whether a split may contain pictures that a network was trained on, because splits differ.
 
-    The same data in the same splits are fine: whoever asks for the train split, or for all, knows what is in it.
+    The same data in the same splits are fine, also for the splits "train" and "all".
 
     Args:
         old: The data that the network was trained on.
-        new: The data that it is to be evaluated on.
+        new: The data for the evaluation.
         split: "train", "validation", "test", or "all".
 
     Example:
@@ -200,13 +200,13 @@ def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str
     if new.source == "folder" and files_differ:  # pictures may have moved from one split to another
         return True
     wanted = set(SPLITS) if split == "all" else {split}
-    if wanted.isdisjoint(new.drawn_by_seed):  # official splits stay apart in every version
+    if wanted.isdisjoint(new.drawn_by_seed):  # official splits are disjoint in every version
         return False
     return files_differ or _split_fields(old) != _split_fields(new)
 
 
 def _split_fields(identity):
-    """Return what decides which pictures a random split has, beside the files."""
+    """Return the fields that determine a random split, in addition to the files."""
     shares = identity.validation_share, identity.test_share
     return identity.version, identity.split_seed, identity.sizes, shares, identity.copies
 
@@ -221,5 +221,5 @@ def _are_same_source(old, new):
     path = pathlib.PurePath(old.name)
     if path.is_absolute():
         return old.name == new.name
-    parts = [part for part in path.parts if part != ".."]  # an old relative path, of which the start is unknown
+    parts = [part for part in path.parts if part != ".."]  # an old relative path, whose start is unknown
     return bool(parts) and list(pathlib.PurePath(new.name).parts[-len(parts) :]) == parts

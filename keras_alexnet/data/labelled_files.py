@@ -14,12 +14,12 @@ class LabelledFiles:
     """Picture files with their labels.
 
     Attributes:
-        path: What the user named: a folder, a CSV file or an archive.
-        root: The folder that files are named relative to.
+        path: The user's folder, CSV file or archive.
+        root: The folder that paths are relative to.
         class_names: Names of the classes. A label is an index into them.
-        splits: Pairs of path and label by the name of the split: `train` and others, or `all` where none is given.
-        others: Files that are passed over.
-        identical: Groups of files whose bytes are the same, each in the order of `splits`.
+        splits: Pairs of path and label by split: `train` and others, or `all` if there are no splits.
+        others: Ignored files.
+        identical: Groups of byte-identical files, each in the order of `splits`.
     """
 
     path: pathlib.Path
@@ -36,31 +36,31 @@ class LabelledFiles:
 
 
 def refuse_unprintable(class_names: Sequence[str], where: object) -> None:
-    """Refuse names that would control the terminal that they are printed to.
+    """Check that class names cannot control the terminal.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If a name is not printable.
     """
     for name in class_names:
         if not name.isprintable():
-            raise ValueError(f"The names of classes must be printable. Received: {name!r} in {where}")
+            raise ValueError(f"Class names must be printable. Received: {name!r} in {where}")
 
 
 def refuse_empty(files: LabelledFiles) -> None:
-    """Refuse classes without a training picture, and empty splits.
+    """Check that every class has a training picture and that no split is empty.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If one of them is empty.
     """
     training = next(iter(files.splits))
     labels = {label for _, label in files.splits[training]}
     empty = [name for label, name in enumerate(files.class_names) if label not in labels]
     if empty:
         where = files.path if training == "all" else f"the {training} split of {files.path}"
-        others = f"; passed over: {picture_files.describe_others(files.others)}" if files.others else ""
+        others = f"; ignored: {picture_files.describe_others(files.others)}" if files.others else ""
         raise ValueError(
-            f"Every class must have pictures to train on ({' '.join(picture_files.EXTENSIONS)}; not by links that lead "
-            f"out of the folder). Received: {where} with none in {enumerated(empty)}{others}"
+            f"Every class must have training pictures ({' '.join(picture_files.EXTENSIONS)}; links that lead out of "
+            f"the folder are ignored). Received: {where} with none in {enumerated(empty)}{others}"
         )
     for split in [split for split in files.splits if not files.splits[split]]:
         raise ValueError(f"Every split must have pictures. Received: {files.path} with none for {split}")

@@ -1,4 +1,4 @@
-"""Which files are pictures: the one walk over folders that training and prediction share. Needs no TensorFlow."""
+"""Find picture files in folders, for training and for prediction, without TensorFlow."""
 
 import collections
 import os
@@ -11,10 +11,15 @@ from keras_alexnet.files import printable
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg")
 CONVERTIBLE += (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # of cameras
-SYSTEM_FOLDERS = ("__MACOSX",)  # copies of names, left by archives made on macOS
-SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")  # in lower case; Windows's, and macOS's last
+SYSTEM_FOLDERS = ("__MACOSX",)  # added by archives made on macOS
+SYSTEM_FILES = (
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "icon\r",
+)  # in lower case; the last is from macOS, the others from Windows
 LAYOUT = (
-    "Expected layout: one folder per class, as FOLDER/daisy/1.jpg and FOLDER/rose/2.jpg; or, with splits of your own, "
+    "Expected layout: one folder per class, such as FOLDER/daisy/1.jpg and FOLDER/rose/2.jpg; with your own splits, "
     "the same in FOLDER/train, FOLDER/validation and FOLDER/test; or a CSV file of files and labels"
 )
 
@@ -22,8 +27,8 @@ LAYOUT = (
 def files_in(folder: str | os.PathLike, root: str | os.PathLike | None = None) -> list[pathlib.Path]:
     """Return the files in a folder and its subfolders, sorted.
 
-    Left out are files and folders whose names begin with a dot (`.thumbnails`, `.DS_Store`), what macOS adds to
-    archives, the index files of Windows (`Thumbs.db`), and symbolic links that lead out of the root.
+    These are left out: files and folders whose names begin with a dot (`.thumbnails`, `.DS_Store`), folders that macOS
+    adds to archives, index files of Windows (`Thumbs.db`), and symbolic links that lead out of the root.
 
     Args:
         folder: Path of the folder.
@@ -60,7 +65,7 @@ def files_beside(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]
 
 
 def is_system_name(name: str) -> bool:
-    """Return whether a file or folder is hidden, or is one that an operating system adds to a user's folders.
+    """Return whether a file or folder is hidden or was added by an operating system.
 
     Example:
         >>> [is_system_name(name) for name in (".DS_Store", "._rose.jpg", "__MACOSX", "Thumbs.db", "rose.jpg")]
@@ -84,8 +89,8 @@ def picture_files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
     """Return the picture files among files and in folders, including their subfolders.
 
     Args:
-        paths: Files, which are taken whatever their names are; and folders, of which the files of `files_in` are taken
-            that `is_picture`. Other files in folders are counted in one line on stderr.
+        paths: Files, with any name; and folders, of which the files of `files_in` count that `is_picture`. Other files
+            in folders are counted in one line on stderr.
 
     Returns:
         The paths; those of one folder sorted.
@@ -108,14 +113,14 @@ def picture_files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
 
 
 def report_passed_over(files: Iterable[pathlib.PurePath]) -> None:
-    """Print one line on stderr that counts the files that were passed over; nothing if there are none."""
+    """Print one line on stderr that counts the ignored files, if there are any."""
     files = list(files)
     if files:
-        print(f"Passed over {len(files)} other files: {printable(describe_others(files))}", file=sys.stderr)
+        print(f"Ignored {len(files)} other files: {printable(describe_others(files))}", file=sys.stderr)
 
 
 def describe_others(files: Iterable[pathlib.PurePath]) -> str:
-    """Count files that are not used by their extensions, and say what to do with photographs of other formats.
+    """Count ignored files by extension, and say what to do with photographs in other formats.
 
     Example:
         >>> describe_others([pathlib.Path("a.heic"), pathlib.Path("notes.txt")])
@@ -128,7 +133,7 @@ def describe_others(files: Iterable[pathlib.PurePath]) -> str:
 
 
 def count_by_extension(files: Iterable[pathlib.PurePath]) -> str:
-    """Count files by their extensions.
+    """Count files by extension.
 
     Example:
         >>> count_by_extension([pathlib.Path("a.HEIC"), pathlib.Path("b.heic"), pathlib.Path("README")])

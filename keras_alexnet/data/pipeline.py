@@ -1,7 +1,7 @@
-"""Labelled pictures to batches of what the network sees (paper sections 2 and 4.1).
+"""Turn labelled pictures into batches of network inputs (paper sections 2 and 4.1).
 
-A picture is resized once (`resize_pictures`). From the resized picture come training crops, another one in every epoch
-(`training_batches`), or the central crop or ten crops for evaluation (`evaluation_batches`).
+Pictures are resized once (`resize_pictures`). `training_batches` takes a new random crop of each in every epoch, and
+`evaluation_batches` takes the central crop or ten crops.
 """
 
 import dataclasses
@@ -20,38 +20,40 @@ from keras_alexnet.recipes import AUGMENTATIONS, Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()
-OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # by file changes batches
-OPTIONS.autotune.enabled = False  # one thread per core at once; with it, every pass waits for the tuner's timer
-MEMORY_SHARE = 0.25  # ours: of the machine's memory, for the resized pictures of one split, or to shuffle pictures in
-MOST_REPEATS = 10  # ours: of a picture of a rare class, for each picture of the largest
+OPTIONS.experimental_distribute.auto_shard_policy = (
+    tf.data.experimental.AutoShardPolicy.DATA
+)  # sharding by file would change the batches
+OPTIONS.autotune.enabled = False  # use one thread per core immediately, instead of waiting for the tuner in every pass
+MEMORY_SHARE = 0.25  # ours: fraction of the memory for the resized pictures of one split, or for the shuffle buffer
+MOST_REPEATS = 10  # ours: most repeats of a picture of a rare class per epoch of the largest class
 SAMPLE = 100  # pictures from which the mean size of a split's pictures is estimated
 
 
 def resize_pictures(split: tf.data.Dataset, resize_size: int) -> tf.data.Dataset:
     """Resize every picture: shorter side to `resize_size`, then the central square (section 2).
 
-    Resized pictures that take up less than a quarter of the machine's memory are kept there (197 kB each at 256 pixels,
-    so 0.2 GB for 1020 flowers), and files are read once. Those of a larger split are read and decoded in every pass.
+    If the resized pictures take less than a quarter of the memory, they are cached (197 kB each at 256 pixels, so 0.2
+    GB for 1020 flowers) and files are read once. Otherwise they are read and decoded in every pass.
 
     Args:
-        split: Gives `(picture, label)`, as in `datasets.Dataset.splits`.
+        split: A data set of `(picture, label)`, as in `datasets.Dataset.splits`.
         resize_size: Height and width of the resized pictures in pixels.
 
     Returns:
         A dataset of `(uint8 (resize_size, resize_size, 3), label)` in the order of `split`. Use this object for every
-        pass: the result of another call has a memory of its own.
+        pass, since another call has its own cache.
     """
     result = split.map(lambda picture, label: (decoding.load_resized(picture, resize_size), label), AUTOTUNE)
     return result.cache() if fits_in_memory(split, resize_size) else result
 
 
 def fits_in_memory(split: tf.data.Dataset, resize_size: int) -> bool:
-    """Return whether the resized pictures of a split take up less than a quarter of the machine's memory."""
+    """Return whether the resized pictures of a split take less than a quarter of the memory."""
     return len(split) <= _capacity(resize_size * resize_size * 3)
 
 
 def _capacity(size):
-    """Return how many pictures of `size` bytes fit in our share of the memory, or of a container's limit (Linux)."""
+    """Return how many pictures of `size` bytes fit in our fraction of the memory, or of a container's limit (Linux)."""
     limit = pathlib.Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
     memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
@@ -70,25 +72,24 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Return the batches of several epochs as one stream.
 
-    The order of an epoch and every crop in it depend on the seed, the number of the epoch and the number of the
-    picture, and on nothing else. So an interrupted run that continues with `epochs=range(k, n)` sees what it would have
-    seen.
+    The order of an epoch and every crop in it depend only on the seed, the number of the epoch and the number of the
+    picture. An interrupted run that continues with `epochs=range(k, n)` therefore gets the same batches.
 
-    A set that fits into memory is shuffled as a whole, a larger one within a buffer of as many pictures as fit. An
-    epoch leaves out the pictures that do not fill a batch. They are different ones each time, and every batch has the
-    same shape.
+    A data set that fits into memory is fully shuffled, a larger one within a buffer of as many pictures as fit. An
+    epoch leaves out the pictures that do not fill a batch, different ones each time, so all batches have the same
+    shape.
 
     Args:
-        pictures: Gives `(uint8 (resize_size, resize_size, 3), label)`, from `resize_pictures`. Where those are not kept
-            in memory, pass `(picture, label)` as in `datasets.Dataset.splits`: then only the crop is decoded.
-        statistics: Of the training set. None is enough where the recipe needs none, see `mean_and_std`.
-        recipe: Decides the crops and the batch size.
+        pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `resize_pictures`. If those are not
+            cached, pass `(picture, label)` as in `datasets.Dataset.splits`; then only the crop is decoded.
+        statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
+        recipe: Determines the crops and the batch size.
         seed: Seed of the order and the crops.
         epochs: Numbers of the epochs.
-        steps_per_epoch: Batches in each epoch, None for all that the pictures give.
+        steps_per_epoch: Batches in each epoch, None for as many as possible.
         first_step: Batches of the first epoch to skip, because the network has already seen them.
-        repeats: How many times as often a picture is drawn, by class, see `repeats_by_class`. An epoch is as long as
-            without: it takes a part of the repeated pictures, another one each time.
+        repeats: How many times as often to sample a picture, by class, see `repeats_by_class`. The length of an epoch
+            does not change: it uses a different part of the repeated pictures each time.
 
     Returns:
         A dataset of `(float32 (batch, crop_size, crop_size, 3), label (batch,))`, with the images as `augmented_crop`
@@ -122,7 +123,9 @@ def training_batches(
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
-        tf.compat.v1.set_random_seed(1)  # of this function's graph: else tf.random.set_seed changes the order as well
+        tf.compat.v1.set_random_seed(
+            1
+        )  # for this function's graph; otherwise tf.random.set_seed would change the order too
         order = numbered.shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
         seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
         left = order.take(steps * recipe.batch_size).skip(seen)
@@ -138,7 +141,7 @@ def training_batches(
 
 
 def _repeat(numbered, count, repeats):
-    """Repeat each picture by its class. A repetition has a number of its own, and so crops of its own."""
+    """Repeat each picture according to its class. Each repetition has its own number and therefore its own crops."""
     times = tf.constant(np.int64(repeats))
 
     def copies(number, item):
@@ -152,7 +155,7 @@ def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
     """Return the number of pictures of each class, int64 `(classes,)`.
 
     Args:
-        pictures: Gives `(picture, label)`.
+        pictures: A data set of `(picture, label)`.
         classes: Number of classes.
     """
     labels = pictures.map(lambda _, label: label).batch(1024).as_numpy_iterator()
@@ -160,7 +163,7 @@ def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
 
 
 def repeats_by_class(counts: Sequence[int]) -> np.ndarray:
-    """Return how many times as often a picture of each class is drawn, so that rare classes are seen more evenly.
+    """Return how many times as often to sample a picture of each class, to balance the classes.
 
     Args:
         counts: Number of training pictures by class.
@@ -177,18 +180,18 @@ def repeats_by_class(counts: Sequence[int]) -> np.ndarray:
 
 
 def counts_as_seen(counts: Sequence[int], recipe: Recipe) -> np.ndarray:
-    """Return the pictures of each class in an epoch, up to a factor, as the recipe draws them."""
+    """Return the number of pictures of each class in an epoch, up to a factor, as sampled by the recipe."""
     return np.asarray(counts) * (repeats_by_class(counts) if recipe.balance == "repeat" else 1)
 
 
 def _with_and_without_lighting(epochs, until):
-    """The epochs, numbered from 0, up to the last one with PCA lighting, and those behind it."""
+    """Return the epochs with PCA lighting and those after them, numbered from 0."""
     until = epochs.stop if until is None else min(max(until, epochs.start), epochs.stop)
     return range(epochs.start, until), range(until, epochs.stop)
 
 
 def _mean_size(pictures):
-    """Return the mean size of a picture in bytes, before it is decoded where it is a file."""
+    """Return the mean size of a picture in bytes. A picture file is not decoded."""
     spec, _ = pictures.element_spec
     if spec.shape.is_fully_defined() and spec.dtype != tf.string:
         return spec.shape.num_elements()
@@ -197,12 +200,12 @@ def _mean_size(pictures):
 
 
 def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None = None) -> int:
-    """Return how many batches an epoch has.
+    """Return the number of batches in an epoch.
 
     Args:
         count: Number of training pictures.
         batch_size: Pictures in a batch.
-        steps_per_epoch: The number of batches if it is given, None for all that the pictures give.
+        steps_per_epoch: The requested number of batches, None for as many as possible.
 
     Raises:
         ValueError: If there are too few pictures for the batches.
@@ -214,7 +217,7 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
     steps = max(1, count // batch_size) if steps_per_epoch is None else steps_per_epoch
     if steps * batch_size > count:
         raise ValueError(
-            f"{steps} batches of {batch_size} per epoch need {steps * batch_size} training pictures: give a smaller "
+            f"{steps} batches of {batch_size} per epoch need {steps * batch_size} training pictures: use a smaller "
             f"--batch-size{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} pictures"
         )
     return steps
@@ -226,8 +229,8 @@ def evaluation_batches(
     """Return the batches for evaluation: every picture once, in order; the last batch may be smaller.
 
     Args:
-        pictures: Gives `(uint8 (resize_size, resize_size, 3), label)`, from `resize_pictures`.
-        statistics: Of the training set. None is enough where the recipe needs none, see `mean_and_std`.
+        pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `resize_pictures`.
+        statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: The recipe that the network was trained with.
         batch_size: Pictures in a batch.
         views: 1 for the central crop, 10 for the ten crops of section 4.1.
@@ -247,7 +250,7 @@ def evaluation_batches(
         return preprocess(cut(image, recipe.crop_size), statistics, recipe), label
 
     batches = pictures.map(labelled_crops, AUTOTUNE).batch(batch_size)
-    return batches.prefetch(1).with_options(OPTIONS)  # ten crops of 128 images take up 0.8 GB
+    return batches.prefetch(1).with_options(OPTIONS)  # ten crops of 128 images take 0.8 GB
 
 
 AFFINE = ("rotation", "scaling", "translation")  # `augmentation.affine` does all three in one pass over the pixels
@@ -255,18 +258,18 @@ STEPS_OF_THEIR_OWN = (*AFFINE, "resized_crop", "crop", "lighting", "noise")  # t
 
 
 def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
-    """Make a training crop: what `recipe.augmentation` names happens in the order of `recipes.AUGMENTATIONS`.
+    """Make a training crop: apply `recipe.augmentation` in the order of `recipes.AUGMENTATIONS`.
 
-    The resized picture is rotated, scaled and translated, then cropped at a random position, else in the centre. The
-    crop is flipped. The mean is subtracted together with PCA lighting, noise is added, and the result is divided by the
-    standard deviation where the recipe has one.
+    The resized picture is rotated, scaled and translated, then cropped at a random position or in the center. The crop
+    is flipped. Then the mean is subtracted together with PCA lighting, noise is added, and the result is divided by the
+    standard deviation if the recipe has one.
 
     Args:
-        picture: A resized picture, uint8 `(resize_size, resize_size, 3)`; or a picture as `decoding.load_resized`
-            takes it, of which only the crop is decoded where that is possible.
+        picture: A resized picture, uint8 `(resize_size, resize_size, 3)`; or a picture that `decoding.load_resized`
+            accepts, of which only the crop is decoded if possible.
         seed: Two integers.
-        statistics: Of the training set.
-        recipe: Decides everything else.
+        statistics: Statistics of the training set.
+        recipe: All other settings.
 
     Returns:
         A float32 tensor `(crop_size, crop_size, 3)`.
@@ -281,12 +284,12 @@ def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None,
 
 
 def _settings(name, recipe):
-    """Return the arguments of an augmentation that the recipe sets."""
+    """Return the arguments of an augmentation from the recipe."""
     return {argument: getattr(recipe, field) for argument, field in AUGMENTATIONS[name].items()}
 
 
 def _rotate(picture, seed, recipe):
-    """Rotate, scale and translate the resized picture; the crop leaves out most of what comes in at its borders."""
+    """Rotate, scale and translate the resized picture. The crop removes most of the filled borders."""
     names = [name for name in AFFINE if name in recipe.augmentation]
     if not names:
         return picture
@@ -309,7 +312,7 @@ def _crop(picture, seed, recipe):
 
 
 def _change_crop(image, seed, recipe):
-    """Apply the augmentations that need nothing but the crop, in pixel values of 0 to 255."""
+    """Apply the augmentations that need only the crop, with pixel values 0 to 255."""
     for name in AUGMENTATIONS:
         if name in recipe.augmentation and name not in STEPS_OF_THEIR_OWN:
             function = getattr(augmentation, name)
@@ -318,7 +321,7 @@ def _change_crop(image, seed, recipe):
 
 
 def _subtract_mean_and_light(image, seed, mean, statistics, recipe):
-    """Subtract the mean and change the lighting. A mean color is subtracted in the same pass, which halves the work."""
+    """Subtract the mean and apply PCA lighting. A mean color is subtracted in the same pass, which halves the work."""
     if "lighting" not in recipe.augmentation:
         return _subtract(image, mean)
     if mean.ndim > 1:
@@ -328,14 +331,14 @@ def _subtract_mean_and_light(image, seed, mean, statistics, recipe):
 
 
 def preprocess(image: tf.Tensor, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
-    """Subtract the mean, and divide by the standard deviation where the recipe has one.
+    """Subtract the mean, and divide by the standard deviation if the recipe has one.
 
-    The centre of a mean image is subtracted from every crop, wherever it was cut, as the authors' code does.
+    As in the authors' code, the center of a mean image is subtracted from every crop, regardless of its position.
 
     Args:
-        image: `(..., crop_size, crop_size, 3)`, pixel values of 0 to 255.
+        image: `(..., crop_size, crop_size, 3)`, pixel values 0 to 255.
         statistics: See `mean_and_std`.
-        recipe: Decides the mean and the size of the crops.
+        recipe: Determines the mean and the crop size.
 
     Returns:
         A float32 tensor of the shape of `image`.
@@ -345,16 +348,16 @@ def preprocess(image: tf.Tensor, statistics: Statistics | None, recipe: Recipe) 
 
 
 def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is subtracted from a crop, and what the result is divided by.
+    """Return the mean to subtract from a crop, and the standard deviation to divide by.
 
     Args:
-        statistics: Of the training set. None is enough where the recipe takes the mean of the architecture.
-        recipe: Decides the mean and the size of the crops.
+        statistics: Statistics of the training set. May be None if the recipe uses the mean of the architecture.
+        recipe: Determines the mean and the crop size.
 
     Returns:
         The mean, float32 `(3,)`, or `(crop_size, crop_size, 3)` for a mean image; and the standard deviation, float32
-        `(3,)`. That is one except with the mean of the architecture, since the paper keeps pixel values of 0 to 255.
-        Nothing changes the pixels of a network that does both itself.
+        `(3,)`. The standard deviation is 1 except with the mean of the architecture, since the paper keeps pixel values
+        0 to 255. For a network that preprocesses its input itself, the mean is 0 as well.
     """
     if recipe.mean == "network":
         return np.zeros(3, np.float32), np.ones(3, np.float32)

@@ -1,4 +1,4 @@
-"""Decode every picture file once, so that training never meets one that it cannot read."""
+"""Decode every picture file once, so that training does not fail on a file that it cannot read."""
 
 import concurrent.futures
 import contextlib
@@ -16,8 +16,8 @@ from keras_alexnet.data import decoding, errors, picture_files
 from keras_alexnet.data.labelled_files import LabelledFiles, refuse_empty
 from keras_alexnet.files import printable
 
-MAX_BAD_SHARE = 0.01  # ours: of the pictures of a folder
-CHUNK = 256  # pictures that are decoded together, before damaged ones among them are looked for
+MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
+CHUNK = 256  # pictures that are decoded together; if libjpeg warns, the damaged ones among them are identified
 
 
 class Picture(NamedTuple):
@@ -32,16 +32,16 @@ class Picture(NamedTuple):
 def read(files: LabelledFiles) -> dict[str, list[Picture]]:
     """Decode each picture once.
 
-    Pictures that cannot be read are named on stderr and left out, and files of other kinds are counted there.
+    Pictures that cannot be read are listed on stderr and left out. Other files are counted there.
 
     Args:
         files: The files.
 
     Returns:
-        The pictures by the name of the split, in the order of the files.
+        The pictures of each split, in the order of the files.
 
     Raises:
-        ValueError: If more than 1 % of the pictures cannot be read, or a class has none that can.
+        ValueError: If more than 1 % of the pictures cannot be read, or a class has no readable picture.
     """
     readable = _check(files.entries)
     splits = {split: [readable[path] for path, _ in own if path in readable] for split, own in files.splits.items()}
@@ -52,7 +52,7 @@ def read(files: LabelledFiles) -> dict[str, list[Picture]]:
 
 
 def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
-    """Return the readable pictures by path; name the others on stderr."""
+    """Return the readable pictures by path, and list the others on stderr."""
     results, damaged = [], []
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decoding.MAX_PIXELS is the limit here
@@ -70,14 +70,14 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
             f"Received: {count}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
         )
     if bad:
-        print(f"Left out, because they cannot be read, {count}:", *map(printable, bad), sep="\n  ", file=sys.stderr)
+        print(f"Left out {count} that cannot be read:", *map(printable, bad), sep="\n  ", file=sys.stderr)
     if damaged:
         names = ", ".join(printable(picture.path) for picture in damaged[:5]) + ", ..." * (len(damaged) > 5)
         print(
-            f"Used, although their JPEG data are damaged, {len(damaged)} of {len(entries)} pictures: {names}",
+            f"Using {len(damaged)} of {len(entries)} pictures with damaged JPEG data: {names}",
             file=sys.stderr,
         )
-    # Pillow decodes damaged JPEGs without a word, TensorFlow with one on the terminal each time.
+    # Pillow decodes damaged JPEGs silently; TensorFlow prints a warning each time.
     readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
     return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
 
@@ -92,10 +92,10 @@ def _try(entry: tuple[str, int]) -> Picture | str:
 
 
 def _is_damaged(picture: Picture) -> bool:
-    """Return whether TensorFlow's decoder complains of a picture that Pillow can decode."""
+    """Return whether TensorFlow's decoder warns about a picture that Pillow can decode."""
     with errors.libjpeg_warnings() as lines:
         decoding.check(picture.path)
-    with contextlib.suppress(Exception):  # Pillow refuses some of them; those stay as they are
+    with contextlib.suppress(Exception):  # Pillow cannot decode some of them; those are left unchanged
         decoding.rewrite(pathlib.Path(picture.path).read_bytes())
         return bool(lines) and not picture.needs_rewriting
     return False

@@ -1,4 +1,4 @@
-"""What the name of a data set means, and which files it has. Needs no TensorFlow: wrong input is told at once."""
+"""Resolve the name of a data set and find its files, without TensorFlow, so that errors appear immediately."""
 
 import collections
 import dataclasses
@@ -20,18 +20,18 @@ def find(
     names_file: str | os.PathLike | None = None,
     shares: splitting.Shares = splitting.TENTHS,
 ) -> LabelledFiles | None:
-    """Return the picture files that a data set has, or None if it is drawn or one of TensorFlow Datasets.
+    """Return the picture files of a data set, or None if it is drawn or comes from TensorFlow Datasets.
 
     Args:
         name: As on the command line: `petals`, `drawn`, the path of a folder, a CSV file or an archive, or a name such
             as `oxford_flowers17` or `cifar10`.
-        data_dir: Where data are kept, see `archives.unpack` and `flowers17.locate`.
+        data_dir: Folder of data sets, see `archives.unpack` and `flowers17.locate`.
         names_file: File of class names, see `class_names.read`.
-        shares: Shares of validation and test, where the data have no splits.
+        shares: Fractions for validation and test, if the data have no splits.
 
     Raises:
-        ValueError: If the path does not exist, there are no such pictures in it, two classes have the same pictures, or
-            a class has too few to be split.
+        ValueError: If the path does not exist or contains no pictures in classes, two classes have the same pictures,
+        or a class has too few pictures to split.
         OSError: If a folder cannot be read.
     """
     shares.check()
@@ -50,16 +50,16 @@ def find(
 
 
 def of_options(options: Options) -> LabelledFiles | None:
-    """Return the picture files of the data set that the options of a run name, see `find`."""
+    """Return the picture files of the data set in the options of a run, see `find`."""
     shares = splitting.Shares(options.validation_share, options.test_share)
     return find(options.dataset, options.data_dir, options.class_names, shares)
 
 
 def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> pathlib.Path | None:
-    """Return the path that the name of a data set means, or None if it can only be that of a drawn or a TFDS set.
+    """Return the path of a data set, or None if its name can only be a drawn or TFDS data set.
 
     Raises:
-        ValueError: If it is a path that does not exist, or a file of another kind.
+        ValueError: If the path does not exist or is another kind of file.
 
     Example:
         >>> dataset_path("oxford_flowers102:flipped") is None
@@ -88,8 +88,8 @@ def _refuse_other_files(path: pathlib.Path, name: str) -> None:
         return
     advice = "unpack it first. " if path.suffix.lower() in archives.OTHERS else ""
     raise ValueError(
-        f"The data set must be a folder of pictures, a CSV file or a zip or tar file: {advice}{LAYOUT}. "
-        f"Received: {name}, a file"
+        f"The data set must be a folder of pictures, a CSV file, or a zip or tar file: {advice}{LAYOUT}. "
+        f"Received: {name}, which is another kind of file"
     )
 
 
@@ -102,5 +102,5 @@ def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> Labelle
     folder = archives.unpack(path, data_dir)
     try:
         return dataclasses.replace(_files_of(folder, data_dir), path=path)
-    except ValueError as error:  # the user knows the archive, and not the cache
+    except ValueError as error:  # the user knows the archive, not the cache
         raise ValueError(str(error).replace(str(folder), str(path))) from None

@@ -1,4 +1,4 @@
-"""Random splits: shares of the pictures, decided by a seed. Identical files stay together."""
+"""Random splits of the pictures, determined by a seed. Identical files stay together."""
 
 import collections
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
 
-if TYPE_CHECKING:  # wrong shares are told before NumPy is imported
+if TYPE_CHECKING:  # shares are checked before NumPy is imported
     import numpy as np
 
 Item = TypeVar("Item")
@@ -14,13 +14,13 @@ Split = TypeVar("Split")
 
 
 class Shares(NamedTuple):
-    """The shares of the pictures that are not trained on."""
+    """The fractions of the pictures for validation and testing."""
 
     validation: float = 0.1
     test: float = 0.1
 
     def check(self) -> None:
-        """Refuse shares that leave nothing to train on.
+        """Check that the shares leave pictures to train on.
 
         Raises:
             ValueError: If one is negative, or both together are 1 or more.
@@ -41,14 +41,14 @@ TENTHS = Shares()
 
 
 def refuse_small_classes(counts: Mapping[str, int], shares: Shares) -> None:
-    """Refuse classes that a random split cannot divide.
+    """Check that all classes have enough pictures for a random split.
 
     Args:
-        counts: Number of different pictures of each class, by its name.
-        shares: Shares of validation and test.
+        counts: Number of different pictures by class name.
+        shares: Fractions for validation and test.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If a class has too few.
     """
     small = {name: count for name, count in counts.items() if count < shares.pictures_needed}
     if small:
@@ -72,15 +72,15 @@ def stratified(
     Args:
         items: Objects with a `label`.
         class_names: Names of the classes.
-        seed: Decides which items go to which split.
-        shares: Shares of validation and test.
-        key: What identical items have in common. They are counted once and stay together.
+        seed: Seed of the split.
+        shares: Fractions for validation and test.
+        key: Returns the same value for identical items. They are counted once and stay together.
 
     Returns:
-        The items of `train`, and of `validation` and `test` where their share is not zero.
+        The items of `train`, and of `validation` and `test` if their share is not zero.
 
     Raises:
-        ValueError: If a class has too few different items, or none that is not in an earlier class as well.
+        ValueError: If a class has too few different items, or all of them are in earlier classes as well.
     """
     import numpy as np
 
@@ -103,14 +103,14 @@ def stratified(
             splits[split_of[key(item)]].append(item)
         if not any(split_of[key(item)] == "train" for item in by_label[label]):
             raise ValueError(
-                f"A class must have pictures of its own to train on. Received: {name}, whose pictures are in other "
-                "classes as well"
+                f"Every class must have its own training pictures. Received: {name}, whose pictures are also in other "
+                "classes"
             )
     return splits
 
 
 def _count(count: int, share: float, spare: int, of: int | None = None) -> int:
-    """Return how many of `of` items are a share: at least one, but so that `spare` of the `count` are left."""
+    """Return the number of items for a share of `of`: at least one, but leave `spare` of the `count` items."""
     return max(0, min(max(1, round((count if of is None else of) * share)), count - spare)) if share else 0
 
 
@@ -119,9 +119,9 @@ def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | No
 
     Args:
         count: Number of items.
-        share: Share that is chosen, at least one item.
-        seed: Decides the permutation.
-        keys: What identical items have in common. They are counted once and stay together.
+        share: Fraction to choose, at least one item.
+        seed: Seed of the permutation.
+        keys: The same value for identical items. They are counted once and stay together.
 
     Returns:
         Whether each item is chosen, booleans `(count,)`.
@@ -138,15 +138,15 @@ def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | No
 def complete(
     official: Mapping[str, Split], shares: Shares, split_off: Callable[[Split, float], tuple[Split, Split]]
 ) -> dict[str, Split]:
-    """Add the splits that are missing.
+    """Add the missing splits.
 
-    Without test pictures, the validation pictures are the test. What is missing then is split off the training
-    pictures. A split whose share is zero is not added.
+    Without test pictures, the validation pictures become the test split. The missing split is then taken from the
+    training pictures. A split whose share is zero is not added.
 
     Args:
-        official: The splits that there are, `train` among them.
-        shares: Shares of validation and test.
-        split_off: Returns the rest of a split, and a share of it.
+        official: The existing splits, including `train`.
+        shares: Fractions for validation and test.
+        split_off: Splits a fraction off, and returns the rest and the fraction.
     """
     splits = dict(official)
     if "test" not in splits and "validation" in splits and shares.test:

@@ -15,7 +15,7 @@ class Statistics:
     """Mean and color axes of the images of a training set.
 
     Attributes:
-        mean_image: Float32 `(resize_size, resize_size, 3)`, the mean over all images, pixel values of 0 to 255.
+        mean_image: Float32 `(resize_size, resize_size, 3)`, the mean over all images, with pixel values 0 to 255.
         eigenvalues: Float32 `(3,)`, of the covariance of the colors of all pixels, in pixel values squared, ascending.
         eigenvectors: Float32 `(3, 3)`, the color axes: unit vectors in RGB, one per column, in the same order.
     """
@@ -34,7 +34,7 @@ class Statistics:
         """Measure the resized pictures of a training split in one pass.
 
         Args:
-            pictures: Gives `(uint8 (resize_size, resize_size, 3), label)`.
+            pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`.
 
         Raises:
             ValueError: If there are no pictures.
@@ -57,10 +57,10 @@ class Statistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Statistics":
-        """Read the file that `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
-            ValueError: If it is not such a file.
+            ValueError: If it is another kind of file.
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -70,7 +70,7 @@ class Statistics:
 
 
 def _sums(batch, _):
-    """Return the number of images, their sum, and the sum of the outer products of all colors, all exact in float64."""
+    """Return the number of images, their sum, and the sum of the outer products of all colors, exactly in float64."""
     colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)  # (pixels of all images, 3)
     image = tf.cast(tf.reduce_sum(tf.cast(batch, tf.int32), axis=0), tf.float64)
     return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)

@@ -1,4 +1,4 @@
-"""Image classification sets of TensorFlow Datasets, with their official splits."""
+"""Image classification data sets of TensorFlow Datasets, with their official splits."""
 
 import contextlib
 import difflib
@@ -14,22 +14,22 @@ OFFICIAL_SIZES = {"oxford_flowers102": {"train": 1020, "validation": 1020, "test
 
 
 def read(name: str, data_dir: str | None = None) -> tuple[str, tuple[str, ...], dict[str, tf.data.Dataset], str]:
-    """Find a set by name, download and prepare it where that has not been done, and open its splits.
+    """Find a data set by name, download and prepare it if necessary, and open its splits.
 
-    The order is that of the prepared files. Reading fails at the end if they hold more or fewer pictures than recorded.
+    The order is that of the prepared files. Reading fails at the end if they have more or fewer pictures than expected.
 
     Args:
-        name: Name in TensorFlow Datasets, as `cifar10`, `imagenet_resized/64x64` or `oxford_flowers102:2.1.1`.
-        data_dir: Where prepared data are kept. None for `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
+        name: Name in TensorFlow Datasets, such as `cifar10`, `imagenet_resized/64x64` or `oxford_flowers102:2.1.1`.
+        data_dir: Folder of prepared data. None for `TFDS_DATA_DIR`, or else `~/tensorflow_datasets`.
 
     Returns:
-        The version; the names of the classes; those of the splits `train`, `validation` and `test` that exist, each a
+        The version; the class names; the splits among `train`, `validation` and `test` that exist, each a
         `tf.data.Dataset` of `(bytes of a picture file, label)`; and a digest of the version and the sizes of all
-        splits. A test split without labels (-1), as that of imagenet2012, is left out.
+        splits. A test split without labels (-1), as in imagenet2012, is left out.
 
     Raises:
-        ValueError: If there is no such set, it is not available, it is not for image classification, or its official
-            splits do not have the sizes that are recorded here.
+        ValueError: If there is no such data set, it is not available, it is not for image classification, or its
+            official splits do not have the expected sizes.
     """
     builder = _builder(name, data_dir)
     image_key, label_key = _keys(builder)
@@ -44,7 +44,7 @@ def _digest(builder):
 
 
 def _builder(name, data_dir):
-    import tensorflow_datasets as tfds  # takes ten seconds, which drawn flowers and folders do not need
+    import tensorflow_datasets as tfds  # takes ten seconds, and drawn flowers and folders do not need it
 
     try:
         return tfds.builder(name, data_dir=data_dir)
@@ -52,12 +52,13 @@ def _builder(name, data_dir):
         names, base = {"petals", *tfds.list_builders(with_community_datasets=False)}, name.split(":")[0].split("/")[0]
         if base in names:
             raise ValueError(
-                f"{base} must have a version and configuration that TFDS knows. Received: {name} ({_line(error)})"
+                f"TFDS does not have this version or configuration of {base}. Received: {name} ({_line(error)})"
             ) from error
         near = difflib.get_close_matches(base, sorted(names))
         raise ValueError(
-            "The data set must be petals, the path of a folder of class folders, or the name of an image classification"
-            f" set of TensorFlow Datasets{', such as ' + ', '.join(near) if near else ''}. Received: {name}"
+            "There is no folder and no data set with this name. Use petals, drawn, the path of a folder of class "
+            "folders, or the name of an image classification data set of TensorFlow Datasets"
+            f"{', such as ' + ', '.join(near) if near else ''}. Received: {name}"
         ) from None
 
 
@@ -83,17 +84,18 @@ def _prepare(builder):
         builder.download_and_prepare()
     except Exception as error:  # servers, archives and assertions raise errors of every kind
         raise ValueError(
-            f"{builder.name} {builder.version} is not in {builder.data_path} and cannot be fetched ({_size(builder)}): "
-            "set --data-dir or TFDS_DATA_DIR to where it was prepared, or use petals, which needs no download. "
+            f"{builder.name} {builder.version} is not in {builder.data_path} and cannot be downloaded "
+            f"({_size(builder)}): set --data-dir or TFDS_DATA_DIR to the folder where it was prepared, or use petals, "
+            "which needs no download. "
             f"Received: {_line(error)}"
         ) from error
 
 
 def _reach(builder):
-    """Request the head of a file from the server: without a network, TFDS itself would try for minutes."""
+    """Send a HEAD request to the server, because without a network TFDS would retry for minutes."""
     if builder.url_infos and not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         request = urllib.request.Request(next(iter(builder.url_infos)), method="HEAD")
-        with contextlib.suppress(urllib.error.HTTPError):  # a server that refuses is there
+        with contextlib.suppress(urllib.error.HTTPError):  # a server that refuses is reachable
             urllib.request.urlopen(request, timeout=10).close()
 
 

@@ -1,4 +1,4 @@
-"""Evaluate networks, predict pictures, and look at what a network has learned (paper section 6)."""
+"""Evaluate networks, classify pictures, and inspect what a network has learned (paper section 6)."""
 
 import lazy_loader
 

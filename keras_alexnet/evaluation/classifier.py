@@ -1,4 +1,4 @@
-"""A trained network together with all that is needed to classify a picture."""
+"""A trained network with everything that is needed to classify a picture."""
 
 import dataclasses
 import json
@@ -21,13 +21,13 @@ BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A trained network together with all that is needed to classify a picture.
+    """A trained network with everything that is needed to classify a picture.
 
     Attributes:
         model: The network.
         class_names: One name for each output, in order.
         recipe: The recipe that it was trained with: crop size, resize size and mean.
-        statistics: Statistics of its training set; None where they are unknown and not needed.
+        statistics: Statistics of its training set; None if they are unknown and not needed.
     """
 
     model: keras.Model
@@ -40,7 +40,7 @@ class Classifier:
         """Load the best network of a run.
 
         Raises:
-            ValueError: If the run has no network yet, or its files do not belong together.
+            ValueError: If the run has no network yet, or its files do not match.
         """
         return cls._in_run(run, network_file(run))
 
@@ -58,12 +58,12 @@ class Classifier:
     def of_file(cls, path: str | pathlib.Path) -> Self:
         """Load the network of a `.keras` file.
 
-        A file inside a run folder gets the run's recipe, statistics and class names. Any other file gets defaults: the
-        mean and std of the architecture that the network is named after, unless they are inside the network; crops from
-        pictures larger by the paper's ratio of 256 to 227; and numbers for class names.
+        A file inside a run folder uses the run's recipe, statistics and class names. Any other file uses defaults: the
+        mean and std of the architecture that the network is named after, unless the network preprocesses its input
+        itself; the paper's ratio of 256 to 227 for resizing; and numbers as class names.
 
         Raises:
-            ValueError: If the file holds no image classifier, holds code, or does not belong to the run.
+            ValueError: If the file does not contain an image classifier, contains code, or does not match the run.
         """
         path = pathlib.Path(path)
         for folder in path.absolute().parents[:2]:  # best.keras is in the run's folder, checkpoints are one deeper
@@ -86,11 +86,11 @@ class Classifier:
 
         Args:
             weights: A name in `weights.names.NAMES`, or a file of weights.
-            architecture: Name of the network; by default the one that the weights are of.
+            architecture: Name of the network; None for the network of the weights.
 
         Raises:
-            ValueError: If there are no such weights of this network, they cannot be downloaded, or they are for another
-                number of classes.
+            ValueError: If this network has no such weights, they cannot be downloaded, or they are for another number
+                of classes.
         """
         known = origin.trace(weights, architecture)
         recipe = Recipe(**known.settings())
@@ -103,7 +103,7 @@ class Classifier:
         return cls(model, imagenet_class_names(), recipe)
 
     def batches(self, pictures: tf.data.Dataset, views: int = 1) -> tf.data.Dataset:
-        """Return batches of what the network sees of resized pictures, about `BATCH_SIZE` crops in each.
+        """Return batches of network inputs from resized pictures, with about `BATCH_SIZE` crops each.
 
         See `pipeline.evaluation_batches`.
         """
@@ -125,9 +125,9 @@ def imagenet_class_names() -> tuple[str, ...]:
             cache_subdir="models",
             file_hash="c2c37ea517e94d9795004a39431a14cb",
         )
-    except Exception as error:  # Keras raises many kinds without a network
+    except Exception as error:  # Keras raises many kinds of errors without a network
         raise ValueError(
-            f"Expected ImageNet's class names: put {name} at {names.cache() / name} by hand. Received: {error}"
+            f"Could not download ImageNet's class names: save {name} as {names.cache() / name}. Received: {error}"
         ) from error
     index = json.loads(pathlib.Path(path).read_text())  # {"0": ["n01440764", "tench"], ...}
     return tuple(index[str(n)][1] for n in range(len(index)))
@@ -142,7 +142,7 @@ def outputs_logits(model: keras.Model) -> bool:
 
 
 def _input_size(model: keras.Model, path: pathlib.Path) -> int:
-    """Return the height and width of the images that a model classifies."""
+    """Return the height and width of a model's input images."""
     shapes = model.input_shape, model.output_shape
     if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) != 4 or len(shapes[1]) != 2:
         raise ValueError(
@@ -161,22 +161,22 @@ def network_file(run: Run) -> pathlib.Path:
         ValueError: If there is none yet.
     """
     if not run.best.is_file():
-        raise ValueError(f"Expected a run that has finished an epoch, with a best.keras. Received: {run.folder}")
+        raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {run.folder}")
     return run.best
 
 
 def load_model(path: str | pathlib.Path) -> keras.Model:
-    """Load a saved network without its optimizer. No code in the file is run.
+    """Load a saved network without its optimizer. Code in the file is not executed.
 
     Raises:
-        ValueError: If the file cannot be read, holds no network, or holds code.
+        ValueError: If the file cannot be read, does not contain a network, or contains code.
     """
     if not pathlib.Path(path).is_file():
-        raise ValueError(f"Expected a .keras file. Received: {path}, which is not there")
+        raise ValueError(f"Expected a .keras file. Received: {path}, which does not exist")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a stranger's file can fail anywhere: archive, configuration, weights, unknown layers
+    except Exception as error:  # an unknown file can fail anywhere: archive, configuration, weights, layers
         reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
         raise ValueError(
-            f"Expected a .keras file of a network without code of its own. Received: {path}: {reason}"
+            f"Expected a .keras file of a network without custom code. Received: {path}: {reason}"
         ) from error

@@ -1,4 +1,4 @@
-"""Evaluate networks on pictures, one by one and as ensembles (paper sections 4.1 and 6)."""
+"""Evaluate networks, individually and as ensembles (paper sections 4.1 and 6)."""
 
 import dataclasses
 import os
@@ -25,14 +25,14 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.ndarray], np.ndarray]:
-    """Return a network's probabilities for every picture, from one view and averaged over ten.
+    """Return a network's probabilities for every picture, for one view and averaged over ten.
 
-    The ten views contain the central one, so both results come from one pass.
+    The ten views include the central one, so both results come from one pass.
 
     Args:
         model: A network that returns probabilities or logits.
-        batches: Pairs `(crops, labels)` as `pipeline.evaluation_batches` returns them: crops float32
-            `(batch, size, size, 3)`, or `(batch, 10, size, size, 3)` for ten views of each picture.
+        batches: Pairs `(crops, labels)` from `pipeline.evaluation_batches`: crops float32 `(batch, size, size, 3)`, or
+            `(batch, 10, size, size, 3)` for ten views of each picture.
 
     Returns:
         Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten views; and the
@@ -59,7 +59,7 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
 
 
 def views_key(views: int) -> str:
-    """Return the key of a number of views in the files of results.
+    """Return the key of a number of views in the result files.
 
     Example:
         >>> views_key(1), views_key(10)
@@ -73,7 +73,7 @@ def pictures_of(data: Dataset, split: str) -> tf.data.Dataset:
 
     Args:
         data: The data set.
-        split: One of `SPLITS`; "all" joins the splits, for data on which nothing was trained.
+        split: One of `SPLITS`; "all" joins the splits, for data that were not used for training.
 
     Raises:
         ValueError: If the data set has no such split, or the split is empty.
@@ -93,7 +93,7 @@ def pictures_of(data: Dataset, split: str) -> tf.data.Dataset:
 
 
 def class_positions(class_names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Return where the classes of a data set are among a network's outputs; two folders may sort the names differently.
+    """Return the indices of a data set's classes among a network's outputs, which may be in another order.
 
     Args:
         class_names: Names of the network's outputs.
@@ -111,7 +111,7 @@ def class_positions(class_names: Sequence[str], wanted: Sequence[str]) -> list[i
     if sorted(class_names) != sorted(wanted):
         unknown = sorted({*wanted} ^ {*class_names})
         raise ValueError(
-            f"Expected data of the classes that the network was trained on, {len(class_names)}. Received: "
+            f"Expected data of the {len(class_names)} classes that the network was trained on. Received: "
             f"{len(wanted)} classes; not in both: {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
         )
     position = {name: n for n, name in enumerate(class_names)}
@@ -125,8 +125,8 @@ class Evaluation:
     Attributes:
         runs: Names of the runs.
         data: The data set.
-        split: Which of its pictures.
-        pictures: These pictures in order, `(uint8 (resize_size, resize_size, 3), label)`.
+        split: The evaluated split.
+        pictures: Its pictures in order, `(uint8 (resize_size, resize_size, 3), label)`.
         by_views: Probabilities `(pictures, classes)` by the number of views, classes in the order of the data set.
         labels: Integers `(pictures,)`.
     """
@@ -140,14 +140,14 @@ class Evaluation:
 
     @property
     def best(self) -> np.ndarray:
-        """The probabilities from the most views."""
+        """The probabilities for the largest number of views."""
         return self.by_views[max(self.by_views)]
 
     def mistakes(self) -> list[dict[str, str | float]]:
-        """Return the pictures for which the most probable class is wrong, the most probable first.
+        """Return the misclassified pictures, most confident first.
 
         Each has `picture`, its path relative to the folder of the data; `class`; `predicted`, with its `probability`;
-        and `path`. The list is empty where the pictures are not files of the user's.
+        and `path`. The list is empty if the pictures are not the user's files.
         """
         if not self.data.paths:
             return []
@@ -168,7 +168,7 @@ class Evaluation:
         ]
 
     def numbers(self) -> dict[str, Any]:
-        """Return all measures, as they are saved in a run's folder; errors by class are those of the most views."""
+        """Return all metrics, as saved in the run folder. Per-class errors are for the largest number of views."""
         return {
             "runs": self.runs,
             "data": self.data.describe(),
@@ -180,19 +180,19 @@ class Evaluation:
 
 
 def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 10) -> list[Evaluation]:
-    """Evaluate runs one by one, and several of them also as an ensemble that averages their probabilities.
+    """Evaluate runs, and if there are several also the ensemble that averages their probabilities.
 
-    Each result is saved in its run's folder as `evaluation-<split>.json`, with the name of the data set where that is
-    not the run's own. An ensemble's result is saved as `ensemble-<split>.json` in the folder of the first run.
+    Each result is saved in the run's folder as `evaluation-<split>.json`, with the name of the data set if that is not
+    the run's own. The result of an ensemble is saved as `ensemble-<split>.json` in the folder of the first run.
 
     Args:
         runs: The runs to evaluate.
-        data: Pictures of the classes that the runs were trained on; the classes may be in another order.
+        data: A data set with the classes that the runs were trained on, possibly in another order.
         split: One of `SPLITS`.
         views: 1, or 10 for the results of one view and of ten.
 
     Returns:
-        One evaluation for each run, and one more for the ensemble if there are several runs.
+        One evaluation for each run, and one for the ensemble if there are several runs.
 
     Raises:
         ValueError: If a run has no network yet, the classes differ, the split is missing or empty, or a run may have
@@ -202,13 +202,13 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
     pictures = pictures_of(data, split)
-    for run in runs:  # check all of them before the first evaluation
+    for run in runs:  # check all runs before the first evaluation
         network_file(run)
         class_positions(run.read_classes(), data.class_names)
         trained_on = identity_of(run.read_data())
         if may_share_training_pictures(trained_on, data.identity, split):
             raise ValueError(
-                f"The {split} split may hold pictures that {run.folder} was trained on. Expected the same files and "
+                f"The {split} split may contain pictures that {run.folder} was trained on. Expected the same files and "
                 f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
             )
     resized, evaluations = {}, []
@@ -231,15 +231,15 @@ def evaluate_run(
     views: int = 10,
     classifier: Classifier | None = None,
 ) -> Evaluation:
-    """Evaluate one run, as `evaluate_runs` does, on pictures that are already resized.
+    """Evaluate one run on pictures that are already resized, see `evaluate_runs`.
 
     Args:
         run: The run to evaluate.
         data: A data set of the run's classes.
         split: The name of the split that the pictures come from.
-        pictures: What `pipeline.resize_pictures` returns for the resize size of the run's recipe.
+        pictures: The result of `pipeline.resize_pictures` with the resize size of the run's recipe.
         views: 1, or 10 for the results of one view and of ten.
-        classifier: The run's network, if it is loaded already; by default it is loaded here.
+        classifier: The run's network if it is already loaded; None to load it.
 
     Raises:
         ValueError: If the run has no network yet, or its classes differ from those of the data.
@@ -270,17 +270,16 @@ def _ensemble(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def stem(run: Run, data: Dataset, split: str) -> str:
-    """Return the part of a file's name that says which pictures it is about.
+    """Return the part of a file name that identifies the evaluated pictures.
 
-    This is the split, such as "test". Where the data set is not the run's own, its name comes first:
-    "my_flowers-test".
+    This is the split, such as "test". If the data set is not the run's own, its name comes first: "my_flowers-test".
     """
     own = run.read_options().dataset
     return split if data.name == own or data.name.startswith(f"{own} ") else f"{slug(data.name)}-{split}"
 
 
 def slug(name: str) -> str:
-    """Return a name in characters that are safe in a file's name.
+    """Return a name with only those characters that are safe in a file name.
 
     Example:
         >>> slug("/home/me/My flowers:2"), slug("cifar10 3.0.2")

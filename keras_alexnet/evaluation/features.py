@@ -1,4 +1,4 @@
-"""What a network has learned: first kernels, descriptors, nearest neighbors and class maps (paper section 6.1)."""
+"""Inspect a network: first kernels, features, nearest neighbors and class maps (paper section 6.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # both load TensorFlow, which these functions do not need
 
 
 def activations(model: keras.Model, layer: str) -> keras.Model:
-    """Return the part of a network from the image to the output of one layer; it shares the weights.
+    """Return the part of a network up to the output of one layer, with shared weights.
 
     Args:
         model: The network.
@@ -33,8 +33,8 @@ def descriptors(classifier: Classifier, pictures: tf.data.Dataset, layer: str | 
 
     Args:
         classifier: The network.
-        pictures: What `pipeline.resize_pictures` returns, `(uint8 (resize_size, resize_size, 3), label)`.
-        layer: Name of a layer with one output vector for each picture; by default the last hidden layer, fc7.
+        pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `pipeline.resize_pictures`.
+        layer: Name of a layer with one output vector per picture; None for the last hidden layer, fc7.
 
     Returns:
         Float32 `(pictures, 4096)`.
@@ -80,14 +80,14 @@ def first_kernels(model: keras.Model) -> np.ndarray:
 def colorfulness(kernels: np.ndarray) -> np.ndarray:
     """Return how much each kernel responds to color rather than to lightness.
 
-    A kernel's weights at one pixel are a vector in RGB. Its part along the grey axis responds to lightness, the rest to
-    color. The result is the rest's share of the squared weights; random weights have 2/3.
+    A kernel's weights at one pixel are a vector in RGB. Its component along the gray axis responds to lightness, the
+    rest to color. The result is the fraction of the squared weights that responds to color; random weights have 2/3.
 
     Args:
         kernels: Shape `(height, width, 3, kernels)`.
 
     Returns:
-        Shares `(kernels,)` from 0 (only lightness) to 1 (only color).
+        Fractions `(kernels,)` from 0 (only lightness) to 1 (only color).
 
     Example:
         >>> grey, red_against_green = np.ones((1, 1, 3, 1)), np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
@@ -101,8 +101,8 @@ def colorfulness(kernels: np.ndarray) -> np.ndarray:
 def specialization(kernels: np.ndarray) -> float:
     """Return how often a kernel of the second tower is more colorful than one of the first, over all pairs.
 
-    The paper saw one tower learn grey kernels and the other colored ones. The result is 1/2 where the towers are alike,
-    and 0 or 1 where one of them has all the color.
+    In the paper, one tower learned gray kernels and the other colored ones. The result is 1/2 if the towers are alike,
+    and 0 or 1 if one of them has all the color.
 
     Args:
         kernels: Shape `(height, width, 3, kernels)`; the first half of the kernels is the first tower.
@@ -118,7 +118,7 @@ def specialization(kernels: np.ndarray) -> float:
 
 
 def sparsity(model: keras.Model, images: np.ndarray) -> dict[str, float]:
-    """Return the share of zeros in the output of each ReLU, from 0 to 1, by the name of its layer, first to last.
+    """Return the fraction of zeros in the output of each ReLU, by layer name, first to last.
 
     Args:
         model: The network.
@@ -138,7 +138,7 @@ def _is_relu(layer: keras.layers.Layer) -> bool:
 
 
 def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "relu5") -> np.ndarray:
-    """Return which parts of an image speak for a class: Grad-CAM, on the TensorFlow backend.
+    """Return a map of the image regions that support a class: Grad-CAM, on the TensorFlow backend.
 
     The maps of a convolutional layer are summed. The weight of a map is the mean gradient of the class's logit with
     respect to it. Negative sums are set to zero.
@@ -150,7 +150,7 @@ def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "r
         layer: Name of the layer whose maps are summed.
 
     Returns:
-        Float32 `(height, width)` of the layer, scaled so that the largest value is 1.
+        Float32 `(height, width)` of the layer, scaled to a maximum of 1.
 
     Raises:
         ValueError: On another backend.
@@ -160,7 +160,7 @@ def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "r
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"Class maps need the tensorflow backend. Received: {keras.backend.backend()}")
-    import tensorflow as tf  # loaded already: it is the backend
+    import tensorflow as tf  # already loaded, as the backend
 
     last = model.layers[-1]
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])

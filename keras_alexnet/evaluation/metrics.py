@@ -1,4 +1,4 @@
-"""Top-1 and top-5 error as the paper counts them, with intervals and likelihood (paper sections 2 and 6)."""
+"""Top-1 and top-5 error as defined in the paper, with intervals and likelihood (paper sections 2 and 6)."""
 
 import numbers
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from scipy import stats
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class TopKError(keras.metrics.MeanMetricWrapper):
-    """Share of images whose label is not among the `k` most probable classes.
+    """Fraction of images whose label is not among the `k` most probable classes.
 
-    Classes that tie with the right one count as more probable, and so does NaN: a network that outputs the same for
-    every class is wrong. (`keras.metrics.SparseTopKCategoricalAccuracy` calls it perfect.)
+    Classes that tie with the correct one count as more probable, and so does NaN. A network with the same output for
+    every class is therefore wrong, while `keras.metrics.SparseTopKCategoricalAccuracy` counts it as correct.
 
-    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a share from
-    0 to 1.
+    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a fraction
+    from 0 to 1.
 
     Args:
         k: Number of guesses: 1 or 5 in the paper.
@@ -26,7 +26,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
         dtype: Precision of the sums.
 
     Raises:
-        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
+        ValueError: If `k` is not an integer of at least 1, or the labels are one-hot.
 
     Example:
         >>> import numpy as np
@@ -60,10 +60,10 @@ def _is_beyond(labels, scores, k):
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class MeanClassError(keras.metrics.Metric):
-    """Mean over the classes of the top-1 error of each. Every class counts the same, however few pictures it has.
+    """Mean per-class top-1 error. Every class has the same weight, regardless of its number of pictures.
 
-    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a share from
-    0 to 1. Classes without a picture are left out.
+    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a fraction
+    from 0 to 1. Classes without pictures are left out.
 
     Args:
         classes: Number of classes.
@@ -111,23 +111,23 @@ def _check_k(k):
 
 
 def _check_labels(labels):
-    if getattr(labels.shape, "rank", 1) is None:  # a tensor of TensorFlow that is known only when it is computed
+    if getattr(labels.shape, "rank", 1) is None:  # a TensorFlow tensor of unknown rank
         return
     shape = tuple(labels.shape)
     if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
         raise ValueError(
-            "Labels must be integers of shape (batch,) or (batch, 1): take argmax(labels, axis=-1) of one-hot labels. "
+            "Labels must be integers of shape (batch,) or (batch, 1): use argmax(labels, axis=-1) for one-hot labels. "
             f"Received: labels of shape {shape}"
         )
 
 
-# The same of arrays that hold a whole data set
+# The same for arrays of a whole data set
 
 
 def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Return whether the label of each picture is not among the `k` most probable classes.
 
-    Classes that tie with the right one, and NaN, count as more probable.
+    Classes that tie with the correct one, and NaN, count as more probable.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
@@ -150,7 +150,7 @@ def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarr
 
 
 def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the share of pictures whose label is not among the `k` most probable classes.
+    """Return the fraction of pictures whose label is not among the `k` most probable classes.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
@@ -170,10 +170,10 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
 
 
 def interval(wrong: int, pictures: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of an error: where it may be over all pictures like these.
+    """Return the 95 % Wilson interval of an error on pictures of the same kind.
 
-    It shows how much the result depends on the choice of the test pictures, but not how much it would change if the
-    network were trained again.
+    It shows how much the result depends on the choice of test pictures, not how much it changes when the network is
+    trained again.
 
     Example:
         >>> [round(end, 3) for end in interval(wrong=20, pictures=160)]
@@ -184,7 +184,7 @@ def interval(wrong: int, pictures: int) -> tuple[float, float]:
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of -log of the right class's probability, in nats; chance is log of the number of classes.
+    """Return the mean negative log probability of the correct class in nats, which is ln(classes) for chance.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
@@ -195,7 +195,7 @@ def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> fl
         2.3026
     """
     of_label = np.nan_to_num(probabilities[np.arange(len(labels)), labels]).astype(np.float64)
-    return float(-np.log(of_label.clip(np.finfo(np.float32).tiny)).mean())  # 0 is what float32 makes of e^-104
+    return float(-np.log(of_label.clip(np.finfo(np.float32).tiny)).mean())  # float32 rounds e^-104 to 0
 
 
 def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -207,8 +207,8 @@ def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
         class_names: Names by class.
 
     Returns:
-        For each class, a mapping with `class`, `pictures` and `top1_error`, a share from 0 to 1; None where there are
-        no pictures.
+        For each class, a mapping with `class`, `pictures` and `top1_error`, a fraction from 0 to 1, or None without
+        pictures.
     """
     wrong = is_beyond(probabilities, labels, 1)
     return [
@@ -218,15 +218,15 @@ def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
 
 
 def measure(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return the numbers that a network is evaluated by.
+    """Return the evaluation metrics of a network.
 
     Args:
         probabilities: Shape `(pictures, classes)`.
         labels: Integers, `(pictures,)`.
 
     Returns:
-        A mapping: top-1 and top-5 error with their 95 % intervals, the mean over classes of the top-1 error, and the
-        negative log-likelihood. Errors are shares from 0 to 1.
+        A mapping: top-1 and top-5 error with their 95 % intervals, the mean per-class top-1 error, and the negative
+        log-likelihood. Errors are fractions from 0 to 1.
 
     Source: section 2.
     """

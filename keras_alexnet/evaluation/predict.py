@@ -26,8 +26,8 @@ class Prediction:
 
     Attributes:
         file: Path of the picture.
-        label: Position of the right class, where the picture is in a folder of that name; else None.
-        probabilities: Float32 `(classes,)`, or None where the picture cannot be read.
+        label: Index of the correct class if the picture is in a folder of that name, else None.
+        probabilities: Float32 `(classes,)`, or None if the picture cannot be read.
         problem: Why the picture cannot be read, or None.
     """
 
@@ -37,7 +37,7 @@ class Prediction:
     problem: str | None = None
 
     def best(self, class_names: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
-        """Return the most probable classes, each with `class` and `probability`, and `right` where that is known.
+        """Return the most probable classes, each with `class`, `probability` and, if the label is known, `right`.
 
         Example:
             >>> Prediction(pathlib.Path("a.jpg"), None, np.array([0.25, 0.75])).best(("daisy", "rose"), top=1)
@@ -75,7 +75,7 @@ def _problem(file: pathlib.Path) -> str:
     """Return why a picture was skipped."""
     with errors.libjpeg_warnings():
         reason = decoding.check(file)
-    return reason if isinstance(reason, str) else "reading it failed once, and works now: run the command again"
+    return reason if isinstance(reason, str) else "reading it failed once, but works now: run the command again"
 
 
 def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
@@ -83,7 +83,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
 
     Args:
         classifier: The network.
-        files: Paths, as `picture_files.picture_files` returns them.
+        files: Paths, from `picture_files.picture_files`.
         views: 1, or 10 to average over ten views.
 
     Returns:
@@ -99,7 +99,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
         by_views, indices = evaluate.probabilities(classifier.model, batches)
     if lines:
         count = f"{len(lines)} of {len(files)} pictures"
-        print(f"Damaged JPEG data were decoded as far as possible in {count}", file=sys.stderr)
+        print(f"Decoded damaged JPEG data as far as possible in {count}", file=sys.stderr)
     probabilities = dict(zip(indices.tolist(), by_views[max(by_views)], strict=True))
     labels = {name: n for n, name in enumerate(classifier.class_names)}
     return [
@@ -114,13 +114,13 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
 
 
 def summary(predictions: Sequence[Prediction]) -> str:
-    """Return how many pictures there are, how many are unreadable, and the accuracy where labels are known.
+    """Return the number of pictures, the number of unreadable ones, and the accuracy if labels are known.
 
-    The top-5 accuracy is left out where there are five classes or fewer.
+    The top-5 accuracy is left out if there are five classes or fewer.
 
     Example:
         >>> right = Prediction(pathlib.Path("rose/a.jpg"), 1, np.array([0.25, 0.75]))
-        >>> summary([right, Prediction(pathlib.Path("rose/b.jpg"), 1, problem="cut short")])
+        >>> summary([right, Prediction(pathlib.Path("rose/b.jpg"), 1, problem="truncated")])
         '2 pictures, 1 of them unreadable; top-1 accuracy 100.0 % (1 of 1)'
     """
     readable = [each for each in predictions if each.probabilities is not None]

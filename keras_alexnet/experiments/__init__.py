@@ -1,1 +1,1 @@
-"""This repository's archived runs: copying runs into the archive, and what the archived runs show together."""
+"""This repository's archived runs: the archive and its tables."""

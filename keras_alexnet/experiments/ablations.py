@@ -1,7 +1,7 @@
-"""What each part of the network is worth: the same runs with and without it (paper sections 3, 4, 5 and 7).
+"""Ablations: the effect of each part of the network (paper sections 3, 4, 5 and 7).
 
-An ablation is the recipe `ablation` with one thing changed. Its runs are paired by seed with runs of the unchanged
-recipe, so that everything that depends on the seed, above all the order of the pictures, is the same on both sides.
+An ablation is the recipe `ablation` with one change. Its runs are paired by seed with runs of the unchanged recipe, so
+that everything that depends on the seed, such as the order of the pictures, is the same on both sides.
 """
 
 import dataclasses
@@ -26,9 +26,9 @@ class Ablation:
 
     Attributes:
         name: The name of its runs, after `ablation_` and before the seed.
-        what: The change in words.
+        what: Description of the change.
         change: The changed setting of the recipe and its value.
-        paper: Points of top-1 and top-5 error that the change costs in the paper, None where it has no number.
+        paper: Points of top-1 and top-5 error that the change costs in the paper, None without a number.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Difference:
         """Pair the errors of two recipes by seed; return None if they share fewer than `FEWEST` seeds.
 
         Args:
-            errors: Errors with the change by seed, shares from 0 to 1.
+            errors: Errors with the change by seed, fractions from 0 to 1.
             whole: Errors without it.
 
         Example:
@@ -89,7 +89,7 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the mean over all possible seeds, by Student's t.
+        """The 95 % interval of the mean over all possible seeds, from Student's t.
 
         Example:
             >>> [round(end, 2) for end in Difference((1.0, 2.0, 3.0)).interval]
@@ -102,10 +102,10 @@ class Difference:
         return "{:+.1f} ({:+.1f} to {:+.1f})".format(self.mean, *self.interval)
 
     def verdict(self, paper: float | None) -> str:
-        """Return whether the paper's claim holds up here; "cannot tell" where the interval contains zero.
+        """Return whether the paper's claim holds up here, or "cannot tell" if the interval contains zero.
 
         Args:
-            paper: The paper's points, None where it has no number.
+            paper: The paper's points, None without a number.
 
         Example:
             >>> Difference((1.0, 2.0, 3.0)).verdict(paper=1.4)
@@ -125,7 +125,7 @@ def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Diffe
     """Return the effect of each ablation on the error on the test pictures with one view, paired by seed.
 
     Args:
-        rows: What `runs.summary` returns for each run.
+        rows: Results of `runs.summary`.
         key: "top1_error" or "top5_error".
 
     Returns:
@@ -149,10 +149,10 @@ def errors_by_seed(
         recipe: The recipe of the runs.
         key: As for `differences`.
         dataset: The data set that the runs were trained on.
-        weights: The file of weights that they started from, None for random weights.
+        weights: The weight file that they started from, None for random weights.
 
     Returns:
-        Shares from 0 to 1.
+        Fractions from 0 to 1.
 
     Raises:
         ValueError: If two of these runs have the same seed.
@@ -171,7 +171,7 @@ def by_seed(rows: Iterable[Row]) -> dict[int, Row]:
     """Return runs of one recipe by seed.
 
     Raises:
-        ValueError: If two of them have the same seed: neither may hide the other.
+        ValueError: If two of them have the same seed.
     """
     result = {}
     for row in rows:
@@ -183,7 +183,7 @@ def by_seed(rows: Iterable[Row]) -> dict[int, Row]:
 
 
 def describe(rows: Sequence[Row], name: str) -> str:
-    """Return one ablation in words, one line for each of top-1 and top-5.
+    """Describe one ablation in two lines, for top-1 and top-5.
 
     Args:
         rows: As for `differences`.
@@ -205,7 +205,7 @@ def describe(rows: Sequence[Row], name: str) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return a table of the paper's differences beside ours in Markdown, for the ablations with enough seeds.
+    """Return a Markdown table of the paper's differences and ours, for the ablations with enough seeds.
 
     Args:
         rows: As for `differences`.

@@ -12,13 +12,13 @@ FILES = ("recipe.json", "log.csv", "results.json")
 RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json")
 FIGURES = ("curves.png", "kernels.png")
 OWN = (*FILES, *RESULTS, *(f"figures/{name}" for name in FIGURES))
-MOST_BYTES = 300 * 1024  # ours, for each run: archived runs are part of the repository
+MOST_BYTES = 300 * 1024  # ours, per run: archived runs are part of the repository
 
 
 def archive_run(run: Run, folder: str | pathlib.Path) -> Run:
-    """Copy the recipe, log, results and two figures of a finished run, but not its network.
+    """Copy the recipe, log, results and two figures of a finished run, without its network.
 
-    An older archived run of the same name is replaced as a whole, once the copy is complete.
+    An older archived run of the same name is replaced when the copy is complete.
 
     Args:
         run: A finished run.
@@ -53,13 +53,13 @@ def archive_run(run: Run, folder: str | pathlib.Path) -> Run:
 
 
 def _check_target(target: pathlib.Path, run: Run) -> None:
-    """Refuse to replace the run itself, and anything that `archive_run` did not write."""
+    """Raise if this would replace the run itself or files that `archive_run` did not write."""
     if not os.path.lexists(target):
         return
     if target.exists() and target.samefile(run.folder):
-        raise ValueError(f"Expected a run that is not archived yet. Received: {run.folder}")
+        raise ValueError(f"This run is already in the archive. Received: {run.folder}")
     if target.is_symlink() or not target.is_dir():
-        raise ValueError(f"Expected the folder of an archived run to replace: move it away. Received: {target}")
+        raise ValueError(f"Expected the folder of an archived run to replace: move this file away. Received: {target}")
     for path in sorted(target.rglob("*")):
         name = path.relative_to(target).as_posix()
         known = name == "figures" or any(
@@ -70,9 +70,9 @@ def _check_target(target: pathlib.Path, run: Run) -> None:
 
 
 def _replace(target: pathlib.Path, new: pathlib.Path, old: pathlib.Path) -> None:
-    """Move a folder to its place, and remove what was there; if that fails, the old folder is moved back.
+    """Move a folder to its place and remove the old one. If that fails, move the old folder back.
 
-    `old` is a name outside of the temporary folder, so that a signal between two moves does not remove it.
+    `old` is outside of the temporary folder, so that a signal between two moves does not remove it.
     """
     if target.exists():
         target.rename(old)

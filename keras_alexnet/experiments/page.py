@@ -1,4 +1,4 @@
-"""The page of results: README.md in the folder of archived runs."""
+"""The results page: README.md in the folder of archived runs."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -81,10 +81,10 @@ Top-1 and top-5 errors.
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page of results in Markdown.
+    """Return the results page in Markdown.
 
     Args:
-        rows: What `runs.summary` returns for each archived run.
+        rows: Results of `runs.summary` for all archived runs.
 
     Raises:
         ValueError: If two runs have the same recipe and seed.

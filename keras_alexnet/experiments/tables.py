@@ -1,4 +1,4 @@
-"""Tables of the archived runs in Markdown: recipes, seeds, figure 1, ensembles, fine-tuning and specialization."""
+"""Markdown tables of the archived runs: recipes, seeds, figure 1, ensembles, fine-tuning and specialization."""
 
 import dataclasses
 import itertools
@@ -77,7 +77,7 @@ def _mean_test_error(group: Sequence[Row]) -> float:
     return float(np.mean([row["results"]["test"]["1_view"]["top1_error"] for row in group]))
 
 
-# Named recipes of archived runs that have changed since, as they were in version 0.1.0
+# Named recipes of archived runs that have changed since version 0.1.0
 FORMER_RECIPES = {
     "source": Recipe(
         architecture="source", crop_size=224, mean="image", lighting="source", bias_learning_rate_factor=2.0
@@ -103,7 +103,7 @@ def _test_errors(group: Sequence[Row]) -> dict[str, str]:
 
 
 def _groups_of_seeds(rows: Sequence[Row], at_least: int = 2) -> list[list[Row]]:
-    """Group the runs that differ in their seeds only, by name."""
+    """Group the runs that differ only in their seeds, by name."""
 
     def recipe(row: Row) -> tuple[str, str, str]:
         return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
@@ -124,12 +124,12 @@ def _spread(errors: Sequence[float]) -> str:
 
 
 def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | None]]:
-    """Return after how many epochs the networks of figure 1 reach 25 % training error.
+    """Return the number of epochs until the networks of figure 1 reach 25 % training error.
 
     Runs of other networks are left out.
 
     Returns:
-        The epochs by seed, for "ReLU" and for "tanh"; None where a run never reaches the error.
+        The epochs by seed, for "ReLU" and for "tanh"; None if a run never reaches the error.
 
     Source: section 3.1, figure 1.
     """
@@ -143,7 +143,7 @@ def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | N
 
 
 def figure_1(rows: Sequence[Row]) -> str:
-    """Return a table of the epochs of figure 1, and of their ratio, which is six in the paper."""
+    """Return a table of the epochs of figure 1 and their ratio, which is six in the paper."""
     epochs = epochs_by_nonlinearity(rows)
     numbers = sorted({seed for of_seeds in epochs.values() for seed in of_seeds})
     lines = [
@@ -164,9 +164,9 @@ def _epochs(number: float | None) -> str:
 
 
 def ensembles(rows: Sequence[Row]) -> str:
-    """Return a table of networks alone and as ensembles: top-1 and top-5 errors in percent.
+    """Return a table of single networks and ensembles: top-1 and top-5 errors in percent.
 
-    The errors of networks alone are means. An ensemble with a run that is not among the rows is left out.
+    The errors of single networks are means. An ensemble with a run that is not among the rows is left out.
 
     Source: section 6, table 2.
     """
@@ -190,7 +190,7 @@ def _top_errors(numbers: Mapping[str, float]) -> np.ndarray:
 
 
 def fine_tuning(rows: Sequence[Row]) -> str:
-    """Return a table of runs that start from another network, beside the same recipe from random weights.
+    """Return a table of runs that start from another network, compared with the same recipe from random weights.
 
     Returns:
         Top-1 errors on the test pictures with one view, and their difference, paired by seed.
@@ -215,10 +215,10 @@ def fine_tuning(rows: Sequence[Row]) -> str:
 
 
 def specialization(rows: Sequence[Row]) -> str:
-    """Return a table of how far the two halves of conv1's kernels differ in color, by architecture.
+    """Return a table of the color difference between the two halves of conv1's kernels, by architecture.
 
-    The paper saw that one half was grey and the other colored. Which one it is depends on the seed, so what counts is
-    the distance from 1/2; see `features.specialization`.
+    In the paper, one half was gray and the other colored. Which one depends on the seed, so the distance from 1/2
+    counts; see `features.specialization`.
 
     Source: section 6.1.
     """

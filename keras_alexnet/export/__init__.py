@@ -1,4 +1,4 @@
-"""Export trained networks to files that other programs run."""
+"""Export trained networks to files for other programs."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Export trained networks to files that give the probabilities of pictures without this library's code.
+"""Export trained networks to files that run without this library.
 
-The input is RGB pictures of bytes, `(batch, size, size, 3)`; the network itself subtracts the mean. A JSON file beside
-each export says how to resize and crop pictures, and the names of the classes.
+The input is a batch of uint8 RGB pictures, `(batch, size, size, 3)`; the network subtracts the mean itself. A JSON file
+next to each export has the class names and says how to resize and crop pictures.
 """
 
 import dataclasses
@@ -22,19 +22,19 @@ from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
 from keras_alexnet.files import atomic_write, check_new, temporary_folder
 
-TOLERANCE = 3e-5  # ours: float32 gives 1e-6 to 7e-6, the most for logits in the hundreds on LiteRT
+TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
 LEAST_PROBABILITY = 1e-30  # ours: runtimes round smaller ones to zero
-NOISE_IMAGES = 6  # ours: beside the two photographs that an export is checked on
+NOISE_IMAGES = 6  # ours: in addition to two photographs, to check an export
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """A file that was written and checked.
+    """An exported and checked file.
 
     Attributes:
         path: The file, or the folder of a SavedModel.
         difference: The largest difference of a probability from that of the Keras network.
-        images_per_second: Its speed on this machine, eight pictures at a time.
+        images_per_second: Its speed on this machine with batches of eight pictures.
     """
 
     path: pathlib.Path
@@ -43,13 +43,13 @@ class Export:
 
 
 def serving_model(classifier: Classifier) -> keras.Model:
-    """Return a network in float32 with its preprocessing before it and its softmax behind it.
+    """Return a network in float32 with its preprocessing and softmax.
 
     Args:
         classifier: The network.
 
     Returns:
-        A `keras.Model` of "image", uint8 `(batch, size, size, 3)`, RGB, to `{"probabilities": (batch, classes)}`.
+        A `keras.Model` from "image", uint8 `(batch, size, size, 3)`, RGB, to `{"probabilities": (batch, classes)}`.
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
     network, (mean, std) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
@@ -68,15 +68,16 @@ def serving_model(classifier: Classifier) -> keras.Model:
 
 
 def _is_chain(layers):
-    """Return whether the layers are a chain: each has only the one before it as input."""
+    """Return whether the layers are a chain, in which the only input of each layer is the previous one."""
     reads = (layer.input is before.output for before, layer in itertools.pairwise(layers))
     return isinstance(layers[0], keras.layers.InputLayer) and all(reads)
 
 
 def _absorb(network, mean, std):
-    """Let the first convolution do the preprocessing, which saves a pass over the pictures. Return whether it can.
+    """Move the preprocessing into the first convolution if possible, which saves a pass over the pictures.
 
-    It cannot if it pads pictures with zeros, which stand for the mean, nor if each pixel has a mean of its own.
+    It is not possible if the convolution pads with zeros, which represent the mean, or for a mean image. Return whether
+    it was.
     """
     first = network.layers[1]
     if mean.ndim > 1 or not isinstance(first, keras.layers.Conv2D) or not first.use_bias or first.padding != "valid":
@@ -88,7 +89,7 @@ def _absorb(network, mean, std):
 
 
 def _in_float32(network):
-    """Return a copy of a network that computes in float32, whatever precision it was trained in."""
+    """Return a copy of a network in float32, regardless of its training precision."""
     copy = keras.models.clone_model(
         network, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"})
     )
@@ -97,7 +98,7 @@ def _in_float32(network):
 
 
 def expected(classifier: Classifier, images: np.ndarray) -> np.ndarray:
-    """Return the answers of the Keras network in float32, computed without `serving_model`.
+    """Return the outputs of the Keras network in float32, computed without `serving_model`.
 
     Args:
         classifier: The network.
@@ -113,7 +114,7 @@ def expected(classifier: Classifier, images: np.ndarray) -> np.ndarray:
 
 
 def pictures(size: int) -> np.ndarray:
-    """Return the pictures that an export is checked on: the two photographs of scikit-learn, and noise.
+    """Return the pictures for checking an export: two photographs from scikit-learn, and noise.
 
     Example:
         >>> pictures(67).shape
@@ -126,16 +127,16 @@ def pictures(size: int) -> np.ndarray:
 
 
 def export(classifier: Classifier, path: str | os.PathLike, format: str) -> Export:
-    """Write a network to a file for servers, and check the file on photographs and noise.
+    """Export a network to a file, and check the file on photographs and noise.
 
     Args:
         classifier: The network.
-        path: The file to write. A JSON file is written beside it, its name with ".json" added. Neither may exist.
+        path: The file to write. A JSON file with the same name plus ".json" is also written. Neither may exist.
         format: A name in `formats.FORMATS`: "savedmodel", "onnx" or "tflite".
 
     Raises:
         ValueError: If one of the files exists, the format is unknown, a package or the TensorFlow backend is missing,
-            or the file gives other answers than the network. Nothing is left then.
+            or the outputs of the file differ from those of the network. Nothing is written then.
     """
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
@@ -157,7 +158,7 @@ def export(classifier: Classifier, path: str | os.PathLike, format: str) -> Expo
 
 
 def _check(received, wanted, format):
-    """Return the largest difference of the probabilities that each function of a file gives.
+    """Return the largest difference of the probabilities of each function of a file.
 
     Raises:
         ValueError: If a difference is too large.
@@ -165,18 +166,18 @@ def _check(received, wanted, format):
     error = np.max([log_error(each, wanted) for each in received])  # NaN if one of them is
     if not error <= TOLERANCE:
         raise ValueError(
-            f"Expected the answers of the Keras network, to {TOLERANCE:g} of the largest logarithm of a probability. "
+            f"The export differs from the Keras network by more than {TOLERANCE:g} of the largest log probability. "
             f"Received: {format} with a difference of {error:.1e}; nothing was written"
         )
     return max(float(np.abs(each - wanted).max()) for each in received)
 
 
 def log_error(received: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the largest difference of the logarithms of probabilities, as a share of the largest logarithm.
+    """Return the largest difference of log probabilities, relative to the largest log probability.
 
-    Logarithms of probabilities are logits less a constant, and the rounding of float32 grows with the logits: so one
-    tolerance suits a network with small logits and one with logits in the hundreds, whose probabilities differ more.
-    Small probabilities count as much as large ones.
+    Log probabilities are logits minus a constant, and the rounding errors of float32 grow with the logits. A relative
+    tolerance therefore fits networks with small logits and with logits in the hundreds, whose probabilities differ
+    more. Small probabilities count as much as large ones.
 
     Args:
         received: Probabilities `(batch, classes)`.
@@ -194,7 +195,7 @@ def with_class_names(classifier: Classifier, path: str | os.PathLike) -> Classif
     """Return a classifier with the class names of a text file, one per line.
 
     Raises:
-        ValueError: If the file has more or fewer names than the network has classes.
+        ValueError: If the number of names differs from the number of classes.
         OSError: If the file cannot be read.
     """
     names = tuple(pathlib.Path(path).read_text(encoding="utf-8").splitlines())
@@ -206,7 +207,7 @@ def with_class_names(classifier: Classifier, path: str | os.PathLike) -> Classif
 
 
 def _images_per_second(answer, images, seconds=0.5):
-    """Return the speed of a function that has been called before, since the first call is slower."""
+    """Return the speed of a function. It must have been called before, since the first call is slower."""
     started, count = time.perf_counter(), 0
     while (passed := time.perf_counter() - started) < seconds:
         answer(images)
@@ -216,15 +217,17 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
-    own = {"mean": "architecture"} if classifier.recipe.mean == "network" else {}  # what the network does inside
+    own = (
+        {"mean": "architecture"} if classifier.recipe.mean == "network" else {}
+    )  # the preprocessing inside the network
     mean, std = mean_and_std(classifier.statistics, dataclasses.replace(classifier.recipe, **own))
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},
-        "preparation": f"Resize the shorter side to {resize_size} pixels, crop the central {size} x {size}, and give "
-        "the pixel values 0 to 255 as they are",
+        "preparation": f"Resize the shorter side to {resize_size} pixels, crop the central {size} x {size}, and pass "
+        "pixel values 0 to 255",
         "preprocessing_in_network": {
-            "note": "The network does this itself. Do not subtract or divide before",
+            "note": "The network does this itself. Do not subtract the mean or divide the input",
             "mean": mean.reshape(-1, 3).mean(0, dtype=float).round(3).tolist(),
             "std": std.round(3).tolist(),
         },

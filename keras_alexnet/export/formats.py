@@ -1,12 +1,12 @@
-"""The formats that networks are exported to.
+"""Export formats.
 
-Each format has a module of its name in this folder, with two functions:
+Each format has a module with its name in this folder, with two functions:
 
-- `write(server, path)` writes a network, as `exporting.serving_model` makes it, to a new file or folder.
-- `load(path)` returns the functions of the file, of which most formats have one. Each takes pictures, uint8
+- `write(server, path)` writes a network from `exporting.serving_model` to a new file or folder.
+- `load(path)` returns the functions of the file; most formats have one. Each takes pictures, uint8
   `(batch, size, size, 3)`, and returns probabilities, float32 `(batch, classes)`.
 
-A new format is such a module and a line here.
+To add a format, add such a module and a line here.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ import types
 
 @dataclasses.dataclass(frozen=True)
 class Requirements:
-    """What must be there to export to a format.
+    """The requirements of a format.
 
     Attributes:
         packages: Packages that must be installed.
-        tensorflow: Whether TensorFlow must be the backend of Keras.
+        tensorflow: Whether the Keras backend must be TensorFlow.
     """
 
     packages: tuple[str, ...] = ()
@@ -36,10 +36,10 @@ FORMATS = {
 
 
 def find(name: str) -> types.ModuleType:
-    """Return the module of a format, after a check of what the format requires.
+    """Return the module of a format, after checking its requirements.
 
     Raises:
-        ValueError: If there is no format of this name, or something that it requires is missing.
+        ValueError: If there is no such format, or a requirement is missing.
 
     Example:
         >>> find("onnx").__name__

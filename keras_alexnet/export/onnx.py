@@ -1,7 +1,7 @@
-"""ONNX, written without a converter.
+"""ONNX export without a general converter.
 
-Each layer becomes the operator of its name, grouped convolutions included, and its weights keep their names in Keras:
-`conv1/kernel`. A general converter takes a minute and writes a hundred nodes.
+Each layer, including a grouped convolution, becomes one operator with its name, and its weights keep their Keras names,
+such as `conv1/kernel`. A general converter takes a minute and writes a hundred nodes.
 """
 
 import functools
@@ -24,7 +24,7 @@ from keras_alexnet.models.layers import (
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 17  # ONNX 1.12 of 2022: old enough for the runtimes in use
+OPSET = 17  # ONNX 1.12 of 2022, supported by the runtimes in use
 
 
 def write(server: keras.Model, path: pathlib.Path) -> None:
@@ -33,7 +33,7 @@ def write(server: keras.Model, path: pathlib.Path) -> None:
 
 
 def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """Return the function of an `.onnx` file from pictures to probabilities, run by ONNX Runtime."""
+    """Return the function of an `.onnx` file from pictures to probabilities, using ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -41,14 +41,14 @@ def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
 
 
 class _Graph:
-    """Nodes and arrays, in the order in which they are added."""
+    """Nodes and arrays, in the order of insertion."""
 
     def __init__(self):
         self.nodes = []
         self.arrays = []
 
     def add(self, operator, *inputs, name, **attributes):
-        """Add a node and return the name of its output, which is its own name."""
+        """Add a node and return the name of its output, which is the name of the node."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
@@ -98,9 +98,9 @@ def convert(model: keras.Model) -> "onnx.ModelProto":
 
 @functools.singledispatch
 def _convert(layer, graph, x):
-    """Add what a layer does to `x` and return the name of the result. ONNX has the channels of maps first."""
+    """Add the operators of a layer and return the name of the result. ONNX maps are channels first."""
     raise ValueError(
-        "Expected layers of this library's networks, one after another: export other networks as a SavedModel. "
+        "ONNX export supports only sequential networks of this library: export other networks as a SavedModel. "
         f"Received: {layer.name}, a {type(layer).__name__}"
     )
 
@@ -127,7 +127,7 @@ def _rescaling(layer, graph, x):
 
 
 def _channels_first(constant, rank):
-    """Return a constant that is broadcast over arrays of a rank, with the channels of maps first."""
+    """Return a constant for broadcasting over arrays of this rank, channels first."""
     constant = np.asarray(constant, np.float32)
     if rank < 4 or constant.ndim == 0:
         return constant
@@ -167,7 +167,7 @@ def _pooling(layer, graph, x):
 
 @_convert.register(keras.layers.AdaptiveAveragePooling2D)
 def _averaged(layer, graph, x):
-    """Multiply by a matrix for each axis, since ONNX has no such operator."""
+    """Multiply by a matrix for each axis, since ONNX has no operator for adaptive pooling."""
     height, width = (
         _averages(size, places) for size, places in zip(layer.input.shape[1:3], layer.output_size, strict=True)
     )
@@ -176,7 +176,7 @@ def _averaged(layer, graph, x):
 
 
 def _averages(size, places):
-    """Return the matrix `(places, size)` that averages `size` numbers to `places`, each over all that it touches.
+    """Return the matrix `(places, size)` that averages `size` numbers to `places` overlapping windows.
 
     Example:
         >>> _averages(3, 2).tolist()
@@ -189,7 +189,7 @@ def _averages(size, places):
 
 @_convert.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
-    """Sum over the window by a convolution with a band matrix: ONNX Runtime's LRN takes four times as long."""
+    """Sum over the window with a convolution by a band matrix: ONNX Runtime's LRN takes four times as long."""
     return _normalized(layer, graph, x, band(layer.input.shape[-1], layer.window, layer.groups)[..., None, None], 1)
 
 
@@ -200,7 +200,7 @@ def _within_maps(layer, graph, x):
 
 
 def _normalized(layer, graph, x, window, groups):
-    """Add `x / d ** beta` with `d = k + alpha * window_sum(x ** 2)`; `d ** 0.75` by square roots, which is faster."""
+    """Add `x / d ** beta` with `d = k + alpha * window_sum(x ** 2)`. `d ** 0.75` uses square roots, which is faster."""
     name = layer.name
     kernel = graph.array(f"{name}/window", (layer.alpha * window).astype(np.float32))
     bias = graph.array(f"{name}/k", np.full(len(window), layer.k, np.float32))
@@ -216,7 +216,7 @@ def _normalized(layer, graph, x, window, groups):
 
 @_convert.register(keras.layers.Flatten)
 def _flattened(layer, graph, x):
-    if layer.input.ndim == 4:  # in the order that the next layer's kernel has
+    if layer.input.ndim == 4:  # in the order of the next layer's kernel
         x = graph.add("Transpose", x, name=f"{layer.name}/channels_last", perm=(0, 2, 3, 1))
     return graph.add("Flatten", x, name=layer.name)
 
@@ -232,7 +232,7 @@ def _flattened_by_groups(layer, graph, x):
 
 @_convert.register(GroupedDense)
 def _connected_by_groups(layer, graph, x):
-    """Convolve a map of one place in groups: ONNX has no matrix product in groups."""
+    """Use a grouped convolution of 1 x 1 maps: ONNX has no grouped matrix product."""
     kernel, *bias = layer.get_weights()  # no bias if the layer has none
     arrays = [
         graph.array(f"{layer.name}/kernel", kernel.T[..., None, None]),
@@ -267,5 +267,5 @@ _OPERATORS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "
 def _activation(function, graph, x):
     name = keras.activations.serialize(function)
     if name not in (*_OPERATORS, "linear"):
-        raise ValueError(f"Expected nonlinearities of {', '.join(_OPERATORS)}. Received: {name}")
+        raise ValueError(f"ONNX export supports the activations {', '.join(_OPERATORS)}. Received: {name}")
     return x if name == "linear" else graph.add(_OPERATORS[name], x, name=f"{x}/{name}")

@@ -11,9 +11,9 @@ from keras_alexnet.models.fusion import fusion, unfused
 
 
 def write(server: keras.Model, path: pathlib.Path) -> None:
-    """Write a network with a signature that runs everywhere, "serve", and one for XLA, "compiled".
+    """Write a network with two signatures: "serve", which runs everywhere, and "compiled", for XLA.
 
-    The second is faster, but TensorFlow Serving has no XLA on the CPU.
+    The second is faster, but TensorFlow Serving does not support XLA on the CPU.
     """
     import tensorflow as tf
 

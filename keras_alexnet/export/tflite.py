@@ -1,4 +1,4 @@
-"""LiteRT, the format of phones and small devices that was named TensorFlow Lite (`.tflite`)."""
+"""LiteRT, formerly TensorFlow Lite (`.tflite`), for phones and small devices."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
     """Return the function of a `.tflite` file from pictures to probabilities."""
     import tensorflow as tf
 
-    with warnings.catch_warnings():  # the interpreter is moving to a package of its own, LiteRT, for devices
+    with warnings.catch_warnings():  # the interpreter is moving to the LiteRT package
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
         interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
     runner = interpreter.get_signature_runner()

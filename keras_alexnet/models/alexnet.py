@@ -1,7 +1,7 @@
 """AlexNet as a functional Keras model (paper section 3.5).
 
-`build` goes through an `Architecture` from the input to the classifier. The functions below it follow in this order:
-the arguments, a convolution, the steps after it, the fully connected layers, the weights.
+`build` follows an `Architecture` from the input to the classifier. The functions below it are in this order: the
+arguments, a convolution, the steps after it, the fully connected layers, the weights.
 """
 
 import dataclasses
@@ -48,36 +48,36 @@ def build(
 
     Arguments, defaults and checks are those of `keras.applications`, after the name of the architecture.
 
-    Input: float `(batch, height, width, 3)`, RGB as `preprocess_input` returns it: pixel values 0 to 255 less the mean
-    in most architectures. With `include_preprocessing`, pixel values 0 to 255 as they are.
+    Input: float `(batch, height, width, 3)`, RGB, as returned by `preprocess_input`: pixel values 0 to 255 minus the
+    mean in most architectures. With `include_preprocessing`, pixel values 0 to 255.
     Output: float32 `(batch, classes)`, probabilities unless `classifier_activation` is None.
 
     Args:
-        architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
-        include_top: Whether the fully connected layers follow the convolutions.
-        weights: None for random weights, "imagenet" for those that were published for this network, if any, or another
-            name in `weights.names.NAMES`, "drawn" for convolutions that learned from drawn pictures (ours; in the
-            package), or the path of a file, written by Keras or another framework, or of a run folder. If the file has
-            another number of classes, the last layer starts with random weights, and a printed line says so.
+        architecture: A name in `ARCHITECTURES`, or your own `Architecture`.
+        include_top: Whether to include the fully connected layers.
+        weights: None for random weights, "imagenet" for the published weights of this network, if any, or another name
+            in `weights.names.NAMES`, "drawn" for convolutions pretrained on drawn pictures (ours; in the package), or
+            the path of a run folder or of a file written by Keras or another framework. If the file has another number
+            of classes, the last layer starts with random weights, and a line is printed.
         input_tensor: A Keras tensor to use as the input.
-        input_shape: `(height, width, channels)`, at least 67 pixels high and wide. By default the architecture's own
-            227 or 224, and any size without the top. The text's 224 gives the same maps as 227: zeros are added at
+        input_shape: `(height, width, channels)`, at least 67 pixels high and wide. The default is the architecture's
+            own 227 or 224, or any size without the top. The text's 224 gives the same maps as 227: zeros are added at
             the bottom and on the right, as in the authors' code.
         pooling: Without the top: None for the last maps, "avg" or "max" for one vector per image.
         classes: Number of classes; ignored without the top.
-        classifier_activation: Activation of the last layer; None gives logits.
-        name: The model's name; by default "alexnet_" and the architecture's name.
-        initial_weights: Distributions of the random weights: a name in `INITIAL_WEIGHTS`, or a mapping from the name of
-            each layer to a `Start`; by default the architecture's own. "text" is the paper's 0.01 everywhere, which
-            does not train.
-        include_preprocessing: Whether the network itself does what `preprocess_input` does, in a layer that is called
-            "preprocessing". Weights are the same with it and without.
+        classifier_activation: Activation of the last layer; None for logits.
+        name: The model's name; the default is "alexnet_" plus the architecture's name.
+        initial_weights: Distributions of the random weights: a name in `INITIAL_WEIGHTS`, or a mapping from layer names
+            to `Start`; the default is the architecture's own. "text" is the paper's 0.01 in all layers, which does not
+            train.
+        include_preprocessing: Whether the network applies `preprocess_input` itself, in a layer named "preprocessing".
+            The weights are the same with and without it.
 
     Returns:
-        A `keras.Model`. Its layers are named as in the paper's figure: `conv1 norm1 pool1 ... fc6 drop6 fc7 drop7 fc8`.
+        A `keras.Model` with the layers `conv1 norm1 pool1 ... fc6 drop6 fc7 drop7 fc8`.
 
     Raises:
-        ValueError: If an argument is unknown, the input is too small, or the weights are those of another network.
+        ValueError: If an argument is unknown, the input is too small, or the weights are for another network.
 
     Example:
         >>> build("paper", classes=102, input_shape=(67, 67, 3)).output_shape
@@ -107,7 +107,7 @@ def build(
         first = n + 1
         for n, units in enumerate(net.hidden, first):
             x = _hidden(x, units, net, n, start)  # (batch, 4096)
-        # In float32 under every precision policy: a softmax in half precision loses the digits of the loss.
+        # Always in float32: a softmax in half precision makes the loss inaccurate.
         last = f"fc{first + len(net.hidden)}"
         x = _dense(x, int(classes), classifier_activation, last, start, dtype="float32")  # (batch, classes)
     elif pooling is not None:
@@ -126,7 +126,7 @@ def build(
 
 
 def _check(net, weights, pooling, classes, classifier_activation):
-    """Refuse what can be known to be wrong before anything is built."""
+    """Check the arguments before anything is built."""
     if not isinstance(net, Architecture):
         raise ValueError(f"`architecture` must be a name or an `Architecture`. Received: architecture={net!r}")
     if keras.config.image_data_format() != "channels_last":
@@ -140,7 +140,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
         raise ValueError(f"`classes` must be an integer of at least 1. Received: classes={classes!r}")
     if weights is None:
         return
-    from keras_alexnet.weights import names  # on use: most networks start with random weights
+    from keras_alexnet.weights import names  # only when needed: most networks start with random weights
 
     is_path = isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)
     if weights != names.DRAWN and not names.is_name(weights) and not is_path:
@@ -157,7 +157,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
 
 
 def _image(net, include_top, input_tensor, shape):
-    """The network's input."""
+    """Return the network's input."""
     if input_tensor is None:
         shape = shape or ((net.size, net.size, 3) if include_top else (None, None, 3))
         _check_shape(shape, net, include_top)
@@ -179,10 +179,10 @@ def _check_shape(shape, net, include_top):
 
 
 def _preprocessed(image, net):
-    """What `preprocess_input` does, in float32 under every precision policy: half precision has three digits."""
+    """Apply `preprocess_input` as a layer, always in float32: half precision has only three digits."""
     if image.shape[-1] != 3:
         raise ValueError(
-            "`include_preprocessing` needs an input of three channels, for which the mean is known. "
+            "`include_preprocessing` needs an input of three channels, because the mean is RGB. "
             f"Received: input_shape={tuple(image.shape[1:])}"
         )
     scale = [1 / std for std in net.std]
@@ -194,7 +194,7 @@ def _preprocessed(image, net):
 
 
 def _convolution(x, row, rounding, name, start, image):
-    """One convolution with its padding, by Keras's own "same" where that means the same."""
+    """Add one convolution with its padding, as Keras's "same" if that is equivalent."""
     padding = "same" if row.strides == 1 and row.padding == (row.kernel - 1) / 2 else row.padding
     if padding != "same":
         x = _pad(x, row.kernel, row.strides, rounding, name, padding)
@@ -206,7 +206,7 @@ def _convolution(x, row, rounding, name, start, image):
 
 
 def _with_low_resolution(x, row, rounding, name, start, image):
-    """Add to the maps of a convolution what it sees of the image at a low resolution."""
+    """Add the convolution of a low-resolution copy of the image to the maps."""
     small, n, name = row.low_resolution, name.removeprefix("conv"), f"{name}_low"
     y = GaussianSubsampling(small.window, small.std, small.step, name=f"image{n}")(image)  # (batch, 56, 56, 3)
     y = _pad(y, small.kernel, small.strides, rounding, f"image{n}")
@@ -214,16 +214,16 @@ def _with_low_resolution(x, row, rounding, name, start, image):
     y = layers.Conv2D(row.filters, small.kernel, small.strides, use_bias=False, name=name, **initial)(y)
     if x.shape != y.shape:
         raise ValueError(
-            "The two inputs of a convolution must give maps of the same size: use a height and width that are no "
-            f"multiple of 4, or one of 8. Received: {image.shape[1]}x{image.shape[2]}"
+            "The two inputs of a convolution must give maps of the same size: use a height and width that are "
+            f"multiples of 8, or not multiples of 4. Received: {image.shape[1]}x{image.shape[2]}"
         )
     return layers.Add(name=f"sum{n}")([x, y])
 
 
 def _pad(x, window, strides, rounding, name, margin=0):
-    """Add zeros on every side, and at the bottom and on the right those that complete the last window of "ceil".
+    """Pad with zeros on every side, and for "ceil" at the bottom and on the right to complete the last window.
 
-    Where a size is unknown, one less than the stride is always enough, and a window never sees those beyond.
+    If a size is unknown, one less than the stride is always enough, and no window reaches the excess zeros.
     """
     up = rounding == "ceil"
     sizes = (strides - 1 if size is None else (window - size - 2 * margin) % strides for size in x.shape[1:3])
@@ -233,7 +233,8 @@ def _pad(x, window, strides, rounding, name, margin=0):
     return layers.ZeroPadding2D([(margin, margin + missing) for missing in rest], name=f"{name}_zeros")(x)
 
 
-# The steps after a convolution: functions of the maps, the step's name, the architecture and the convolution's number
+# The steps after a convolution: functions of the maps, the name of the step, the architecture and the convolution
+# number
 
 
 def _norm(x, step, net, n):
@@ -254,7 +255,7 @@ def _pool(x, step, net, n):
     size, strides = net.pool
     if net.pool_rounding == "same":
         return kind(size, strides, "same", name=f"pool{n}")(x)
-    # Zeros do not change a maximum here: where any are added, an `Architecture` has a ReLU before or after the pooling.
+    # Zeros do not change a maximum here: if any are added, the `Architecture` has a ReLU before or after the pooling.
     return kind(size, strides, name=f"pool{n}")(_pad(x, size, strides, net.pool_rounding, f"pool{n}"))
 
 
@@ -269,7 +270,7 @@ _STEPS = {"norm": _norm, "spatial_norm": _spatial_norm, "pool": _pool, "average_
 
 
 def _flattened(x, net):
-    """One vector per image, place by place."""
+    """Flatten the maps to one vector per image, position by position."""
     if net.top_size and x.shape[1:3] != (net.top_size, net.top_size):
         x = AdaptiveAveragePooling2D(net.top_size, name="average_pool")(x)
     if net.hidden_groups > 1:
@@ -278,7 +279,7 @@ def _flattened(x, net):
 
 
 def _hidden(x, units, net, n, start):
-    """One hidden layer with its dropout."""
+    """Add one hidden layer with its dropout."""
     dropout = PaperDropout if net.dropout_form == "paper" else layers.Dropout
     drop = dropout(net.dropout, name=f"drop{n}")
     arguments = (units, net.hidden_activation, f"fc{n}", start, net.hidden_groups)
@@ -295,10 +296,10 @@ def _dense(x, units, activation, name, start, groups=1, dtype=None):
 
 
 def _initial(start, name, inputs):
-    """The initializers of a layer with this number of inputs per unit."""
+    """Return the initializers of a layer with this number of inputs per unit."""
     if name not in start:
         raise ValueError(
-            "`initial_weights` must have each layer of the network: name another set, or give a mapping of your own. "
+            "`initial_weights` must include every layer of the network: use another set, or pass your own mapping. "
             f"Received: one without {name}"
         )
     return {
@@ -320,9 +321,9 @@ def _initializer(distribution, inputs):
 
 
 def _load(model, weights, net):
-    """Load weights with a name, or those of a file."""
+    """Load weights by name or from a file."""
     from keras_alexnet.weights import loading, names
 
     for line in loading.load(model, names.locate(weights, net.name), replace_head=True):
-        if ": new" in line and weights != names.DRAWN:  # whose dense layers are always new
+        if ": new" in line and weights != names.DRAWN:  # its dense layers are always new
             print(line)

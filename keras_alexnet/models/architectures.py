@@ -1,7 +1,7 @@
-"""The networks as data: what differs between one AlexNet and another (paper section 3).
+"""The networks as data (paper section 3).
 
-`keras_alexnet.build` reads an `Architecture` and makes the network. Another network is an architecture with something
-replaced: `dataclasses.replace(ARCHITECTURES["paper"], norm=None)` has no normalization.
+`keras_alexnet.build` builds a network from an `Architecture`. To make a variant, replace fields of an architecture:
+`dataclasses.replace(ARCHITECTURES["paper"], norm=None)` has no normalization.
 """
 
 import dataclasses
@@ -17,16 +17,16 @@ STEPS = ("norm", "spatial_norm", "pool", "average_pool")
 
 @dataclasses.dataclass(frozen=True)
 class LowResolution:
-    """A second input of a convolution: the image itself, blurred and with fewer pixels, with kernels of its own.
+    """A second input of a convolution: the blurred and subsampled image, with its own kernels.
 
-    The results are added before the steps that follow the convolution; both have one bias.
+    The results are added before the steps that follow the convolution. Both share one bias.
 
     Attributes:
         kernel: Height and width of the kernels.
         strides: Distance between neighboring windows.
         window: Height and width of the Gaussian that blurs; odd.
         std: Its standard deviation in pixels.
-        step: Distance between the pixels that are kept.
+        step: Distance between the sampled pixels.
     """
 
     kernel: int = 5
@@ -45,9 +45,9 @@ class Convolution:
         kernel: Height and width of a kernel.
         strides: Distance between neighboring windows.
         padding: Number of zeros on each side, or TensorFlow's "same".
-        groups: Number of groups that the layer is divided into (3.2, 3.5).
-        then: The steps after it: "norm", "spatial_norm", "pool", "average_pool", or an activation by Keras's name.
-        low_resolution: What it sees of the image beside its maps; None for nothing.
+        groups: Number of groups (3.2, 3.5).
+        then: The steps after it: "norm", "spatial_norm", "pool", "average_pool", or the name of a Keras activation.
+        low_resolution: A second input from the image; None for none.
     """
 
     filters: int
@@ -78,40 +78,38 @@ class Normalization:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """One network. Its input is RGB, whatever the order of the colors was in the original.
+    """One network. Its input is RGB, even if the original network had BGR.
 
     Attributes:
         name: Its name in `ARCHITECTURES`.
-        summary: One sentence: whose network it is.
+        summary: The origin of the network, in one sentence.
         convolutions: The convolutional layers by number, first to last. Their names are `conv1` and so on.
         hidden: Units of the fully connected layers before the classifier.
-        hidden_activation: Their activation, by Keras's name.
-        hidden_groups: Number of groups that each of them is divided into; the classifier sees all groups.
-        dropout: Share of the hidden units that is dropped in training (4.2).
-        dropout_form: "inverted" to scale up the units that are kept in training, as all frameworks do today; "paper" to
-            scale down all units at test time (4.2). This is the same function, but not the same training, see
+        hidden_activation: Their activation, the name of a Keras activation.
+        hidden_groups: Number of groups of each of them; the classifier sees all groups.
+        dropout: Fraction of the hidden units that is dropped in training (4.2).
+        dropout_form: "inverted" to scale the kept units up in training, as frameworks do today; "paper" to scale all
+            units down at test time (4.2). The function is the same, but training differs, see
             `models.layers.PaperDropout`.
-        dropout_before: Whether dropout is applied to the input of each hidden layer, instead of its output.
+        dropout_before: Whether dropout applies to the input of each hidden layer instead of its output.
         norm: Constants of "norm", the normalization over channels; None leaves the step out.
         norm_groups: Number of groups of channels for "norm".
         spatial_norm: Constants of "spatial_norm", the normalization within each map; None leaves the step out.
         pool: Size and stride of every pooling (3.4).
-        conv_rounding: How an uneven output size of a convolution is rounded: "ceil" (zeros are added at the bottom and
-            on the right) or "floor" (the last pixels are dropped).
-        pool_rounding: The same for the poolings, or TensorFlow's "same".
-        top_size: Height and width that maps are averaged to before the fully connected layers; None leaves them as
-            they are.
+        conv_rounding: How the output size of a convolution is rounded: "ceil" (zeros are added at the bottom and on the
+            right) or "floor" (the last pixels are dropped).
+        pool_rounding: The same for pooling, or TensorFlow's "same".
+        top_size: Height and width that maps are averaged to before the fully connected layers; None for no averaging.
         size: Default height and width of the input, in pixels.
         smallest_size: Smallest height and width of the input, in pixels.
-        mean: Pixel values, RGB, that are subtracted from the input.
-        std: What red, green and blue are then divided by.
-        initial_weights: Distributions of the random weights by default, a name in `INITIAL_WEIGHTS`.
+        mean: RGB pixel values to subtract from the input.
+        std: RGB values to divide by after that.
+        initial_weights: Default distributions of the random weights, a name in `INITIAL_WEIGHTS`.
         published: The errors that its authors published, if any.
 
     Raises:
         ValueError: If there is no convolution, a step, activation, rounding or form of dropout is unknown, the groups
-            do not divide the hidden units, or the zeros that are added where sizes are rounded up would change the
-            result of a pooling.
+            do not divide the hidden units, or zeros from rounding up would change the result of a pooling.
     """
 
     name: str
@@ -139,7 +137,7 @@ class Architecture:
 
     def __post_init__(self):
         if not self.convolutions:
-            raise ValueError("`convolutions` must have one layer or more. Received: none")
+            raise ValueError("`convolutions` must have at least one layer. Received: none")
         if self.conv_rounding not in ("ceil", "floor") or self.pool_rounding not in ("ceil", "floor", "same"):
             raise ValueError(
                 '`conv_rounding` must be "ceil" or "floor", `pool_rounding` one of these or "same". '
@@ -164,7 +162,7 @@ class Architecture:
         unknown = [step for step in steps if step not in STEPS and not _is_activation(step)]
         if unknown:
             raise ValueError(
-                f"`then` must be of the steps {', '.join(STEPS)}, or names of Keras activations such as relu, tanh or "
+                f"`then` must have the steps {', '.join(STEPS)}, or names of Keras activations such as relu, tanh or "
                 f"sigmoid. Received: conv{n} then {', '.join(map(str, unknown))}"
             )
         harmless = "average_pool" not in steps and ("pool" not in steps or "relu" in steps)
@@ -178,7 +176,7 @@ class Architecture:
 def _is_activation(name):
     if name in ("relu", "tanh", "sigmoid"):
         return True
-    import keras  # on use: importing it takes seconds, and the architectures in this file do without
+    import keras  # only when needed: importing it takes seconds, and the architectures in this file do not need it
 
     try:
         return isinstance(name, str) and callable(keras.activations.get(name))
@@ -186,13 +184,13 @@ def _is_activation(name):
         return False
 
 
-# On what errors were published
+# The pictures of the published errors
 _2012_ONE, _2012_TEN = (f"the validation pictures of 2012, {views}" for views in ("center crop", "ten crops"))
 _2010_TEN = "the test pictures of 2010, ten crops"
 
 _PAPER = Architecture(
     name="paper",
-    summary="the network as the paper's text prints it",
+    summary="the network of the paper's text",
     convolutions={
         1: Convolution(96, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 96, 27 27 96
         2: Convolution(256, 5, padding=2, groups=2, then=("relu", "norm", "pool")),  # 27 27 256, 13 13 256
@@ -205,7 +203,7 @@ _PAPER = Architecture(
 
 _SOURCE = Architecture(
     name="source",
-    summary="the network of the authors' own code (layers-145), which made the printed results",
+    summary="the network of the authors' own code (layers-145), which produced the published results",
     convolutions={
         1: Convolution(96, 11, strides=4, then=("norm", "pool", "relu")),  # 55 55 96, 27 27 96
         2: Convolution(256, 5, padding=2, groups=2, then=("relu", "norm", "spatial_norm", "pool")),  # 27 27, 13 13
@@ -234,7 +232,7 @@ _CAFFE = dataclasses.replace(
 _CAFFENET = dataclasses.replace(
     _CAFFE,
     name="caffenet",
-    summary="Caffe's reference network (bvlc_reference_caffenet), which pools before it normalizes",
+    summary="Caffe's reference network (bvlc_reference_caffenet), with pooling before normalization",
     convolutions={
         1: Convolution(96, 11, strides=4, then=("relu", "pool", "norm")),  # 55 55 96, 27 27 96
         2: Convolution(256, 5, padding=2, groups=2, then=("relu", "pool", "norm")),  # 27 27 256, 13 13 256
@@ -248,7 +246,7 @@ _CAFFENET = dataclasses.replace(
 
 _ONE_WEIRD_TRICK = Architecture(
     name="one_weird_trick",
-    summary="the single tower of 'One weird trick' (Krizhevsky 2014), as torchvision has it",
+    summary="the single tower of 'One weird trick' (Krizhevsky 2014), as in torchvision",
     convolutions={
         1: Convolution(64, 11, strides=4, padding=2, then=("relu", "pool")),  # 55 55 64, 27 27 64
         2: Convolution(192, 5, padding=2, then=("relu", "pool")),  # 27 27 192, 13 13 192
@@ -270,7 +268,7 @@ _ONE_WEIRD_TRICK = Architecture(
 _SINGLE_TOWER = dataclasses.replace(
     _PAPER,
     name="single_tower",
-    summary="the paper's network without its division in two, as most re-implementations have it",
+    summary="the paper's network without groups, as in most re-implementations",
     convolutions={
         1: Convolution(96, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 96, 27 27 96
         2: Convolution(256, 5, padding=2, then=("relu", "norm", "pool")),  # 27 27 256, 13 13 256
@@ -283,7 +281,7 @@ _SINGLE_TOWER = dataclasses.replace(
 _HALF = dataclasses.replace(
     _PAPER,
     name="half",
-    summary="the paper's baseline on one GPU (3.2): half the kernels, but for conv5 and the fully connected layers",
+    summary="the paper's baseline on one GPU (3.2): half the kernels, except in conv5 and the fully connected layers",
     convolutions={
         1: Convolution(48, 11, strides=4, then=("relu", "norm", "pool")),  # 55 55 48, 27 27 48
         2: Convolution(128, 5, padding=2, then=("relu", "norm", "pool")),  # 27 27 128, 13 13 128
@@ -293,7 +291,7 @@ _HALF = dataclasses.replace(
     },
 )
 
-# The paper's own experiments on what each part is worth. Their names say which part is missing.
+# The paper's own ablations. The names say which part is missing.
 
 _NO_NORMALIZATION = dataclasses.replace(
     _PAPER, name="no_normalization", summary="the paper's network without response normalization (3.3)", norm=None
@@ -302,7 +300,7 @@ _NO_NORMALIZATION = dataclasses.replace(
 _NO_OVERLAP = dataclasses.replace(
     _PAPER,
     name="no_overlap",
-    summary="the paper's network with poolings that do not overlap, to maps of the same sizes (3.4)",
+    summary="the paper's network with non-overlapping pooling to maps of the same sizes (3.4)",
     pool=(2, 2),
     pool_rounding="floor",
 )
@@ -314,7 +312,7 @@ _NO_CONV4 = dataclasses.replace(
     convolutions={n: row for n, row in _PAPER.convolutions.items() if n != 4},
 )
 
-# The authors' own experiments, exact to the configurations in their code. Each is `source` with something changed; the
+# The authors' own experiments, which match the configuration files in their code exactly. Each changes `source`; the
 # numbers are those of their files, layers/layers-N.cfg and layers/layer-params-N.cfg. One run each.
 
 _SOURCE_HALF = dataclasses.replace(
@@ -335,7 +333,7 @@ _SOURCE_HALF = dataclasses.replace(
 _SOURCE_NO_OVERLAP = dataclasses.replace(
     _SOURCE,
     name="source_no_overlap",
-    summary="the authors' run with poolings that do not overlap (147); paddings differ so that fc6 sees maps of 6 x 6",
+    summary="the authors' run with non-overlapping pooling (147); padding differs so that fc6 sees maps of 6 x 6",
     convolutions=_SOURCE.convolutions
     | {  # 28 28 96 after pool1
         2: dataclasses.replace(_SOURCE.convolutions[2], padding=1),  # 26 26 256, 13 13 256
@@ -360,13 +358,13 @@ _SOURCE_NORM5 = dataclasses.replace(
     summary="the authors' run with a third normalization, after conv5 (149)",
     convolutions=_SOURCE.convolutions
     | {5: dataclasses.replace(_SOURCE.convolutions[5], then=("norm", "pool", "relu"))},
-    published="none: the authors' notes on this run end before it was finished",
+    published="none: the authors' notes on this run end before it finished",
 )
 
 _SOURCE_NO_COMMUNICATION = dataclasses.replace(
     _SOURCE,
     name="source_no_communication",
-    summary="the authors' run with towers that meet in the classifier only, and are wider in conv2 and fc6 (150)",
+    summary="the authors' run with towers that join only in the classifier, and are wider in conv2 and fc6 (150)",
     convolutions=_SOURCE.convolutions
     | {
         2: dataclasses.replace(_SOURCE.convolutions[2], filters=320),  # 27 27 320, 13 13 320
@@ -392,7 +390,7 @@ _SOURCE_CONV6 = dataclasses.replace(
 _SOURCE_LOW_RESOLUTION = dataclasses.replace(
     _SOURCE_CONV6,
     name="source_low_resolution",
-    summary="an older network of the authors, with conv6 and a conv2 that sees a small copy of the image as well (141)",
+    summary="an earlier network of the authors, with conv6, whose conv2 also sees a low-resolution image (141)",
     convolutions=_SOURCE_CONV6.convolutions
     | {
         1: dataclasses.replace(_SOURCE.convolutions[1], filters=64),  # 55 55 64, 27 27 64
@@ -405,15 +403,15 @@ _SOURCE_LOW_RESOLUTION = dataclasses.replace(
     ),
 )
 
-# The example in tflearn's own repository differs from the listing that tutorials reprint: tanh in fc6 and fc7, 224
-# pixels, and 17 outputs. Some reprints keep 1000 outputs with one-hot labels of 17 classes, which cannot train: the
-# shapes of labels and outputs do not match. Give `classes=17`.
+# The example in tflearn's own repository differs from the code in tutorials: tanh in fc6 and fc7, 224 pixels, and 17
+# outputs. Some copies keep 1000 outputs with one-hot labels of 17 classes, which cannot train because the shapes of
+# labels and outputs do not match. Pass `classes=17`.
 _TFLEARN = Architecture(
     name="tflearn",
     summary=(
-        "the tflearn listing that many tutorials reprint, for Oxford Flowers 17: build it with classes=17, since 1000 "
-        "outputs cannot train on one-hot labels of 17 classes; the example in tflearn's own repository has tanh in fc6 "
-        "and fc7 and reads 224 pixels"
+        "the tflearn code of many tutorials, for Oxford Flowers 17: build it with classes=17, since 1000 outputs "
+        "cannot train on one-hot labels of 17 classes; the example in tflearn's own repository has tanh in fc6 and "
+        "fc7 and an input of 224 pixels"
     ),
     convolutions={
         1: Convolution(96, 11, strides=4, padding="same", then=("relu", "pool", "norm")),  # 57 57 96, 29 29 96
@@ -431,14 +429,14 @@ _TFLEARN = Architecture(
 
 
 def figure_1(nonlinearity: str = "relu") -> Architecture:
-    """Return the four-layer network for CIFAR-10 of figure 1, with a nonlinearity of your choice.
+    """Return the four-layer network for CIFAR-10 of figure 1, with a given nonlinearity.
 
     The paper does not describe it. This is the network that the authors published for CIFAR-10, with three
-    convolutional layers and one fully connected layer (cuda-convnet's layers-18pct), without its normalizations,
+    convolutional layers and one fully connected layer (cuda-convnet's layers-18pct), without its normalization layers,
     because figure 1 had no regularization.
 
     Args:
-        nonlinearity: Keras's name of it, such as "relu", "tanh" or "sigmoid".
+        nonlinearity: Name of a Keras activation, such as "relu", "tanh" or "sigmoid".
 
     Example:
         >>> figure_1("tanh").convolutions[1].then
@@ -491,15 +489,15 @@ ARCHITECTURES = {
 
 
 def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
-    """Return the row of a table that has this name.
+    """Return the row of a table with this name.
 
     Args:
         table: Rows by name.
         name: Name of the row.
-        kind: What a row is, for the error.
+        kind: Kind of the rows, for the error message.
 
     Raises:
-        ValueError: If there is none. The message has the nearest names.
+        ValueError: If there is none. The message lists the nearest names.
 
     Example:
         >>> lookup(ARCHITECTURES, "paper", "architecture").hidden
@@ -508,4 +506,4 @@ def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
     if name in table:
         return table[name]
     near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4) or sorted(table)
-    raise ValueError(f"Expected the name of a known {kind}, such as {', '.join(near)}. Received: {name!r}")
+    raise ValueError(f"Unknown {kind}: use a known one, such as {', '.join(near)}. Received: {name!r}")

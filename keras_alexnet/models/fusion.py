@@ -9,17 +9,17 @@ from typing import Any
 
 import keras
 
-# What traces a network to write it to a file. Programs that read such files know no XLA-compiled functions.
+# Modules that trace a network to export it. Programs that read exported files do not support XLA-compiled functions.
 _EXPORTERS = ("keras.src.export", "tensorflow.lite", "tensorflow.python.saved_model", "tf2onnx")
 
-# True or False where a caller decides, None where fusion is left out only while an exporter is tracing. A context
-# variable, so that an export in one thread leaves a training in another alone.
+# True or False if a caller decides, None to turn fusion off only while an exporter is tracing. A context variable, so
+# that an export in one thread does not affect training in another.
 _decided = contextvars.ContextVar("fusion", default=None)
 
 
 @contextlib.contextmanager
 def fusion(enabled: bool) -> Iterator[None]:
-    """Turn fusion on or off inside a `with` block, whatever is being traced there."""
+    """Turn fusion on or off inside a `with` block, regardless of what is traced there."""
     token = _decided.set(enabled)
     try:
         yield
@@ -30,14 +30,14 @@ def fusion(enabled: bool) -> Iterator[None]:
 def unfused() -> contextlib.AbstractContextManager[None]:
     """Turn fusion off inside a `with` block.
 
-    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` need no such block: they are recognized. It is for
-    a `tf.function` of your own that is traced before it is exported.
+    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` are recognized and do not need this. It is for
+    your own `tf.function` that is traced before it is exported.
     """
     return fusion(enabled=False)
 
 
 def fuses() -> bool:
-    """Return whether elementwise operations in a row become one pass over memory, here and now."""
+    """Return whether consecutive elementwise operations currently become one pass over memory."""
     backend, decided = keras.backend.backend(), _decided.get()
     if backend != "tensorflow":
         return backend == "jax"  # compiles everything that it traces
@@ -45,12 +45,12 @@ def fuses() -> bool:
 
 
 def _is_traced_for_export() -> bool:
-    """Return whether an exporter called the function that TensorFlow traces now.
+    """Return whether an exporter called the function that TensorFlow is tracing.
 
-    Keras has no other sign of it: an export calls the network as `predict` does. The call stack is searched once per
-    layer and trace, and never while operations run eagerly.
+    Keras has no flag for it: an export calls the network like `predict`. The call stack is searched once per layer and
+    trace, and never in eager mode.
     """
-    import tensorflow as tf  # loaded already: it is the backend
+    import tensorflow as tf  # already loaded, as the backend
 
     if tf.executing_eagerly():
         return False
@@ -63,18 +63,18 @@ def _is_traced_for_export() -> bool:
 
 
 def fused(function: Callable[..., Any], shared: bool = False) -> Callable[..., Any]:
-    """Compile a pure function of tensors where the backend would not do so by itself.
+    """Compile a pure function of tensors if the backend does not do so itself.
 
-    JAX compiles the whole training step. TensorFlow on the CPU must not: XLA's gradient of max pooling is ten times
-    slower there than TensorFlow's own. Without XLA, however, TensorFlow writes every intermediate array to memory. So
-    the functions that consist of little but such arrays are compiled one by one. Other backends run `function` as is.
+    JAX compiles the whole training step. TensorFlow on the CPU must not, because XLA's gradient of max pooling is ten
+    times slower there than TensorFlow's own. Without XLA, however, TensorFlow writes every intermediate array to
+    memory, so elementwise functions are compiled one by one. Other backends run `function` unchanged.
 
     Args:
-        function: Takes and returns tensors, and may assign to variables that it is given.
-        shared: Whether all callers share what is compiled for this function. It then stays in memory.
+        function: Takes and returns tensors, and may assign to variables among its arguments.
+        shared: Whether all callers share the compiled code of this function. It then stays in memory.
 
     Returns:
-        A function that does the same.
+        An equivalent function.
     """
     if keras.backend.backend() != "tensorflow":
         return function
@@ -82,13 +82,13 @@ def fused(function: Callable[..., Any], shared: bool = False) -> Callable[..., A
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    import tensorflow as tf  # loaded already: it is the backend
+    import tensorflow as tf  # already loaded, as the backend
 
     compiled = tf.function(function, jit_compile=True, autograph=False)
 
     def run(*tensors: Any) -> Any:
         has_variables = any(isinstance(x, keras.Variable) for x in tensors)
-        # A tf.function takes the first of several mirrored variables of a shape for all of them.
+        # A tf.function uses the first of several mirrored variables of one shape for all of them.
         if not fuses() or (has_variables and tf.distribute.has_strategy()):
             return function(*tensors)
         return compiled(*(x.value if isinstance(x, keras.Variable) else x for x in tensors))

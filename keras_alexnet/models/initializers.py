@@ -1,6 +1,6 @@
 """Distributions of the random weights, as data (paper section 5).
 
-The text and the authors' code agree on the network and differ here, and this decides whether the network learns at all.
+Here the text and the authors' code differ, and the choice decides whether the network learns at all.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ class Gaussian:
 
     Attributes:
         std: Standard deviation.
-        truncated: Whether numbers beyond two standard deviations are drawn again.
+        truncated: Whether numbers beyond two standard deviations are redrawn.
     """
 
     std: float
@@ -66,7 +66,7 @@ _SOURCE_CONV6 = _gaussians(  # layers-146-2009.cfg
 
 # By name, then by layer
 INITIAL_WEIGHTS = {
-    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades, and learning starts late or never
+    "text": _gaussians(_LAYERS, (0.01,) * 8, _BIASES),  # section 5: the signal fades; learning starts late or never
     "source": _gaussians(_LAYERS, _SOURCE_STDS, _BIASES),  # layers-145.cfg
     "source_conv6": _SOURCE_CONV6,
     "source_low_resolution": _SOURCE_CONV6 | {"conv2_low": Start(Gaussian(0.01), 0.0)},  # layers-141.cfg
@@ -75,8 +75,8 @@ INITIAL_WEIGHTS = {
     "torch": dict.fromkeys(_LAYERS, Start(Uniform(), Uniform())),
     "tflearn": dict.fromkeys(_CONVOLUTIONAL, Start(Uniform(3**0.5), 0.0))
     | dict.fromkeys(_FULLY_CONNECTED, Start(Gaussian(0.02, truncated=True), 0.0)),
-    # Ours, for any data: with biases of 1 the last layer sees 4096 inputs near 1, and its loss is too steep
-    # for the momentum of 0.9 when there are few classes.
+    # Ours, for any data: with biases of 1 the last layer sees 4096 inputs near 1, and with few classes its loss is too
+    # steep for a momentum of 0.9.
     "zero_biases": _gaussians(_LAYERS, _SOURCE_STDS, (0.0,) * 8),
     "figure_1": _gaussians(("conv1", "conv2", "conv3", "fc4"), (1e-4, 0.01, 0.01, 0.01), (0.0,) * 4),
 }

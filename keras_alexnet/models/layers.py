@@ -1,9 +1,9 @@
-"""The layers that Keras lacks, or has slower or incomplete (paper sections 3.3, 3.5 and 4.2).
+"""Layers that are missing, slow or incomplete in Keras (paper sections 3.3, 3.5 and 4.2).
 
-Response normalization divides each activity by the energy of its neighbors: `LocalResponseNormalization` over
-neighboring channels, as in the paper, and `SpatialResponseNormalization` over neighboring places of one map, which the
-authors' code adds. `GroupedConv2D` is the convolution of the two towers, fast on every device; `GroupedFlatten` and
-`GroupedDense` keep the towers apart behind it. `PaperDropout` halves at test time.
+Response normalization divides each activation by the energy of its neighbors: `LocalResponseNormalization` over
+neighboring channels, as in the paper, and `SpatialResponseNormalization` over neighboring positions of one map, as in
+the authors' code. `GroupedConv2D` is the convolution of the two towers, fast on every device; `GroupedFlatten` and
+`GroupedDense` keep the towers separate after it. `PaperDropout` halves at test time.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from keras_alexnet.models.fusion import fused, fuses
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
 
 
-# The sum over a window of neighbors, in both forms
+# The sum over a window of neighbors, over channels and within maps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _OverChannels:
 
     def __call__(self, x, weight):
         *places, channels = ops.shape(x)
-        if not fuses():  # one product with a matrix, instead of as many passes over memory as the window is wide
+        if not fuses():  # one matrix product instead of one pass over memory per channel of the window
             return ops.matmul(x, ops.convert_to_tensor(weight * band(int(channels), self.window, self.groups), x.dtype))
         grouped = ops.reshape(x, (*places, self.groups, channels // self.groups))  # (..., groups, channels / groups)
         return weight * ops.reshape(_sum_along(grouped, len(grouped.shape) - 1, self.window), (*places, channels))
@@ -41,7 +41,7 @@ class _OverChannels:
 
 @dataclasses.dataclass(frozen=True)
 class _WithinMaps:
-    """`weight` times the sum over the neighboring places of the same map."""
+    """`weight` times the sum over the neighboring positions of the same map."""
 
     window: int
 
@@ -50,7 +50,7 @@ class _WithinMaps:
 
 
 def band(channels: int, window: int, groups: int = 1) -> np.ndarray:
-    """Return the matrix whose product with the channels sums the neighbors of each: ones along the diagonal.
+    """Return the band matrix whose product with the channels sums the neighbors of each channel.
 
     Returns:
         Booleans, `(channels, channels)`.
@@ -65,7 +65,7 @@ def band(channels: int, window: int, groups: int = 1) -> np.ndarray:
 
 
 def _sum_along(x, axis, window):
-    """Sum over a centered window along one axis, with zeros beyond the ends: add shifted copies."""
+    """Sum over a centered window along one axis, with zero padding, by adding shifted copies."""
     length = ops.shape(x)[axis]
     margins = [[window // 2] * 2 if dimension == axis else [0, 0] for dimension in range(len(x.shape))]
     padded = ops.pad(x, margins)
@@ -80,12 +80,12 @@ def _sum_along(x, axis, window):
 def _normalization(window_sum, k, alpha, beta):
     """Return the functions `y = x / d ** beta`, where `d = k + window_sum(x ** 2, alpha)`, and its gradient.
 
-    The gradient is written out. Automatic differentiation would keep every intermediate array for the backward pass;
-    this keeps `x` alone and computes the rest again. A window sum is its own adjoint, being centered and padded with
-    zeros, so the gradient needs one more sum of the same kind.
+    The gradient is explicit. Automatic differentiation would keep every intermediate array for the backward pass; this
+    keeps only `x` and recomputes the rest. A centered window sum with zero padding is its own adjoint, so the gradient
+    needs one more sum of the same kind.
 
-    Layers with the same constants get the same two functions, and share what is compiled for them: compiling takes
-    longer than running a small network.
+    Layers with the same constants share the two functions and their compiled code, since compiling takes longer than
+    running a small network.
     """
 
     def normalize(inputs):
@@ -104,12 +104,12 @@ def _normalization(window_sum, k, alpha, beta):
 
 
 def _precision(tensor):
-    """Squares of float16 overflow above 255, and bfloat16 keeps three digits: compute in float32 at least."""
+    """Return at least float32: squares of float16 overflow above 255, and bfloat16 has three digits."""
     return "float64" if keras.backend.standardize_dtype(tensor.dtype) == "float64" else "float32"
 
 
 def _power(d, beta):
-    """`d ** -beta`; the paper's beta of 0.75 by two square roots, several times faster than a general power."""
+    """Return `d ** -beta`. The paper's 0.75 uses two square roots, several times faster than a general power."""
     if beta == 0.75:
         root = ops.rsqrt(d)
         return root * ops.sqrt(root)
@@ -120,7 +120,7 @@ def _power(d, beta):
 
 
 class _ResponseNormalization(keras.layers.Layer):
-    """What both normalizations share."""
+    """Base class of both normalizations."""
 
     def __init__(self, window_sum: Callable, k: float, alpha: float, beta: float, **kwargs: Any):
         super().__init__(**kwargs)
@@ -138,7 +138,7 @@ class _ResponseNormalization(keras.layers.Layer):
 
         @ops.custom_gradient
         def normalized(x):
-            def gradient(*arguments, upstream=None):  # Keras's backends hand it over in two ways
+            def gradient(*arguments, upstream=None):  # Keras's backends pass it in two ways
                 return self._backward(x, arguments[0] if upstream is None else upstream)
 
             return self._forward(x), gradient
@@ -161,7 +161,7 @@ def _window(value):
 
 
 def _real(name, value):
-    """Return a constant as a float: any real number, but no array, whose shape would mean something else."""
+    """Return a constant as a float: any real number, but not an array."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
     return float(value)
@@ -181,20 +181,20 @@ def _check_division(width, groups, what="channels"):
 
 
 def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's integers too
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # also NumPy integers
 
 
 @register
 class LocalResponseNormalization(_ResponseNormalization):
-    r"""Normalize each activity by the energy of the neighboring channels at the same place.
+    r"""Normalize each activation by the energy of the neighboring channels at the same position.
 
     $$b^i = \frac{a^i}{\left(k + \alpha \sum_{j=\max(0,\,i-n/2)}^{\min(N-1,\,i+n/2)} (a^j)^2\right)^\beta}$$
 
-    `alpha` weighs the plain sum, as in the paper's formula and in `tf.nn.lrn`. PyTorch, Caffe and ONNX divide theirs by
-    the window: their `alpha=5e-4` with a window of 5 is `alpha=1e-4` here.
+    `alpha` multiplies the sum itself, as in the paper's formula and in `tf.nn.lrn`. PyTorch, Caffe and ONNX divide it
+    by the window: their `alpha=5e-4` with a window of 5 is `alpha=1e-4` here.
 
     The gradient is defined for reverse mode, which `fit` uses. Forward mode (`jax.jvp`) and the transformations of
-    `torch.func`, `torch.func.grad` among them, do not work.
+    `torch.func`, such as `torch.func.grad`, do not work.
 
     Input and output: float tensor of any rank with channels last, for example `(batch, height, width, channels)`.
 
@@ -203,8 +203,8 @@ class LocalResponseNormalization(_ResponseNormalization):
         k: Number added to the sum.
         alpha: Weight of each square in the sum.
         beta: Exponent.
-        groups: Number of groups of channels. A window does not reach into another group. 1 is the paper's text, 2 the
-            authors' code, in which each GPU normalized its own channels.
+        groups: Number of groups of channels. Windows do not cross groups. 1 in the paper's text, 2 in the authors'
+            code, where each GPU normalized its own channels.
 
     Raises:
         ValueError: If `window` is even, `groups` does not divide the channels, or a constant is not a number.
@@ -245,7 +245,7 @@ class LocalResponseNormalization(_ResponseNormalization):
 
 @register
 class SpatialResponseNormalization(_ResponseNormalization):
-    r"""Normalize each activity by the energy of its neighbors in the same map.
+    r"""Normalize each activation by the energy of its neighbors in the same map.
 
     $$b_{x,y} = \frac{a_{x,y}}{\left(k + \alpha \sum_{|u-x|,\,|v-y| \le n/2} a_{u,v}^2\right)^\beta}$$
 
@@ -256,7 +256,7 @@ class SpatialResponseNormalization(_ResponseNormalization):
     Args:
         window: Height and width of the window in the sum; odd.
         k: Number added to the sum.
-        alpha: Weight of each square in the sum; the authors' 1e-3 is divided by the 25 places.
+        alpha: Weight of each square in the sum; the authors' 1e-3 divided by the 25 positions.
         beta: Exponent.
 
     Raises:
@@ -274,8 +274,8 @@ class SpatialResponseNormalization(_ResponseNormalization):
 class GroupedConv2D(keras.layers.Conv2D):
     """Convolve each of `groups` groups of channels separately, as `keras.layers.Conv2D` does.
 
-    Same arguments, weights and results. Keras hands a grouped convolution on the CPU to XLA, which is ten times slower
-    than the plain convolutions that this layer splits it into. Other devices are as fast either way.
+    Arguments, weights and results are the same. On the CPU, Keras computes a grouped convolution with XLA, which is ten
+    times slower than the separate convolutions of this layer. On other devices both are equally fast.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, new_height, new_width, filters)`.
 
@@ -293,7 +293,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
         convolve = super().convolution_op
-        if self.groups == 1 or self.data_format == "channels_first":  # TensorFlow's CPU has it in XLA alone
+        if self.groups == 1 or self.data_format == "channels_first":  # on the CPU, TensorFlow supports it only in XLA
             return convolve(inputs, kernel)
         parts = ops.split(inputs, self.groups, -1)  # each (batch, height, width, channels / groups)
         kernels = ops.split(kernel, self.groups, -1)  # each (side, side, channels / groups, filters / groups)
@@ -302,7 +302,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 
 @register
 class GroupedFlatten(keras.layers.Flatten):
-    """Flatten the maps of one group of channels after another, each place by place.
+    """Flatten maps one group of channels after another, each position by position.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, height * width * channels)`.
 
@@ -314,11 +314,11 @@ class GroupedFlatten(keras.layers.Flatten):
 
     Example:
         >>> import numpy as np
-        >>> maps = np.arange(8).reshape(1, 2, 1, 4)  # channels 0 to 3 at two places
+        >>> maps = np.arange(8).reshape(1, 2, 1, 4)  # channels 0 to 3 at two positions
         >>> np.array(GroupedFlatten(2)(maps))[0].tolist()
         [0, 1, 4, 5, 2, 3, 6, 7]
 
-    Source: the authors' `layers-150.cfg`, where the towers stay apart after the convolutions.
+    Source: the authors' `layers-150.cfg`, where the towers stay separate after the convolutions.
     """
 
     def __init__(self, groups: int = 1, **kwargs: Any):
@@ -336,7 +336,7 @@ class GroupedFlatten(keras.layers.Flatten):
 
 @register
 class GroupedDense(keras.layers.Dense):
-    """Connect each of `groups` groups of inputs with a group of units of its own, as two towers do.
+    """Connect each of `groups` groups of inputs to its own group of units, as in two towers.
 
     The arguments are those of `keras.layers.Dense`, with `groups` as in `GroupedConv2D`.
 
@@ -388,16 +388,16 @@ class GroupedDense(keras.layers.Dense):
 
 @register
 class GaussianSubsampling(keras.layers.Layer):
-    """Blur maps with a Gaussian, and keep every few pixels of the result.
+    """Blur maps with a Gaussian and subsample the result.
 
-    Beyond the border are zeros. The pixels that are kept lie in the middle: of 224, with `step=4`, those from 2 to 222.
+    Borders are padded with zeros. The sampled pixels are centered: with 224 pixels and `step=4`, from 2 to 222.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, height / step, width / step, channels)`, rounded up.
 
     Args:
         window: Height and width of the Gaussian; odd.
         std: Its standard deviation in pixels.
-        step: Distance between the pixels that are kept.
+        step: Distance between the sampled pixels.
 
     Raises:
         ValueError: If `window` is even, `std` is not a number, or `step` is not an integer of at least 1.
@@ -406,7 +406,7 @@ class GaussianSubsampling(keras.layers.Layer):
         >>> GaussianSubsampling(9, std=4.0, step=4)(keras.Input((224, 224, 3))).shape
         (None, 56, 56, 3)
 
-    Source: the authors' `layers-141.cfg`, in which conv2 sees such a copy of the image as well.
+    Source: the authors' `layers-141.cfg`, where conv2 also sees such a copy of the image.
     """
 
     def __init__(self, window: int = 9, std: float = 4.0, step: int = 4, **kwargs: Any):
@@ -440,10 +440,10 @@ class GaussianSubsampling(keras.layers.Layer):
 class PaperDropout(keras.layers.Dropout):
     """Drop units in training and scale all of them down at test time, as the paper does.
 
-    `keras.layers.Dropout` scales up the units that are kept in training instead. For the same weights both have the
-    same outputs up to that scale, but gradients differ, and so does a training. It is the same training if the kernel
-    behind `keras.layers.Dropout` starts at half the standard deviation and learns at a quarter of the rate with four
-    times the weight decay, for a rate of 0.5.
+    `keras.layers.Dropout` scales the kept units up in training instead. With the same weights both have the same
+    outputs up to that scale, but their gradients differ, and so does training. At a rate of 0.5, training is the same
+    if the kernel after `keras.layers.Dropout` starts at half the standard deviation and has a quarter of the learning
+    rate and four times the weight decay.
 
     With the same seed, both drop the same units.
 
@@ -461,14 +461,16 @@ class PaperDropout(keras.layers.Dropout):
     """
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        return super().call(inputs * (1 - self.rate), training=training)  # in training, Keras divides by the same
+        return super().call(
+            inputs * (1 - self.rate), training=training
+        )  # in training, Keras divides by the same factor
 
 
 @register
 class AdaptiveAveragePooling2D(keras.layers.AdaptiveAveragePooling2D):
-    """Average maps to a given size, as `keras.layers.AdaptiveAveragePooling2D` does, also maps one place high or wide.
+    """Average maps to a given size like `keras.layers.AdaptiveAveragePooling2D`, even if they are one pixel wide.
 
-    On TensorFlow Keras's own layer fails to trace these: it always prepares a window of two places.
+    On TensorFlow, Keras's layer cannot trace such maps, because it always prepares a window of two pixels.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, *output_size, channels)`.
 

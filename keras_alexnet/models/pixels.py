@@ -1,6 +1,7 @@
-"""Notice pictures that were divided by 255 before a network that expects pixel values of 0 to 255.
+"""Warn about pictures that were divided by 255 if the network expects pixel values 0 to 255.
 
-With such small inputs and the paper's initial weights, the loss stays at ln(classes), and nothing else says why.
+With such small inputs and the paper's initial weights, the loss stays at ln(classes) without any other sign of the
+cause.
 """
 
 import functools
@@ -15,19 +16,18 @@ import keras
 import numpy as np
 from keras import ops
 
-LARGEST = 1.5  # ours: pictures on 0 to 1 or -1 to 1 lie within, also after small changes of their brightness
-LOOKED_AT = 32  # pictures of the first batch
+LARGEST = 1.5  # ours: includes pictures on 0 to 1 or -1 to 1, also after small changes of brightness
+LOOKED_AT = 32  # pictures of the first batch that are checked
 
 
 def watch_first_fit(model: keras.Model, includes_preprocessing: bool = False) -> None:
-    """Let the first `fit` of a network look at its first batch, and warn if its pictures were divided by 255.
+    """Make the first `fit` of a network check its first batch, and warn if its pictures were divided by 255.
 
-    It sees arrays, tensors, `tf.data` datasets, generators and `PyDataset`s. The first call puts Keras's own method
-    back. The method belongs to this one object: with a class of its own, the files that the network is saved to would
-    name that class.
+    It supports arrays, tensors, `tf.data` datasets, generators and `PyDataset`s. The first call restores Keras's own
+    method. The method is set on the object, because a subclass would be named in saved files.
 
     Args:
-        model: A network whose input has pixel values of 0 to 255, less the mean or as they are.
+        model: A network whose input has pixel values 0 to 255, with or without the mean.
         includes_preprocessing: Whether the network subtracts the mean itself.
     """
 
@@ -35,8 +35,8 @@ def watch_first_fit(model: keras.Model, includes_preprocessing: bool = False) ->
     def fit(x: Any = None, *arguments: Any, **named: Any) -> Any:
         unwatch(model)
         look = functools.partial(warn_if_divided, includes_preprocessing=includes_preprocessing)
-        # Several devices share out a dataset by the steps that it is made of, which stay as they are.
-        strategy = getattr(model, "distribute_strategy", None)  # of Keras's TensorFlow backend alone
+        # A strategy for several devices rewrites the steps of a dataset, so it must not be changed.
+        strategy = getattr(model, "distribute_strategy", None)  # only on Keras's TensorFlow backend
         is_shared = getattr(strategy, "num_replicas_in_sync", 1) > 1
         return model.fit(x if is_shared else _watched(x, look), *arguments, **named)
 
@@ -44,7 +44,7 @@ def watch_first_fit(model: keras.Model, includes_preprocessing: bool = False) ->
 
 
 def unwatch(model: keras.Model) -> None:
-    """Give a network Keras's own `fit` back, where its pictures are known to be right."""
+    """Restore Keras's own `fit`, for pictures with the right pixel values."""
     vars(model).pop("fit", None)
 
 
@@ -52,29 +52,29 @@ def warn_if_divided(pictures: Any, includes_preprocessing: bool = False) -> None
     """Warn if the pictures of a batch seem to have been divided by 255.
 
     Args:
-        pictures: `(batch, height, width, channels)`. Anything else is passed over.
+        pictures: `(batch, height, width, channels)`. Anything else is ignored.
         includes_preprocessing: Whether the network subtracts the mean itself.
     """
     if not seem_divided(pictures):
         return
     do = (
-        "This network takes pixel values of 0 to 255 and subtracts the mean itself: leave out the division."
+        "This network takes pixel values 0 to 255 and subtracts the mean itself: do not divide."
         if includes_preprocessing
-        else "This network expects pixel values of 0 to 255 less the mean: leave out the division and use "
+        else "This network expects pixel values 0 to 255 minus the mean: do not divide, and use "
         "keras_alexnet.preprocess_input, or build the network with include_preprocessing=True."
     )
     warnings.warn(
-        "The pictures of the first batch seem to have been divided by 255, and the loss will hardly leave ln(classes). "
+        "The pictures of the first batch seem to have been divided by 255, so the loss will stay near ln(classes). "
         f"{do} Received: values from {np.min(pictures):.3g} to {np.max(pictures):.3g}",
         stacklevel=2,
     )
 
 
 def seem_divided(pictures: np.ndarray) -> bool:
-    """Return whether pictures are of several fractional numbers around 0 to 1. One color alone, or NaN, says nothing.
+    """Return whether pictures have fractional values around 0 to 1. A single color or NaN does not count.
 
     Args:
-        pictures: `(batch, height, width, channels)`. Anything else is passed over.
+        pictures: `(batch, height, width, channels)`. Anything else is ignored.
 
     Example:
         >>> seem_divided(np.linspace(0, 1, 12).reshape(1, 2, 2, 3)), seem_divided(np.ones((1, 2, 2, 3)))
@@ -86,7 +86,7 @@ def seem_divided(pictures: np.ndarray) -> bool:
 
 
 def _watched(x: Any, look: Callable[[Any], None]) -> Any:
-    """Return the data in a form that has been looked at, or is when its first batch comes."""
+    """Return the data after a check, or wrapped so that the first batch is checked."""
     if isinstance(x, np.ndarray) or ops.is_tensor(x):
         if len(x.shape) == 4:
             look(ops.convert_to_numpy(x[:LOOKED_AT]))
@@ -108,7 +108,7 @@ def _watched_generator(batches: Iterator, look: Callable[[Any], None]) -> Iterat
 
 
 class _WatchedDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose first batch is looked at."""
+    """A `PyDataset` whose first batch is checked."""
 
     def __init__(self, batches: keras.utils.PyDataset, look: Callable[[Any], None]):
         super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
@@ -132,9 +132,9 @@ class _WatchedDataset(keras.utils.PyDataset):
 
 
 def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
-    """Return a `tf.data.Dataset` with the same elements, of which the first is looked at when it comes."""
+    """Return a `tf.data.Dataset` with the same elements that checks the first one."""
     tf = sys.modules["tensorflow"]
-    once = [look]  # on JAX, Keras begins the dataset twice
+    once = [look]  # on JAX, Keras starts the dataset twice
 
     def look_at(pictures):
         if once:

@@ -1,4 +1,4 @@
-"""What comes before and after a network: pixels to inputs, and outputs to the names of classes (paper section 2)."""
+"""Preprocess pixels for a network, and decode its outputs to class names (paper section 2)."""
 
 import os
 import pathlib
@@ -17,21 +17,21 @@ from keras_alexnet.models.pixels import seem_divided
 
 
 def preprocess_input(images: Any, architecture: str | Architecture = "paper", data_format: str | None = None) -> Any:
-    """Prepare images for a network: subtract and divide as its authors did.
+    """Preprocess images for a network: subtract the mean and divide by the scale of its authors.
 
-    A network that was built with `include_preprocessing=True` does this itself.
+    A network built with `include_preprocessing=True` does this itself.
 
-    Every network here takes red, green and blue in this order, Caffe's too: its files are converted when they are read.
+    Every network here takes RGB, even Caffe's, whose files are converted when they are read.
 
     Args:
         images: `(height, width, 3)` or a batch of them, RGB, pixel values 0 to 255. An array, a tensor, or a Keras
             tensor in a functional model.
-        architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
-        data_format: "channels_last", or "channels_first" for images of shape `(3, height, width)`; by default
+        architecture: A name in `ARCHITECTURES`, or your own `Architecture`.
+        data_format: "channels_last", or "channels_first" for images of shape `(3, height, width)`; the default is
             `keras.config.image_data_format()`.
 
     Returns:
-        A float32 array for an array, otherwise a tensor. `images` are not changed.
+        A float32 array for an array, otherwise a tensor. `images` is not changed.
 
     Raises:
         ValueError: If the architecture or the data format is unknown, or the images are not RGB.
@@ -40,7 +40,7 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
         >>> preprocess_input(np.full((1, 1, 3), 255, "uint8"), "caffe").round().tolist()
         [[[132.0, 138.0, 151.0]]]
 
-    Source: section 2; for other networks, the files of their authors.
+    Source: section 2; for other networks, their authors' files.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     data_format = data_format or keras.config.image_data_format()
@@ -55,7 +55,7 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
         raise ValueError(f"`images` must have shape {expected}, or be a batch. Received: shape={tuple(images.shape)}")
     if isinstance(given, np.ndarray) and seem_divided(given.reshape(-1, *given.shape[-3:])[:1]):
         warnings.warn(
-            "`images` seem to have been divided by 255: give pixel values 0 to 255. "
+            "`images` seem to have been divided by 255: pass pixel values 0 to 255. "
             f"Received: values from {images.min():.3g} to {images.max():.3g}",
             stacklevel=2,
         )
@@ -67,7 +67,7 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
 def _float32(images):
     if _is_of_backend(images):
         return ops.cast(images, "float32")
-    if type(images).__module__.startswith("tensorflow"):  # in tf.data, beside another backend
+    if type(images).__module__.startswith("tensorflow"):  # in tf.data, with another backend
         return sys.modules["tensorflow"].cast(images, "float32")
     return np.asarray(images, "float32")
 
@@ -77,27 +77,27 @@ def _is_of_backend(images):
 
 
 def _like(images, values):
-    """Numbers of the same type as the images: PyTorch's tensors do not subtract arrays."""
+    """Return values of the same type as the images, since PyTorch tensors do not subtract arrays."""
     return ops.convert_to_tensor(values, "float32") if _is_of_backend(images) else np.float32(values)
 
 
 def decode_predictions(
     probabilities: Any, top: int = 5, class_names: Sequence[str] | str | os.PathLike | None = None
 ) -> list[list[tuple[str, str, float]]]:
-    """Name the most probable classes.
+    """Return the most probable classes with their names.
 
     Args:
         probabilities: `(batch, classes)`.
-        top: Number of classes to name.
-        class_names: Names by class, or the path of a text file with one per line, such as a run's `classes.txt`. By
-            default those of ImageNet, which Keras downloads on first use.
+        top: Number of classes to return.
+        class_names: Class names, or the path of a text file with one per line, such as a run's `classes.txt`. The
+            default is those of ImageNet, which Keras downloads on first use.
 
     Returns:
-        A list for each image, of `(identifier, name, probability)`, most probable first. The identifier is ImageNet's
-        (`n02124075`), or the number of the class where `class_names` are given.
+        For each image, a list of `(identifier, name, probability)`, most probable first. The identifier is ImageNet's
+        (`n02124075`), or the number of the class if `class_names` is given.
 
     Raises:
-        ValueError: If there are not as many names as classes, or ImageNet's cannot be downloaded.
+        ValueError: If the numbers of names and classes differ, or ImageNet's names cannot be downloaded.
 
     Example:
         >>> decode_predictions(np.array([[0.2, 0.8]]), top=1, class_names=["daisy", "tulip"])
@@ -126,9 +126,9 @@ def _imagenet_classes(probabilities, top):
     try:
         return imagenet_utils.decode_predictions(probabilities, top)
     except ValueError as error:  # the number of classes
-        raise ValueError(f"{error}. Give `class_names` for classes other than ImageNet's") from error
+        raise ValueError(f"{error}. Pass `class_names` for classes other than ImageNet's") from error
     except Exception as error:  # what Keras raises without a network connection
         raise ValueError(
-            "ImageNet's class names cannot be downloaded: copy imagenet_class_index.json to ~/.keras/models by hand or "
-            f"give `class_names`. Received: {error}"
+            "ImageNet's class names cannot be downloaded: copy imagenet_class_index.json to ~/.keras/models or pass "
+            f"`class_names`. Received: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Describe a network in numbers and in words (paper sections 3.5 and 5)."""
+"""Describe networks: shapes, costs and differences (paper sections 3.5 and 5)."""
 
 import concurrent.futures
 import dataclasses
@@ -23,8 +23,8 @@ class LayerCost:
         kind: Name of its class.
         shape: Shape of its output, without the batch.
         parameters: Number of its parameters.
-        multiply_adds: Number of multiplications, each with an addition, in its convolution or matrix product. The
-            elementwise work of other layers is left out.
+        multiply_adds: Number of multiply-adds in its convolution or matrix product. Elementwise operations are not
+            counted.
     """
 
     name: str
@@ -57,14 +57,14 @@ def layer_costs(model: keras.Model) -> list[LayerCost]:
 
 
 def _multiply_adds(layer):
-    """Each weight of a convolution is used once per place, each weight of a fully connected layer once."""
+    """Each weight of a convolution is used once per position, each weight of a fully connected layer once."""
     if isinstance(layer, layers.Conv2D):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
     return math.prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
 
 
 def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> keras.Model:
-    """Build a network without allocating its weights: layers and shapes, at once and in no memory.
+    """Build a network without allocating its weights, which is fast and needs little memory.
 
     Args:
         architecture: As for `build`.
@@ -78,21 +78,21 @@ def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> kera
         with keras.StatelessScope(initialize_variables=False):
             return build(architecture, **arguments)
 
-    # Keras keeps a list of such variables for each thread, and allocates all of them at the next occasion, such as a
-    # Lambda layer: 0.24 GB per network. The list of a thread of its own ends with the thread.
+    # Keras keeps a list of such variables per thread, and allocates all of them later, for example in a Lambda layer:
+    # 0.24 GB per network. In a separate thread, the list ends with the thread.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(build_without_weights).result()
 
 
 def describe(architecture: str | Architecture = "paper", classes: int = 1000) -> str:
-    """Describe a network: its published errors, its layers and their parameters and work, what differs from the paper.
+    """Describe a network: its published errors, its layers and their costs, and its differences from the paper.
 
     Args:
-        architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
+        architecture: A name in `ARCHITECTURES`, or your own `Architecture`.
         classes: Number of classes.
 
     Returns:
-        Text to print, at most 80 characters wide. Values of `paper` follow in brackets.
+        Text to print, at most 80 characters wide. Values of `paper` are in parentheses.
 
     Raises:
         ValueError: If the name is unknown.
@@ -101,7 +101,7 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
         >>> print(describe("single_tower").splitlines()[-1])
           conv5 groups: 1 (paper: 2)
 
-    Source: section 3.5, and section 7 on how little of the network a convolution is.
+    Source: section 3.5, and section 7 on the small share of parameters in a convolution.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
     costs = layer_costs(sketch(net, classes=classes))
@@ -109,7 +109,7 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
     lines = [*_wrapped(f"{net.name}: {net.summary}"), *published, "", *_table(costs), "", _shares(costs)]
     changes = differences(net, ARCHITECTURES["paper"])
     if changes:
-        lines += ["", "What differs from paper:"]
+        lines += ["", "Differences from paper:"]
     for what, own, other in changes:
         lines += _wrapped(f"{_LABELS.get(what, what)}: {_words(own)} (paper: {_words(other)})", "  ")
     return "\n".join(lines)
@@ -163,7 +163,7 @@ def differences(net: Architecture, other: Architecture) -> list[tuple[str, Any, 
 
 
 def _compared(own, other, path=""):
-    """Yield the places where two nested dictionaries differ; a part that one of them lacks is one place."""
+    """Yield the entries in which two nested dictionaries differ. A part that one of them lacks is one entry."""
     if not (isinstance(own, dict) and isinstance(other, dict)):
         if own != other:
             yield path, own, other
@@ -173,20 +173,20 @@ def _compared(own, other, path=""):
         yield from _compared(own.get(key), other.get(key), step)
 
 
-_LABELS = {  # of settings with names that say too little
-    "dropout before": "dropout before the layer, not behind it",
+_LABELS = {  # of settings with short names
+    "dropout before": "dropout before the layer, not after it",
     "hidden groups": "groups of the hidden layers",
     "pool": "pool size and stride",
-    "top size": "side that the last maps are averaged to",
-    "size": "side of the input",
-    "smallest size": "side of the smallest input",
-    "mean": "mean that is subtracted",
-    "std": "what is then divided by",
+    "top size": "size that the last maps are averaged to",
+    "size": "input size",
+    "smallest size": "smallest input size",
+    "mean": "mean to subtract",
+    "std": "std to divide by",
 }
 
 
 def _words(value):
-    """A setting in words."""
+    """Format a setting for reading."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
     if isinstance(value, tuple):

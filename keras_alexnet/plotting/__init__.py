@@ -1,1 +1,1 @@
-"""Matplotlib figures from arrays. Nothing here needs a network."""
+"""Matplotlib figures from arrays, without a network."""

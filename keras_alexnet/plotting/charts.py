@@ -1,4 +1,4 @@
-"""Charts of measurements: learning curves, nonlinearities, overfitting and the cost of changes."""
+"""Charts: learning curves, nonlinearities, overfitting and ablations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,19 +9,19 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from keras_alexnet.plotting.figures import BLUE, GREY, ORANGE, STYLES, sheet
 
-LOG_ABOVE = 100  # ours: a loss that a network reaches only when it diverges
+LOG_ABOVE = 100  # ours: a loss above this means divergence
 TARGET = 0.25  # the training error at which figure 1 compares epochs
 
 
 def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
     """Draw loss and errors by epoch, and mark where the learning rate was divided.
 
-    The loss gets a logarithmic axis where it exceeds `LOG_ABOVE`. The top-5 error is left out where it is always zero,
-    as it is with five classes or fewer.
+    The loss has a logarithmic axis if it exceeds `LOG_ABOVE`. The top-5 error is left out if it is always zero, as with
+    five classes or fewer.
 
     Args:
         rows: One mapping for each epoch with `epoch`, `learning_rate`, `loss`, `top1_error` and `top5_error`; with
-            validation, also `val_loss`, `val_top1_error` and `val_top5_error`. Errors are shares from 0 to 1.
+            validation, also `val_loss`, `val_top1_error` and `val_top5_error`. Errors are fractions from 0 to 1.
 
     Returns:
         A figure with two axes.
@@ -55,7 +55,7 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple[str, str]]) -> None:
-    """Draw training thin and dashed, validation thick."""
+    """Draw training curves thin and dashed, validation curves thick."""
     marker = "." if len(log["epoch"]) < 10 else ""
     for key, (name, color) in names.items():
         axes.plot(log["epoch"], log[key], "--", color=color, lw=1.2, marker=marker, label=f"{name}, training")
@@ -66,7 +66,7 @@ def _curves(axes: Axes, log: Mapping[str, np.ndarray], names: Mapping[str, tuple
 
 
 def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
-    """Mark the lowest validation error with a ring, and return it in words."""
+    """Mark the lowest validation error with a circle, and return it as text."""
     errors = log["val_top1_error"]
     best = int(np.argmin(np.nan_to_num(errors, nan=np.inf)))
     result = f"{errors[best]:.1%} at epoch {log['epoch'][best]:.0f}"
@@ -75,27 +75,27 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
-    """Write the learning rate above the axes, and draw a line where it was divided, with the divisor."""
+    """Print the learning rate above the axes, and mark each division with a line and the divisor."""
     rates, free = log["learning_rate"], 0
     for step in (0, *np.flatnonzero(rates[1:] < rates[:-1]) + 1):
         start, name = log["epoch"][step] - 0.5, f"rate {rates[0]:.3g}"
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")
             name = f"/ {rates[0] / rates[step]:.3g}"
-        if step >= free:  # or names would overlap
+        if step >= free:  # otherwise labels would overlap
             axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
             free = step + len(name) * len(rates) / 60
 
 
 def overfitting(logs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Figure:
-    """Draw the gap between training and validation error, for networks trained in several ways.
+    """Draw the gap between training and validation error for several ways of training.
 
     Args:
-        logs: By the way of training, the logs of its seeds, each with rows as for `learning_curves`.
+        logs: For each way of training, the logs of its seeds, each with rows as for `learning_curves`.
 
     Returns:
-        A figure with one axes for each way and one pair of lines for each seed. Its description has the final errors,
-        averaged over the seeds.
+        A figure with one axes for each way of training and one pair of lines for each seed. Its description has the
+        final errors, averaged over the seeds.
 
     Source: sections 4.1 and 4.2.
     """
@@ -123,11 +123,11 @@ def _errors(log: Sequence[Mapping[str, float]]) -> np.ndarray:
 
 
 def epochs_to_reach(errors: Sequence[float], target: float) -> float | None:
-    """Return after how many epochs an error first falls to a target; None if it never does.
+    """Return the number of epochs until an error first reaches a target, None if it never does.
 
     Args:
         errors: The error after each epoch, first to last.
-        target: On the same scale; the error is interpolated linearly between epochs.
+        target: The target, on the same scale. The error is interpolated linearly between epochs.
 
     Example:
         >>> epochs_to_reach([0.6, 0.4, 0.2], target=0.25)
@@ -147,10 +147,10 @@ def nonlinearities(errors: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the paper's figure 1: how much faster one nonlinearity trains than another.
 
     Args:
-        errors: Training error after each epoch, a share, by the name of the nonlinearity.
+        errors: Training error after each epoch, a fraction, by nonlinearity.
 
     Returns:
-        A figure with one axes; its description has the epochs that each nonlinearity needs.
+        A figure with one axes. Its description has the number of epochs for each nonlinearity.
 
     Raises:
         ValueError: If there are fewer than two curves.
@@ -158,7 +158,7 @@ def nonlinearities(errors: Mapping[str, Sequence[float]]) -> Figure:
     Source: section 3.1, figure 1.
     """
     if len(errors) < 2:
-        raise ValueError(f"Expected the errors of two nonlinearities or more. Received: {list(errors)}")
+        raise ValueError(f"Expected the errors of at least two nonlinearities. Received: {list(errors)}")
     reached = {name: epochs_to_reach(curve, TARGET) for name, curve in errors.items()}
     words = ", ".join(f"{name} {'never' if n is None else f'after {n:.1f} epochs'}" for name, n in reached.items())
     figure = sheet(5, 3.8, f"Training error by nonlinearity: {TARGET:.0%} is reached by {words}")
@@ -176,7 +176,7 @@ def nonlinearities(errors: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def _compare_epochs(axes: Axes, epochs: Sequence[float], target: float) -> None:
-    """Mark where each curve reaches the target, and write the ratio of the slowest to the fastest."""
+    """Mark where each curve reaches the target, and print the ratio of the slowest to the fastest."""
     axes.plot(epochs, [target] * len(epochs), "o", color="black", mfc="white", ms=6)
     if len(epochs) > 1:
         first, last = min(epochs), max(epochs)
@@ -187,10 +187,10 @@ def _compare_epochs(axes: Axes, epochs: Sequence[float], target: float) -> None:
 
 
 def differences(measured: Mapping[str, tuple[float, tuple[float, float], float | None]]) -> Figure:
-    """Draw what changes do to an error, each with its interval and the paper's number.
+    """Draw the effect of changes on an error, each with its interval and the paper's number.
 
     Args:
-        measured: By what was changed: the mean difference in points, its interval, and the paper's difference or None.
+        measured: For each change, the mean difference in points, its interval, and the paper's difference or None.
 
     Returns:
         A figure with one axes.

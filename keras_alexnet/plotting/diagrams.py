@@ -1,4 +1,4 @@
-"""Diagrams: a network to scale, and the principal color axes of a training set."""
+"""Diagrams: a network to scale, and the principal components of a training set's colors."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from matplotlib.patches import Polygon
 from keras_alexnet.plotting.figures import GREY, ORANGE, bare, sheet
 
 # The scale of the network; the unit is one pixel of a feature map.
-INTO_THE_PAGE = np.array([0.45, 0.3])  # to the right and up for each pixel of width
+INTO_THE_PAGE = np.array([0.45, 0.3])  # right and up per pixel of width
 PER_CHANNEL = 0.12
 GAP = 90  # between layers, and between towers
 THICKNESS = 5  # of a fully connected layer, which has no pixels
@@ -27,9 +27,9 @@ class Map(NamedTuple):
         name: The layer's name.
         height: Pixels; 1 for a fully connected layer.
         width: Pixels; 1 for a fully connected layer.
-        channels: Channels or units, of all towers together.
+        channels: Channels or units, over all towers.
         kernel: Kernel size of the layer; 0 for the image and for fully connected layers.
-        groups: Groups of the layer's connections; with 1, every tower reads all towers before it.
+        groups: Groups of the layer; with 1, every tower reads all towers before it.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Map(NamedTuple):
 
 
 class Box(NamedTuple):
-    """The box of one tower of a map: its lower left corner in front, its length, height and width."""
+    """The box of one tower of a map: its front lower left corner, length, height and width."""
 
     corner: np.ndarray
     length: float
@@ -49,13 +49,13 @@ class Box(NamedTuple):
     width: float
 
     def points(self, *shares: tuple[float, float, float]) -> np.ndarray:
-        """Return points of the box on the page, `(points, 2)`, given as shares of its length, height and width."""
+        """Return points of the box on the page, `(points, 2)`, from fractions of its length, height and width."""
         length, height, width = np.array(shares, float).T * [[self.length], [self.height], [self.width]]
         return self.corner + np.column_stack([length, height]) + np.outer(width, INTO_THE_PAGE)
 
 
 def maps(model: Any) -> list[Map]:
-    """Return the image and the output of each layer with weights, as `network` draws them.
+    """Return the image and the output of each layer with weights, for `network`.
 
     Args:
         model: A Keras model with an input of known size.
@@ -72,10 +72,10 @@ def maps(model: Any) -> list[Map]:
 def network(maps: Sequence[Map | tuple]) -> Figure:
     """Draw a network to scale as in the paper's figure 2, one tower above the other.
 
-    Pixels have one scale and channels another; both are shown. Lines are thick where a layer reads all towers.
+    Pixels and channels have different scales; both are shown. Lines are thick if a layer reads all towers.
 
     Args:
-        maps: The image, then the output of each layer that has weights, as `Map`s or plain tuples.
+        maps: The image, then the output of each layer with weights, as `Map`s or plain tuples.
 
     Returns:
         A figure with one axes.
@@ -91,7 +91,7 @@ def network(maps: Sequence[Map | tuple]) -> Figure:
     Source: section 3.5, figure 2.
     """
     if len(maps) < 2:
-        raise ValueError(f"Expected the image and one layer or more. Received: {list(maps)}")
+        raise ValueError(f"Expected the image and at least one layer. Received: {list(maps)}")
     maps = [Map(*entry) for entry in maps]
     towers = max(entry.groups for entry in maps)
     shapes = ", ".join(f"{m.name} {m.height}x{m.width}x{m.channels}" for m in maps)
@@ -115,7 +115,8 @@ def network(maps: Sequence[Map | tuple]) -> Figure:
 
 
 def _place(maps: Sequence[Map], towers: int) -> list[list[Box]]:
-    """Return the boxes of each map from left to right; image and classes are in the middle, the rest in towers."""
+    """Return the boxes of each map from left to right. The image and the classes are centered, the rest is in
+    towers."""
     extents = []
     for n, entry in enumerate(maps):
         parts = towers if 0 < n < len(maps) - 1 or entry.groups > 1 else 1
@@ -142,7 +143,7 @@ def _draw_box(axes: Axes, box: Box, layer: int) -> None:
 
 
 def _connect(axes: Axes, before: Sequence[Box], after: Sequence[Box], entry: Map, layer: int) -> None:
-    """Draw lines to each box from those that it reads: from a kernel's corners, or from the middle of a whole layer."""
+    """Draw lines to each box from its inputs: from the corners of a kernel, or from the middle of a layer."""
     crossing = len(before) > 1 and entry.groups == 1
     style = {"color": ORANGE, "lw": 1.6} if crossing else {"color": GREY, "lw": 0.8}
     for tower, box in enumerate(after):
@@ -157,7 +158,7 @@ def _connect(axes: Axes, before: Sequence[Box], after: Sequence[Box], entry: Map
 
 
 def _kernel(box: Box, side: int) -> np.ndarray:
-    """Return the corners of a kernel on the side of a box; without a kernel, the middle of that side."""
+    """Return the corners of a kernel on the side of a box, or the middle of that side without a kernel."""
     if not side:
         return box.points((1, 0.5, 0.5))
     high, wide = min(1, side / box.height) / 2, min(1, side / box.width) / 2
@@ -177,7 +178,7 @@ def _caption(axes: Axes, entry: Map, box: Box, lowest: float) -> None:
 
 
 def _legend(axes: Axes, towers: int) -> None:
-    """Draw the two scales at the upper left, and what thick lines mean."""
+    """Draw the two scales at the upper left, and the legend of the lines."""
     axes.autoscale_view()
     low, top = axes.get_ylim()
     axes.plot([0, 0], [top - 100, top], "_-", color="black", lw=1, ms=6)
@@ -192,7 +193,7 @@ def _legend(axes: Axes, towers: int) -> None:
 
 
 def color_axes(colors: np.ndarray, mean: np.ndarray, eigenvalues: np.ndarray, eigenvectors: np.ndarray) -> Figure:
-    """Draw the colors of a training set with their principal axes, and what a step along each axis does.
+    """Draw the colors of a training set with their principal axes, and the effect of a step along each axis.
 
     Args:
         colors: A sample of pixels, `(pixels, 3)`, RGB values 0 to 255.

@@ -1,7 +1,7 @@
-"""Make, save and describe figures; and draw the kernels of a first layer.
+"""Create, save and describe figures; and draw the kernels of a first layer.
 
-Every function returns a matplotlib `Figure`. Its label describes it in words for those who cannot see it. Nothing
-depends on hue alone: line styles, labels and lightness repeat it, so figures can be read in grey.
+Every function returns a matplotlib `Figure` whose label is its alternative text. Nothing depends on hue alone: line
+styles, labels and lightness show the same, so figures can be read in grayscale.
 """
 
 from pathlib import Path
@@ -14,9 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from keras_alexnet.files import atomic_write
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # of Okabe and Ito, for the color-blind
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
 FORMATS = (".png", ".jpg")
-FEW_COLORS = 4096  # ours: a drawing has fewer, a photograph more
+FEW_COLORS = 4096  # ours: drawings have fewer, photographs more
 STYLES = ("-", "--", ":", "-.")  # of lines
 
 
@@ -37,10 +37,10 @@ def save(figure: Figure, path: str | Path) -> None:
 
     Args:
         figure: A figure whose label describes it.
-        path: Ends in `.png`, or in `.jpg` for photographs, which then need a tenth of the bytes.
+        path: A `.png` file, or a `.jpg` file for photographs, which is a tenth of the size.
 
     Raises:
-        ValueError: If `check_path` refuses the path.
+        ValueError: If `check_path` rejects the path.
     """
     check_path(path)
     words = figure.get_label()
@@ -55,7 +55,7 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def _pack(path: Path) -> None:
-    """Rewrite a PNG of few colors with a palette of 256, which needs a third of the bytes."""
+    """Rewrite a PNG with few colors with a palette of 256, which is a third of the size."""
     with Image.open(path) as image:
         if image.getcolors(FEW_COLORS):
             words = PngInfo()
@@ -66,12 +66,12 @@ def _pack(path: Path) -> None:
 
 
 def description(image: Image.Image) -> str:
-    """Return the description of a figure that `save` wrote; an empty string for any other picture."""
+    """Return the description of a figure written by `save`, an empty string for any other picture."""
     return image.info.get("Description") or image.info.get("comment", b"").decode()
 
 
 def sheet(width: float, height: float, description: str) -> Figure:
-    """Make an empty figure of this size in inches; its label is the description."""
+    """Create an empty figure of this size in inches, with the description as its label."""
     return Figure(figsize=(width, height), layout="constrained", label=description)
 
 
@@ -95,7 +95,7 @@ def short(name: str, length: int = 24) -> str:
 def kernels(kernels: np.ndarray, towers: int = 2) -> Figure:
     """Draw the kernels of a first layer as in the paper's figure 3, one tower (GPU) below the other.
 
-    Each kernel is scaled by its own largest weight; a weight of zero is mid-grey.
+    Each kernel is scaled by its own largest weight; a weight of zero is mid-gray.
 
     Args:
         kernels: Weights of shape `(height, width, channels, kernels)`, with 1 or 3 channels.
@@ -105,15 +105,17 @@ def kernels(kernels: np.ndarray, towers: int = 2) -> Figure:
         A figure with one axes for each tower.
 
     Raises:
-        ValueError: If there are not 1 or 3 channels, or the kernels do not divide among the towers.
+        ValueError: If there are not 1 or 3 channels, or the number of kernels is not divisible by the number of towers.
 
     Source: section 6.1, figure 3.
     """
     height, width, channels, count = kernels.shape
     if channels not in (1, 3):
-        raise ValueError(f"Expected kernels of 1 channel (grey) or 3 (RGB). Received: shape {kernels.shape}")
+        raise ValueError(f"Expected kernels of 1 channel (gray) or 3 (RGB). Received: shape {kernels.shape}")
     if count % towers:
-        raise ValueError(f"Expected kernels that divide among the towers. Received: {count} kernels, towers={towers}")
+        raise ValueError(
+            f"The number of kernels must be divisible by towers. Received: {count} kernels, towers={towers}"
+        )
     mosaics = [_mosaic(part) for part in np.split(kernels, towers, axis=-1)]
     rows, across = mosaics[0].shape[0], mosaics[0].shape[1]
     description = f"First-layer kernels: {count} of {height} x {width} pixels in {towers} tower"

@@ -1,6 +1,6 @@
 """Panels of pictures: predictions, nearest neighbors, confusion, augmented views and class maps.
 
-Pictures are arrays `(height, width, 3)` of any size, RGB values 0 to 255; values outside are clipped.
+Pictures are arrays `(height, width, 3)` of any size with RGB values 0 to 255; other values are clipped.
 """
 
 import math
@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_alexnet.plotting.figures import GREY, bare, sheet, short
 
-RIGHT, WRONG = "#EF9650", "#DDDDDD"  # colors of bars; the right one is also darker, and its text is bold
+RIGHT, WRONG = "#EF9650", "#DDDDDD"  # bar colors; the correct class is also darker, with bold text
 PER_ROW = 4
 
 
@@ -30,20 +30,20 @@ def predictions(
         images: The pictures.
         probabilities: Shape `(pictures, classes)`.
         class_names: In the order of the columns of `probabilities`.
-        labels: The right class of each picture, None where it is unknown.
-        top: How many classes to show for each picture.
+        labels: The correct class of each picture, None if unknown.
+        top: Number of classes to show for each picture.
 
     Returns:
-        A figure with two axes for each picture: itself, and its bars.
+        A figure with two axes for each picture: the picture, and its bars.
 
     Raises:
-        ValueError: If there are no pictures, or not one row of probabilities for each.
+        ValueError: If there are no pictures, or the numbers of pictures and rows differ.
 
     Source: section 6.1, figure 4.
     """
     if not len(images) or len(images) != len(probabilities):
         raise ValueError(
-            "Expected one picture or more, and a row of probabilities for each. "
+            "Expected at least one picture, and a row of probabilities for each. "
             f"Received: {len(images)} pictures, {len(probabilities)} rows"
         )
     labels = [None] * len(images) if labels is None else labels
@@ -68,7 +68,7 @@ def _describe(best: np.ndarray, class_names: Sequence[str], labels: Sequence[int
 
 
 def _show(axes: Axes, image: np.ndarray, name: str = "", **style) -> None:
-    """Show a picture with a name under it."""
+    """Show a picture with a name below it."""
     bare(axes).imshow(np.clip(np.rint(image), 0, 255).astype(np.uint8))
     axes.set_xlabel(short(name), parse_math=False, **({"size": 9} | style))
 
@@ -100,7 +100,7 @@ def neighbors(
         class_names: By class.
 
     Returns:
-        A figure with a row of axes for each query: itself, then its neighbors. Another class is marked with a cross.
+        A figure with a row of axes for each query: the query, then its neighbors. A cross marks another class.
 
     Source: section 6.1, figure 4.
     """
@@ -122,15 +122,15 @@ def neighbors(
 
 
 def confusion(counts: np.ndarray, class_names: Sequence[str], most: int = 12) -> Figure:
-    """Draw how often the most confused classes are taken for one another.
+    """Draw the confusion matrix of the most confused classes.
 
     Args:
-        counts: Pictures by right class (row) and predicted class (column), shape `(classes, classes)`.
+        counts: Pictures by correct class (row) and predicted class (column), shape `(classes, classes)`.
         class_names: By class.
-        most: The largest number of classes to show; those of the most frequent confusions are chosen.
+        most: Maximum number of classes to show; those with the most frequent confusions are chosen.
 
     Returns:
-        A figure with one axes; numbers are percent of the row's pictures, over all classes.
+        A figure with one axes. Numbers are percent of the row's pictures over all classes.
     """
     chosen = _most_confused(counts, most)
     pictures = counts.sum(axis=1, keepdims=True)
@@ -147,13 +147,13 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], most: int = 12) ->
             )
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(xlabel="predicted class (%)", ylabel="right class")
+    axes.set(xlabel="predicted class (%)", ylabel="correct class")
     axes.tick_params(length=0)
     return figure
 
 
 def _most_confused(counts: np.ndarray, most: int) -> list[int]:
-    """Return the classes of the most frequent confusions, each beside its partner; all classes if they fit."""
+    """Return the classes of the most frequent confusions, each next to its partner, or all classes if they fit."""
     if len(counts) <= most:
         return list(range(len(counts)))
     mistakes = np.tril(counts + counts.T, -1)
@@ -167,7 +167,7 @@ def _most_confused(counts: np.ndarray, most: int) -> list[int]:
 
 
 def views(picture: np.ndarray, views: Sequence[np.ndarray]) -> Figure:
-    """Draw a picture beside augmented views of it.
+    """Draw a picture next to augmented views of it.
 
     Args:
         picture: The picture itself.
@@ -189,11 +189,11 @@ def views(picture: np.ndarray, views: Sequence[np.ndarray]) -> Figure:
 
 
 def class_maps(pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
-    """Draw pictures, and below each the parts that speak for a class; the rest is darkened.
+    """Draw pictures, and below each the regions that support a class, with the rest darkened.
 
     Args:
         pictures: The pictures.
-        maps: For each picture, `(height, width)` from 0 to 1, as `features.class_map` returns it.
+        maps: For each picture, `(height, width)` from 0 to 1, from `features.class_map`.
         names: For each picture, the class.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Figures that follow one another, as HTML with a button and a slider, for notebooks and web pages."""
+"""Animations as HTML with a button and a slider, for notebooks and web pages."""
 
 import base64
 import hashlib
@@ -9,8 +9,8 @@ from io import BytesIO
 from matplotlib.figure import Figure
 from PIL import Image
 
-DPI = 120  # of the frames; a page gives them 80, so that they are sharp
-COLORS = 16  # ours: enough for drawings in grey
+DPI = 120  # of the frames; shown at 80, so that they are sharp
+COLORS = 16  # ours: enough for grayscale drawings
 PAUSE = 700  # milliseconds between two frames
 
 # Without its script, as on GitHub, the page shows the first frame.
@@ -47,14 +47,14 @@ for (const player of document.querySelectorAll('[data-player="{name}"]')) {{
 
 
 class Player:
-    """Frames that a reader plays, or moves through with a slider.
+    """Frames to play, or to step through with a slider.
 
-    A notebook shows it by its HTML, which asks nothing of the net. The same frames give the same HTML.
+    A notebook displays its HTML, which loads nothing from the internet. The same frames give the same HTML.
 
     Args:
         draw: Returns the figure of a frame, from 0 to `count - 1`.
         count: The number of frames.
-        description: What can be seen, for those who cannot see it.
+        description: The alternative text.
 
     Example:
         >>> def draw(n):
@@ -89,7 +89,7 @@ class Player:
 
 
 def _picture(figure: Figure) -> str:
-    """Return a figure as the address of an image that holds its own bytes, with few colors and without loss."""
+    """Return a figure as a data URL of a lossless image with few colors."""
     drawn, packed = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     with Image.open(drawn) as image:

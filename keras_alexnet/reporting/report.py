@@ -1,4 +1,4 @@
-"""A run's report: one page with its results, to open in any browser or to send to somebody."""
+"""The report of a run: one self-contained HTML page with its results."""
 
 import base64
 import dataclasses
@@ -19,21 +19,21 @@ from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.reporting.tables import GUESSES, between, percent, value_text
 
-SHOWN = 5  # classes at either end
-LISTED = 50  # misclassified pictures, and pairs of identical ones, in a table
-PER_INCH = 100  # pixels of the page to an inch of a figure; files have more, so that small type is sharp
-QUALITY = 60  # of photographs: a report of two splits is then under a megabyte
+SHOWN = 5  # classes to list at either end
+LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
+PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so that small text is sharp
+QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
 PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
 ORDER = ("test", "validation")  # of the splits; others follow by name
-DIVERGED = 10  # ours: a loss this many times that of guessing
-AT_CHANCE = 0.99  # ours: a loss above this share of that of guessing has learned nothing
-TELLING_EPOCHS = 5  # ours: a loss at chance after fewer means little
+DIVERGED = 10  # ours: a loss above this multiple of the loss of chance has diverged
+AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
+TELLING_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
 
 def write(run: runs.Run) -> Path:
-    """Write `report.html` into a run's folder from the files that are there; missing parts are left out.
+    """Write `report.html` into a run's folder from the files that exist; missing parts are left out.
 
-    The page contains its figures and loads nothing else, neither from this machine nor from another.
+    The page embeds its figures and loads nothing else.
 
     Returns:
         Path of the page.
@@ -55,7 +55,7 @@ def write(run: runs.Run) -> Path:
 
 
 def contents(run: runs.Run) -> dict[str, Any]:
-    """Return everything that the page shows, by the names in the template."""
+    """Return the variables of the template."""
     log, classes = run.read_log(), len(run.read_classes())
     evaluations = _evaluations(run)
     return {
@@ -80,37 +80,37 @@ def contents(run: runs.Run) -> dict[str, Any]:
 
 
 def training_warning(log: Sequence[Mapping[str, float]], classes: int) -> str | None:
-    """Return a sentence if a training diverged or learned nothing, else None.
+    """Return a sentence if training diverged or learned nothing, else None.
 
     Args:
         log: The rows of a run's log, with `loss`.
-        classes: Number of classes; guessing has a loss of its logarithm.
+        classes: Number of classes; chance has a loss of ln(classes).
 
     Example:
         >>> training_warning([{"loss": 2.9e22}], classes=2)
-        'The training diverged: its last loss is 2.9e+22, and guessing has 0.69. Try a smaller learning rate.'
+        'Training diverged: the last loss is 2.9e+22, where chance has 0.69. Try a smaller learning rate.'
     """
     if not log or classes < 2:
         return None
     loss, chance = log[-1]["loss"], math.log(classes)
     if not loss < DIVERGED * chance:  # so NaN has diverged
         return (
-            f"The training diverged: its last loss is {loss:.3g}, and guessing has {chance:.2f}. "
+            f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
             "Try a smaller learning rate."
         )
     guesses_wrong = 1 - 1 / classes
     errors = [row.get("top1_error", guesses_wrong) for row in log]
-    # A network may tell the classes apart before its loss moves, and a few epochs are too early to tell.
+    # The error may improve before the loss does, and after a few epochs it is too early to say.
     if loss > AT_CHANCE * chance and len(log) >= TELLING_EPOCHS and min(errors) > 0.9 * guesses_wrong:
         return (
-            f"The network learned nothing: its last loss is {loss:.3g}, and guessing has {chance:.2f}. "
+            f"The network learned nothing: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
             "Try more epochs or another learning rate."
         )
     return None
 
 
 def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
-    """Return a description of the data in `recipe.json`, which are fields, or a sentence until version 0.1.0."""
+    """Describe the data in `recipe.json`, which are fields, or a sentence in version 0.1.0."""
     if isinstance(recorded, str):
         return recorded
     identity = identity_of(recorded)
@@ -129,7 +129,7 @@ def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:
 
 
 def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the figures that `run_figures.draw` made, by name. Other files in the folder are the user's."""
+    """Return the figures that `run_figures.draw` wrote, by name. Other files in the folder are ignored."""
     names = ["curves.png", "kernels.png"]
     for stem in stems:
         names += [f"{stem}-{kind}" for kind in ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")]
@@ -138,23 +138,23 @@ def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def figure(path: Path) -> dict[str, Any]:
-    """Return a figure's file as attributes of an image element: its content, description and size on the page.
+    """Return the attributes of an image element for a figure's file: its content, description and size on the page.
 
-    The content becomes WebP, which has drawings and photographs in half the bytes.
+    The content is converted to WebP, which is half the size.
     """
     packed = io.BytesIO()
     with Image.open(path) as image:
         drawing = image.format == "PNG"
         image.convert("RGB").save(packed, "WEBP", lossless=drawing, quality=100 if drawing else QUALITY)
         description = figures.description(image)
-        dpi, _ = image.info.get("dpi", (PER_INCH, PER_INCH))  # missing where another program saved the file again
+        dpi, _ = image.info.get("dpi", (PER_INCH, PER_INCH))  # missing if another program saved the file
         width, height = (round(pixels / (dpi or PER_INCH) * PER_INCH) for pixels in image.size)
     source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
     return {"src": source, "alt": description, "width": width, "height": height}
 
 
 def _evaluations(run: runs.Run) -> list[dict[str, Any]]:
-    """Return the results of all splits, test first; those of an older run may be in `results.json` only."""
+    """Return the results of all splits, test first. In older runs they may be only in `results.json`."""
     evaluations = _from_files(run, "evaluation")
     stems = {each["stem"] for each in evaluations}
     for split, numbers in runs.summary(run)["results"].items():
@@ -196,7 +196,7 @@ def _evaluation(stem: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(recipe: Recipe) -> list[dict[str, str]]:
-    """Return each setting of a recipe: its name, its value, the paper's value, and what it means."""
+    """Return each setting of a recipe: its name, its value, the paper's value, and a description."""
     paper = Recipe()
     return [
         {

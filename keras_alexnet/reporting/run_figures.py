@@ -17,20 +17,20 @@ from keras_alexnet.runs import Run
 
 SHOWN = 8  # ours: pictures in a panel
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
-CORPUS = 2000  # ours: the neighbors are searched among this many training pictures at most
+CORPUS = 2000  # ours: neighbors are searched among at most this many training pictures
 
 
 def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None = None) -> None:
     """Draw all figures of a run into its folder.
 
-    These are `curves.png` and `kernels.png`, and for the evaluated split `<split>-confusion.png`, `<split>-right.jpg`,
-    `<split>-wrong.jpg` (the most confident mistakes) and `<split>-neighbors.jpg` (the training pictures with the
-    nearest descriptors).
+    The figures are `curves.png`, `kernels.png`, and for the evaluated split `<split>-confusion.png`,
+    `<split>-right.jpg`, `<split>-wrong.jpg` (the most confident mistakes) and `<split>-neighbors.jpg` (the training
+    pictures with the nearest features).
 
     Args:
         run: The run.
         evaluation: The run's evaluation, or None for the first two figures only.
-        classifier: The run's network, if it is loaded already; by default it is loaded here.
+        classifier: The run's network if it is already loaded; None to load it.
 
     Raises:
         ValueError: If the run has no network yet.
@@ -70,7 +70,7 @@ def _of_evaluation(classifier: Classifier, evaluation: Evaluation) -> dict[str, 
 
 
 def confusions(evaluation: Evaluation) -> np.ndarray:
-    """Count the pictures by right class (row) and predicted class (column): integers `(classes, classes)`."""
+    """Count the pictures by correct class (row) and predicted class (column): integers `(classes, classes)`."""
     classes = evaluation.best.shape[1]
     pairs = evaluation.labels * classes + evaluation.best.argmax(axis=1)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -110,7 +110,7 @@ def pictures_at(pictures: tf.data.Dataset, indices: Sequence[int] | np.ndarray) 
 
 
 def _neighbors(classifier: Classifier, data: Dataset, queries: Sequence[np.ndarray], labels: np.ndarray) -> Figure:
-    """Draw pictures with the training pictures nearest to each; a query that is one of them is left out."""
+    """Draw pictures with their nearest training pictures, without the query itself."""
     corpus = pipeline.resize_pictures(data.splits["train"].take(CORPUS), classifier.recipe.resize_size)
     corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
     asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))

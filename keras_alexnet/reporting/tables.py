@@ -7,8 +7,8 @@ from typing import Any
 import tabulate
 
 WIDTH = 100  # of the terminal, in characters
-NO_BREAK = "\u00a0"  # a space at which no line is broken
-GUESSES = 5  # of the top-5 error, which is zero with this many classes or fewer
+NO_BREAK = "\u00a0"  # no-break space
+GUESSES = 5  # with this many classes or fewer, the top-5 error is always zero
 
 
 def plain(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -29,7 +29,7 @@ def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def percent(share: float) -> str:
-    """Format a share as percent with one decimal.
+    """Format a fraction as percent with one decimal.
 
     Example:
         >>> percent(0.4067)
@@ -39,7 +39,7 @@ def percent(share: float) -> str:
 
 
 def between(interval: tuple[float, float]) -> str:
-    """Format an interval of shares, in percent.
+    """Format an interval of fractions in percent.
 
     Example:
         >>> between((0.082, 0.185))
@@ -52,15 +52,15 @@ def between(interval: tuple[float, float]) -> str:
 def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
     """Return a table with one row for each result and number of views.
 
-    The top-5 error is left out where there are five classes or fewer.
+    The top-5 error is left out if there are five classes or fewer.
 
     Args:
-        results: What `Evaluation.numbers` returns; a result of several runs is an ensemble.
+        results: Results of `Evaluation.numbers`; a result of several runs is an ensemble.
     """
     has_top5 = any(len(result["classes"]) > GUESSES for result in results)
     return plain(
         {
-            "network": ", ".join(result["runs"]) if len(result["runs"]) == 1 else f"{len(result['runs'])} together",
+            "network": result["runs"][0] if len(result["runs"]) == 1 else f"ensemble of {len(result['runs'])}",
             "views": views,
             "top-1 error": f"{percent(numbers['top1_error'])} ({between(numbers['top1_interval'])})",
         }
@@ -70,8 +70,8 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
             else {}
         )
         | {
-            "mean of classes": percent(numbers["mean_class_error"]),
-            "-log p": f"{numbers['negative_log_likelihood']:.3f}",
+            "mean per-class error": percent(numbers["mean_class_error"]),
+            "cross-entropy": f"{numbers['negative_log_likelihood']:.3f}",
         }
         for result in results
         for views, numbers in ((views, result.get(key)) for views, key in ((1, "1_view"), (10, "10_views")))
@@ -80,23 +80,23 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def hardest_classes(result: Mapping[str, Any]) -> str:
-    """Return the five classes with the highest errors in one line, most pictures first where errors are equal.
+    """Return the five classes with the highest errors in one line; of equal errors, those with most pictures first.
 
     The line is empty if there are no errors.
     """
     with_errors = [row for row in result["classes"] if row["pictures"] and row["top1_error"]]
     worst = sorted(with_errors, key=lambda row: (-row["top1_error"], -row["pictures"]))[:5]
-    return ", ".join(f"{row['class']} {row['top1_error']:.0%} of {row['pictures']}" for row in worst)
+    return ", ".join(f"{row['class']} ({row['top1_error']:.0%} of {row['pictures']} wrong)" for row in worst)
 
 
 def predictions(pictures: Iterable[tuple[Any, Sequence[Mapping[str, Any]]]]) -> str:
     """Return a table with one row for each picture and class.
 
     Args:
-        pictures: Pairs of a name and what `Prediction.best` returns. Where the right class is known, the last column
-            says whether this one is right.
+        pictures: Pairs of a name and the result of `Prediction.best`. If the correct class is known, the last column
+            says whether the prediction is right.
     """
-    return plain(
+    rows = [
         {
             "picture": name if rank == 0 else "",
             "class": row["class"],
@@ -105,14 +105,17 @@ def predictions(pictures: Iterable[tuple[Any, Sequence[Mapping[str, Any]]]]) -> 
         }
         for name, best in pictures
         for rank, row in enumerate(best)
-    )
+    ]
+    if not any(row[""] for row in rows):  # no correct class is known
+        rows = [{key: text for key, text in row.items() if key} for row in rows]
+    return plain(rows)
 
 
 def runs(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a table with one row for each run, at most `WIDTH` characters wide.
 
     Args:
-        rows: What `runs.summary` returns. Errors are top-1 and top-5 in percent, from the most views that were
+        rows: Results of `runs.summary`. Errors are top-1 and top-5 in percent, for the largest number of views
             evaluated.
     """
     return plain(
@@ -129,7 +132,7 @@ def runs(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _short(name: str, length: int) -> str:
-    """Shorten a name in the middle: its end tells runs apart."""
+    """Shorten a name in the middle. Its end usually has the number of the run."""
     if len(name) <= length:
         return name
     end = length // 3
@@ -137,7 +140,7 @@ def _short(name: str, length: int) -> str:
 
 
 def _errors(numbers: Mapping[str, Any] | None) -> str:
-    """Return the errors of the most views that were evaluated."""
+    """Return the errors for the largest number of views evaluated."""
     best = (numbers or {}).get("10_views") or (numbers or {}).get("1_view")
     if not best:
         return ""
@@ -150,7 +153,7 @@ def settings(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the settings that differ between the recipes of runs, in lines of at most `WIDTH` characters.
 
     Args:
-        rows: What `runs.summary` returns.
+        rows: Results of `runs.summary`.
     """
     recipes = [row["recipe"] for row in rows]
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
@@ -166,7 +169,7 @@ def settings(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a setting's value as a person writes it.
+    """Format a setting's value for reading.
 
     Example:
         >>> value_text(("crop", "mirror")), value_text(None), value_text(0.01), value_text(True)

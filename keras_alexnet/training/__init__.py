@@ -1,4 +1,4 @@
-"""Training a network: update rule, schedule, checkpoints, devices (paper section 5)."""
+"""Train networks: update rule, schedule, checkpoints, devices (paper section 5)."""
 
 import lazy_loader
 

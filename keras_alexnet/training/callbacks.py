@@ -1,4 +1,4 @@
-"""What happens at each step and each epoch of a training: the log, the checkpoints, the progress bar."""
+"""Training callbacks: the log, the checkpoints, the schedules, the progress bar."""
 
 import math
 import pathlib
@@ -17,25 +17,25 @@ from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")
-SAVING_SHARE = 0.05  # ours: of the time, at most, goes into checkpoints between those that must be
+SAVING_SHARE = 0.05  # ours: largest fraction of the time for optional checkpoints
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
 class LogWriter(keras.callbacks.Callback):
-    """Writes the run's log after each epoch, and sets the learning rate that follows from it.
+    """Write the run's log after each epoch, and set the learning rate of the next one.
 
-    It keeps the best network: that of the lowest validation error, or without validation that of the last epoch. Among
-    equal errors the first counts; but where the learning rate falls along a cosine, the last epoch does.
+    It also saves the best network: that of the epoch with the lowest validation error, or of the last epoch without
+    validation. Of equal errors the first counts, except that the last epoch of a cosine schedule wins.
 
-    It comes before `CheckpointWriter`. A crash between the two is harmless: when the run is resumed, a log that is
-    ahead of the checkpoint is cut.
+    It comes before `CheckpointWriter`. A crash between the two is harmless: a log that is ahead of the checkpoint is
+    truncated when the run is resumed.
 
     Args:
         run: The run.
         recipe: Its recipe.
         rows: The log of the epochs so far.
         is_chief: Whether this process writes.
-        factor: What the learning rates of the recipe are multiplied by.
+        factor: Factor of the recipe's learning rates.
 
     Attributes:
         has_best: Whether the last epoch is the best so far.
@@ -75,12 +75,12 @@ class LogWriter(keras.callbacks.Callback):
 
 
 class RateFactors(keras.callbacks.Callback):
-    """Sets what the learning rates of biases and of single layers are multiplied by in an epoch.
+    """Set the learning rate factors of biases and of single layers in each epoch.
 
-    Where one changes, the training step is compiled again, which takes seconds.
+    When one changes, the training step is recompiled, which takes seconds.
 
     Args:
-        log: It has the recipe and the log.
+        log: Provides the recipe and the log.
     """
 
     def __init__(self, log: LogWriter) -> None:
@@ -89,7 +89,9 @@ class RateFactors(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         recipe, rows = self.log.recipe, self.log.rows
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of a loss scale
+        optimizer = getattr(
+            self.model.optimizer, "inner_optimizer", self.model.optimizer
+        )  # inside a LossScaleOptimizer
         factors = bias_factor(recipe, rows), layer_factors(recipe, len(rows), self.model.layers[-1].name)
         if factors != (optimizer.bias_learning_rate_factor, dict(optimizer.learning_rate_factors)):
             optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors = factors
@@ -97,12 +99,12 @@ class RateFactors(keras.callbacks.Callback):
 
 
 class StepSchedule(keras.callbacks.Callback):
-    """Warms up the learning rate and lets it fall along a curve, step by step. It comes after `LogWriter`.
+    """Set the learning rate of each step for warm-up and decay. It comes after `LogWriter`.
 
     Args:
-        log: It has the recipe and the learning rate of the epoch.
-        steps: Steps of an epoch.
-        first_steps: Steps of the first epoch that are behind it already.
+        log: Provides the recipe and the learning rate of the epoch.
+        steps: Number of steps per epoch.
+        first_steps: Number of steps of the first epoch that are already done.
     """
 
     def __init__(self, log: LogWriter, steps: int, first_steps: int = 0) -> None:
@@ -119,16 +121,17 @@ class StepSchedule(keras.callbacks.Callback):
 
 
 class LossGuard(keras.callbacks.Callback):
-    """Stops a training whose loss is NaN before its weights are saved, and warns once when the loss stays at chance.
+    """Stop training before NaN weights are saved, and warn once if the loss stays at chance.
 
     Args:
         run: The run.
         recipe: Its recipe.
         rows: The log of the epochs so far.
-        steps: Steps of an epoch.
-        first_steps: Steps of the first epoch that are behind it already.
-        chance: Loss of chance, if a training that is far above it, or stays at it, is stopped as well: it goes back.
-        images: A batch of what the network sees, for that.
+        steps: Number of steps per epoch.
+        first_steps: Number of steps of the first epoch that are already done.
+        chance: Loss of chance. If given, training is also stopped when its loss is far above chance or stays there, so
+            that it can go back.
+        images: A batch of preprocessed pictures, to detect dead units.
     """
 
     def __init__(
@@ -174,19 +177,19 @@ class LossGuard(keras.callbacks.Callback):
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Saves checkpoints, so that a training that is killed loses little.
+    """Save checkpoints, so that a killed run loses little.
 
-    It saves after the first, each best and the last epoch; after others when saving has taken less than a twentieth
-    of the time so far, since a checkpoint of a small set costs more than the steps of its epoch; after every few steps
-    or epochs if asked to; and when the training is asked to stop. It comes after `LogWriter`.
+    It saves after the first, each best and the last epoch. After other epochs it saves only if saving takes less than
+    5 % of the time, since with a small data set a checkpoint takes longer than the steps of an epoch. It also saves
+    after every N steps or epochs if the options say so, and when the run is asked to stop. It comes after `LogWriter`.
 
     Args:
         folder: Folder of the checkpoints.
-        steps: Steps of an epoch.
-        resumed: The checkpoint that the training continues from, None for a new one.
-        options: How often it saves, and how many checkpoints are kept.
+        steps: Number of steps per epoch.
+        resumed: The checkpoint to continue from, None for a new run.
+        options: How often to save, and how many checkpoints to keep.
         stop: When it is set, the step ends, the state is saved, and the process exits.
-        log: It knows the best epoch.
+        log: Provides the best epoch.
     """
 
     def __init__(
@@ -211,7 +214,7 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.step += 1
-        if self.sums:  # those of the steps before; Keras makes the metrics' variables in the first step
+        if self.sums:  # of the earlier steps; Keras creates the metric variables in the first step
             both = zip(self.sums, checkpoints.values(self.model.metrics_variables), strict=True)
             checkpoints.assign(self.model.metrics_variables, [np.add(*np.float32(pair)) for pair in both])
             self.sums = ()
@@ -245,11 +248,11 @@ class CheckpointWriter(keras.callbacks.Callback):
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends a training after an epoch when there is no time for another. It comes before `LogWriter`.
+    """Stop training after an epoch if there is no time for another. It comes before `LogWriter`.
 
     Args:
-        seconds: What the training may take.
-        started: When it began, as `time.perf_counter` tells.
+        seconds: The time limit.
+        started: Start time, from `time.perf_counter`.
     """
 
     def __init__(self, seconds: float, started: float) -> None:
@@ -266,9 +269,9 @@ class TimeLimit(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows a bar for each epoch with images per second, and prints a line when the epoch has ended.
+    """Show a progress bar for each epoch, and print a line after it.
 
-    The bar appears on a terminal only: into a file or a pipe goes one line per epoch.
+    The bar appears only on a terminal. A file or pipe gets one line per epoch.
 
     Args:
         batch_size: Images per step.
@@ -281,7 +284,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.began, self.epochs, self.left = time.perf_counter(), 0, ""
 
     def close(self) -> None:
-        """Remove the bar, so that what is printed next has a line of its own."""
+        """Remove the bar, so that the next output starts on a new line."""
         self.bar.close()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -316,7 +319,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """Return a rough time in words.
+    """Return a rough duration in words.
 
     Example:
         >>> duration(40), duration(600), duration(10_000)
@@ -328,6 +331,6 @@ def duration(seconds: float) -> str:
 
 
 def _format(value: object) -> str:
-    """A loss or an error with three decimals; a loss that explodes with its power of ten."""
+    """Format a loss or an error with three decimals, or in scientific notation if it is very large."""
     number = float(value)
     return f"{number:.3f}" if abs(number) < 1e4 else f"{number:.2e}"

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a training needs to continue as if it had never stopped, verified by a digest."""
+"""Checkpoints: the complete state of a training run, verified by a digest."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from keras_alexnet.files import atomic_write, digest
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import CHECKPOINT, Run
 
-KEPT = 2  # ours: the newest, and the one before in case that is damaged
+KEPT = 2  # ours: the newest, and the previous one in case the newest is damaged
 NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
 
 
@@ -26,9 +26,9 @@ class Checkpoint:
         network: Path of the `.keras` file: the network with its optimizer.
         epochs: Number of finished epochs.
         steps: Number of finished steps of the next epoch.
-        seeds: State of the random numbers of each dropout layer, which a `.keras` file leaves out.
+        seeds: State of the random seed of each dropout layer, which a `.keras` file does not contain.
         metrics: Running sums of the loss and the errors in the unfinished epoch.
-        recoveries: How often the training went back, and why, see `training.recovery`.
+        recoveries: How often training went back, and why; see `training.recovery`.
     """
 
     network: pathlib.Path
@@ -39,19 +39,19 @@ class Checkpoint:
     recoveries: list = dataclasses.field(default_factory=list)
 
     def load(self) -> keras.Model:
-        """Return the compiled network, ready for the next step. Its metrics can be assigned once they are built."""
+        """Load the compiled network, ready for the next step. Its metrics can be assigned once they are built."""
         model = keras.models.load_model(self.network)
         assign(_seeds(model), self.seeds)
         return model
 
 
 def values(variables: Iterable[keras.Variable]) -> list:
-    """Return what Keras variables hold, as lists for JSON. Float32 and integers come back to the last bit."""
+    """Return the values of Keras variables as lists for JSON. Float32 and integers are restored bit for bit."""
     return [np.asarray(keras.ops.convert_to_numpy(variable)).tolist() for variable in variables]
 
 
 def assign(variables: Iterable[keras.Variable], values: Iterable) -> None:
-    """Assign to Keras variables what `values` returned."""
+    """Assign the lists that `values` returned to Keras variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(np.asarray(value, variable.dtype))
 
@@ -61,7 +61,8 @@ def _seeds(model):
 
 
 def folder_of(run: Run, options: Options) -> pathlib.Path:
-    """Return the folder of a run's checkpoints: its own, or one of its name in the folder that the options name."""
+    """Return the folder of a run's checkpoints: its own, or one with its name in the `checkpoint_path` of the
+    options."""
     return pathlib.Path(options.checkpoint_path) / run.folder.name if options.checkpoint_path else run.last
 
 
@@ -74,7 +75,7 @@ def save(
     recoveries: Sequence = (),
     kept: int | None = KEPT,
 ) -> None:
-    """Save the state of a training. Older checkpoints than those that are kept are removed when this one is complete.
+    """Save the state of a training run. When the checkpoint is complete, remove the oldest ones.
 
     Args:
         folder: Folder of the checkpoints.
@@ -82,8 +83,8 @@ def save(
         epochs: Number of finished epochs.
         steps: Number of finished steps of the next epoch.
         metrics: The `values` of its metrics, if there are such steps.
-        recoveries: How often the training went back.
-        kept: How many checkpoints are kept; None for all.
+        recoveries: How often training went back.
+        kept: Number of checkpoints to keep; None for all.
 
     Raises:
         OSError: If it cannot be written.
@@ -94,20 +95,20 @@ def save(
         model.save(temporary)
         state = {"sha256": digest(temporary), "seeds": values(_seeds(model)), "metrics": list(metrics)}
     state |= {"recoveries": list(recoveries)} if recoveries else {}
-    with atomic_write(folder / f"{name}.json") as temporary:  # with this one it counts
+    with atomic_write(folder / f"{name}.json") as temporary:  # this file makes the checkpoint valid
         temporary.write_text(json.dumps(state) + "\n")
     _remove_all_but({file.stem for file in _newest_first(folder)[:kept]}, folder)
 
 
 def initial(folder: pathlib.Path) -> Checkpoint | None:
-    """Return the checkpoint of the initial weights, which a training has that went back to them."""
+    """Return the checkpoint of the initial weights, which exists if training went back to them."""
     return _read(folder / "epoch-00000.json")
 
 
 def go_back(checkpoint: Checkpoint, recoveries: Sequence) -> None:
-    """Make a checkpoint the newest, with more recoveries than it was saved with; all that came after it is removed.
+    """Make a checkpoint the newest: store the recoveries in it, then remove all newer ones.
 
-    If this is interrupted, the newer checkpoints are still there: the training fails again and goes back again.
+    If this is interrupted, the newer checkpoints still exist, so training fails and goes back again.
     """
     file = checkpoint.network.with_suffix(".json")
     state = json.loads(file.read_text()) | {"recoveries": list(recoveries)}
@@ -118,28 +119,28 @@ def go_back(checkpoint: Checkpoint, recoveries: Sequence) -> None:
 
 
 def _remove_all_but(kept, folder):
-    """Remove the other checkpoints: the states first, so that none is without its network."""
+    """Remove the other checkpoints. States are removed first, so that no state is left without its network."""
     for file in sorted(folder.iterdir(), key=lambda file: file.suffix):  # .json, then .keras
         if re.fullmatch(CHECKPOINT, file.name) and file.stem not in kept:
             file.unlink()
 
 
 def newest(folder: pathlib.Path, logged: int = 0) -> Checkpoint | None:
-    """Return the newest complete checkpoint, None where there is none yet. Damaged ones are named on stderr.
+    """Return the newest complete checkpoint, None if there is none yet. Damaged ones are reported on stderr.
 
     Args:
         folder: Folder of the checkpoints.
         logged: Number of epochs in the run's log.
 
     Raises:
-        ValueError: If there are checkpoints and all are damaged, or none are left of a run of several epochs.
+        ValueError: If all checkpoints are damaged, or a run of several epochs has none.
     """
     files = _newest_first(folder)
     for file in files:
         checkpoint = _read(file)
         if checkpoint:
             return checkpoint
-        print(f"Damaged; the checkpoint before it is used: {file.with_suffix('.keras')}", file=sys.stderr)
+        print(f"This checkpoint is damaged, using the previous one: {file.with_suffix('.keras')}", file=sys.stderr)
     if files or logged > 1:  # the second epoch is logged when the first has its checkpoint
         raise ValueError(f"No complete checkpoint is left: start a new run. Received: {folder}")
     return None
@@ -154,7 +155,7 @@ def _progress(file):
 
 
 def _read(file):
-    """None where the file or its network is damaged."""
+    """Return the checkpoint of a file, None if the file or its network is damaged."""
     network = file.with_suffix(".keras")
     try:
         state = json.loads(file.read_text())

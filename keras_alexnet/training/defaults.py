@@ -1,13 +1,13 @@
-"""The default recipe: settings that follow from what the pictures are (ours; the paper has 1.2 million pictures).
+"""The default recipe: settings chosen from the pictures (ours; the paper has 1.2 million pictures).
 
-With the paper's settings a small set diverges or stays at chance. What differs here, and why:
+With the paper's settings, training on a small data set diverges or stays at chance. The differences, and why:
 
-- Biases start at 0. With the paper's ones the last layer sees 4096 inputs near 1: the loss is then so steep in its
-  weights that momentum 0.9 overshoots.
-- The learning rate warms up, and gradients are clipped by their global norm: the first steps cannot throw the weights
-  far. It then falls to zero along a cosine, so that the end does not depend on the errors of a few validation pictures.
-- The number of epochs falls with the root of the number of pictures: otherwise the few steps of a small set
-  are over before the network has left chance.
+- Biases start at 0. With biases of 1, as in the paper, the last layer sees 4096 inputs near 1, and the loss is so steep
+  in its weights that momentum 0.9 overshoots.
+- The learning rate warms up, and gradients are clipped by their global norm, so that the first steps do not change the
+  weights too much. The rate then decays to zero along a cosine and does not depend on a few validation pictures.
+- The number of epochs decreases with the square root of the number of pictures. Otherwise training on a small data set
+  would end before the network gets better than chance.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
 """
 
@@ -28,25 +28,25 @@ from keras_alexnet.recipes import Recipe
 from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
 
-SAMPLE = 100  # pictures that are decoded to learn how large they are
-COUNTED = 20_000  # training pictures at most whose labels are counted
-SMALL, LARGE = 64, 200  # shorter sides in pixels: up to the first small crops, from the second the paper's
-FEW_PICTURES = 20_000  # up to here the start from drawn pictures
-MANY_PICTURES = 100_000  # from here on the paper's crops and batches
-UNEVEN = 3  # times as many pictures in the largest class as in the smallest are worth a line
-SHOWN = 3  # classes at either end
-STEADY_SHARE = 0.7  # of the peak of a matrix product that a training step reaches, for the estimate of the time
+SAMPLE = 100  # pictures that are decoded to measure their size
+COUNTED = 20_000  # labels are counted in at most this many training pictures
+SMALL, LARGE = 64, 200  # shorter side in pixels: small crops up to SMALL, the paper's crops from LARGE
+FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
+MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
+UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
+SHOWN = 3  # classes to list at either end
+STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
 
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
-    """What settings follow from.
+    """Properties of the training pictures, from which the settings are chosen.
 
     Attributes:
         pictures: Number of training pictures.
         classes: Number of classes.
         shorter_side: Median of the pictures' shorter sides, pixels.
-        is_grey: Whether all pictures looked at are grey.
+        is_grey: Whether all sampled pictures are gray.
         smallest_class: Training pictures of the smallest class.
         largest_class: Training pictures of the largest class.
         fewest: Names and training pictures of the smallest classes, smallest first.
@@ -67,26 +67,26 @@ class DataFacts:
         span = f"{self.smallest_class:,}"
         if self.largest_class != self.smallest_class:
             span += f" to {self.largest_class:,}"
-        kind = "grey" if self.is_grey else "color"
+        kind = "gray" if self.is_grey else "color"
         return (
             f"{self.pictures:,} training pictures of {self.classes:,} classes, {span} per class, {kind}, shorter side "
             f"about {self.shorter_side} pixels"
         )
 
     def describe_imbalance(self, recipe: Recipe) -> str | None:
-        """Return a line on classes of very different sizes, None where they are more alike."""
+        """Return a line about unbalanced classes, None if they are balanced."""
         if self.largest_class <= UNEVEN * self.smallest_class:
             return None
         few, many = (", ".join(f"{name} {count:,}" for name, count in names) for names in (self.fewest, self.most))
-        drawn = {
-            "none": "drawn as they are; --balance repeat draws rare classes more often",
-            "repeat": "pictures of rare classes are drawn more often; --balance none draws them as they are",
+        sampling = {
+            "none": "--balance repeat samples rare classes more often",
+            "repeat": "rare classes are sampled more often; --balance none turns this off",
         }
-        return f"Uneven classes, fewest training pictures: {few}; most: {many} ({drawn[recipe.balance]})."
+        return f"Unbalanced classes, fewest training pictures: {few}; most: {many} ({sampling[recipe.balance]})."
 
 
 def measure_facts(data: Dataset) -> DataFacts:
-    """Look at the training pictures of a data set."""
+    """Measure the training pictures of a data set."""
     train = data.splits["train"]
     sides, is_grey = [], True
     for picture, _ in train.take(SAMPLE):
@@ -110,11 +110,11 @@ def measure_facts(data: Dataset) -> DataFacts:
 
 
 def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
-    """Return the default recipe for such data.
+    """Return the default recipe for a data set.
 
     Args:
-        facts: What the data are.
-        **given: Settings that the user has chosen, which win.
+        facts: Properties of the training pictures.
+        **given: Settings that the user has given; they take precedence.
 
     Example:
         >>> recipe = recipe_for(DataFacts(1_020, 102, 256, False, 10, 10), batch_size=16)
@@ -126,7 +126,7 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         "initial_weights": "zero_biases",
         "crop_size": crop_size,
         "resize_size": resize_size,
-        # A mirrored digit is another sign. So are letters and forms, which are what small grey pictures show.
+        # A mirrored digit or letter is a different symbol, and small gray pictures usually show such symbols.
         "augmentation": ("crop",) if facts.is_grey and facts.shorter_side <= SMALL else ("crop", "mirror", "lighting"),
         "lighting": "source",
         "batch_size": 128 if facts.pictures > MANY_PICTURES else min(32, facts.pictures),
@@ -140,7 +140,7 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         ARCHITECTURES[given.get("architecture", "paper")].convolutions.keys()
         != ARCHITECTURES["paper"].convolutions.keys()
     ):
-        del settings["initial_weights"]  # of other layers
+        del settings["initial_weights"]  # they are for other layers
     if "crop_size" in given:  # as 148 to 131
         settings["resize_size"] = max(given["crop_size"], round(given["crop_size"] * resize_size / crop_size))
     if "divide_after" in given or "patience" in given:
@@ -149,18 +149,18 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
 
 
 def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
-    """Return the default recipe for a network that has learned from other pictures.
+    """Return the default recipe for fine-tuning a pretrained network.
 
-    - Architecture, sizes and mean are those that the weights were trained with: they expect such inputs.
-    - The last layer is new and learns ten times faster than the others, which have only little to learn: 0.01 and
-      0.001, as in Caffe's example of fine-tuning. While the rate warms up, its first gradients cannot damage them.
-    - A fourth of the passes that random weights need.
-    - Crops and mirror images, with which the publishers trained.
+    - Architecture, sizes and mean are those of the weights, which expect this input.
+    - The last layer is new and learns ten times faster than the others, with learning rates of 0.01 and 0.001 as in
+      Caffe's fine-tuning example. The warm-up protects the other layers from the first gradients of the new layer.
+    - A quarter of the epochs that random weights need.
+    - Crops and horizontal flips, as in the original training.
 
     Args:
-        facts: What the data are.
+        facts: Properties of the training pictures.
         origin: The network that the weights come from.
-        **given: Settings that the user has chosen, which win.
+        **given: Settings that the user has given; they take precedence.
 
     Example:
         >>> import pathlib
@@ -188,10 +188,10 @@ def _epochs(facts: DataFacts) -> int:
 
 
 def starts_from_drawn(facts: DataFacts, recipe: Recipe) -> bool:
-    """Return whether a training starts from the kernels that learned from drawn pictures, as small sets do.
+    """Return whether training starts from the kernels pretrained on drawn pictures, as for small data sets.
 
     Args:
-        facts: What the data are.
+        facts: Properties of the training pictures.
         recipe: The settings.
     """
     return facts.pictures <= FEW_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
@@ -213,21 +213,21 @@ def announce(
     speed: float | None = None,
     weights: str | None = None,
 ) -> str:
-    """Return three lines on the data, the settings that follow, and the time that they take here.
+    """Return three lines about the data, the chosen settings, and the estimated time.
 
-    There is one more line where the classes have very different sizes.
+    If the classes are unbalanced, there is one more line.
 
     Args:
-        facts: What the data are.
+        facts: Properties of the training pictures.
         recipe: The settings.
-        steps_per_epoch: Steps of an epoch that takes a part of the pictures.
-        speed: Images per second, if that has been measured; by default it is estimated.
-        weights: Name of the file of weights that the training starts from.
+        steps_per_epoch: Steps of an epoch, if it uses only some of the pictures.
+        speed: Images per second, if measured; None to estimate it.
+        weights: Name of the weight file that training starts from.
     """
     steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
     images = steps * recipe.batch_size
     seconds = images / (speed or images_per_second(recipe, facts.classes))
-    all_of_them = " (all there are)" if recipe.batch_size == facts.pictures else ""
+    all_of_them = " (all pictures)" if recipe.batch_size == facts.pictures else ""
     imbalance = facts.describe_imbalance(recipe)
     start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""
     factor = recipe.head_learning_rate_factor
@@ -238,31 +238,33 @@ def announce(
         (
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
-            f"Settings that follow: {start}crops of {recipe.crop_size} pixels, "
-            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epochs ({steps:,} steps){rates}.",
-            f"{_duration(seconds)} here. Every setting has a flag; --recipe text has the paper's.",
+            f"Chosen settings: {start}crops of {recipe.crop_size} pixels, "
+            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epoch{'s' * (recipe.epochs != 1)} "
+            f"({steps:,} step{'s' * (steps != 1)}){rates}.",
+            f"The training steps will take about {_duration(seconds)} here, plus start-up and evaluation. "
+            "To change a setting, use its flag (see --help).",
         )
     )
 
 
-QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of that with 131 pixels
-PLANNED_SHARE = 0.8  # of the time; validation, checkpoints and the start take the rest
-FEWEST_EPOCHS = 4  # of a plan: where fewer fit into the time, an epoch takes a part of the pictures
-WARMUP_SHARE = 0.2  # of the planned steps, at most
+QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of one at 131 pixels
+PLANNED_SHARE = 0.8  # fraction of the time for training steps; start, validation and checkpoints need the rest
+FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
+WARMUP_SHARE = 0.2  # largest fraction of the planned steps that may be warm-up
 
 
 def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[Recipe, int | None]:
-    """Let a training fit into a time.
+    """Plan training for a time limit.
 
     Args:
-        recipe: Settings that follow from the data.
+        recipe: The settings chosen from the data.
         pictures: Number of training pictures.
-        seconds: The time.
-        images_per_second: How fast this machine trains.
+        seconds: The time limit.
+        images_per_second: Training speed of this machine.
 
     Returns:
-        The recipe, with fewer epochs where there is no time for all; and the steps of an epoch where that takes only
-        a part of the pictures, else None.
+        The recipe, with fewer epochs if there is no time for all of them, and the number of steps of an epoch, or None
+        if every epoch uses all pictures.
 
     Example:
         >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
@@ -285,7 +287,7 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
 
 
 def measure_speed(recipe: Recipe, classes: int) -> float:
-    """Return how many images per second this machine trains on, measured with a few steps of the real network."""
+    """Return the training speed of this machine in images per second, measured with a few steps of the real network."""
     from keras_alexnet.training.trainer import compiled_model
 
     model = compiled_model(dataclasses.replace(recipe, learning_rate=1e-9), classes)
@@ -300,16 +302,16 @@ def measure_speed(recipe: Recipe, classes: int) -> float:
 
 
 def _duration(seconds: float) -> str:
-    """A rough time in words."""
+    """Return a rough duration in words."""
     if seconds < 90:
-        return f"About {max(10, round(seconds, -1)):.0f} seconds"
+        return f"{max(10, round(seconds, -1)):.0f} seconds"
     if seconds < 5400:
-        return f"About {seconds / 60:.0f} minutes"
-    return f"About {seconds / 3600:.1f} hours"
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
 
 
 def images_per_second(recipe: Recipe, classes: int) -> float:
-    """Estimate how fast this machine trains, from the speed of one matrix product.
+    """Estimate the training speed of this machine in images per second, from the speed of one matrix product.
 
     Args:
         recipe: The recipe.
@@ -318,7 +320,7 @@ def images_per_second(recipe: Recipe, classes: int) -> float:
     shape = (recipe.crop_size, recipe.crop_size, 3)
     network = build(recipe.architecture, input_shape=shape, classes=classes)
     multiply_adds = sum(cost.multiply_adds for cost in layer_costs(network))
-    operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; a multiplication and an addition each
+    operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; each is a multiplication and an addition
     matrix = tf.random.normal((1024, 1024))
     tf.matmul(matrix, matrix)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What can go wrong in a training, as one line that says what to do."""
+"""One-line errors for failures during training."""
 
 import contextlib
 import math
@@ -10,14 +10,14 @@ import tensorflow as tf
 from keras_alexnet.data.errors import first_line, is_about_data
 from keras_alexnet.recipes import Recipe
 
-STUCK_EPOCHS = 5  # ours: so many with a loss within 1 % of chance are reported, fewer are too early to tell
+STUCK_EPOCHS = 5  # ours: epochs with a loss within 1 % of chance before a warning
 
 
 class TrainingFailed(ValueError):
     """The loss is NaN, far above chance, or stays at chance.
 
     Attributes:
-        reason: Why, as part of a sentence.
+        reason: The cause, as part of a sentence.
         epoch: Number of the epoch, from 1.
         step: Number of the step in it, from 1; None at its end.
         is_stuck: Whether the loss stays at chance.
@@ -30,7 +30,7 @@ class TrainingFailed(ValueError):
 
 @contextlib.contextmanager
 def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Within, TensorFlow's errors about memory, files and workers become one line.
+    """Turn TensorFlow's errors about memory, files and workers into one line.
 
     Args:
         recipe: The recipe of the training.
@@ -38,7 +38,7 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
 
     Raises:
         ValueError: If a batch does not fit into memory.
-        OSError: If pictures can no longer be read, or another worker is gone.
+        OSError: If pictures can no longer be read, or another worker has stopped.
     """
     try:
         yield
@@ -49,14 +49,13 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
         ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(
-            f"Another worker has stopped: start every worker again with --resume {folder}. "
-            f"Received: {first_line(error)}"
+            f"Another worker has stopped: restart all workers with --resume {folder}. Received: {first_line(error)}"
         ) from error
     except tf.errors.OpError as error:
         if not is_about_data(error):
             raise
         raise OSError(
-            f"The pictures can no longer be read: bring them back, then continue with --resume {folder}. "
+            f"The pictures can no longer be read: restore them, then continue with --resume {folder}. "
             f"Received: {first_line(error)}"
         ) from error
 
@@ -77,9 +76,9 @@ def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, fold
     if math.isfinite(loss):
         return
     place = f"step {step}" if step else "the validation"
-    kept = f"; {folder} keeps the last good weights" if epoch > 1 else ""
+    kept = f"; {folder} has the last good weights" if epoch > 1 else ""
     raise TrainingFailed(
-        "The loss is NaN or infinite: start again with a smaller --learning-rate, or with --precision float32"
+        "The loss is NaN or infinite: restart with a smaller --learning-rate, or with --precision float32"
         f"{kept}. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}",
         reason=f"the loss was {loss}",
         epoch=epoch,
@@ -88,7 +87,7 @@ def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, fold
 
 
 def stuck_warning(losses: Sequence[float], classes: int) -> str | None:
-    """Return a warning when the loss has not left chance since the beginning, None otherwise. It appears once.
+    """Return a warning if the loss has stayed at chance for the first epochs, None otherwise. It is returned once.
 
     Args:
         losses: Training loss of each epoch so far.
@@ -104,7 +103,7 @@ def stuck_warning(losses: Sequence[float], classes: int) -> str | None:
     if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > 0.01 * chance for loss in losses):
         return None
     return (
-        f"The loss is still ln({classes}) = {chance:.2f}, the loss of chance. Usual reasons: the initial weights of "
-        "the text (std 0.01 in every layer lets the signal fade: leave --initial-weights out), pixels divided by 255 "
-        "(they stay on 0 to 255 less the mean), a --learning-rate that is too small or too large, wrong labels."
+        f"The loss is still ln({classes}) = {chance:.2f}, the loss of chance. Common causes: --initial-weights text "
+        "(with std 0.01 in every layer the signal fades), pixels divided by 255 (the network expects 0 to 255 minus "
+        "the mean), a --learning-rate that is too small or too large, wrong labels."
     )

@@ -1,24 +1,24 @@
-"""Histograms of gradients, weights and outputs for TensorBoard, as tflearn's `tensorboard_verbose` has them (ours)."""
+"""Histograms of gradients, weights and outputs for TensorBoard, as with tflearn's `tensorboard_verbose` (ours)."""
 
 import pathlib
 
 import keras
 import tensorflow as tf
 
-GRADIENTS, WEIGHTS, OUTPUTS = 1, 2, 3  # from which `verbose` on
+GRADIENTS, WEIGHTS, OUTPUTS = 1, 2, 3  # the lowest `verbose` that includes each
 
 
 class Histograms(keras.callbacks.Callback):
-    """Writes histograms after each epoch, of one batch that is the same each time.
+    """Write histograms after each epoch, always for the same batch.
 
-    The batch passes as in evaluation, without dropout: this draws no random numbers, so the training stays the same.
-    It costs as much as one step.
+    The forward pass is without dropout, so it uses no random numbers and does not change training. It costs as much as
+    one step.
 
     Args:
         folder: Folder of the event files.
-        images: What the network sees of some training pictures, `(batch, height, width, 3)`.
+        images: A batch of preprocessed training pictures, `(batch, height, width, 3)`.
         labels: Their classes, `(batch,)`.
-        verbose: 1 for gradients, 2 also for weights, 3 also for the outputs of the layers.
+        verbose: 1 for gradients, 2 also for weights, 3 also for layer outputs.
     """
 
     def __init__(self, folder: pathlib.Path, images: tf.Tensor, labels: tf.Tensor, verbose: int) -> None:
@@ -44,7 +44,7 @@ class Histograms(keras.callbacks.Callback):
         self.writer.flush()
 
     def _pass(self, variables):
-        """Return the gradients of the loss, and the outputs of the layers."""
+        """Return the gradients of the loss and the layer outputs."""
         with tf.GradientTape() as tape:
             predictions, *outputs = tf.nest.flatten(self.network(self.images, training=False))
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(self.labels, predictions))

@@ -1,4 +1,4 @@
-"""Interrupts of a training: SIGINT (Ctrl-C) and SIGTERM wait until the step has ended."""
+"""Interrupts: SIGINT (Ctrl-C) and SIGTERM take effect at the end of a training step."""
 
 import contextlib
 import signal
@@ -9,10 +9,10 @@ from keras_alexnet.files import exit_at_once
 
 
 class StopRequest:
-    """Whether the training was asked to stop.
+    """A request to stop training.
 
     Attributes:
-        signal: Number of the signal that arrived, None so far.
+        signal: Number of the received signal, None if there is none.
     """
 
     signal: int | None = None
@@ -28,14 +28,13 @@ class StopRequest:
 
 @contextlib.contextmanager
 def deferred_signals(enabled: bool = True) -> Iterator[StopRequest]:
-    """Within, the first SIGINT or SIGTERM only sets the `StopRequest` that this yields; a second one ends the process.
+    """Yield a `StopRequest` that the first SIGINT or SIGTERM sets. A second signal ends the process.
 
-    A signal that comes after the last step, when nothing looks at the request any more, ends the process at the end.
-
-    No exception is raised at the time of the signal: inside a callback of TensorFlow or JAX it would be lost.
+    After a signal during the last step, the process ends at the end of the block. No exception is raised when the
+    signal arrives, because a callback of TensorFlow or JAX would lose it.
 
     Args:
-        enabled: False leaves the signals as they are. So does a thread that is not the main one.
+        enabled: False leaves the signal handlers unchanged, as in any thread other than the main thread.
     """
     request = StopRequest()
 

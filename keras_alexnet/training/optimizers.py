@@ -11,34 +11,33 @@ from keras_alexnet.models.fusion import fused
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class PaperSGD(keras.optimizers.Optimizer):
-    r"""Stochastic gradient descent with momentum, the weight decay inside the velocity.
+    r"""Stochastic gradient descent with momentum and weight decay in the velocity.
 
     $$v \leftarrow m\,v - d\,\epsilon\,w - \epsilon\,\nabla L, \qquad w \leftarrow w + v$$
 
-    `keras.optimizers.SGD(weight_decay=...)` shrinks the weights beside the velocity: at a momentum of 0.9 that is ten
-    times weaker, and it shrinks the biases too.
+    `keras.optimizers.SGD(weight_decay=...)` applies decoupled weight decay, which is ten times weaker at a momentum of
+    0.9, and applies it to biases too.
 
-    A variable of fewer than two dimensions counts as a bias: it learns at the rate of biases and does not decay.
-    `exclude_from_weight_decay` exempts further variables.
+    A variable with fewer than two dimensions counts as a bias: it has the learning rate of biases and no weight decay.
+    `exclude_from_weight_decay` excludes other variables.
 
     `momentum`, `weight_decay` and the two factors may be changed between steps. As with the momentum of Keras's SGD, a
-    training step that was compiled before keeps the old values until `model.compile` is called again, or
+    compiled training step keeps the old values until you call `model.compile` again, or
     `model.make_train_function(force=True)`.
 
     Args:
         learning_rate: The step epsilon, a float, a `LearningRateSchedule` or a function.
-        momentum: Share m of the velocity that is kept.
-        weight_decay: Weight decay d, on kernels alone, as in the authors' code; the text says "the weight w". None
+        momentum: Momentum m.
+        weight_decay: Weight decay d, on kernels only, as in the authors' code; the text says "the weight w". None
             means 0.
-        bias_learning_rate_factor: What the learning rate of a bias is multiplied by: 1 in the text, 2 in the authors'
-            code.
-        decay_into: "velocity", as above; or "weights", which shrink beside it, as in most later optimizers:
+        bias_learning_rate_factor: Factor of the learning rate of biases: 1 in the text, 2 in the authors' code.
+        decay_into: "velocity", as above; or "weights" for decoupled weight decay, as in most later optimizers:
             $w \leftarrow w + v - d\,\epsilon\,w$.
-        learning_rate_factors: What the learning rate of a layer is multiplied by, by the name of the layer, such as
-            `{"fc8": 10.0}` for a new last layer. Layers that are not named have 1. 0 freezes a
-            layer: neither its weights nor their velocity change, as in the authors' code.
-        name: Name of the optimizer and prefix of its variables; by default a new one.
-        decay: The name of `weight_decay` until version 0.1.0; overrides it.
+        learning_rate_factors: Factors of the learning rate by layer name, such as `{"fc8": 10.0}` for a new last
+            layer. Other layers have a factor of 1. A factor of 0 freezes a layer: neither its weights nor their
+            velocity change, as in the authors' code.
+        name: Name of the optimizer and prefix of its variables; None for a new name.
+        decay: The name of `weight_decay` in version 0.1.0; overrides it.
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
 
     Raises:
@@ -85,7 +84,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         self._moved = fused(self._move)
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make a velocity of zeros for each of `variables`, and find the factor of its layer."""
+        """Create a velocity of zeros for each variable, and remember its layer."""
         if self.built:
             return
         super().build(variables)
@@ -93,7 +92,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         self._paths = tuple(variable.path.split("/") for variable in variables)
 
     def _factor(self, path):
-        """Return the factor of the innermost layer on a variable's path, such as `["fc8", "kernel"]`, that has one."""
+        """Return the factor of the innermost layer in a variable's path, such as `["fc8", "kernel"]`, that has one."""
         factors = self.learning_rate_factors
         return next((factors[name] for name in reversed(path) if name in factors), 1.0)
 
@@ -108,7 +107,7 @@ class PaperSGD(keras.optimizers.Optimizer):
             learning_rate = learning_rate * factor
         if is_bias:
             learning_rate = learning_rate * self.bias_learning_rate_factor
-        # Tensors, so that a change of them reaches the compiled function. A variable that does not decay has one less.
+        # Tensors, so that changed values reach the compiled function. A variable without weight decay has one fewer.
         settings = [learning_rate, self.momentum]
         if not is_bias and self._use_weight_decay(variable):
             settings.append(self.weight_decay)
@@ -116,7 +115,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         self._moved(velocity, variable, _dense(gradient, variable), *settings)
 
     def _move(self, velocity, variable, gradient, learning_rate, momentum, weight_decay=None):
-        """The rule itself."""
+        """Apply the update rule."""
         if weight_decay is not None and self.decay_into == "velocity":
             gradient = gradient + weight_decay * variable
         new_velocity = momentum * velocity - learning_rate * gradient
@@ -127,10 +126,10 @@ class PaperSGD(keras.optimizers.Optimizer):
         self.assign_add(variable, change)
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Do nothing: the rule itself decays the weights, where Keras would shrink them once more."""
+        """Do nothing: the update rule includes weight decay, which Keras would apply a second time."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `__init__` needs to make the optimizer again."""
+        """Return the arguments of `__init__`."""
         return {
             **super().get_config(),
             "momentum": self.momentum,
@@ -141,7 +140,7 @@ class PaperSGD(keras.optimizers.Optimizer):
 
 
 def _dense(gradient, variable):
-    """Return the gradient of every row, where an embedding has those of the rows in use: momentum moves all rows."""
+    """Return a dense gradient. An embedding has gradients only for the rows in use, but momentum moves all rows."""
     gradient = ops.convert_to_tensor(gradient, sparse=False)  # JAX's sparse arrays
     if hasattr(gradient, "dense_shape"):  # TensorFlow's `IndexedSlices`; PyTorch's tensors have `indices` too
         gradient = ops.segment_sum(gradient.values, gradient.indices, num_segments=variable.shape[0])

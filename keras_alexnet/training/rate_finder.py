@@ -1,8 +1,8 @@
-"""Look for a learning rate: train a few steps with a rate that grows, and see where the loss explodes (ours).
+"""Find a learning rate: train a few steps with an increasing rate until the loss explodes (ours).
 
-The idea is Smith's range test (arXiv 1506.01186), which proposes the rate of the steepest descent. AlexNet's loss stays
-at chance for longer than such a test lasts, so there is no descent to see. What the test does see is the rate at which
-training breaks down; the proposal is a tenth of it.
+The idea is Smith's range test (arXiv 1506.01186), which proposes the rate with the steepest descent. AlexNet's loss
+stays at chance for longer than such a test lasts, so it shows no descent. It does show the rate at which training
+diverges; the proposal is a tenth of it.
 """
 
 import dataclasses
@@ -19,27 +19,27 @@ from keras_alexnet.training import trainer
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-4, 10.0
-MEASURED = 1000  # pictures at most from which the mean is measured
-SMOOTHING = 0.8  # of the mean loss, each step
-BREAKDOWN = 1.5  # times the lowest mean loss so far
-SHARE = 0.1  # of the rate at which training breaks down
+MEASURED = 1000  # the mean is measured from at most this many pictures
+SMOOTHING = 0.8  # weight of the previous mean loss in each step
+BREAKDOWN = 1.5  # a mean loss above this multiple of the lowest one has diverged
+SHARE = 0.1  # fraction of the rate at which training diverges
 
 
 def rates() -> np.ndarray:
-    """Return the learning rate of each step, growing by the same factor each time, `(STEPS,)`."""
+    """Return the learning rate of each step, a geometric series, `(STEPS,)`."""
     return np.geomspace(LOWEST, HIGHEST, STEPS)
 
 
 def range_test(
     recipe: Recipe, data: Dataset, options: Options, report: Callable[[float, float], None] = lambda rate, loss: None
 ) -> list[float]:
-    """Train from the initial weights with a rate that grows at each step, until the loss is far above its lowest.
+    """Train from the initial weights and increase the rate at each step, until the loss is far above its lowest value.
 
     Args:
-        recipe: The recipe, whose own learning rate, warm-up and schedule are not used.
+        recipe: The recipe. Its learning rate, warm-up and schedule are not used.
         data: A data set.
-        options: Seed, precision and first weights.
-        report: Gets the rate and the mean loss of every tenth step.
+        options: Seed, precision and weights to start from.
+        report: Called with the rate and the mean loss of every tenth step.
 
     Returns:
         The mean loss after each step, for the first of `rates()`.
@@ -72,7 +72,7 @@ def is_broken(losses: Sequence[float]) -> bool:
 
 
 def proposal(losses: Sequence[float]) -> float | None:
-    """Return a learning rate to try, None where training has not broken down.
+    """Return a learning rate to try, None if training has not diverged.
 
     Args:
         losses: From `range_test`.
@@ -88,15 +88,15 @@ def proposal(losses: Sequence[float]) -> float | None:
 
 
 def find(recipe: Recipe, data: Dataset, options: Options, say: Callable[[str], None]) -> None:
-    """Run the test, and say what it shows and which rate to try.
+    """Run the test and print the result and a rate to try.
 
     Args:
         recipe: The recipe.
         data: A data set.
-        options: Seed, precision and first weights.
-        say: Gets each line.
+        options: Seed, precision and weights to start from.
+        say: Called with each line.
     """
-    say(f"Learning rates from {LOWEST:g} up, {STEPS} steps at most:")
+    say(f"Trying learning rates from {LOWEST:g}, for up to {STEPS} steps:")
     losses = range_test(
         dataclasses.replace(recipe, balance="none"),
         data,
@@ -105,6 +105,6 @@ def find(recipe: Recipe, data: Dataset, options: Options, say: Callable[[str], N
     )
     rate = proposal(losses)
     if rate is None:
-        say("Training did not break down. Try --learning-rate 0.01, and a larger one where the loss falls slowly.")
+        say("Training did not diverge. Try --learning-rate 0.01, or a larger one if the loss falls slowly.")
     else:
-        say(f"Training breaks down at {rate / SHARE:.2g}. To try: --learning-rate {rate:.2g}")
+        say(f"Training diverges at {rate / SHARE:.2g}. Try --learning-rate {rate:.2g}")

@@ -1,7 +1,7 @@
-"""Notice a training that diverges or stays at chance, and go back with a smaller learning rate (ours).
+"""Detect training that diverges or stays at chance, and go back with a smaller learning rate (ours).
 
-What has happened so far is in the checkpoint, so a run that is interrupted after it went back continues in the same
-way. Going back is what resuming does: the newest checkpoint is loaded.
+Going back works like resuming: it loads the newest checkpoint. The checkpoint stores all recoveries so far, so an
+interrupted run continues in the same way.
 """
 
 import pathlib
@@ -13,25 +13,25 @@ import numpy as np
 
 from keras_alexnet.training import checkpoints, errors
 
-MOST = 3  # times
-DIVISOR = 3  # of the learning rate, each time
-EXPLODED = 10  # times the loss of chance
-TELLING_STEPS = 10  # the mean loss of fewer steps says little
-STUCK_STEPS = 2000  # at chance; a short training has half of its steps to leave it, a long one a quarter
+MOST = 3  # recoveries per run
+DIVISOR = 3  # of the learning rate, for each recovery
+EXPLODED = 10  # a loss above this multiple of the loss of chance has diverged
+TELLING_STEPS = 10  # the mean loss of fewer steps is too noisy
+STUCK_STEPS = 2000  # at chance; half of all steps in a short run, a quarter in a long one
 STUCK_EPOCHS = 5
-SAME = 1e-6  # relative spread of outputs over pictures below which they are the same for every picture
-AT_CHANCE = 0.99  # of the loss of chance: above, the network has learned nothing
-UNHARMED = 1.2  # times the loss of chance: a checkpoint with a larger loss is no good to go back to
+SAME = 1e-6  # relative spread over pictures below which outputs count as the same
+AT_CHANCE = 0.99  # above this fraction of the loss of chance, the network has learned nothing
+UNHARMED = 1.2  # do not go back to a checkpoint with a loss above this multiple of the loss of chance
 
 
 def chance_loss(counts: Sequence[float]) -> float:
-    """Return the loss of a network that has learned nothing but how frequent the classes are.
+    """Return the loss of a network that has learned only the class frequencies.
 
     Args:
-        counts: Pictures by class, as the network sees them.
+        counts: Number of pictures of each class, as sampled for training.
 
     Returns:
-        The entropy in nats; the logarithm of the number of classes where all are equally frequent.
+        The entropy in nats, which is ln(classes) for balanced classes.
 
     Example:
         >>> round(chance_loss([100, 100]), 3), round(chance_loss([1000, 20]), 3)
@@ -51,25 +51,25 @@ def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> 
         step: Number of the step in it, from 1; None at its end.
 
     Raises:
-        TrainingFailed: If it is.
+        TrainingFailed: If the loss is too high.
     """
     if (step is None or step >= TELLING_STEPS) and loss > EXPLODED * max(chance, 0.1):
         raise errors.TrainingFailed(
-            f"The training diverged. Received: a loss of {loss:.3g}, where chance has {chance:.3g}",
-            reason=f"the loss was {loss:.3g}, and chance has {chance:.3g}",
+            f"Training diverged. Received: a loss of {loss:.3g}, where chance has {chance:.3g}",
+            reason=f"the loss was {loss:.3g}, where chance has {chance:.3g}",
             epoch=epoch,
             step=step,
         )
 
 
 def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: int) -> None:
-    """Raise if the last epochs have learned nothing.
+    """Raise if the network has learned nothing in the last epochs.
 
     Args:
         losses: Training loss of each epoch so far.
         chance: Loss of chance.
-        steps: Steps of an epoch.
-        all_steps: Steps of all epochs.
+        steps: Number of steps per epoch.
+        all_steps: Number of steps of all epochs.
 
     Raises:
         TrainingFailed: If the loss has been at chance for too long.
@@ -79,8 +79,8 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
     patience = max(all_steps / 4, min(STUCK_STEPS, all_steps / 2))
     if epochs >= STUCK_EPOCHS and epochs * steps >= patience:
         raise errors.TrainingFailed(
-            f"The network learns nothing. Received: a loss of {losses[-1]:.3g}, where chance has {chance:.3g}",
-            reason=f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, and chance has {chance:.3g}",
+            f"The network is not learning. Received: a loss of {losses[-1]:.3g}, where chance has {chance:.3g}",
+            reason=f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, where chance has {chance:.3g}",
             epoch=len(losses),
             step=None,
             is_stuck=True,
@@ -88,18 +88,18 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
 
 
 def check_dead(outputs: np.ndarray, loss: float, chance: float, epoch: int) -> None:
-    """Raise if a network at chance gives the same outputs for every picture: its units are dead for good.
+    """Raise if a network at chance gives the same outputs for every picture, because its units are dead.
 
-    A network that has not left chance yet gives different outputs for different pictures, if only by a little.
+    A network that has not started to learn yet gives slightly different outputs for different pictures.
 
     Args:
-        outputs: Probabilities for some pictures, `(pictures, classes)`.
+        outputs: Probabilities of some pictures, `(pictures, classes)`.
         loss: Mean training loss of the epoch.
         chance: Loss of chance.
         epoch: Number of the epoch, from 1.
 
     Raises:
-        TrainingFailed: If it does.
+        TrainingFailed: If all outputs are the same.
     """
     spread = np.abs(outputs - outputs.mean(axis=0)).max() / outputs.max()
     if loss >= AT_CHANCE * chance and len(outputs) > 1 and spread < SAME:
@@ -113,7 +113,7 @@ def check_dead(outputs: np.ndarray, loss: float, chance: float, epoch: int) -> N
 
 
 def factor(recoveries: Sequence) -> float:
-    """Return what the learning rates of the recipe are multiplied by."""
+    """Return the factor for the learning rates of the recipe."""
     return DIVISOR ** -len(recoveries)
 
 
@@ -125,10 +125,10 @@ def go_back(
     learning_rate: float,
     initial: Callable[[], keras.Model],
 ) -> list[dict[str, Any]]:
-    """Go back to the last good weights: the newest checkpoint, or the initial weights where that is no good.
+    """Go back to the last good weights: the newest checkpoint, or the initial weights if it is not usable.
 
     Args:
-        failure: What went wrong.
+        failure: The failure to recover from.
         folder: Folder of the checkpoints.
         rows: The log of the run.
         chance: Loss of chance.
@@ -136,7 +136,7 @@ def go_back(
         initial: Builds the network with its initial weights.
 
     Returns:
-        What the training has gone back for so far, this time last, for the report.
+        All recoveries so far for the report, oldest first.
     """
     checkpoint = checkpoints.newest(folder)
     before = checkpoint.recoveries if checkpoint else []

@@ -10,13 +10,13 @@ from keras_alexnet.recipes import Recipe, layers_and_epochs
 def divided_learning_rate(first: float, errors: Sequence[float], patience: int, divisions: int = 3) -> float:
     """Return the learning rate after epochs with these validation errors: divided by ten when they stop improving.
 
-    It depends on nothing but the log of the run, so a resumed run continues where it stopped.
+    It depends only on the log of the run, so a resumed run continues where it stopped.
 
     Args:
         first: Learning rate of the first epoch.
         errors: Validation error of each finished epoch, oldest first.
-        patience: Number of epochs without a new best before the rate is divided.
-        divisions: How often it is divided at most; 3 in the paper.
+        patience: Number of epochs without a new best error before the rate is divided.
+        divisions: Maximum number of divisions; 3 in the paper.
 
     Returns:
         The learning rate of the next epoch.
@@ -36,13 +36,13 @@ def divided_learning_rate(first: float, errors: Sequence[float], patience: int, 
 
 
 def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
-    """Return the learning rate of a run's next epoch: by its errors, or after the epochs that the recipe names.
+    """Return the learning rate of a run's next epoch, from its errors or from the epochs listed in the recipe.
 
     Args:
         recipe: The settings of the run.
         rows: The log of the run, one mapping per epoch with `recipe.error_name()`.
 
-    Source: section 5. The authors' own log names the epochs: they divided by hand.
+    Source: section 5. The authors' own log lists the epochs: they divided the rate by hand.
     """
     if recipe.schedule != "divided":
         return recipe.learning_rate  # `step_factor` does the rest
@@ -53,12 +53,12 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _passed(epochs, finished):
-    """The number of those epochs that are among the finished ones."""
+    """Return how many of the epochs are finished."""
     return sum(finished >= epoch for epoch in epochs)
 
 
 def bias_factor(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
-    """Return what the learning rate of biases is multiplied by in a run's next epoch, beside that of the weights.
+    """Return the ratio of the learning rate of biases to that of the weights in a run's next epoch.
 
     Args:
         recipe: The settings of the run.
@@ -69,7 +69,7 @@ def bias_factor(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
         >>> [round(bias_factor(recipe, [{}] * finished)) for finished in range(4)]
         [2, 20, 20, 20]
 
-    Source: the authors' own logs, where the learning rate of biases was divided later than that of the weights, or not.
+    Source: the authors' own logs, where the learning rate of biases is divided later than that of the weights or never.
     """
     if recipe.bias_divide_after is None:
         return recipe.bias_learning_rate_factor
@@ -78,7 +78,7 @@ def bias_factor(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def layer_factors(recipe: Recipe, finished: int, head: str = "fc8") -> dict[str, float]:
-    """Return what the learning rate of single layers is multiplied by in a run's next epoch, by the name of the layer.
+    """Return the learning rate factors of single layers in a run's next epoch, by layer name.
 
     Args:
         recipe: The settings of the run.
@@ -86,7 +86,7 @@ def layer_factors(recipe: Recipe, finished: int, head: str = "fc8") -> dict[str,
         head: Name of the last layer, for `head_learning_rate_factor`.
 
     Returns:
-        A factor for each layer whose rate differs from that of the others; 0 for a layer that is frozen.
+        A factor for each layer whose rate differs from that of the others; 0 for a frozen layer.
 
     Example:
         >>> recipe = Recipe(divide_layer_after=("conv1:67",), freeze_layer_after=("conv1:72",))
@@ -103,14 +103,14 @@ def layer_factors(recipe: Recipe, finished: int, head: str = "fc8") -> dict[str,
 
 
 def check_layers(recipe: Recipe, known: Sequence[str]) -> None:
-    """Refuse a recipe that divides or freezes the learning rate of a layer which the network does not have.
+    """Check that the network has the layers whose learning rate the recipe divides or freezes.
 
     Args:
         recipe: The settings of a run.
         known: Names of the network's layers with weights.
 
     Raises:
-        ValueError: If there is such a layer.
+        ValueError: If a layer is missing.
     """
     for setting in ("divide_layer_after", "freeze_layer_after"):
         for layer, epoch in layers_and_epochs(getattr(recipe, setting)):
@@ -119,14 +119,14 @@ def check_layers(recipe: Recipe, known: Sequence[str]) -> None:
 
 
 def step_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Return what the learning rate of an epoch is multiplied by at one step: warm-up, cosine and exponential decay.
+    """Return the factor of an epoch's learning rate at one step: warm-up, cosine and exponential decay.
 
-    It depends on the number of the step alone, so a resumed run continues where it stopped.
+    It depends only on the number of the step, so a resumed run continues where it stopped.
 
     Args:
         recipe: The settings of the run.
         step: Number of the step, counted from 0 over all epochs.
-        steps: Steps of all epochs together.
+        steps: Number of steps of all epochs.
 
     Example:
         >>> recipe = Recipe(schedule="cosine", warmup_steps=10)

@@ -1,8 +1,8 @@
-"""Which devices train, and in which precision (paper section 3.2).
+"""Devices and precision for training (paper section 3.2).
 
 The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy`, and on JAX
 `keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch. The result is
-that of one device, for any network.
+the same as on one device, for any network.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ if typing.TYPE_CHECKING:
 
 
 class Strategy:
-    """How a training is spread over devices. This one is the null case: one device, on any Keras backend.
+    """How training is distributed over devices. This base class is for one device, on any Keras backend.
 
     Attributes:
-        replicas: How many devices share a batch.
+        replicas: Number of devices that share a batch.
         is_chief: Whether this process writes the run's files.
         is_alone: Whether this process trains without other processes.
     """
@@ -32,13 +32,14 @@ class Strategy:
     is_alone: bool = True
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Return the context in which the network and its optimizer are made."""
+        """Return the context in which the network and its optimizer are created."""
         return contextlib.nullcontext()
 
     def training_scope(self) -> contextlib.AbstractContextManager:
         """Return the context in which the network is trained.
 
-        `tf.distribute` needs none. In its scope, what the chief alone does, such as saving, would wait for the others.
+        `tf.distribute` needs none. In its scope, work that only the chief does, such as saving, would wait for the
+        other workers.
         """
         return contextlib.nullcontext()
 
@@ -47,17 +48,17 @@ class Strategy:
         return network
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
-        """Return the size of the batches in which the devices can evaluate together.
+        """Return a batch size with which all devices can evaluate.
 
         Args:
             pictures: Number of pictures to evaluate on.
-            largest: Largest size that fits into memory.
+            largest: Largest batch size that fits into memory.
         """
         return largest
 
 
 class DistributedStrategy(Strategy):
-    """Several devices of this machine, or of several, by a strategy of `tf.distribute`."""
+    """Several devices on one or more machines, with a strategy of `tf.distribute`."""
 
     def __init__(self, strategy: "tf.distribute.Strategy") -> None:
         self._strategy = strategy
@@ -67,14 +68,15 @@ class DistributedStrategy(Strategy):
         return self._strategy.scope()
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
-        """As large as possible, but the last batch must have a picture for every replica, or TensorFlow fails."""
+        """Return the largest size with which the last batch has a picture for every replica; otherwise TensorFlow
+        fails."""
         sizes = range(largest, 0, -self.replicas)
         fitting = (size for size in sizes if not 0 < pictures % size < self.replicas)
         return next(fitting, largest)
 
 
 class JaxDataParallel(Strategy):
-    """Several devices of this machine on JAX, by `keras.distribution.DataParallel`.
+    """Several devices of this machine on JAX, with `keras.distribution.DataParallel`.
 
     Args:
         devices: Names of the devices, as `keras.distribution.list_devices` returns them.
@@ -90,12 +92,12 @@ class JaxDataParallel(Strategy):
     training_scope = scope
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
-        """Keras divides all batches of a pass as it does the first, so all must divide among the devices, or none."""
+        """Keras splits all batches like the first, so all or none must be divisible by the number of devices."""
         return largest if pictures % self.replicas == 0 else max(1, largest - 1)
 
 
 class _Divided(keras.distribution.DataParallel):
-    """Data parallelism that gives every device the whole batch where the batch does not divide among them."""
+    """Data parallelism that gives every device the whole batch if its size is not divisible by their number."""
 
     def get_data_layout(self, data_shape):
         if data_shape[0] % self.device_mesh.shape[0]:
@@ -104,7 +106,7 @@ class _Divided(keras.distribution.DataParallel):
 
 
 class MultiWorkerStrategy(DistributedStrategy):
-    """Several processes, each with all of its devices. `TF_CONFIG` names them."""
+    """Several processes, each with all of its devices. `TF_CONFIG` lists them."""
 
     is_alone = False
 
@@ -119,22 +121,22 @@ class MultiWorkerStrategy(DistributedStrategy):
 def create_strategy(devices: int | None = None, virtual_devices: int | None = None, kind: str = "mirrored") -> Strategy:
     """Create the strategy for this machine.
 
-    On GPUs, TensorFlow then takes memory as it needs it, not all at once.
+    It also lets TensorFlow allocate GPU memory as needed, not all at once.
 
     Args:
-        devices: How many devices train; None for all GPUs, or the CPU where there is none.
-        virtual_devices: Split the CPU into this many logical devices, to rehearse without GPUs. Must be called before
-            TensorFlow has used the CPU.
-        kind: "mirrored"; or "multiworker" for several processes on one machine or on several, each with its own place
-            in `TF_CONFIG` and with all of its GPUs.
+        devices: Number of devices to train on; None for all GPUs, or the CPU if there is none.
+        virtual_devices: Split the CPU into this many logical devices, to try this without GPUs. This must happen before
+            TensorFlow uses the CPU.
+        kind: "mirrored"; or "multiworker" for several processes on one or more machines, each with its own `TF_CONFIG`
+            and with all of its GPUs.
 
     Returns:
-        A `Strategy`: of one device, or one that wraps `tf.distribute.MirroredStrategy`,
+        A `Strategy` for one device, or one that wraps `tf.distribute.MirroredStrategy`,
         `tf.distribute.MultiWorkerMirroredStrategy` or, on JAX, `keras.distribution.DataParallel`.
 
     Raises:
-        ValueError: If there are fewer devices than asked for, `TF_CONFIG` does not name the workers, or this backend
-            does not train in this way.
+        ValueError: If there are fewer devices than requested, `TF_CONFIG` does not list the workers, or this backend
+            does not support it.
 
     Source: section 3.2.
     """
@@ -169,7 +171,7 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
 
 
 def _jax_devices(virtual_devices: int | None) -> list[str]:
-    """Return the names of JAX's devices, after the CPU was split if that is asked for."""
+    """Return the names of JAX's devices, after splitting the CPU if requested."""
     import jax
 
     if virtual_devices:
@@ -184,8 +186,8 @@ def _checked_count(count: int, names: list[str]) -> int:
     if count > len(names):
         kind = "GPU" if "gpu" in names[0].lower() else "CPU"
         raise ValueError(
-            f"This machine has {len(names)} {kind} device{'s' * (len(names) > 1)}: ask for at most that many, "
-            f"or rehearse on the CPU with --virtual-devices {count}. Received: devices={count}"
+            f"This machine has {len(names)} {kind} device{'s' * (len(names) > 1)}: use at most that many, "
+            f"or try --virtual-devices {count} on the CPU. Received: devices={count}"
         )
     return count
 
@@ -203,17 +205,17 @@ def _check_workers(devices: int | None, virtual_devices: int | None) -> None:
         address = None
     if not address:
         raise ValueError(
-            'TF_CONFIG must name the workers and which one this is: {"cluster": {"worker": ["host1:2222", '
+            'TF_CONFIG must list the workers and the index of this one: {"cluster": {"worker": ["host1:2222", '
             f'"host2:2222"]}}, "task": {{"type": "worker", "index": 0}}}}. Received: {os.environ.get("TF_CONFIG")}'
         )
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class WorkerModel(keras.Model):
-    """A network that `fit` trains in several processes. Elsewhere it is a plain `keras.Model`.
+    """A network that `fit` trains in several processes. Otherwise it behaves like a plain `keras.Model`.
 
-    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and to learn the shape of a batch it
-    averages batches of other processes. Here logs are vectors of one number, and the batch is the process's own.
+    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and averages batches of other
+    processes to infer the shape of a batch. Here logs are vectors of one number, and the batch is that of the process.
     """
 
     def train_step(self, data: Any) -> dict:
@@ -253,7 +255,7 @@ def is_tensorflow_on_cpu() -> bool:
 
 
 def make_deterministic() -> None:
-    """Let the same numbers be computed again, to the last bit."""
+    """Make results reproducible bit for bit."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -261,9 +263,9 @@ def make_deterministic() -> None:
 
 
 def fastest_precision() -> str:
-    """Return "mixed_bfloat16" where the hardware multiplies bfloat16, else "float32".
+    """Return "mixed_bfloat16" if the hardware multiplies bfloat16, else "float32".
 
-    A processor must report its own instruction: without it bfloat16 is emulated, many times slower.
+    A CPU must have an instruction for it: without one, bfloat16 is emulated and many times slower.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -34,7 +34,7 @@ from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading, names
 
-COUNTED = 20_000  # pictures of a set too large for the memory whose labels are counted
+COUNTED = 20_000  # labels are counted in this many pictures if the data set does not fit in memory
 
 
 def compiled_model(
@@ -49,16 +49,16 @@ def compiled_model(
     Args:
         recipe: The recipe.
         classes: Number of classes.
-        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or a run
-            folder as `weights.load` reads it.
-        replace_head: Whether a last layer for another number of classes keeps its random weights.
-        strategy: The devices that train; None for one.
+        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or run
+            folder that `weights.load` can read.
+        replace_head: Whether the last layer keeps its random weights if the number of classes differs.
+        strategy: The devices to train on; None for one device.
 
     Returns:
         A compiled model.
 
     Raises:
-        ValueError: If the recipe or the file names or holds an unknown network.
+        ValueError: If the network of the recipe or of the file is unknown.
     """
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
@@ -71,10 +71,10 @@ def compiled_model(
     )
     schedules.check_layers(recipe, [layer.name for layer in network.layers if layer.weights])
     lines = loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ()
-    if file != names.DRAWN:  # of which the commands say what it is
+    if file != names.DRAWN:  # the commands print their own line for it
         for line in lines:
             print(line)
-    unwatch(network)  # the pipeline's pictures are right
+    unwatch(network)  # the pipeline's pixel values are right
     model = (strategy or Strategy()).adapt(network)
     model.compile(
         PaperSGD(
@@ -97,25 +97,25 @@ def compiled_model(
 def fit(
     recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy | None = None
 ) -> dict | None:
-    """Train by a recipe, and leave the best network in the run's folder. Continue where the run has a checkpoint.
+    """Train a recipe and save the best network in the run's folder. Continue from the newest checkpoint, if any.
 
-    A run that is killed at any moment continues from its newest complete checkpoint and leaves the log that it would
-    have left: to the last bit with `options.deterministic` on CPUs. SIGINT and SIGTERM save after the step and exit
-    with status 130 and 143.
+    A run that is killed at any moment continues from its newest complete checkpoint and writes the same log as without
+    the interruption, bit for bit with `options.deterministic` on CPUs. On SIGINT and SIGTERM it saves a checkpoint
+    after the current step and exits with status 130 or 143.
 
     Args:
         recipe: The recipe.
         data: A data set with a "train" split and usually a "validation" split.
         run: The run, new or interrupted.
-        options: Seed, precision, first weights, length of an epoch.
-        strategy: The devices that train; None for one.
+        options: Seed, precision, weights to start from, steps per epoch.
+        strategy: The devices to train on; None for one device.
 
     Returns:
         The results, as in the run's `results.json`; None in a process that is not the chief of several.
 
     Raises:
-        ValueError: If the batch does not divide among the devices, there are too few pictures for a batch, a batch does
-            not fit into memory, the loss is NaN, or another process is training this run.
+        ValueError: If the batch size is not divisible by the number of devices, there are too few pictures for a batch,
+            a batch does not fit into memory, the loss is NaN, or another process is training this run.
         OSError: If the run's folder cannot be written, or the pictures can no longer be read.
 
     Source: section 5.
@@ -138,27 +138,27 @@ def fit(
             recoveries = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None
-        seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # a resumed run's would mislead
+        seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
         run.write_json("results.json", results)
         return results
 
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:
-    """Refuse what can be refused before anything is read or written."""
+    """Check the settings before anything is read or written."""
     if recipe.batch_size % strategy.replicas:
         raise ValueError(
-            f"--batch-size must divide among the {strategy.replicas} devices. "
+            f"--batch-size must be divisible by the number of devices, {strategy.replicas}. "
             f"Received: --batch-size {recipe.batch_size}"
         )
     if "validation" not in data.splits and not recipe.divide_after and recipe.schedule == "divided":
         raise ValueError(
-            "Training without a validation split needs a schedule that is fixed before: give --divide-after and "
+            "Training without a validation split needs a fixed schedule: use --divide-after and "
             f"--epochs, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
         )
     if options.max_minutes and not strategy.is_alone:
         raise ValueError(
-            "Several workers cannot stop by the clock: leave out --max-minutes. "
+            "--max-minutes does not work with several workers: leave it out. "
             f"Received: --max-minutes {options.max_minutes}"
         )
     if options.tensorboard_verbose and keras.backend.backend() != "tensorflow":
@@ -183,17 +183,17 @@ def prepare(options: Options) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """What stays the same when a training goes back.
+    """The parts of a training run that do not change when it goes back.
 
     Attributes:
         recipe: The recipe.
         data: The data set.
         run: The run.
         options: The options.
-        strategy: The devices that train.
+        strategy: The devices to train on.
         train: The training pictures, resized.
-        counts: Training pictures by class, None where nobody asks.
-        started: When the training began, as `time.perf_counter` tells.
+        counts: Number of training pictures of each class, None if not needed.
+        started: Start time, from `time.perf_counter`.
     """
 
     recipe: Recipe
@@ -206,13 +206,13 @@ class _Job:
     started: float
 
     def new_model(self) -> keras.Model:
-        """Build the network with its first weights."""
+        """Build the network with its initial weights."""
         with self.strategy.scope():
             classes, replace_head = len(self.data.class_names), self.options.head != "kept"
             return compiled_model(self.recipe, classes, self.options.weights, replace_head, self.strategy)
 
     def initial_model(self) -> keras.Model:
-        """Build it again as at the beginning, complete with the variables of its optimizer."""
+        """Rebuild the network as at the beginning, including the variables of its optimizer."""
         keras.utils.set_random_seed(self.options.seed)
         model = self.new_model()
         with self.strategy.scope():
@@ -221,10 +221,10 @@ class _Job:
 
 
 def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> list[dict]:
-    """Train for the epochs that the newest checkpoint leaves. Go back where that fails and the options say so.
+    """Train the epochs that remain after the newest checkpoint. Go back on failure if the options allow it.
 
     Returns:
-        What the training has gone back for.
+        The recoveries.
     """
     started, folder = time.perf_counter(), checkpoints.folder_of(run, options)
     train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
@@ -247,7 +247,7 @@ def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strat
 
 
 def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options: Options) -> np.ndarray | None:
-    """Training pictures by class, None where nobody asks."""
+    """Return the number of training pictures of each class, None if not needed."""
     if recipe.balance == "none" and not options.recover:
         return None
     in_memory = pipeline.fits_in_memory(train, recipe.resize_size)
@@ -255,7 +255,7 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options
 
 
 def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float | None) -> None:
-    """Train from a checkpoint, or from the beginning: the rest of the epoch that it is in, then all others."""
+    """Train from a checkpoint or from the beginning: the rest of the current epoch, then all others."""
     recipe, options, strategy, train = job.recipe, job.options, job.strategy, job.train
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     if recipe.is_over(job.run.read_log()[:epoch]):
@@ -297,7 +297,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
 
 
 def _parts(epoch: int, step: int, end: int) -> list[tuple[range, int]]:
-    """The epochs of each `fit` and their first step: an epoch that was begun has fewer, and so a `fit` of its own."""
+    """Return the epochs of each `fit` and their first step. A partial epoch has fewer steps and its own `fit`."""
     begun = range(epoch, epoch + 1 if step else epoch)
     return [part for part in ((begun, step), (range(begun.stop, end), 0)) if part[0]]
 
@@ -310,7 +310,7 @@ def _callbacks(
     chance: float | None,
     sample: tuple[tf.Tensor | None, tf.Tensor | None],
 ) -> list[keras.callbacks.Callback]:
-    """Of several workers only the chief writes."""
+    """Return the callbacks. Only the chief of several workers writes."""
     run, recipe, options, is_chief = job.run, job.recipe, job.options, job.strategy.is_chief
     rows, first_steps = run.read_log()[: checkpoint.epochs if checkpoint else 0], checkpoint.steps if checkpoint else 0
     guard = LossGuard(run, recipe, rows, steps, first_steps, chance, sample[0])
@@ -332,7 +332,7 @@ def _evaluate_epoch(
     checkpoint: checkpoints.Checkpoint,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
-    """End an epoch that was stopped during its validation."""
+    """Finish an epoch that was stopped during its validation."""
     callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
     model.stop_training = False  # as `fit` does
     validated = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
@@ -356,7 +356,7 @@ def _validation_batches(
 
 
 def _statistics(run: runs.Run, pictures: tf.data.Dataset, strategy: Strategy) -> Statistics:
-    """Measured once, on the training split; a resumed run reads them."""
+    """Measure the statistics of the training split, or read them if the run is resumed."""
     if run.statistics.exists():
         return Statistics.load(run.statistics)
     statistics = Statistics.measure(pictures)

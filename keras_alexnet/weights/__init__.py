@@ -1,4 +1,4 @@
-"""Load the weights of other frameworks and of Keras files into a network."""
+"""Load weights of other frameworks and of Keras files into a network."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
 """Caffe networks (`.caffemodel`), read without Caffe.
 
-The file is a protocol buffer, the `NetParameter` of Caffe's `caffe.proto`: a list of layers, each with its name, its
-type and its weights. It has two forms, the newer `layer`, and the older `layers` of the files in Caffe's model zoo.
+The file is a protocol buffer, the `NetParameter` of Caffe's `caffe.proto`: a list of layers, each with its name, type
+and weights. There are two versions, the newer `layer`, and the older `layers` in the files of Caffe's model zoo.
 """
 
 import collections
@@ -24,7 +24,7 @@ class CaffeLayer:
     Attributes:
         name: Its name in the file.
         kind: "Convolution", "ReLU", "LRN", "Pooling", "InnerProduct", or "" for all others.
-        blobs: Its kernel and bias, in Caffe's order of axes.
+        blobs: Its kernel and bias, in Caffe's axis order.
         constants: Window, k, alpha (which Caffe divides by the window) and beta of an LRN.
     """
 
@@ -36,7 +36,7 @@ class CaffeLayer:
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """The numbers of the fields in one of the two forms of a layer, and its names or numbers of types."""
+    """The field numbers in one of the two versions of a layer, and its names or numbers of layer types."""
 
     layers: int
     name: int
@@ -57,7 +57,7 @@ def read_caffemodel(path: pathlib.Path) -> WeightFile:
     """Read the arrays and the layers of a `.caffemodel`.
 
     Raises:
-        ValueError: If the file is cut short or no protocol buffer.
+        ValueError: If the file is truncated or not a protocol buffer.
     """
     layers = read_layers(path)
     arrays = {f"{layer.name} blob {n}": blob for layer in layers for n, blob in enumerate(layer.blobs)}
@@ -70,7 +70,7 @@ def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
     """Read the layers of a `.caffemodel`, first to last.
 
     Raises:
-        ValueError: If the file is cut short or no protocol buffer.
+        ValueError: If the file is truncated or not a protocol buffer.
 
     Source: Caffe's `caffe.proto`, messages NetParameter, LayerParameter, V1LayerParameter, BlobProto, LRNParameter.
     """
@@ -82,8 +82,8 @@ def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
         IndexError,
         TypeError,
         struct.error,
-    ) as error:  # from wire types, bytes and numbers in wrong places
-        raise ValueError("it is no protocol buffer of a network") from error
+    ) as error:  # invalid wire types or values
+        raise ValueError("it is not a protocol buffer of a network") from error
 
 
 def _layer(fields, form):
@@ -94,7 +94,7 @@ def _layer(fields, form):
 
 
 def _array(blob):
-    """Return the array of a BlobProto. Its old form always has four axes, with ones in front."""
+    """Return the array of a BlobProto. The old version always has four axes, padded with ones in front."""
     fields = _fields(blob)
     if fields[7]:
         shape = list(_integers(_fields(fields[7][-1])[1]))
@@ -107,7 +107,7 @@ def _array(blob):
 
 
 def _constants(fields):
-    """Return window, k, alpha and beta, each with Caffe's default if the file does not have it."""
+    """Return window, k, alpha and beta, with Caffe's defaults."""
     (window,) = fields[1][-1:] or [5]
     k, alpha, beta = (_float(fields[number], default) for number, default in ((5, 1.0), (2, 1.0), (3, 0.75)))
     return window, k, alpha, beta
@@ -118,7 +118,7 @@ def _float(values, default):
 
 
 def _integers(values):
-    """Yield integers that have a field each, or that are packed into one field."""
+    """Yield integers that have one field each or are packed into one field."""
     for value in values:
         position = 0
         while not isinstance(value, int) and position < len(value):
@@ -129,7 +129,7 @@ def _integers(values):
 
 
 def _fields(message):
-    """Return the fields of a message by number, each as a list of its values: integers, or bytes of longer types."""
+    """Return the fields of a message by number, each as a list of values: integers, or bytes for longer types."""
     fields, position = collections.defaultdict(list), 0
     while position < len(message):
         key, position = _varint(message, position)
@@ -139,13 +139,13 @@ def _fields(message):
             size = value if wire_type == 2 else {1: 8, 5: 4}[wire_type]
             value, position = message[position : position + size], position + size
         if position > len(message):
-            raise ValueError(f"field {number} is cut short")
+            raise ValueError(f"field {number} is truncated")
         fields[number].append(value)
     return fields
 
 
 def _varint(message, position):
-    """Return an integer and the position after it: seven bits a byte, least first; the last byte has no high bit."""
+    """Return an integer and the position after it: seven bits per byte, least significant first."""
     value = shift = 0
     while message[position] & 0x80:
         value |= (message[position] & 0x7F) << shift

@@ -1,4 +1,5 @@
-"""How frameworks name and lay out weights, and what a file of weights holds. Each format has a file beside this one."""
+"""Names and layouts of weights in other frameworks, and the contents of a weight file. Each format has its own
+module."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -10,17 +11,17 @@ EXTERNAL = "its data are in another file"
 
 @dataclasses.dataclass(frozen=True)
 class Convention:
-    """How a framework names and lays out the weights of a layer.
+    """Names and layout of the weights of a layer in a framework.
 
     Attributes:
-        kernel: Name of a layer's kernel, with {} in place of the name of the layer.
+        kernel: Name of a layer's kernel, with {} for the name of the layer.
         bias: Name of its bias.
         channels_first: Whether kernels are (out, in, height, width) and (out, in), and maps are flattened channel by
             channel. Otherwise kernels are (height, width, in, out) and (in, out), and maps are flattened position by
             position.
-        bgr: Whether the input's channels are blue, green, red.
-        layers: The framework's names of layers that it does not call `conv1` or `fc6`.
-        top: How the names of the fully connected layers begin.
+        bgr: Whether the input is BGR.
+        layers: The framework's layer names if they are not `conv1` or `fc6`.
+        top: Prefix of the names of the fully connected layers.
     """
 
     kernel: str
@@ -43,18 +44,18 @@ class Convention:
 
 @dataclasses.dataclass(frozen=True)
 class WeightFile:
-    """The contents of a file of weights.
+    """The contents of a weight file.
 
     Attributes:
         arrays: Arrays by name.
         convention: The `Convention` of their names and axes.
-        steps: What the file's network does before its first fully connected layer, in order, each in the form of
-            `step`. None if the file does not describe the network.
+        steps: The steps of the file's network before its first fully connected layer, each in the format of `step`.
+            None if the file does not describe the network.
         network: Name of the file's network, None if it has none.
-        size: Height of its input in pixels, None if the file does not say.
-        input_scales: What the file's network multiplies the inputs of a layer by at test time, by layer, where that is
-            not 1: see `models.layers.PaperDropout`. None if the file does not tell, and it is taken as the network's.
-        activation: Keras's name of the nonlinearity of its first fully connected layer, None if the file does not tell.
+        size: Height of its input in pixels, None if unknown.
+        input_scales: Factors of the inputs of layers at test time, by layer, where they are not 1, see
+            `models.layers.PaperDropout`. None if unknown; they are then assumed to match the network.
+        activation: Keras's name of the activation of its first fully connected layer, None if unknown.
     """
 
     arrays: dict[str, np.ndarray]
@@ -69,7 +70,7 @@ class WeightFile:
 def step(
     kind: str, window: int | None = None, k: float | None = None, alpha: float | None = None, beta: float | None = None
 ) -> str:
-    """Return a step of a network as a text, so that the steps of two networks can be compared and shown.
+    """Return a step of a network as text, for comparisons and messages.
 
     Args:
         kind: "conv", "relu", "pool", "norm" or "spatial norm".
@@ -90,9 +91,9 @@ def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, f
     """Return the steps of a network before its first fully connected layer.
 
     Args:
-        layers: Kind of each layer, as `step` takes it, or "dense", or None for a layer that is not compared; and the
-            constants of a "norm": window, k, alpha and beta. Its alpha is divided by the window here, as Caffe and
-            ONNX define it.
+        layers: Kind of each layer, as for `step`, or "dense", or None for a layer that is not compared; and the
+            constants of a "norm": window, k, alpha and beta. Alpha is divided by the window here, as defined by Caffe
+            and ONNX.
 
     Example:
         >>> steps_before_dense([("conv", None), (None, None), ("relu", None), ("dense", None), ("relu", None)])
@@ -111,10 +112,10 @@ def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, f
 
 
 def input_scales(layers: Iterable[tuple[str, float | None, bool]]) -> dict[str, float]:
-    """Return what a network multiplies the inputs of its fully connected layers by at test time, where that is not 1.
+    """Return the factors of the inputs of fully connected layers at test time, where they are not 1.
 
     Args:
-        layers: Of each layer in order its name, its rate if it is a `PaperDropout`, and whether it is fully connected.
+        layers: For each layer, its name, its rate if it is a `PaperDropout`, and whether it is fully connected.
 
     Example:
         >>> input_scales([("fc6", None, True), ("drop6", 0.5, False), ("fc7", None, True), ("fc8", None, True)])
@@ -130,11 +131,11 @@ def input_scales(layers: Iterable[tuple[str, float | None, bool]]) -> dict[str, 
 
 
 def widened(array: np.ndarray, dtype: str | None) -> np.ndarray:
-    """Return an array of bfloat16, which NumPy does not have, as float32, and any other array as it is.
+    """Convert a bfloat16 array, which NumPy does not support, to float32. Return any other array unchanged.
 
     Args:
-        array: Any array. One of bfloat16 holds the upper halves of float32 numbers.
-        dtype: Name of the type that the file gives, if it gives one.
+        array: Any array. A bfloat16 array has the upper halves of float32 numbers.
+        dtype: Name of the type in the file, if any.
 
     Example:
         >>> widened(np.array([0x3F80, 0xC000], np.uint16), "bfloat16").tolist()

@@ -1,6 +1,6 @@
-"""The kernels that come with the package, learned from drawn pictures: a start without a download (ours).
+"""Kernels pretrained on drawn pictures, which come with the package (ours).
 
-The file has the convolutions of the paper's network as float16. `scripts/extract_kernels.py` makes it from a run.
+The file has the convolutions of the paper's network as float16. `scripts/extract_kernels.py` writes it from a run.
 """
 
 import os
@@ -17,7 +17,7 @@ FILE = pathlib.Path(__file__).with_name("drawn.npz")
 
 
 def fits(architecture: Architecture) -> bool:
-    """Return whether a network has the convolutions of the paper's, by their shapes.
+    """Return whether the convolutions of a network have the same shapes as the paper's.
 
     Example:
         >>> fits(ARCHITECTURES["caffenet"]), fits(ARCHITECTURES["half"])
@@ -31,13 +31,13 @@ def _shapes(architecture):
 
 
 def check(architecture: Architecture) -> None:
-    """Refuse a network that the kernels do not fit.
+    """Check that the kernels fit a network.
 
     Args:
         architecture: The network.
 
     Raises:
-        ValueError: If its convolutions have other shapes. The message names the networks that they fit.
+        ValueError: If its convolutions have other shapes. The message lists the networks that the kernels fit.
     """
     if not fits(architecture):
         names = ", ".join(name for name, other in ARCHITECTURES.items() if fits(other))
@@ -51,8 +51,8 @@ def locate(architecture: str | None = None) -> pathlib.Path:
     """Return the file of the kernels.
 
     Args:
-        architecture: Name of the network that is to have them. One that is not in `ARCHITECTURES` is compared with the
-            file when it is loaded.
+        architecture: Name of the network to load them into. A network that is not in `ARCHITECTURES` is checked when
+            the file is loaded.
 
     Raises:
         ValueError: If they do not fit this network.
@@ -66,22 +66,22 @@ def extract(source: str | os.PathLike, path: str | os.PathLike) -> int:
     """Write the convolutions of a trained network to an `.npz` file, as float16.
 
     Args:
-        source: A run folder, of which the best network is used, or a file that Keras or NumPy wrote.
-        path: The file to write. Its bytes depend on the weights only.
+        source: A run folder, whose best network is used, or a file written by Keras or NumPy.
+        path: The file to write. Its bytes depend only on the weights.
 
     Returns:
-        The number of weights that were written.
+        The number of weights.
 
     Raises:
-        ValueError: If the source cannot be read, has no convolutions, or has weights that float16 does not hold.
+        ValueError: If the source cannot be read, has no convolutions, or has weights that do not fit into float16.
         OSError: If a file cannot be read or written.
     """
     file = formats.read(loading.network_file(source))
-    with np.errstate(over="ignore"):  # infinite then, and refused below
+    with np.errstate(over="ignore"):  # becomes infinite and is rejected below
         arrays = {name: array.astype(np.float16) for name, array in file.arrays.items() if name.startswith("conv")}
     if file.convention != KERAS or not arrays or not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError(
-            f"Expected a trained network of Keras whose convolutions fit into float16. Received: {os.fspath(source)}"
+            f"Expected a trained Keras network whose convolutions fit into float16. Received: {os.fspath(source)}"
         )
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         np.savez(stream, **dict(sorted(arrays.items())))

@@ -1,4 +1,4 @@
-"""Which reader reads which file of weights. No code in a file is ever run."""
+"""The formats of weight files and their readers. Code in a file is never executed."""
 
 import dataclasses
 import os
@@ -17,9 +17,9 @@ class Format:
     """A format of weight files.
 
     Attributes:
-        description: What a file of this format is, for messages.
+        description: Description of a file of this format, for messages.
         read: Function from the path of a file to a `WeightFile`.
-        extra: The optional dependencies of this library that the reader needs, if any.
+        extra: The extra of this package that the reader needs, if any.
     """
 
     description: str
@@ -28,11 +28,11 @@ class Format:
 
 
 _TORCH = Format("a PyTorch state dict", read_torch, "torch")
-_H5 = Format("a Keras file of weights", read_h5)
-FORMATS = {  # by how the file's name ends
+_H5 = Format("a Keras weight file", read_h5)
+FORMATS = {  # by extension
     ".pth": _TORCH,
     ".pt": _TORCH,
-    ".pth.tar": _TORCH,  # as PyTorch's ImageNet example names its checkpoints
+    ".pth.tar": _TORCH,  # the extension in PyTorch's ImageNet example
     ".safetensors": Format("a safetensors file", read_safetensors, "weights"),
     ".onnx": Format("an ONNX network", read_onnx, "weights"),
     ".caffemodel": Format("a Caffe network", read_caffemodel),
@@ -45,7 +45,7 @@ FORMATS = {  # by how the file's name ends
 
 
 def read(path: str | os.PathLike) -> WeightFile:
-    """Read a file of weights.
+    """Read a weight file.
 
     Args:
         path: A PyTorch file with torchvision's names (`.pth`, `.pt`, `.pth.tar`, `.safetensors`), an ONNX network with
@@ -54,25 +54,27 @@ def read(path: str | os.PathLike) -> WeightFile:
             `.hdf5` of Keras 2, `.weights.json`).
 
     Raises:
-        ValueError: If the file has another format, is damaged, holds more than arrays, or needs a package that is not
-            installed.
+        ValueError: If the file has another format, is damaged, contains more than arrays, or needs a package that is
+            not installed.
         OSError: If it cannot be opened.
     """
     path = pathlib.Path(path)
     file = next((file for ending, file in FORMATS.items() if path.name.endswith(ending)), None)
     if file is None:
-        raise ValueError(f"Expected a file of weights: {' '.join(FORMATS)}. {_hint(path)}Received: {path}")
-    path.open("rb").close()  # so that a missing file gives the same error in all formats
+        raise ValueError(f"Expected a weight file: {' '.join(FORMATS)}. {_hint(path)}Received: {path}")
+    path.open("rb").close()  # a missing file raises the same error for all formats
     try:
         return file.read(path)
     except ImportError as error:
         raise ValueError(
-            f"Expected the package {error.name} to read {path.suffix}: pip install 'keras-alexnet[{file.extra}]'. "
+            f"Reading {path.suffix} needs the package {error.name}: pip install 'keras-alexnet[{file.extra}]'. "
             f"Received: {path}"
         ) from error
-    except Exception as error:  # a damaged or hostile file fails in any way, and every package has its own errors
+    except Exception as error:  # a damaged or malicious file can fail anywhere, and every package has its own errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ValueError(f"Expected {file.description}, whole and without code. Received: {path}: {reason}") from error
+        raise ValueError(
+            f"Expected {file.description}, undamaged and without code. Received: {path}: {reason}"
+        ) from error
 
 
 def _hint(path):
@@ -80,5 +82,5 @@ def _hint(path):
         return ""
     return (
         "An .npy file with the arrays of several layers, such as bvlc_alexnet.npy, is a pickle and may run code: use "
-        "bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel, which hold the same weights. "
+        "bvlcalexnet-12.onnx or bvlc_alexnet.caffemodel, which contain the same weights. "
     )

@@ -1,7 +1,7 @@
-"""Files of Keras (`.keras`, `.weights.h5`, `.weights.json`, `.h5` of Keras 2) and of NumPy. No layer is made.
+"""Files of Keras (`.keras`, `.weights.h5`, `.weights.json`, `.h5` of Keras 2) and of NumPy. No layer is created.
 
-The configuration in a file could name code. It is read as plain JSON, and only for the kinds and constants of layers.
-HDF5 can refer to other files, and no array is taken from one.
+The configuration in a file could name code. It is read as plain JSON, and only for the types and constants of layers.
+HDF5 files can refer to other files; arrays are never read from those.
 """
 
 import io
@@ -44,7 +44,7 @@ def read_keras(path: pathlib.Path) -> WeightFile:
 
 
 def read_h5(path: pathlib.Path) -> WeightFile:
-    """Read the arrays of an HDF5 file: the weights of Keras 3, or the weights or the network of Keras 2."""
+    """Read the arrays of an HDF5 file: Keras 3 weights, or Keras 2 weights or networks."""
     with h5py.File(path, "r") as root:
         if "layer_names" in root.attrs:
             return WeightFile(_arrays_of_keras_2(root), KERAS)
@@ -56,10 +56,10 @@ def read_h5(path: pathlib.Path) -> WeightFile:
 
 
 def read_sharded(path: pathlib.Path) -> WeightFile:
-    """Read the arrays of a `.weights.json` and of the shards that Keras writes beside it.
+    """Read the arrays of a `.weights.json` file and of the shards next to it.
 
     Raises:
-        ValueError: If the file names other files than its shards, or a shard is a link.
+        ValueError: If the file names files other than its shards, or a shard is a link.
     """
     own_shard = re.compile(rf"{re.escape(path.name.removesuffix('.weights.json'))}_[0-9]{{5,}}\.weights\.h5")
     shards = []
@@ -84,7 +84,7 @@ def _shard_names(index):
 
 
 def _description(config):
-    """Return what the configuration of a network says: the fields of a `WeightFile` other than its arrays."""
+    """Return the fields of a `WeightFile` from the configuration of a network, except its arrays."""
     config = json.loads(config)["config"]
     config = config if isinstance(config, dict) else {}
     layers = config.get("layers", ())
@@ -110,7 +110,7 @@ def _input_scales(layers):
 def _activation(layers):
     dense = (layer["config"].get("activation") for layer in layers if _KINDS.get(_class(layer)) == "dense")
     first = next(dense, None)
-    return first if isinstance(first, str) and first != "linear" else None  # which may follow in a layer of its own
+    return first if isinstance(first, str) and first != "linear" else None  # the activation may be a separate layer
 
 
 def _class(layer):
@@ -120,15 +120,15 @@ def _class(layer):
 def _kind_and_constants(layer):
     kind = _KINDS.get(_class(layer))
     of = layer["config"]
-    # steps_before_dense divides alpha by the window, which this library does not.
+    # steps_before_dense divides alpha by the window, but in this library alpha is not divided.
     return kind, (of["window"], of["k"], of["alpha"] * of["window"], of["beta"]) if kind == "norm" else None
 
 
 def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:
-    """Return the arrays of the files of Keras 3 that hold the weights of one network.
+    """Return the arrays of the Keras 3 files with the weights of one network.
 
-    Keras writes the name of each layer beside its variables. Of a layer whose first variable begins a new shard, it
-    writes the name into the shard before.
+    Keras writes the name of each layer next to its variables. If the first variable of a layer begins a new shard, the
+    name is in the previous shard.
     """
     names, variables = {}, {}
 
@@ -149,7 +149,7 @@ def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _arrays_of_keras_2(group):
-    """Return the arrays of Keras 2, whose paths are such as `conv1/conv1/kernel:0`: the layer, then its variable."""
+    """Return the arrays of Keras 2, with paths such as `conv1/conv1/kernel:0`: the layer, then its variable."""
     arrays = {}
 
     def keep(path, item):
@@ -162,7 +162,7 @@ def _arrays_of_keras_2(group):
 
 
 def _own(group, name):
-    """Return the item of a group with a name, which must be in this file itself."""
+    """Return the item of a group by name. It must be in this file."""
     if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
         raise ValueError(EXTERNAL)
     return _of_this_file(group[name])

@@ -1,8 +1,8 @@
 """Load weights of other frameworks and of Keras files into a network.
 
-Frameworks differ in the order of a kernel's axes, in the order in which maps are flattened before the first fully
-connected layer, and in the order of the colors. This module converts all of them to Keras's order, and checks all of a
-file before it changes the network.
+Frameworks differ in the axis order of kernels, in the order in which maps are flattened before the first fully
+connected layer, and in the color order. This module converts all of them to Keras's order, and checks the whole file
+before it changes the network.
 """
 
 import itertools
@@ -22,20 +22,20 @@ from keras_alexnet.weights.conventions import WeightFile, input_scales, step
 def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
     """Load the weights of a file into a network.
 
-    A network without its top takes the convolutions and leaves out the rest of the file. A file without fully connected
-    layers leaves those of the network as they are.
+    A network without its top loads only the convolutions. If a file has no fully connected layers, those of the network
+    do not change.
 
     Args:
-        model: A network as `build` makes it.
-        path: A file that `formats.read` reads, or a run folder, of which the best network is used.
+        model: A network from `build`.
+        path: A file that `formats.read` can read, or a run folder, whose best network is used.
         replace_head: Whether the last layer keeps its random weights if the file has another number of classes.
 
     Returns:
-        A line of text for each layer: the array its kernel came from and how it was converted.
+        A line of text for each layer: the array of its kernel and how it was converted.
 
     Raises:
-        ValueError: If an array is missing, left over, not finite, or has another shape, if the file's network differs
-            between the convolutions, or if the file cannot be read. The network is then unchanged.
+        ValueError: If an array is missing, unexpected, not finite, or has another shape, if the file's network has
+            other steps between the convolutions, or if the file cannot be read. The network is then unchanged.
         OSError: If the file cannot be opened.
     """
     path = network_file(path)
@@ -49,10 +49,10 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
 
 
 def check(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> None:
-    """Check that `load` can load a file into a network, and change nothing.
+    """Check that `load` can load a file into a network, without changing it.
 
     Args:
-        model: A network as `build` or `sketch` makes it.
+        model: A network from `build` or `sketch`.
         path: As for `load`.
         replace_head: As for `load`.
 
@@ -91,12 +91,12 @@ def network_file(path: str | os.PathLike) -> pathlib.Path:
         return path
     best = Run.open(path).best
     if not best.is_file():
-        raise ValueError(f"Expected a run that has finished an epoch, with a best.keras. Received: {path}")
+        raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {path}")
     return best
 
 
 def _match(model, file, path, replace_head):
-    """Return the layers that the file has weights for, the weights of each, and a last layer for other classes."""
+    """Return the layers that the file has weights for, their weights, and the last layer if the classes differ."""
     _check_steps(model, file, path)
     learned, _ = _layers(model, file)
     _check_names(learned, file, path)
@@ -104,8 +104,8 @@ def _match(model, file, path, replace_head):
     values = [_values(layer, model, file, path) for layer in learned]
     if head and not replace_head:
         raise ValueError(
-            f"{head.name} expects {head.units} classes: start with a new last layer with --head new "
-            "(`replace_head=True` in Python), or build the network for the classes of the file. "
+            f"{head.name} expects {head.units} classes: use a new last layer with --head new (`replace_head=True` "
+            "in Python), or build the network for the classes of the file. "
             f"Received: {_classes(head, file)} classes in {path}"
         )
     return learned, values, head
@@ -121,12 +121,12 @@ def _layers(model, file):
 
 
 def _check_steps(model, file, path):
-    """Refuse a network that differs between its layers, though its arrays have the same shapes."""
+    """Raise if the network's steps differ from those of the file, even if all arrays have the same shapes."""
     own, last = _first_dense(model), model.layers[-1]
     activation = keras.activations.serialize(own.activation) if own and own is not last else None
     if file.activation and activation and activation != file.activation:
         raise ValueError(
-            f"Expected a file of the network that was built, {model.name}, with {activation} in {own.name}. "
+            f"The file is not for {model.name}, which has {activation} in {own.name}. "
             f"{_OTHER_NETWORK} Received: {path} with {file.activation}"
         )
     if file.steps is None:
@@ -134,17 +134,17 @@ def _check_steps(model, file, path):
     for place, (own, other) in enumerate(itertools.zip_longest(_steps(model), file.steps), 1):
         if own != other:
             raise ValueError(
-                f"Expected a file of the network that was built, {model.name}: step {place} of it is {own or 'none'}. "
+                f"The file is not for {model.name}, whose step {place} is {own or 'none'}. "
                 f"{_OTHER_NETWORK} Received: {path} with {other or 'none'} there"
             )
 
 
-_OTHER_SIZE = "It follows from the size of the input: take the size of the file's network (--size, `input_shape=`)."
-_OTHER_NETWORK = "If the file is of another network, name that one with --architecture (`architecture=` in Python)."
+_OTHER_SIZE = "It depends on the input size: use the input size of the file's network (--size, `input_shape=`)."
+_OTHER_NETWORK = "If the file is for another network, pass --architecture (`architecture=` in Python)."
 
 
 def _steps(model):
-    """Yield what a network does before its fully connected layers, in the form of `step`."""
+    """Yield the steps of a network before its fully connected layers, in the format of `step`."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dense):
             return
@@ -169,8 +169,8 @@ def _check_names(layers, file, path):
     missing, extra = wanted - file.arrays.keys(), file.arrays.keys() - wanted - ignored
     if missing or extra:
         raise ValueError(
-            f"Expected each array of the network once and no other. {_OTHER_NETWORK} Received: {path}, where "
-            f"{_listed(missing)} is missing and {_listed(extra)} is left over"
+            f"The arrays of the file do not match the network. {_OTHER_NETWORK} Received: {path}, where "
+            f"{_listed(missing)} is missing and {_listed(extra)} is unexpected"
         )
 
 
@@ -190,7 +190,7 @@ def _values(layer, model, file, path):
             hint = f". {_OTHER_SIZE if resized else _OTHER_NETWORK}"
             raise ValueError(f"{layer.name} expects shape {shape}{hint} Received: {name} with {array.shape}, in {path}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with others, in {path}")
+            raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with NaN or infinity, in {path}")
     kernel, *bias = (file.arrays[name] for name in names)
     scale = _scale(layer, model, file)
     return [_converted(kernel if scale == 1 else kernel * scale, layer, model, file.convention), *bias]
@@ -202,7 +202,7 @@ def _names(layer, file):
 
 
 def _scale(layer, model, file):
-    """Return the factor of a kernel that comes from a network with another form of dropout before it."""
+    """Return the factor for a kernel from a network with another form of dropout before it."""
     if file.input_scales is None:
         return 1.0
     rows = (
@@ -237,7 +237,7 @@ def _classes(layer, file):
 
 
 def _has_other_classes(layer, file):
-    """Return whether a network's last layer is fully connected and has another number of classes than the file's."""
+    """Return whether a network's last layer is fully connected and its number of classes differs from the file's."""
     return isinstance(layer, keras.layers.Dense) and layer.units != _classes(layer, file)
 
 
@@ -258,7 +258,7 @@ def _line(layer, model, file):
 
 
 def _is_flattened_by_channels(layer, model, convention):
-    """Return whether the inputs of a kernel are maps that the file flattens channel by channel."""
+    """Return whether the file flattens the input maps of a kernel channel by channel."""
     return convention.channels_first and layer is _first_dense(model)
 
 

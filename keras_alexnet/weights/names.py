@@ -1,7 +1,4 @@
-"""Weights by name: which files a name stands for, where they are looked for, and how they are fetched.
-
-`build`, `fit.py` and `predict.py` all find their weights here.
-"""
+"""Find and download weight files by name, for `build`, `fit.py` and `predict.py`."""
 
 import dataclasses
 import importlib.util
@@ -11,18 +8,18 @@ import pathlib
 from keras_alexnet.files import digest
 
 DRAWN = "drawn"  # the kernels in this package
-FOLDER = "KERAS_ALEXNET_WEIGHTS"  # environment variable: a folder with files of weights that were brought by hand
+FOLDER = "KERAS_ALEXNET_WEIGHTS"  # environment variable: a folder with weight files
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A file of weights that is published.
+    """A published weight file.
 
     Attributes:
-        architecture: The network that it is of, a name in `ARCHITECTURES`.
-        address: Where it can be downloaded.
-        digest: Its SHA-256 digest or the beginning of it, as its publisher gives it.
-        package: The package that reads it.
+        architecture: Its network, a name in `ARCHITECTURES`.
+        address: Its URL.
+        digest: Its SHA-256 digest or the beginning of it, as published.
+        package: The package that is needed to read it.
     """
 
     architecture: str
@@ -36,34 +33,37 @@ class Published:
         return self.address.rpartition("/")[2]
 
     def find(self) -> pathlib.Path | None:
-        """Return where the file is on this machine, None if it is not."""
+        """Return the path of the file on this machine, None if it is missing."""
         return find_file(self.name)
 
     def fetch(self) -> pathlib.Path:
-        """Return the file, which is downloaded into Keras's cache if it is not on this machine.
+        """Return the file, and download it to Keras's cache if it is not on this machine.
 
         Raises:
-            ValueError: If it cannot be downloaded, or the file is another one.
+            ValueError: If it cannot be downloaded, or its digest is wrong.
         """
         path = self.find() or self._download()
-        received = digest(path)  # and not get_file's file_hash: PyTorch publishes only the beginning of its digest
+        received = digest(
+            path
+        )  # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
         if not received.startswith(self.digest):
             raise ValueError(
-                f"Expected a file whose SHA-256 begins with {self.digest}: delete {path}. Received: {received}"
+                f"The file is damaged or another one: delete {path}. Its SHA-256 must begin with {self.digest}. "
+                f"Received: {received}"
             )
         return path
 
     def _download(self):
-        import keras  # on use: importing it takes seconds, and the command line knows the names without
+        import keras  # only when needed: importing it takes seconds
 
         try:
             return pathlib.Path(
                 keras.utils.get_file(self.name, self.address, cache_dir=cache().parent, cache_subdir=cache().name)
             )
-        except Exception as error:  # get_file raises a plain Exception if there is no network
+        except Exception as error:  # get_file raises a plain Exception without a network
             raise ValueError(
-                f"{self.address} could not be downloaded: put the file at {cache() / self.name} by hand, or into a "
-                f"folder that the environment variable {FOLDER} names. Received: {error}"
+                f"Could not download {self.address}: save the file as {cache() / self.name}, or in a folder that the "
+                f"environment variable {FOLDER} names. Received: {error}"
             ) from error
 
 
@@ -78,8 +78,8 @@ TORCHVISION = Published(
     "one_weird_trick", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "7be5be79", "torch"
 )
 
-# What a name stands for: the first of these files that is on this machine, else the first. Caffe's network is the
-# paper's, and reading its file needs a small package.
+# The files of each name. The first one on this machine is used, else the first. Caffe's network is the paper's, and
+# its file needs only a small package.
 NAMES: dict[str, tuple[Published, ...]] = {
     "imagenet": (CAFFE, TORCHVISION),
     "caffe": (CAFFE,),
@@ -89,14 +89,14 @@ NAMES: dict[str, tuple[Published, ...]] = {
 
 
 def choose(name: str, architecture: str | None = None) -> Published:
-    """Return the file that a name stands for.
+    """Return the file for a name.
 
     Args:
         name: A name in `NAMES`.
-        architecture: The network that the weights must be of; None for any.
+        architecture: The network of the weights; None for any.
 
     Raises:
-        ValueError: If there are no such weights of this network.
+        ValueError: If there are no such weights for this network.
 
     Example:
         >>> choose("imagenet", "one_weird_trick").name
@@ -115,16 +115,16 @@ def choose(name: str, architecture: str | None = None) -> Published:
 
 
 def locate(weights: str | os.PathLike, architecture: str | None = None) -> pathlib.Path:
-    """Return the file of weights that a name or a path stands for, which is downloaded if it is a name's.
+    """Return the weight file for a name or a path. The file of a name is downloaded if necessary.
 
-    A file that is called like a name is reached by a path with a folder in it, such as `./caffe`.
+    If a local file has the same name, pass a path with a folder, such as `./caffe`.
 
     Args:
         weights: "drawn", a name in `NAMES`, or a path.
-        architecture: The network that weights with a name must be of; None for any.
+        architecture: The network of named weights; None for any.
 
     Raises:
-        ValueError: If there are no such weights of this network, or they cannot be downloaded.
+        ValueError: If there are no such weights for this network, or they cannot be downloaded.
     """
     if weights == DRAWN:
         from keras_alexnet.weights import drawn
@@ -134,14 +134,14 @@ def locate(weights: str | os.PathLike, architecture: str | None = None) -> pathl
 
 
 def is_name(weights: str | os.PathLike | None) -> bool:
-    """Return whether weights are given by the name of published ones and not by a path."""
+    """Return whether `weights` is the name of published weights and not a path."""
     return isinstance(weights, str) and weights in NAMES
 
 
 def find_file(name: str) -> pathlib.Path | None:
-    """Return where a file that others publish is on this machine, None if it is not.
+    """Return the path of a published file on this machine, None if it is missing.
 
-    It is looked for in the folder that `KERAS_ALEXNET_WEIGHTS` names, in Keras's cache, and in PyTorch's.
+    The folders are that of `KERAS_ALEXNET_WEIGHTS`, Keras's cache, and PyTorch's cache.
     """
     folders = [pathlib.Path(os.environ[FOLDER]).expanduser()] if os.environ.get(FOLDER) else []
     torch = pathlib.Path(os.environ.get("TORCH_HOME") or "~/.cache/torch").expanduser()
@@ -150,5 +150,5 @@ def find_file(name: str) -> pathlib.Path | None:
 
 
 def cache() -> pathlib.Path:
-    """Return the folder in which Keras keeps downloaded weights."""
+    """Return Keras's folder of downloaded weights."""
     return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"

@@ -1,4 +1,4 @@
-"""ONNX networks: Caffe's AlexNet from the model zoo, and torchvision's as `torch.onnx.export` writes it."""
+"""ONNX networks: Caffe's AlexNet from the model zoo, and torchvision's from `torch.onnx.export`."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ def read_onnx(path: pathlib.Path) -> WeightFile:
     """Read the arrays and the layers of an ONNX network.
 
     Raises:
-        ValueError: If an array is in another file than `NAME.onnx.data` beside `NAME.onnx`, where PyTorch writes them.
+        ValueError: If an array is in a file other than `NAME.onnx.data` next to `NAME.onnx`, where PyTorch writes them.
     """
     import onnx
 
@@ -22,7 +22,7 @@ def read_onnx(path: pathlib.Path) -> WeightFile:
         if array.data_location == onnx.TensorProto.EXTERNAL:
             _load_external(onnx, array, path.with_name(f"{path.name}.data"))
     arrays = ((each.name, onnx.numpy_helper.to_array(each)) for each in graph.initializer)
-    floats = {name: array for name, array in arrays if array.dtype.kind == "f"}  # the others are shapes
+    floats = {name: array for name, array in arrays if array.dtype.kind == "f"}  # other arrays are shapes
     steps = steps_before_dense([(_KINDS.get(node.op_type), _constants(onnx, node)) for node in graph.node])
     named = by_torchvision_names(floats)
     if TORCHVISION.names("conv1")[0] in named:
@@ -31,13 +31,13 @@ def read_onnx(path: pathlib.Path) -> WeightFile:
 
 
 def _load_external(onnx, array, beside):
-    """Load the numbers of an array that are in another file. Only that one may be read, and no link is followed."""
+    """Load the data of an array from another file. No other file may be read, and links are not followed."""
     if beside.is_symlink() or {entry.key: entry.value for entry in array.external_data}.get("location") != beside.name:
         raise ValueError(f"{EXTERNAL} than {beside.name}: write it with torch.onnx.export(..., external_data=False)")
     onnx.external_data_helper.load_external_data_for_tensor(array, str(beside.parent))
 
 
 def _constants(onnx, node):
-    """Return window, k, alpha and beta of an LRN, each with ONNX's default if the node does not have it."""
+    """Return window, k, alpha and beta of an LRN, with ONNX's defaults."""
     given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     return given.get("size"), given.get("bias", 1.0), given.get("alpha", 1e-4), given.get("beta", 0.75)

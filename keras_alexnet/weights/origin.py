@@ -1,4 +1,4 @@
-"""The network that weights come from, and the pictures that it was trained on: what fine-tuning and predicting need."""
+"""The network that weights come from and its preprocessing, for fine-tuning and prediction."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats, loading, names
 from keras_alexnet.weights.conventions import WeightFile
 
-RESIZE_SIZE = 256  # of the paper, of Caffe and of torchvision, for crops of 227 or 224 pixels
+RESIZE_SIZE = 256  # in the paper, Caffe and torchvision, for crops of 227 or 224 pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Origin:
     """The network that weights come from. Its settings have the names of `Recipe`.
 
     Attributes:
-        path: The file of the weights.
+        path: The weight file.
         architecture: Name of the network in `ARCHITECTURES`.
-        crop_size: Height and width of its input, pixels.
-        resize_size: Shorter side of a picture before it is cropped, pixels.
-        mean: What is subtracted from its input.
+        crop_size: Height and width of its input in pixels.
+        resize_size: Shorter side of a picture before cropping, in pixels.
+        mean: What to subtract from its input.
     """
 
     path: pathlib.Path
@@ -32,23 +32,23 @@ class Origin:
     mean: str = "architecture"
 
     def settings(self) -> dict[str, str | int]:
-        """Return the settings of a recipe that follow from the network."""
+        """Return the recipe settings for the network."""
         return {name: value for name, value in vars(self).items() if name != "path"}
 
 
 def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin:
-    """Return which network weights come from.
+    """Return the network that weights come from.
 
-    Weights with a name are of a network that is known, a run has its recipe. Another file is compared with all
-    networks: a file of Keras has a name and a size as well, and all formats have the sizes of the convolutions.
+    It is known for named weights and for runs. Any other file is compared with all networks by the sizes of its
+    convolutions; a Keras file also has a name and an input size.
 
     Args:
-        weights: A name in `names.NAMES`, which is downloaded if it is not on this machine, a run folder, or a file
-            that `formats.read` reads.
-        architecture: Name of the network, if the user has named it.
+        weights: A name in `names.NAMES`, whose file is downloaded if necessary, a run folder, or a file that
+            `formats.read` can read.
+        architecture: Name of the network, if the user has given it.
 
     Raises:
-        ValueError: If there is no such file of this network, or the file does not say of which network it is.
+        ValueError: If there is no such file for this network, or its network is unknown.
         OSError: If the file cannot be opened.
     """
     if names.is_name(weights):
@@ -65,13 +65,13 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
 
 
 def _run_of(path):
-    """Return the run that a path leads into: its folder, its best network, or a checkpoint, which is one deeper."""
+    """Return the run of a path: its folder, its best network, or a checkpoint, which is one level deeper."""
     folders = [path] if path.is_dir() else path.absolute().parents[:2]
     return next((Run.open(folder) for folder in folders if path.is_dir() or (folder / "recipe.json").is_file()), None)
 
 
 def _of_publisher(path, architecture, size=None):
-    """Return the origin of a network that was trained with the mean and the sizes of its authors."""
+    """Return the origin of a network with the mean and the sizes of its authors."""
     size = size or ARCHITECTURES[architecture].size
     return Origin(path, architecture, size, RESIZE_SIZE if size >= 224 else round(size * RESIZE_SIZE / 227))
 
@@ -85,7 +85,7 @@ def _recognize(file: WeightFile, path: pathlib.Path) -> str:
         return own
     if len(fitting) != 1:
         raise ValueError(
-            "Expected weights of a known network: name it with --architecture. "
-            f"Received: {path}, which has the layers of {' and of '.join(fitting) or 'none of them'}"
+            "The network of these weights is unknown: pass --architecture. "
+            f"Received: {path}, which has the layers of {' and of '.join(fitting) or 'no known network'}"
         )
     return fitting[0]

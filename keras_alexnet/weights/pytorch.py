@@ -1,4 +1,4 @@
-"""PyTorch files of torchvision's AlexNet: state dicts, the checkpoints that hold them, and safetensors."""
+"""PyTorch files of torchvision's AlexNet: state dicts, checkpoints that contain them, and safetensors."""
 
 import argparse
 import pathlib
@@ -22,7 +22,7 @@ _WRAPPERS = ("module", "_orig_mod")  # of DataParallel and DistributedDataParall
 
 
 def state_dict_of(saved: Any) -> Any:
-    """Return the state dict in a checkpoint, or what is given if it is no checkpoint.
+    """Return the state dict in a checkpoint, or the argument if it is not a checkpoint.
 
     Example:
         >>> state_dict_of({"epoch": 90, "arch": "alexnet", "state_dict": {"features.0.bias": 1}})
@@ -33,7 +33,7 @@ def state_dict_of(saved: Any) -> Any:
 
 
 def without_wrappers(name: str) -> str:
-    """Return the name of an array without the parts that wrappers of a network add.
+    """Return the name of an array without the parts added by wrappers of a network.
 
     Example:
         >>> without_wrappers("_orig_mod.features.module.0.weight")
@@ -43,36 +43,36 @@ def without_wrappers(name: str) -> str:
 
 
 def by_torchvision_names(arrays: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return arrays by their names without the parts that wrappers add.
+    """Return arrays by their names without the parts added by wrappers.
 
     Raises:
-        ValueError: If two arrays then have one name.
+        ValueError: If two arrays then have the same name.
     """
     pairs = [(without_wrappers(name), array) for name, array in dict(arrays).items()]
     named = dict(pairs)
     if len(named) < len(pairs):
-        raise ValueError("it holds an array twice, with and without the prefix of a wrapper such as DataParallel")
+        raise ValueError("it contains an array twice, with and without the prefix of a wrapper such as DataParallel")
     return named
 
 
 def read_torch(path: pathlib.Path) -> WeightFile:
-    """Read a state dict, or a checkpoint that has one.
+    """Read a state dict, or a checkpoint that contains one.
 
-    A checkpoint of torchvision's scripts also holds the command line, an `argparse.Namespace`, which has no code.
+    A checkpoint of torchvision's scripts also contains the command line, an `argparse.Namespace`, which is not code.
 
     Raises:
-        ValueError: If the file holds other objects than tensors and plain values, or no state dict.
+        ValueError: If the file contains anything other than tensors and plain values, or no state dict.
     """
     import torch
 
     try:
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals([argparse.Namespace]):
-            saved = torch.load(path, map_location="cpu", weights_only=True)  # warns of pickles of other programs
-    except pickle.UnpicklingError:  # PyTorch's own message recommends to load the file with its code
-        raise ValueError("it is damaged, or holds more than tensors, which may be code") from None
+            saved = torch.load(path, map_location="cpu", weights_only=True)  # warns about pickles of other programs
+    except pickle.UnpicklingError:  # PyTorch's own message recommends loading the file with its code
+        raise ValueError("it is damaged, or contains more than tensors, which may be code") from None
     tensors = state_dict_of(saved)
     if not isinstance(tensors, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
-        raise ValueError("not a state dict, as torch.save(model.state_dict(), file) writes it")
+        raise ValueError("it is not a state dict from torch.save(model.state_dict(), file)")
     arrays = {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
     return WeightFile(by_torchvision_names(arrays), TORCHVISION)
 

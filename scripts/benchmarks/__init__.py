@@ -1,1 +1,1 @@
-"""What `scripts/benchmark.py` consists of."""
+"""The parts of `scripts/benchmark.py`."""

@@ -1,6 +1,6 @@
-"""Make small sets of pictures of the kinds that people bring: few, grey, tiny, huge, uneven, alike.
+"""Create typical small data sets: few, gray, tiny, huge, unbalanced or similar pictures.
 
-All but the digits are drawn. A set is a folder of class folders, and the same seed draws the same files.
+All but the digits are drawn. A data set is a folder of class folders; the same seed gives the same files.
 """
 
 import colorsys
@@ -21,14 +21,14 @@ LARGER = 2  # shapes are drawn this many times as large and reduced, which smoot
 def draw(
     shape: str, hue: float | None, size: int, random: np.random.Generator, plain: bool = False, scale: float = 0.7
 ) -> Image.Image:
-    """Draw one shape, with its size, position, brightness and background by chance.
+    """Draw one shape with random size, position, brightness and background.
 
     Args:
         shape: One of `SHAPES`.
         hue: Hue of the shape from 0 to 1; None for any.
         size: Height and width of the picture in pixels.
         random: Decides the rest.
-        plain: Whether the background is white; otherwise it is of any colour, with noise.
+        plain: Whether the background is white; otherwise it is of any color, with noise.
         scale: Mean diameter of the shape, as a share of the picture.
     """
     side = size * LARGER
@@ -99,18 +99,18 @@ def _save(folder, classes, count, draw_one, random, ending="png"):
 
 
 def two_by_twenty(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw discs and stars of any colour, 20 of each, 160 pixels."""
+    """Draw discs and stars of any color, 20 of each, 160 pixels."""
     _save(folder, ("disc", "star"), 20, lambda label, rng: draw(("disc", "star")[label], None, 160, rng), random)
 
 
 def hundred_by_five(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw ten shapes in ten colours: 100 classes of 5 pictures of 64 pixels."""
+    """Draw ten shapes in ten colors: 100 classes of 5 pictures of 64 pixels."""
     names = [f"{shape}-{hue}" for shape in SHAPES for hue in range(HUES)]
     _save(folder, names, 5, lambda label, rng: draw(SHAPES[label // HUES], label % HUES / HUES, 64, rng), random)
 
 
 def digits(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Save the 1,797 handwritten digits of scikit-learn as grey pictures of 28 pixels."""
+    """Save the 1,797 handwritten digits of scikit-learn as gray pictures of 28 pixels."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -121,7 +121,8 @@ def digits(folder: pathlib.Path, random: np.random.Generator) -> None:
 
 
 def one_to_fifty(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw 500 stars and 10 discs to train on, as uneven for validation, 100 of each to test. 64 pixels."""
+    """Draw 500 stars and 10 discs for training, equally unbalanced for validation, 100 of each for testing. 64
+    pixels."""
     counts = {"train": (500, 10), "validation": (150, 3), "test": (100, 100)}
     for split, numbers in counts.items():
         _save(
@@ -140,7 +141,7 @@ def plain_background(folder: pathlib.Path, random: np.random.Generator) -> None:
 
 
 def forty_pixels(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw five shapes of any colour, 60 of each, in pictures of 40 pixels."""
+    """Draw five shapes of any color, 60 of each, in pictures of 40 pixels."""
     _save(folder, SHAPES[:5], 60, lambda label, rng: draw(SHAPES[label], None, 40, rng), random)
 
 
@@ -167,7 +168,7 @@ def near_duplicates(folder: pathlib.Path, random: np.random.Generator) -> None:
 
 
 def thousand_classes(folder: pathlib.Path, random: np.random.Generator) -> None:
-    """Draw ten shapes in ten colours and ten sizes: 1,000 classes of 12 pictures of 48 pixels."""
+    """Draw ten shapes in ten colors and ten sizes: 1,000 classes of 12 pictures of 48 pixels."""
     names = [f"{shape}-{hue}-{size}" for shape in SHAPES for hue in range(HUES) for size in range(10)]
 
     def one(label, rng):
@@ -194,7 +195,7 @@ SETS: dict[str, Callable[[pathlib.Path, np.random.Generator], None]] = {
 
 
 def make(name: str, parent: pathlib.Path, seed: int = 0) -> pathlib.Path:
-    """Make a set once, and return its folder.
+    """Create a data set once, and return its folder.
 
     Args:
         name: A name in `SETS`.

@@ -1,4 +1,4 @@
-"""Fair timing for benchmark.py: contenders take turns, medians are reported, and the report names the machine."""
+"""Timing for benchmark.py: contenders take turns, and the report has the medians and the machine."""
 
 import dataclasses
 import datetime
@@ -33,7 +33,7 @@ PACKAGES = ("tensorflow", "keras", "torch", "numpy", "pillow")
 def take_turns(
     contenders: dict[str, tuple[Callable[[], Any], float]], repeats: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Time the contenders one after the other, round by round, so that changes of the machine affect all alike.
+    """Time the contenders in turn, round by round, so that changes of the machine affect all of them equally.
 
     Args:
         contenders: By name, a function without arguments and the amount of work that one call does.
@@ -63,7 +63,7 @@ def _calls_a_second(step, seconds):
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use, which may be fewer than the machine has."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -90,7 +90,7 @@ class Measurement:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Return how many times as fast the first is as each other: the median of the ratios within each round."""
+        """Return how many times faster the first contender is than each other: the median of the ratios per round."""
         (_, first), *others = self.rates.items()
         return {
             name: statistics.median(ours / theirs for ours, theirs in zip(first, rates, strict=True))
@@ -108,7 +108,7 @@ class Measurement:
 
 
 def _short(number):
-    """Format a number with three digits, such as 6.02, 22.1 or 1140."""
+    """Format a number with three significant digits, such as 6.02, 22.1 or 1140."""
     return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f}"
 
 
@@ -134,13 +134,13 @@ class Report:
         print("\n".join(measurement.rows()), file=sys.stderr, flush=True)
 
     def leave_out(self, reason: str) -> None:
-        """Note what is not measured and why, once."""
+        """Record once what is not measured, and why."""
         if reason not in self.left_out:
             self.left_out.append(reason)
             self._write()
 
     def markdown(self) -> str:
-        """Return the table, the machine, and what was left out."""
+        """Return the table, the machine, and the measurements that were left out."""
         lines = ["| measured | | against | times as fast |", "|---|---|---|---|"]
         lines += [row for measurement in self.measurements for row in measurement.rows()]
         rounds = sorted({len(rates) for measurement in self.measurements for rates in measurement.rates.values()})
@@ -148,7 +148,7 @@ class Report:
             "",
             f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The last "
             "column is the median of the ratios within each round, so that changes of the machine affect it little. "
-            f"It may differ from the ratio of the two medians beside it. {self._described()}",
+            f"It may differ from the ratio of the two medians. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)
@@ -174,7 +174,7 @@ class Report:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on apart from the code."""
+    """Return the conditions of the measurements."""
     model, flags = _processor()
     return {
         "processor": model,

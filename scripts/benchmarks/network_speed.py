@@ -28,7 +28,7 @@ OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 TRIAL_BATCH = 16  # images; a rival's best setting is found with these
 PRODUCT_SIDE = 4096  # of the square matrices whose product is the peak
-EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 stands beside ours in float32"
+EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 is compared with ours in float32"
 
 
 def training(arguments: argparse.Namespace, report: Report) -> None:
@@ -115,7 +115,7 @@ def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
     random = np.random.default_rng(0)
     images = random.normal(0, 60, (batch, size, size, 3)).astype(
         np.float32
-    )  # pixel values less the mean: (batch, size, size, 3)
+    )  # pixel values minus the mean: (batch, size, size, 3)
     labels = random.integers(rivals.CLASSES, size=batch)
     if isinstance(network, rivals.PyTorchNetwork):
         return network.tensors(images, labels)

@@ -1,4 +1,4 @@
-"""Zipped folders: unpacked once and completely, and nothing is written outside of the cache."""
+"""Archives are unpacked once and completely, and nothing is written outside the cache."""
 
 import io
 import os
@@ -73,7 +73,7 @@ def test_the_identity_is_that_of_the_folder(pets, tmp_path):
     assert zipped_identity.digest == folder_identity.digest
 
 
-def test_what_systems_add_is_left_out(pets, tmp_path, capsys):
+def test_system_files_are_left_out(pets, tmp_path, capsys):
     extra = {"__MACOSX/cat/._0.png": "", "cat/.DS_Store": "", "dog/Thumbs.db": "", "dog/._1.png": "", "notes.txt": "x"}
     files = sources.find(zipped(pets, tmp_path / "pets.zip", **extra), tmp_path / "data")
     assert len(files.entries) == 8
@@ -100,7 +100,7 @@ def test_messages_name_the_archive_and_not_the_cache(pets, tmp_path):
 def test_names_that_lead_out_are_refused(pets, name, tmp_path):
     file = zipped(pets, tmp_path / "pets.zip", **{name: "x"})
     before = tree(tmp_path)
-    with pytest.raises(ValueError, match=r"must stay inside its folder\. Received: .*escaped"):
+    with pytest.raises(ValueError, match=r"lead out of its folder\. Received: .*escaped"):
         archives.unpack(file, tmp_path / "data")
     assert tree(tmp_path) == sorted([*before, "data", "data/keras_alexnet"])
     assert not os.path.exists("/escaped.png")
@@ -155,7 +155,7 @@ def test_a_damaged_archive_leaves_nothing(pets, name, damage, tmp_path):
         with tarfile.open(tmp_path / name, "w:gz") as archive:
             archive.add(pets, ".")
     (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
-    with pytest.raises(ValueError, match=rf"that can be unpacked\. Received: .*{name}: ") as told:
+    with pytest.raises(ValueError, match=rf"cannot be unpacked\. Received: .*{name}: ") as told:
         archives.unpack(tmp_path / name, tmp_path / "data")
     assert "\n" not in str(told.value)
     assert tree(tmp_path / "data") == ["keras_alexnet"]
@@ -181,7 +181,7 @@ def test_what_a_killed_process_left_is_removed_and_other_files_are_not(pets, tmp
     assert {path.name for path in cache.iterdir()} == left
 
 
-def test_the_cache_is_beside_the_data_of_tfds_else_in_the_home(pets, tmp_path, monkeypatch):
+def test_the_cache_is_in_the_tfds_folder_or_in_the_home_folder(pets, tmp_path, monkeypatch):
     file = zipped(pets, tmp_path / "pets.zip")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     assert archives.unpack(file).parent == tmp_path / "tfds" / "keras_alexnet"

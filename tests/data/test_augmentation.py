@@ -1,4 +1,4 @@
-"""Random changes of one image, eagerly and inside tf.data."""
+"""Augmentation of one image, eagerly and inside tf.data."""
 
 import numpy as np
 import pytest
@@ -153,7 +153,7 @@ def test_lighting_moves_along_the_color_axes(form, stds):
 
 
 def test_strength_of_lighting_on_imagenet():
-    """The printed form moves the first axis by 5.8 pixel values, the authors' code by 12.2 before it divides by 1.1."""
+    """The text's form shifts the first axis by 5.8 pixel values, the authors' code by 12.2 before it divides by 1.1."""
     assert 0.1 * ROOTS[2] ** 2 / 255 == pytest.approx(5.8, abs=0.05)
     assert 0.1 * ROOTS[2] == pytest.approx(12.2, abs=0.05)
 

@@ -1,4 +1,4 @@
-"""Unusual pictures are read correctly, broken ones are named and passed over."""
+"""Unusual pictures are read correctly, broken ones are reported and skipped."""
 
 import resource
 
@@ -107,7 +107,7 @@ def test_two_thousand_mutated_files(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_and_evaluation_pass_over_broken_pictures(corpus, tmp_path, monkeypatch, capsys):
+def test_training_and_evaluation_skip_broken_pictures(corpus, tmp_path, monkeypatch, capsys):
     import evaluate
     import fit
 

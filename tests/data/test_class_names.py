@@ -1,4 +1,4 @@
-"""Names of classes from a file of the user's: which files are understood, and one line for the others."""
+"""Class names from a user's file: accepted formats, and one-line errors for others."""
 
 import pytest
 from small_pictures import save_classes
@@ -28,7 +28,7 @@ def test_numbers_of_a_csv_file(tmp_path):
     assert read(tmp_path, "10,ten\n2,two\n", ("2", "10")) == ("two", "ten")
 
 
-def test_two_classes_of_the_same_name_are_told_apart(tmp_path):
+def test_two_classes_of_the_same_name_get_different_names(tmp_path):
     text = "n01440764 tench\nn02012849 crane\nn03126707 crane\n"
     assert read(tmp_path, text) == ("tench", "crane (n02012849)", "crane (n03126707)")
 
@@ -52,7 +52,7 @@ def test_other_files_are_refused(tmp_path, text, message):
         read(tmp_path, text)
 
 
-def test_a_missing_file_and_one_that_is_no_text(tmp_path):
+def test_a_missing_file_and_one_that_is_not_text(tmp_path):
     with pytest.raises(ValueError, match=r"must exist\. Received: .*nowhere\.txt$"):
         class_names.read(tmp_path / "nowhere.txt", SYNSETS)
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff\xfe")

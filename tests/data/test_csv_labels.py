@@ -1,4 +1,4 @@
-"""CSV files of picture files and labels: which are understood, and the line that is named when one is wrong."""
+"""CSV files of picture files and labels: accepted formats, and errors with the line number."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ FILES = [f"cat/{n}.png" for n in range(4)] + [f"dog/{n}.png" for n in range(4)]
 
 @pytest.fixture
 def table(tmp_path):
-    """Write a CSV file beside two folders of four pictures; by default it lists them all."""
+    """Write a CSV file next to two folders of four pictures; by default it lists all of them."""
     save_classes(tmp_path / "pictures", cat=4, dog=4)
 
     def write(text=None, name="labels.csv", encoding="utf-8"):
@@ -107,8 +107,8 @@ def test_other_labels_are_other_data(table):
         (("cat/1.png,cat", "notes.txt,cat"), r"must be pictures \(.*line 2: notes\.txt$"),
         (("cat/1.png,cat", "cat/1.png,ca\x1bt"), r"must be printable"),
         ((",dog", ",cat"), r"at least two classes\. .*labels\.csv with 1$"),
-        (("cat/0.png,cat", "picture,kind,weight"), r"first line must name the columns.* with picture, kind, weight$"),
-        (("cat/0.png,cat", "file,weight,size"), r"first line must name the columns"),
+        (("cat/0.png,cat", "picture,kind,weight"), r"first line must be a header.* with picture, kind, weight$"),
+        (("cat/0.png,cat", "file,weight,size"), r"first line must be a header"),
         (("cat/0.png,cat\n", "cat/0.png,cat,learn\n"), r"A split must be train, validation, test\. .*line 1: 'learn'$"),
         (("cat/0.png,cat\n", "cat/0.png,cat,train\n"), r"with lines without a split, train$"),
     ],
@@ -128,14 +128,14 @@ def test_an_empty_file(table, text):
         sources.find(table(text))
 
 
-def test_a_file_that_is_no_text(table):
+def test_a_file_that_is_not_text(table):
     path = table()
     path.write_bytes(b"\xff\xfe\x00c\x00a\x00t")
     with pytest.raises(ValueError, match=r"must be text in UTF-8"):
         sources.find(path)
 
 
-def test_files_may_lie_elsewhere(table, tmp_path):
+def test_files_may_be_in_another_folder(table, tmp_path):
     outside = save_picture(tmp_path / "outside" / "cat.png", 77)
     path = table(table().read_text() + f"../outside/cat.png,cat\n{save_picture(tmp_path / 'dog.png', 78)},dog\n")
     files = sources.find(path)

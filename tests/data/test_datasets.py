@@ -286,7 +286,9 @@ def test_name_that_is_none_of_tfds(tmp_path):
         datasets.load("cifar 10", tmp_path)
 
 
-@pytest.mark.parametrize(("name", "message"), [("no/such/folder", "does not exist"), ("photos.zip", "can be unpacked")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("no/such/folder", "does not exist"), ("photos.zip", "cannot be unpacked")]
+)
 def test_wrong_paths_are_refused_without_asking_tfds(name, message, tmp_path, monkeypatch):
     monkeypatch.setattr(catalog, "read", None)
     (tmp_path / "photos.zip").write_text("an archive")

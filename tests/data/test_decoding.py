@@ -1,4 +1,4 @@
-"""Picture files of every kind to RGB, and their resizing."""
+"""Decoding of all kinds of picture files to RGB, and resizing."""
 
 import io
 import struct
@@ -169,7 +169,7 @@ def test_crop_of_an_image():
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 101), (101, 64)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_right_size_comes_through_bit_for_bit(kind, shape):
+def test_a_picture_of_the_right_size_does_not_change(kind, shape):
     picture = encoded(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8), kind)
     whole = decoding.decode(picture).numpy()
     top, left = (shape[0] - 64) // 2, (shape[1] - 64) // 2
@@ -182,8 +182,8 @@ def test_images_need_no_decoding():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_fine_stripes_become_grey(kind):
-    """What one pixel in four would make black or white, if the others were not looked at."""
+def test_fine_stripes_become_gray(kind):
+    """Sampling one pixel in four without antialiasing would give black or white."""
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255
     (result,) = loaded([encoded(stripes, kind, **({"subsampling": 0} if kind == "JPEG" else {}))], 256)

@@ -1,4 +1,4 @@
-"""Identical files: all of them are found, warned about before training, and kept out of two splits."""
+"""Identical files are found, reported before training, and kept in one split."""
 
 import shutil
 
@@ -35,7 +35,7 @@ def test_groups_of_the_same_bytes(tmp_path):
     assert sorted(groups) == [["a", "copy-of-a", "third-a"], ["b", "copy-of-b"]]
 
 
-def test_a_training_picture_among_the_test_pictures_is_told_before_training(pets, capsys):
+def test_a_training_picture_in_the_test_split_is_reported_before_training(pets, capsys):
     for n in range(5):
         shutil.copytree(pets, pets.parent / "splits" / "train", dirs_exist_ok=True)
         save_picture(pets.parent / "splits" / "test" / ("cat", "dog")[n % 2] / f"new-{n}.png", 9000 + n)
@@ -43,7 +43,7 @@ def test_a_training_picture_among_the_test_pictures_is_told_before_training(pets
     dataset = datasets.load(str(pets.parent / "splits"), validation_share=0)
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "5 of 10 test pictures are also trained on, so the test error will be too low: "
+        "5 of 10 test pictures are also training pictures, so the test error will be too low: "
         + ", ".join(f"train/cat/{n}.png = test/cat/copy-{n}.png" for n in dataset_order(dataset)[:3])
         + ", ..."
     )
@@ -55,15 +55,15 @@ def test_a_training_picture_among_the_test_pictures_is_told_before_training(pets
 
 
 def dataset_order(dataset):
-    """Numbers of the copies in the order in which they are told."""
+    """Numbers of the copies in the order of the report."""
     return [int(copy.removesuffix(".png").rpartition("-")[2]) for _, copy in dataset.copies.trained_on["test"]]
 
 
-def test_a_picture_in_two_classes_is_told(pets, capsys):
+def test_a_picture_in_two_classes_is_reported(pets, capsys):
     shutil.copy(pets / "cat" / "3.png", pets / "dog" / "rex.png")
     dataset = datasets.load(str(pets))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "1 picture in two classes at once, one of them probably by mistake: cat/3.png = dog/rex.png"
+    assert line == "1 picture in two classes, probably by mistake: cat/3.png = dog/rex.png"
     assert dataset.copies.as_json() | {"sizes": None} == {
         "files": 1,
         "trained_on": {},

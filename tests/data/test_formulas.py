@@ -1,4 +1,4 @@
-"""Pictures by formula: what they depend on, their balance, and that their classes can be told apart."""
+"""Pictures by formula: dependence on the seed, balance, and distinguishable classes."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_pictures_of_a_class_vary_and_show_something(label):
 
 
 def looks(images):
-    """Frequencies and the share of each of 27 colors: features with no code of the library."""
+    """Frequencies and the fraction of each of 27 colors: features without code of the library."""
     grey = images.mean(axis=-1, dtype=np.float32)
     grey = (grey - grey.mean(axis=(1, 2), keepdims=True)) / (grey.std(axis=(1, 2), keepdims=True) + 1)
     spectrum = np.abs(np.fft.fft2(grey))[:, :74, :74]
@@ -67,7 +67,7 @@ def looks(images):
     return np.concatenate([bands, 3 * np.sqrt(histograms)], axis=1)
 
 
-def test_classes_can_be_told_apart():
+def test_a_classifier_can_distinguish_the_classes():
     labels = np.repeat(np.arange(0, 256, 16), 9)  # 16 classes of all families
     features = looks(np.stack([draw_one(label, 2, number) for number, label in enumerate(labels)]))
     held_out = np.arange(len(labels)) % 9 >= 6
@@ -77,7 +77,7 @@ def test_classes_can_be_told_apart():
 
 
 @pytest.mark.parametrize("kind", textures.KINDS)
-def test_textures_are_grey_levels(kind):
+def test_textures_are_gray_levels(kind):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         levels = kind(rng)(textures.plane(rng), rng)

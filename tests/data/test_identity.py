@@ -1,4 +1,4 @@
-"""Whether a network may have been trained on the pictures that it is to be evaluated on, by fields."""
+"""Whether a network may have been trained on its evaluation pictures, from the identity fields."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What a folder of class folders may hold, and the messages when it holds something else."""
+"""Valid contents of a folder of class folders, and messages for others."""
 
 import shutil
 
@@ -194,11 +194,11 @@ def damaged_jpeg(path):
     path.write_bytes(whole[:-2] + bytes(65) + whole[-2:])
 
 
-def test_damaged_jpegs_are_named_once_and_then_decoded_in_silence(pets, capfd):
+def test_damaged_jpegs_are_reported_once_and_then_decoded_silently(pets, capfd):
     damaged_jpeg(pets / "cat" / "damaged.jpg")
     _, splits = read(pets)
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith("Used, although their JPEG data are damaged, 1 of 7 pictures: ")
+    assert line.startswith("Using 1 of 7 pictures with damaged JPEG data: ")
     assert line.endswith("/cat/damaged.jpg")
     (entry,) = (entry for entry in splits["all"] if entry.path.endswith("damaged.jpg"))
     assert entry.needs_rewriting

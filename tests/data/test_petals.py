@@ -14,7 +14,7 @@ def flowers():
 
 
 def accuracy(classifier, features, labels):
-    """Learns from the first 300 and counts the right answers among the rest."""
+    """Learn from the first 300 and return the accuracy on the rest."""
     classifier.fit(features[:300], labels[:300])
     return classifier.score(features[300:], labels[300:])
 
@@ -24,14 +24,14 @@ def linear():
 
 
 def color_histograms(images):
-    """Shares of 64 colors."""
+    """Fractions of 64 colors."""
     levels = images // 64
     colors = levels[..., 0] * 16 + levels[..., 1] * 4 + levels[..., 2]
     return np.stack([np.bincount(image.ravel(), minlength=64) for image in colors]) / colors[0].size
 
 
 def edge_histograms(images):
-    """How much edge there is in each of 8 directions, in each of 8 x 8 cells of a grey picture."""
+    """Edge strength in 8 directions in each of 8 x 8 cells of a gray picture."""
     grey = images.mean(axis=-1, dtype=np.float32).reshape(-1, 128, 2, 128, 2).mean(axis=(2, 4))
     down, across = np.gradient(grey, axis=(1, 2))
     direction = ((np.arctan2(down, across) + np.pi) / (2 * np.pi) * 8).astype(int) % 8
@@ -84,20 +84,20 @@ def test_nothing_to_draw():
     assert labels.shape == (0,)
 
 
-def test_color_alone_does_not_tell_the_species(flowers):
+def test_color_alone_does_not_identify_the_species(flowers):
     images, labels = flowers
     mean_color = images.mean(axis=(1, 2))
     assert accuracy(NearestCentroid(), mean_color, labels) < 0.2
     assert accuracy(linear(), color_histograms(images), labels) < 0.35
 
 
-def test_shape_tells_the_species(flowers):
+def test_shape_identifies_the_species(flowers):
     images, labels = flowers
     assert accuracy(linear(), edge_histograms(images), labels) > 0.6
 
 
 @pytest.mark.parametrize("label", range(len(CLASS_NAMES)))
-def test_light_place_and_ground_vary(label):
+def test_light_position_and_background_vary(label):
     images = np.stack([draw_one(label, seed) for seed in range(8)]).astype(float)
     np.testing.assert_array_equal(images[3], draw_one(label, 3))
     corners = images[:, :32, :32].mean(axis=(1, 2, 3))
@@ -106,7 +106,7 @@ def test_light_place_and_ground_vary(label):
 
 
 @pytest.mark.parametrize("label", range(len(CLASS_NAMES)))
-def test_flower_stands_out_from_its_ground(label):
+def test_the_flower_contrasts_with_its_background(label):
     for seed in range(5):
         image = draw_one(label, seed).astype(float)
         middle, border = image[64:192, 64:192], image[:, [0, 1, -2, -1]]

@@ -1,4 +1,4 @@
-"""Which files are pictures, and what is passed over."""
+"""Picture files and ignored files."""
 
 import pytest
 
@@ -37,12 +37,12 @@ def test_pictures_of_a_folder_without_hidden_ones(folder, capsys):
     assert line.endswith(": 1 .txt, 1 .heic; convert .heic to JPEG to use them")
 
 
-def test_files_given_by_name_are_taken_whatever_their_names(folder):
+def test_files_given_by_name_may_have_any_extension(folder):
     file = folder / "daisy" / "notes.txt"
     assert picture_files.picture_files([file, folder / "rose"]) == [file, folder / "rose" / "deeper" / "c.webp"]
 
 
-def test_links_out_of_a_folder_are_passed_over(folder, tmp_path):
+def test_links_out_of_a_folder_are_ignored(folder, tmp_path):
     (tmp_path / "secret.png").write_text("a file")
     (folder / "daisy" / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "daisy" / "inside.png").symlink_to(folder / "daisy" / "b.png")

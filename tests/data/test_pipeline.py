@@ -1,4 +1,4 @@
-"""From labelled pictures to batches: what the network sees, and that it sees the same again."""
+"""From labelled pictures to batches: the network inputs and their reproducibility."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def test_set_too_large_for_memory_is_streamed(images, statistics, monkeypatch):
 
 @pytest.mark.parametrize("names", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
 def test_crops_of_files_equal_crops_of_resized_pictures(statistics, names):
-    """For a set too large for memory: within a pixel of what is decoded; rotation decodes all of it here too."""
+    """For a data set too large for memory: equal to within a pixel; rotation decodes the whole picture here too."""
     waves = np.sin(np.mgrid[:64, :96].sum(axis=0) / 15)[None, ..., None] * np.linspace(60, 120, 6)[:, None, None, None]
     files = [tf.io.encode_jpeg(np.uint8(wave.repeat(3, axis=-1) + 127.5), quality=95) for wave in waves]
     split = tf.data.Dataset.from_tensor_slices((files, np.arange(6)))
@@ -154,14 +154,14 @@ def test_too_few_pictures_are_refused(resized, statistics, batch_size, steps):
         pipeline.training_batches(resized, statistics, made, 0, range(1), steps)
 
 
-def test_without_augmentation_the_centre_less_the_mean(resized, images, statistics):
+def test_without_augmentation_crops_are_central_minus_the_mean(resized, images, statistics):
     crops, labels = seen(resized, statistics, recipe(augmentation=()), 0, range(1))
     expected = images[labels, 2:13, 2:13] - images.mean(axis=(0, 1, 2))
     np.testing.assert_allclose(crops, expected, atol=1e-3)
 
 
 def test_centre_of_the_mean_image_is_subtracted_from_every_crop(resized, images, statistics):
-    """As in the authors' code: every crop is less the centre of the mean image, not the part that it was cut from."""
+    """As in the authors' code, the center of the mean image is subtracted from every crop, not the cropped part."""
     crops, labels = seen(resized, statistics, recipe(augmentation=("crop",), mean="image"), 0, range(1))
     crops = crops + images.mean(axis=0)[2:13, 2:13]
     for crop, label in zip(crops, labels, strict=True):
@@ -402,22 +402,22 @@ class TestBalancedSampling:
     def test_classes_are_counted(self, pictures):
         assert pipeline.count_labels(pictures, 3).tolist() == [9, 3, 0]
 
-    def test_both_classes_are_drawn_as_often_and_an_epoch_is_as_long_as_without(self, pictures):
+    def test_balanced_classes_are_sampled_equally_and_the_epoch_length_is_the_same(self, pictures):
         labels = self.labels(pictures, pipeline.repeats_by_class(self.COUNTS))
         assert labels.shape == (40 * 3, 4)
         assert labels.mean() == pytest.approx(0.5, abs=0.05)
         assert self.labels(pictures, None).mean() == pytest.approx(0.25)
 
-    def test_repeats_of_one_are_as_without(self, pictures):
+    def test_repeats_of_one_change_nothing(self, pictures):
         np.testing.assert_array_equal(self.labels(pictures, [1, 1]), self.labels(pictures, None))
 
-    def test_an_interrupted_epoch_goes_on(self, pictures):
+    def test_an_interrupted_epoch_continues(self, pictures):
         repeats = pipeline.repeats_by_class(self.COUNTS)
         whole = self.labels(pictures, repeats, range(4))
         np.testing.assert_array_equal(self.labels(pictures, repeats, range(2, 4), first_step=1), whole[2 * 3 + 1 :])
 
     def test_repeated_pictures_have_crops_of_their_own(self):
-        """One picture whose shades show where a crop was cut, of 64 places."""
+        """One picture whose shades show the position of a crop among 64."""
         recipe = Recipe(crop_size=11, resize_size=18, batch_size=4, augmentation=("crop",), mean="architecture")
         image = np.arange(18 * 18, dtype=np.uint8).reshape(1, 18, 18, 1) * np.ones((1, 1, 1, 3), np.uint8)
         pictures = tf.data.Dataset.from_tensor_slices((np.repeat(image, 4, 0), np.int64([0, 0, 0, 1])))

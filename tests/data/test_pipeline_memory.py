@@ -1,4 +1,4 @@
-"""Sets that do not fit into memory: what they cost, and how well they are shuffled."""
+"""Data sets that do not fit into memory: their cost, and the quality of shuffling."""
 
 import io
 
@@ -25,7 +25,7 @@ def endless(count):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    """Make 600 resized pictures all that fits."""
+    """Limit the memory to 600 resized pictures."""
     monkeypatch.setattr(pipeline, "_capacity", lambda side: 600)
 
 
@@ -37,7 +37,7 @@ def order(count, epoch):
 
 @pytest.mark.slow
 def test_a_buffer_shuffles_well_enough(little_memory):
-    """Of 6,000 pictures through 600 places: each once, and few that share a batch do so again in the next epoch."""
+    """With 6,000 pictures and a buffer of 600, each appears once, and few share a batch again in the next epoch."""
     count, size = 6_000, RECIPE.batch_size
     first, second = order(count, 0), order(count, 1)
     assert sorted(first) == sorted(second) == list(range(count))

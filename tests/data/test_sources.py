@@ -1,4 +1,4 @@
-"""What the name of a data set means, and that wrong input is told in one line before TensorFlow is imported."""
+"""Names of data sets, and one-line errors for wrong input before TensorFlow is imported."""
 
 import pathlib
 import subprocess
@@ -18,7 +18,7 @@ def pets(tmp_path):
     return save_classes(tmp_path / "pets", cat=4, dog=4)
 
 
-def test_names_of_tfds_are_no_paths():
+def test_names_of_tfds_are_not_paths():
     for name in ("cifar10", "oxford_flowers102:flipped", "imagenet_resized/64x64", "imagenet2012:5.1.0", "cifar 10"):
         assert sources.dataset_path(name) is None
 
@@ -49,13 +49,13 @@ def test_a_file_of_another_kind_is_refused(name, advice, tmp_path):
 
 
 def test_a_flat_folder_is_refused(pets):
-    with pytest.raises(ValueError, match=r"Expected layout: .*cat with 0 class folders, and 4 picture files beside"):
+    with pytest.raises(ValueError, match=r"Expected layout: .*cat with 0 class folders and 4 pictures outside"):
         sources.find(pets / "cat")
 
 
 def test_a_flat_folder_with_a_csv_file_names_it(pets):
     (pets / "cat" / "labels.csv").write_text("file,label\n")
-    with pytest.raises(ValueError, match=r"if labels\.csv has their labels: --dataset .*/cat/labels\.csv\)$"):
+    with pytest.raises(ValueError, match=r"if labels\.csv has their labels, use --dataset .*/cat/labels\.csv\)$"):
         sources.find(pets / "cat")
 
 
@@ -86,13 +86,11 @@ def test_class_folders_that_hold_folders_of_classes_are_refused(pets):
     pets.rename(pets.parent / "all" / "animals")
     for n, name in enumerate(("rose", "tulip")):
         save_picture(pets.parent / "all" / "plants" / name / "1.png", 5000 + n)
-    with pytest.raises(
-        ValueError, match=r"folders of further classes: .*Received: .*all: animals with cat, dog; plants"
-    ):
+    with pytest.raises(ValueError, match=r"folders of other classes: .*Received: .*all: animals with cat, dog; plants"):
         sources.find(pets.parent / "all")
 
 
-def test_splits_with_other_names_are_pointed_out(pets):
+def test_splits_with_other_names_are_reported(pets):
     for n, name in enumerate(("cat", "dog")):
         save_picture(pets.parent / "all" / "set_b" / name / "1.png", 5000 + n)
     pets.rename(pets.parent / "all" / "set_a")
@@ -101,15 +99,15 @@ def test_splits_with_other_names_are_pointed_out(pets):
 
 
 @pytest.mark.parametrize("other", ["annotations", "test1"])
-def test_a_folder_beside_train_that_is_no_split_is_pointed_out(other, pets):
+def test_a_folder_next_to_train_that_is_not_a_split_is_reported(other, pets):
     save_picture(pets.parent / "all" / other / "1.png", 5000)
     pets.rename(pets.parent / "all" / "train")
-    with pytest.raises(ValueError, match=rf"only validation and test may be: .* with {other}; train with cat, dog$"):
+    with pytest.raises(ValueError, match=rf"Only validation and test folders .* with {other}; train with cat, dog$"):
         sources.find(pets.parent / "all")
 
 
 @pytest.mark.parametrize("inner", [("images",), ("2024-05-01", "2024-05-02"), ("part1", "part2")])
-def test_folders_inside_a_class_are_allowed_where_they_are_no_classes(inner, tmp_path):
+def test_folders_inside_a_class_are_allowed_if_they_are_not_classes(inner, tmp_path):
     for n, name in enumerate(("cat", "dog") * 4):
         save_picture(tmp_path / name / inner[n // 2 % len(inner)] / f"{n}.png", n)
     assert sources.find(tmp_path).class_names == ("cat", "dog")
@@ -186,7 +184,7 @@ def test_flowers_17_are_found_by_name(original, place, tmp_path, monkeypatch):
     assert len(sources.find("oxford_flowers17").entries) == 1360
 
 
-def test_flowers_17_that_are_not_there_say_which_file_goes_where(tmp_path):
+def test_missing_flowers_17_say_where_to_put_the_file(tmp_path):
     with pytest.raises(
         ValueError, match=r"get 17flowers\.tgz from https://www\.robots\.ox\.ac\.uk.* Received: "
     ) as told:
@@ -194,7 +192,7 @@ def test_flowers_17_that_are_not_there_say_which_file_goes_where(tmp_path):
     assert str(tmp_path / "oxford_flowers17") in str(told.value)
 
 
-def test_wrong_input_is_told_before_tensorflow_is_imported(pets):
+def test_wrong_input_is_reported_before_tensorflow_is_imported(pets):
     for n in (1, 2, 3):
         (pets / "dog" / f"{n}.png").unlink()
     code = (

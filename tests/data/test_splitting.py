@@ -1,4 +1,4 @@
-"""Random splits: as they always were without identical files, which stay together, and by other shares."""
+"""Random splits: unchanged without identical files, identical files together, and other fractions."""
 
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ def test_a_class_whose_pictures_are_all_in_others_is_refused_if_none_is_left_to_
             splits = splitting.stratified(items(20, 3), "ab", seed, Shares(0.3, 0.3), key)
             outcomes.append(any(item.label == 1 for item in splits["train"]))
         except ValueError as error:
-            outcomes.append("Received: b, whose pictures are in other classes" in str(error))
+            outcomes.append("Received: b, whose pictures are also in other classes" in str(error))
     assert all(outcomes)
 
 

@@ -36,7 +36,7 @@ def test_statistics_of_all_pixels(resized, images):
     assert {array.dtype for array in vars(measured).values()} == {np.dtype("float32")}
 
 
-def test_grey_images_have_no_color_axes():
+def test_gray_images_have_no_color_axes():
     grey = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
     measured = Statistics.measure(grey)
     np.testing.assert_allclose(measured.eigenvalues, 0, atol=1e-6)

@@ -110,7 +110,7 @@ def test_identity_in_fields_is_compared_as_well(small_run, data):
     account = small_run.read_json("recipe.json")
     account["data"] = data.identity.as_json() | {"digest": "of other files"}
     small_run.write_json("recipe.json", account)
-    with pytest.raises(ValueError, match=r"may hold pictures that .* was trained on"):
+    with pytest.raises(ValueError, match=r"may contain pictures that .* was trained on"):
         evaluate.evaluate_runs([small_run], data, "test", views=1)
     account["data"] = data.identity.as_json()
     small_run.write_json("recipe.json", account)

@@ -8,7 +8,7 @@ from keras_alexnet.evaluation.classifier import Classifier
 
 
 def network(policy="float32"):
-    """One layer from the maps to the classes, so that the gradient of a logit is the last layer's kernel."""
+    """A single layer from maps to classes, so that the gradient of a logit is the last layer's kernel."""
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, name="conv1", dtype=policy)(image)
     x = keras.layers.ReLU(name="relu1", dtype=policy)(x)
@@ -62,7 +62,7 @@ def test_random_kernels_are_two_thirds_color():
     assert features.specialization(kernels) == pytest.approx(0.5, abs=0.15)
 
 
-def test_a_grey_tower_and_a_colored_one_are_fully_specialized():
+def test_a_gray_tower_and_a_colored_one_are_fully_specialized():
     random = np.random.default_rng(0)
     grey = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
     color = random.normal(size=(5, 5, 3, 48))

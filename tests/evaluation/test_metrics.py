@@ -1,4 +1,4 @@
-"""Top-1 and top-5 error, also where classes tie or the outputs are NaN, and the other numbers of an evaluation."""
+"""Top-1 and top-5 error, including ties and NaN, and the other metrics of an evaluation."""
 
 import math
 import re

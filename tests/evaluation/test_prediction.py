@@ -14,7 +14,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures of many modes, and files that are not pictures in spite of their names."""
+    """Pictures of many modes, and files with picture names that are not pictures."""
     picture = Image.fromarray(PICTURE)
     inside = tmp_path / "pictures" / "daisy"
     inside.mkdir(parents=True)
@@ -94,7 +94,7 @@ def test_damaged_jpeg_data_are_counted_in_one_line(small_run, tmp_path, capfd):
     (only,) = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.jpg"], views=1)
     assert only.problem is None
     words = capfd.readouterr().err
-    assert "Damaged JPEG data were decoded as far as possible in 1 of 1 pictures" in words
+    assert "Decoded damaged JPEG data as far as possible in 1 of 1 pictures" in words
     assert "Corrupt" not in words
 
 

@@ -24,7 +24,7 @@ def row(recipe, seed, top1, top5=0.3):
 
 
 def rows(without, whole=(0.60, 0.62, 0.61)):
-    """Runs that count, among other recipes, data and first weights, and untested runs."""
+    """Relevant runs among runs with other recipes, data and initial weights, and untested runs."""
     others = [
         row(RECIPES["text"], 0, 0.1),
         row(NO_OVERLAP, 9, 0.1) | {"results": {"test": {}}},
@@ -46,7 +46,7 @@ def test_each_ablation_changes_one_setting_and_all_differ():
 
 
 def test_differences_are_paired_by_seed():
-    """Against scipy's own paired test."""
+    """Compare with scipy's paired test."""
     without, whole = (0.65, 0.64, 0.66), (0.60, 0.62, 0.61)
     (name, found), *others = ablations.differences(rows(without, whole)).items()
     assert (name, others) == ("no_overlap", [])

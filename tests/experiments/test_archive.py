@@ -73,13 +73,13 @@ def test_a_folder_with_other_files_is_not_replaced(finished, tmp_path, name):
 def test_a_file_in_place_of_the_archived_run_is_kept(finished, tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "petals-1").write_text("mine")
-    with pytest.raises(ValueError, match=r"move it away\. Received: .*petals-1"):
+    with pytest.raises(ValueError, match=r"move this file away\. Received: .*petals-1"):
         archive.archive_run(finished, tmp_path / "results")
     assert (tmp_path / "results" / "petals-1").read_text() == "mine"
 
 
 def test_a_run_does_not_replace_itself(finished, tmp_path):
-    with pytest.raises(ValueError, match="not archived yet"):
+    with pytest.raises(ValueError, match="already in the archive"):
         archive.archive_run(finished, tmp_path / "runs")
     assert (finished.folder / "best.keras").exists()
 

@@ -1,4 +1,4 @@
-"""Tables of made-up archived runs, and what docs/results.md says of the real ones."""
+"""Tables of made-up archived runs, and docs/results.md compared with the real ones."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
 
 
 def test_two_runs_of_one_recipe_and_seed_are_an_error():
-    """Or one of them would hide the other, or both would count as one seed."""
+    """Otherwise one would hide the other, or both would count as one seed."""
     double = row("again", "flowers", 0)
     rows = [row("flowers", "flowers", 0), row("flowers", "flowers", 1), double]
     message = "one archived run for each recipe and seed.*Received: again-0 and flowers-0"
@@ -124,7 +124,7 @@ def test_fine_tuning_is_listed_beside_the_same_recipe_from_random_weights():
     ]
 
 
-def test_the_start_from_drawn_pictures_is_told_apart_from_random_weights():
+def test_runs_from_drawn_pictures_are_separate_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "flowers", seed) | {"weights": weights}
         one_view = {"top1_error": error, "top5_error": error / 2}
@@ -190,7 +190,7 @@ def test_the_page_of_results_has_the_table_of_recipes():
     assert tables.from_scratch(rows) in (ROOT / "docs" / "results.md").read_text()
 
 
-def test_the_page_of_results_says_what_figure_1_has_come_to():
+def test_the_page_of_results_has_the_result_of_figure_1():
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
     reached = {}
     for run in runs.find(ROOT / "results"):
@@ -208,9 +208,9 @@ def test_the_page_of_results_says_what_figure_1_has_come_to():
     ("name", "said"),
     [
         ("ablation_half", "half of the kernels costs {:.1f} points ({:.1f} to {:.1f};"),
-        ("ablation_text_initial_weights", "the text's initial weights {:.1f} ({:.1f} to {:.1f})"),
-        ("ablation_no_normalization", "normalization, {:+.1f} ({:.1f} to {:.1f};"),
-        ("from_petals", "--head new`) saves {:.1f} ({:.1f} to {:.1f})"),
+        ("ablation_text_initial_weights", "the text's initial weights cost {:.1f} ({:.1f} to {:.1f})"),
+        ("ablation_no_normalization", "normalization has {:+.1f} ({:.1f} to {:.1f};"),
+        ("from_petals", "--head new`) lowers the error by {:.1f} ({:.1f} to {:.1f})"),
     ],
 )
 def test_the_page_of_results_says_what_the_changes_cost(name, said):

@@ -1,4 +1,4 @@
-"""Exported files answer as the Keras network does, by the runtimes they are made for."""
+"""Exported files give the outputs of the Keras network in their own runtimes."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ SIZE, NAMES = 99, ("daisy", "rose", "tulip")
 
 
 def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, dropout_form="inverted", **options):
-    """A network whose answers differ from picture to picture, as those of a trained one do."""
+    """A network whose outputs differ between pictures, as in a trained one."""
     row = dataclasses.replace(ARCHITECTURES[architecture], hidden=(24, 16), dropout_form=dropout_form)
     model = build(row, input_shape=(size, size, 3), classes=len(NAMES), **options)
     for layer in (each for each in model.layers if each.weights):
@@ -39,7 +39,7 @@ def classifier(architecture="paper", mean="color", gain=0.02, size=SIZE, dropout
 
 
 def answers_of_keras(each, images):
-    """Probabilities by the network alone, with the preparation written out."""
+    """Probabilities of the network with explicit preprocessing."""
     size, image, row = images.shape[1], each.statistics.mean_image, ARCHITECTURES[each.recipe.architecture]
     first = (len(image) - size) // 2
     mean, deviation = {
@@ -85,7 +85,7 @@ def test_savedmodel(tmp_path, images):
 
 
 def compiled_functions(folder, signature):
-    """Names of all functions that a signature calls, whatever lies between, and that must be compiled by XLA."""
+    """Names of all functions that a signature calls directly or indirectly and that XLA must compile."""
     loader = pytest.importorskip("tensorflow.python.saved_model.loader_impl")
     graph = loader.parse_saved_model(str(folder)).meta_graphs[0]
     library = {function.signature.name: function for function in graph.graph_def.library.function}
@@ -121,20 +121,20 @@ def test_tflite(tmp_path, images):
     assert_answers(each, images, runner(image=images)["probabilities"])
 
 
-def test_description_read_by_a_stranger(tmp_path):
-    """Who knows only the JSON file prepares pictures right: all that is outside of the network, nothing twice."""
+def test_the_description_is_enough_to_prepare_pictures(tmp_path):
+    """The JSON file is enough to prepare pictures: everything outside the network, and nothing twice."""
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier("one_weird_trick", "architecture", gain=0.2, size=224)
     result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
     said = json.loads((tmp_path / "flowers.onnx.json").read_text())
 
     assert said["preparation"].startswith("Resize the shorter side to 237 pixels, crop the central 224 x 224, ")
-    assert said["preparation"].endswith("pixel values 0 to 255 as they are")
+    assert said["preparation"].endswith("pass pixel values 0 to 255")
     assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
     assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
     assert {"mean", "std", "deviation"}.isdisjoint(said)
     inside = said["preprocessing_in_network"]
-    assert "Do not subtract or divide before" in inside["note"]
+    assert "Do not subtract the mean or divide the input" in inside["note"]
     np.testing.assert_allclose(inside["mean"], [123.675, 116.28, 103.53], atol=1e-3)
     np.testing.assert_allclose(inside["std"], [58.395, 57.12, 57.375], atol=1e-3)
 
@@ -159,7 +159,7 @@ def softmax(logits):
 @pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
 @pytest.mark.parametrize("classes", [2, 102, 1000])
 def test_rounding_of_logits_is_within_the_tolerance(spread, classes):
-    """Errors of a millionth of the largest logit, as float32 makes them."""
+    """Errors of a millionth of the largest logit, as in float32."""
     random = np.random.default_rng(0)
     logits = random.normal(0, spread, (8, classes))
     rounding = 1e-6 * np.abs(logits).max() * random.uniform(-1, 1, logits.shape)
@@ -169,14 +169,14 @@ def test_rounding_of_logits_is_within_the_tolerance(spread, classes):
 @pytest.mark.parametrize("spread", [0.01, 1, 10, 100])
 @pytest.mark.parametrize("classes", [2, 102, 1000])
 def test_a_wrong_logit_is_beyond_the_tolerance(spread, classes):
-    """Errors of 0.4 % of the largest logit, as a wrong mean or padding makes them."""
+    """Errors of 0.4 % of the largest logit, as from a wrong mean or padding."""
     logits = np.random.default_rng(0).normal(0, spread, (8, classes))
     wrong = logits.copy()
     wrong[np.arange(8), logits.argmax(1)] -= 4e-3 * max(1, np.abs(logits).max())
     assert exporting.log_error(softmax(wrong), softmax(logits)) > exporting.TOLERANCE
 
 
-def test_two_classes_changing_places_is_beyond_the_tolerance():
+def test_two_swapped_classes_are_beyond_the_tolerance():
     probabilities = softmax(np.random.default_rng(0).normal(0, 0.01, (8, 1000)))
     assert exporting.log_error(probabilities[:, ::-1], probabilities) > 10 * exporting.TOLERANCE
 
@@ -236,14 +236,14 @@ def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_o
     exporting.export(each, tmp_path / "alexnet", "savedmodel")
     (answer, *_) = formats.find("savedmodel").load(tmp_path / "alexnet")
     assert_answers(each, images, answer(images))
-    with pytest.raises(ValueError, match="one after another: export other networks as a SavedModel"):
+    with pytest.raises(ValueError, match="sequential networks of this library: export other networks as a SavedModel"):
         convert(exporting.serving_model(each))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "savedmodel"])
 def test_the_dropout_of_the_paper_is_part_of_an_export(tmp_path, images, format):
-    """At test time it scales down what the layers behind it see."""
+    """At test time it scales down the input of the next layer."""
     pytest.importorskip("onnxruntime")
     each = classifier("source", dropout_form="paper")
     path = exporting.export(each, tmp_path / "alexnet", format).path
@@ -335,21 +335,21 @@ def assert_same_in_onnx(onnxruntime, model):
     np.testing.assert_allclose(received, keras.ops.convert_to_numpy(model(images)), rtol=1e-4, atol=1e-4)
 
 
-def test_layer_without_translation():
+def test_a_layer_that_onnx_export_does_not_support():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
-    with pytest.raises(ValueError, match=r"layers of this library's networks.*Received: strange, a UpSampling2D"):
+    with pytest.raises(ValueError, match=r"sequential networks of this library.*Received: strange, a UpSampling2D"):
         convert(keras.Model(image, keras.layers.UpSampling2D(name="strange")(image)))
 
 
-def test_nonlinearity_without_translation():
+def test_an_activation_that_onnx_export_does_not_support():
     pytest.importorskip("onnx")
     image = keras.Input((8, 8, 3), name="image", dtype="uint8")
     with pytest.raises(ValueError, match=r"nonlinearities of relu, .*\. Received: elu"):
         convert(keras.Model(image, keras.layers.Activation("elu")(image)))
 
 
-def test_half_precision_becomes_whole(images):
+def test_half_precision_is_exported_as_float32(images):
     each = classifier()
     half = keras.models.clone_model(
         each.model,
@@ -367,14 +367,14 @@ def test_half_precision_becomes_whole(images):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").write_text("mine")
-    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx, which exists"):
+    with pytest.raises(ValueError, match=r"choose another name with --out\. Received: .*flowers\.onnx"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert (tmp_path / "flowers.onnx").read_text() == "mine"
 
 
 def test_description_is_not_overwritten(tmp_path):
     (tmp_path / "flowers.onnx.json").write_text("mine")
-    with pytest.raises(ValueError, match=r"give another with --out\. Received: .*flowers\.onnx\.json, which exists"):
+    with pytest.raises(ValueError, match=r"choose another name with --out\. Received: .*flowers\.onnx\.json"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["flowers.onnx.json"]
     assert (tmp_path / "flowers.onnx.json").read_text() == "mine"
@@ -382,7 +382,7 @@ def test_description_is_not_overwritten(tmp_path):
 
 def test_a_link_to_nowhere_is_not_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"flowers\.onnx, which exists"):
+    with pytest.raises(ValueError, match=r"already exists.*flowers\.onnx"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 
@@ -391,20 +391,20 @@ def test_unknown_format(tmp_path):
         exporting.export(classifier(), tmp_path / "flowers", "coreml")
 
 
-def test_missing_package_is_asked_for(tmp_path, monkeypatch):
+def test_a_missing_package_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
     with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[export\]'. Received: no onnxruntime"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
 
 
-def test_formats_of_tensorflow_need_it(tmp_path, monkeypatch):
+def test_tensorflow_formats_need_the_tensorflow_backend(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"tflite needs KERAS_BACKEND=tensorflow\. Received: jax"):
         formats.find("tflite")
 
 
-def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
-    """As if the file had lost a ReLU."""
+def test_an_export_with_wrong_outputs_leaves_no_files(tmp_path, monkeypatch):
+    """As if a ReLU were missing in the file."""
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(exporting, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
     with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):
@@ -412,7 +412,7 @@ def test_wrong_answers_leave_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_not_a_number_is_a_wrong_answer(tmp_path):
+def test_nan_is_a_wrong_output(tmp_path):
     pytest.importorskip("onnxruntime")
     each = classifier()
     layer = each.model.get_layer("fc8")

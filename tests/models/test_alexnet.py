@@ -75,14 +75,14 @@ def test_unknown_size_gives_the_maps_of_the_known(name):
 
 
 def test_without_top_there_are_no_classes():
-    """As in `keras.applications`, whose users pass `classes=None` along with `include_top=False`."""
+    """As in `keras.applications`, where `classes=None` is allowed with `include_top=False`."""
     assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [67, 94])
 def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
-    """Its last maps have one place, which is repeated 36 times."""
+    """The last maps have one position, which is repeated 36 times."""
     net = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
     model = build(net, input_shape=(size, size, 3), classes=5)
     x = pictures(2, size)
@@ -134,7 +134,7 @@ def test_every_layer_learns():
 
 
 def test_signal_fades_with_the_initial_weights_of_the_text():
-    """Why a network with the text's initial weights stays at chance: conv5 hardly tells pictures apart."""
+    """With the text's initial weights a network stays at chance, because conv5 is nearly the same for all pictures."""
     spread = {}
     for start in ("text", "source"):
         model = build(include_top=False, input_shape=SHAPE, initial_weights=start)
@@ -209,7 +209,7 @@ def test_weights_without_the_top(tmp_path):
 
 
 def test_fine_tuning_replaces_the_head_and_prints_so(tmp_path, capsys):
-    """As Keras users do it: weights of a file, other classes, all but the head frozen, one more epoch."""
+    """Typical Keras code: weights from a file, other classes, all but the head frozen, one more epoch."""
     trained = small()
     trained.save(tmp_path / "model.keras")
 
@@ -234,7 +234,7 @@ def test_fine_tuning_replaces_the_head_and_prints_so(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"architecture": "papper"}, r"known architecture, such as paper\b.*Received: 'papper'"),
+        ({"architecture": "papper"}, r"Unknown architecture: .*such as paper\b.*Received: 'papper'"),
         ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
         ({"initial_weights": "sourse"}, r"such as source\b.*Received: 'sourse'"),
         ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),
@@ -272,5 +272,5 @@ def test_channels_first_is_refused():
 
 def test_weights_of_another_network_are_refused(tmp_path):
     small().save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match=r"step 3 of it is pool\. .*model\.keras with norm"):
+    with pytest.raises(ValueError, match=r"step 3 is pool\. .*model\.keras with norm"):
         build("one_weird_trick", weights=tmp_path / "model.keras", input_shape=SHAPE, classes=5)

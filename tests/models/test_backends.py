@@ -1,4 +1,4 @@
-"""The same weights give the same logits on every backend of Keras, each in a process of its own."""
+"""The same weights give the same logits on every Keras backend, each in a separate process."""
 
 import dataclasses
 import importlib.util
@@ -50,7 +50,7 @@ def test_same_logits(tmp_path, name, backend):
 
 
 def drawn(name, folder):
-    """Images and their logits on this backend, of weights that are left in a file."""
+    """Images and their logits on this backend, with weights from a file."""
     row = dataclasses.replace(ARCHITECTURES[name], hidden=HIDDEN)
     model = build(row, input_shape=(SIDE, SIDE, 3), classes=CLASSES, classifier_activation=None)
     random, arrays = np.random.default_rng(5), {}

@@ -1,4 +1,4 @@
-"""Operations are fused where the backend would not do so by itself, and left alone where a network is exported."""
+"""Operations are fused if the backend does not do so itself, but not in exported networks."""
 
 import concurrent.futures
 import dataclasses
@@ -17,7 +17,7 @@ on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reas
 
 
 def counted():
-    """A function to fuse, and a list that grows with each of its runs in Python."""
+    """A function to fuse, and a list that grows each time it runs in Python."""
     runs = []
 
     def squared(x):

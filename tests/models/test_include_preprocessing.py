@@ -1,4 +1,4 @@
-"""`build(include_preprocessing=True)`: pixel values 0 to 255 go in, and everything else stays as it is."""
+"""`build(include_preprocessing=True)`: the input has pixel values 0 to 255, and everything else stays the same."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def numbers(tensor):
 
 @pytest.fixture(scope="module")
 def pair():
-    """Caffe's network without and with its preprocessing, with the same weights."""
+    """Caffe's network with and without preprocessing, with the same weights."""
     outside, inside = network(), network(include_preprocessing=True)
     inside.set_weights(outside.get_weights())
     return outside, inside
@@ -37,7 +37,7 @@ def pair():
 
 @pytest.mark.parametrize("name", ["caffe", "one_weird_trick", "tflearn"])
 def test_answers_are_those_for_preprocessed_pictures(name):
-    """With `(pixels - mean) / std` written out."""
+    """Compare with an explicit `(pixels - mean) / std`."""
     row = ARCHITECTURES[name]
     outside, inside = network(name), network(name, include_preprocessing=True)
     inside.set_weights(outside.get_weights())
@@ -80,7 +80,7 @@ def test_sketch_and_costs_know_it():
     assert "preprocessing" in [cost.name for cost in layer_costs(sketch("paper", include_preprocessing=True))]
 
 
-def test_grey_pictures_are_refused():
+def test_gray_pictures_are_refused():
     with pytest.raises(ValueError, match=r"needs an input of three channels.*Received: input_shape=\(67, 67, 1\)"):
         sketch("paper", input_shape=(67, 67, 1), include_preprocessing=True)
 

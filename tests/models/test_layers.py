@@ -1,4 +1,4 @@
-"""The layers, on whichever backend Keras runs."""
+"""The layers on any Keras backend."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def gradient(function, x, upstream):
 
 
 def numerical_gradient(function, x, upstream, step=1e-5):
-    """The same in double precision, by moving each number a little both ways."""
+    """The same in double precision, by central differences."""
     x = x.astype("float64")
     slopes = np.empty_like(x)
     for place in np.ndindex(x.shape):
@@ -114,7 +114,7 @@ def test_trains_under_every_policy(make, policy):
 
 @every_layer
 @pytest.mark.parametrize(("policy", "digits"), [("mixed_bfloat16", 2e-2), ("mixed_float16", 2e-3)])
-def test_half_precision_is_near(make, policy, digits):
+def test_half_precision_is_close(make, policy, digits):
     x = random(*SHAPE)
     full, half = make(), make(dtype=policy)
     expected = numbers(full(x))
@@ -418,7 +418,7 @@ def test_paper_dropout_scales_at_test_time_and_not_in_training(rate):
 
 
 def averaged(x, places):
-    """Each place of the result is the mean of all places of the map that it touches."""
+    """Each output position is the mean of all input positions that it overlaps."""
     height, width = x.shape[1:3]
     y = np.empty((len(x), places, places, x.shape[-1]))
     for row, column in np.ndindex(places, places):

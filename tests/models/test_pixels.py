@@ -1,4 +1,4 @@
-"""Pictures that were divided by 255 are noticed in the first `fit`, once, and nothing else changes."""
+"""The first `fit` warns once about pictures that were divided by 255, and nothing else changes."""
 
 import dataclasses
 import inspect
@@ -21,7 +21,7 @@ COMPILED = keras.backend.backend() == "jax"
 
 
 def network(name="figure_1", **arguments):
-    """Small enough that a step takes no time: figure 1's network at its smallest size."""
+    """A network with fast steps: figure 1's at its smallest size."""
     convolutions = {n: dataclasses.replace(row, filters=4) for n, row in ARCHITECTURES["figure_1"].convolutions.items()}
     row = dataclasses.replace(ARCHITECTURES[name], convolutions=convolutions, hidden=(), smallest_size=8)
     if row.initial_weights != "figure_1":
@@ -59,7 +59,7 @@ quietly = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarni
 
 @quietly
 @every_form
-def test_divided_pictures_are_told_once(form):
+def test_a_warning_about_divided_pictures_appears_once(form):
     model = network()
     with pytest.warns(UserWarning, match=r"divided by 255.*preprocess_input.*Received: values from") as told:
         model.fit(**form(DIVIDED), verbose=0)
@@ -91,7 +91,7 @@ def test_looking_changes_no_number(form):
 
 def test_a_network_that_subtracts_itself_says_so():
     model = network(include_preprocessing=True)
-    with pytest.warns(UserWarning, match="subtracts the mean itself: leave out the division"):
+    with pytest.warns(UserWarning, match="subtracts the mean itself: do not divide"):
         model.fit(DIVIDED, LABELS, verbose=0)
 
 
@@ -103,12 +103,12 @@ def test_networks_that_expect_small_numbers_are_left_alone(name):
 
 
 def test_small_numbers_are_wrong_for_any_network_that_prepares_pictures_itself():
-    with pytest.warns(UserWarning, match="leave out the division"):
+    with pytest.warns(UserWarning, match="do not divide"):
         network("one_weird_trick", include_preprocessing=True).fit(DIVIDED, LABELS, verbose=0)
 
 
 @pytest.mark.parametrize("pictures", [np.zeros_like(DIVIDED), np.full_like(DIVIDED, np.nan), (DIVIDED > 0.5) * 1])
-def test_pictures_that_say_nothing_are_passed_over(pictures):
+def test_ambiguous_pictures_are_ignored(pictures):
     network().fit(pictures, LABELS, verbose=0)
 
 
@@ -117,7 +117,7 @@ def test_pictures_that_came_prepared_are_right():
 
 
 def test_pictures_that_were_divided_before_they_are_prepared():
-    with pytest.warns(UserWarning, match="seem to have been divided by 255: give pixel values 0 to 255"):
+    with pytest.warns(UserWarning, match="seem to have been divided by 255: pass pixel values 0 to 255"):
         preprocess_input(DIVIDED)
     with pytest.warns(UserWarning, match="Received: values from"):
         preprocess_input(DIVIDED[0], "one_weird_trick")
@@ -125,7 +125,7 @@ def test_pictures_that_were_divided_before_they_are_prepared():
 
 
 def test_the_network_stays_a_plain_keras_model(tmp_path):
-    """Keras's method comes back after the first call, and copies and files are those of a plain model."""
+    """Keras's method is restored after the first call, and copies and files are those of a plain model."""
     model = network()
     assert type(model) is type(keras.Model(model.input, model.output))
     assert "validation_data" in inspect.signature(model.fit).parameters

@@ -1,4 +1,4 @@
-"""Pixels to inputs, and outputs to the names of classes."""
+"""Preprocessing of pixels, and decoding of outputs to class names."""
 
 import dataclasses
 import json
@@ -143,7 +143,7 @@ def test_names_of_imagenet_without_a_connection(monkeypatch):
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
     monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
-    with pytest.raises(ValueError, match=r"imagenet_class_index.json.*by hand.*Received: URL fetch failure"):
+    with pytest.raises(ValueError, match=r"imagenet_class_index.json.*Received: URL fetch failure"):
         decode_predictions(np.eye(1000)[[7]])
 
 

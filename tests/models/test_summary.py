@@ -47,25 +47,25 @@ def test_share_of_the_convolutions(name, parameters, work):
 
 def test_describe_the_paper():
     lines = describe().splitlines()
-    assert lines[0] == "paper: the network as the paper's text prints it"
+    assert lines[0] == "paper: the network of the paper's text"
     assert lines[2].split() == ["layer", "kind", "output", "parameters", "mult-adds"]
     rows = {line.split()[0]: line.split() for line in lines[3:] if line}
     assert rows["conv2"] == ["conv2", "GroupedConv2D", "27x27x256", "307,456", "223,948,800"]
     assert rows["drop7"] == ["drop7", "Dropout", "4096"]  # neither parameters nor multiplications
     assert rows["total"] == ["total", "60,965,224", "724,406,816"]
-    assert "What differs from paper:" not in lines
+    assert "Differences from paper:" not in lines
 
 
 def test_describe_shows_what_differs():
     lines = describe("source").splitlines()
-    assert lines[lines.index("What differs from paper:") + 1 :] == [
+    assert lines[lines.index("Differences from paper:") + 1 :] == [
         "  conv1 then: norm, pool, relu (paper: relu, norm, pool)",
         "  conv2 then: relu, norm, spatial_norm, pool (paper: relu, norm, pool)",
         "  conv5 then: pool, relu (paper: relu, pool)",
         "  norm alpha: 2e-05 (paper: 0.0001)",
         "  norm groups: 2 (paper: 1)",
         "  spatial norm: window 5, k 1.0, alpha 4e-05, beta 0.75 (paper: none)",
-        "  side of the input: 224 (paper: 227)",
+        "  input size: 224 (paper: 227)",
     ]
 
 
@@ -85,7 +85,7 @@ def test_describe_an_architecture_of_ones_own():
     ]
     assert describe(own).splitlines()[-2:] == [
         "  hidden: none (paper: 4096, 4096)",
-        "  dropout before the layer, not behind it: yes (paper: no)",
+        "  dropout before the layer, not after it: yes (paper: no)",
     ]
 
 

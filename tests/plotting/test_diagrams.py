@@ -85,7 +85,7 @@ def test_captions_name_every_layer():
 
 
 def test_a_network_needs_a_layer():
-    with pytest.raises(ValueError, match=r"one layer or more. Received: \[\('image'"):
+    with pytest.raises(ValueError, match=r"at least one layer. Received: \[\('image'"):
         diagrams.network(PAPER[:1])
 
 

@@ -33,7 +33,7 @@ def test_kernels_of_any_number_and_size(shape, towers, mosaic):
 def test_kernels_that_cannot_be_shown():
     with pytest.raises(ValueError, match=r"1 channel.*Received: shape \(3, 3, 2, 4\)"):
         figures.kernels(np.zeros((3, 3, 2, 4)))
-    with pytest.raises(ValueError, match=r"divide among the towers. Received: 9 kernels, towers=2"):
+    with pytest.raises(ValueError, match=r"must be divisible by towers. Received: 9 kernels, towers=2"):
         figures.kernels(np.zeros((3, 3, 3, 9)))
 
 

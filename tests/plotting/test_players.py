@@ -54,5 +54,5 @@ def test_is_the_same_each_time_and_differs_from_another(page):
     assert name.search(Player(bar, 2, "Fewer")._repr_html_())[1] != name.search(page)[1]
 
 
-def test_asks_nothing_of_the_net(page):
+def test_loads_nothing_from_the_internet(page):
     assert "http" not in page

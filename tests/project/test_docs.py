@@ -1,4 +1,4 @@
-"""README, the guides and the reference: complete, in step with the code, and with commands and links that work."""
+"""README, guides and reference: complete, consistent with the code, and with working commands and links."""
 
 import dataclasses
 import functools
@@ -93,7 +93,7 @@ def as_napoleon_reads(text):
 
 
 def test_napoleon_takes_words_before_a_colon_for_a_type():
-    """What `as_restructured_text` is for; without this it could go."""
+    """The reason for `as_restructured_text`."""
     assert ":rtype:" in as_napoleon_reads("Give two.\n\nReturns:\n    Two things: this and that.\n")
 
 
@@ -180,7 +180,7 @@ def test_anchors_in_links_exist(page):
 
 @every_page
 def test_files_of_the_repository_that_a_page_names_exist(page):
-    """The list of changes names files that are gone."""
+    """Except in the changelog, which mentions removed files."""
     if page.name != "CHANGELOG.md":
         names = re.findall(
             r"`((?:keras_alexnet|scripts|tests|docs|tutorials)/[\w./-]+)`", page.read_text(encoding="utf-8")
@@ -217,7 +217,7 @@ def test_imports_in_examples_work(page):
 
 
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
-    """With a network of few hidden units in place of the published one."""
+    """With few hidden units instead of the published network."""
     small = dataclasses.replace(ARCHITECTURES["caffe"], hidden=(32, 16))
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     keras_alexnet.build("caffe").save(tmp_path / "published.keras")

@@ -1,4 +1,4 @@
-"""Who imports whom: the library's order, and what the package costs before it is used."""
+"""Imports: the order of the library's folders, and the cost of importing the package."""
 
 import ast
 import os
@@ -33,7 +33,7 @@ MODULES = sorted(path.relative_to(LIBRARY) for path in LIBRARY.rglob("*.py") if 
 
 
 def imported(module):
-    """Names of all that a module imports, wherever in it: `keras.layers`, `keras_alexnet.models.alexnet.build`."""
+    """Names of all imports anywhere in a module: `keras.layers`, `keras_alexnet.models.alexnet.build`."""
     for node in ast.walk(ast.parse((LIBRARY / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -69,7 +69,7 @@ def test_unknown_name_is_an_attribute_error():
 
 
 def loaded_after(statements, backend):
-    """Which of the heavy packages a fresh interpreter has loaded after these statements."""
+    """The heavy packages that a new interpreter has loaded after these statements."""
     report = "; import sys; print(*sorted({'jax', 'keras', 'tensorflow', 'torch'} & set(sys.modules)))"
     environment = os.environ | {"KERAS_BACKEND": backend}
     command = [sys.executable, "-c", statements + report]

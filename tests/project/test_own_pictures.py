@@ -27,7 +27,7 @@ SPECIES = ("daisy", "rose", "tulip")
 
 @pytest.fixture
 def in_a_folder_with_pictures(tmp_path, monkeypatch):
-    """Pictures of three colors, also as a zip file and as a table, and some that are new."""
+    """Pictures of three colors, also as a zip file and a CSV file, and some new ones."""
     random, rows = np.random.default_rng(0), ["image_id,label"]
     for name, color in zip(SPECIES, np.eye(3), strict=True):
         (tmp_path / "my_pictures" / name).mkdir(parents=True)
@@ -46,7 +46,7 @@ def in_a_folder_with_pictures(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_networks(tmp_path, monkeypatch):
-    """Networks of few hidden units, and a file of one where ImageNet's weights are looked for."""
+    """Networks with few hidden units, and a file of one in place of ImageNet's weights."""
     for name in ("paper", "source", "caffe"):
         monkeypatch.setitem(ARCHITECTURES, name, dataclasses.replace(ARCHITECTURES[name], hidden=(32, 16)))
     monkeypatch.setenv(names.FOLDER, str(tmp_path / "brought"))
@@ -59,7 +59,7 @@ def small_networks(tmp_path, monkeypatch):
 
 
 def run(command):
-    """Run a line of the shell in this process. A training has one step."""
+    """Run a shell command in this process, with one training step."""
     python, script, *argv = shlex.split(command, comments=True)
     assert (python, Path(script).parent.name) == ("python", "scripts"), command
     program = Path(script).stem

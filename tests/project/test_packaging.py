@@ -1,4 +1,4 @@
-"""The files that say what is needed agree with each other and with the code."""
+"""The files that list dependencies agree with each other and with the code."""
 
 import ast
 import importlib.metadata
@@ -40,7 +40,7 @@ def constraints():
 
 
 def conda_lines():
-    """What stands under `dependencies:` in environment.yml, without the dashes."""
+    """The entries under `dependencies:` in environment.yml, without the dashes."""
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     return re.findall(r"^  - (.+)$", text.split("dependencies:")[1], re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Files from strangers: nothing in them runs, and nothing is written beside the folder that was named."""
+"""Untrusted files: no code in them is executed, and nothing is written outside the given folder."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from keras_alexnet.weights import formats
 
 
 class Trap:
-    """Unpickled, it writes a file."""
+    """Write a file when unpickled."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -31,14 +31,14 @@ class Trap:
 
 @pytest.fixture
 def trace(tmp_path):
-    """What code in a file would leave."""
+    """The file that executed code would create."""
     path = tmp_path / "trace"
     yield path
     assert not path.exists()
 
 
 def with_lambda(path, trace):
-    """A Keras file whose layer would make a folder."""
+    """A Keras file whose layer would create a folder."""
     inputs = keras.Input((4,))
     layer = keras.layers.Lambda(lambda x, path=str(trace): os.mkdir(path) or x, output_shape=(4,))
     model = keras.Sequential([inputs, layer])
@@ -46,7 +46,7 @@ def with_lambda(path, trace):
 
 
 def with_foreign_class(path):
-    """A Keras file whose layer is a function of Python's own."""
+    """A Keras file whose layer is a Python function."""
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
@@ -112,7 +112,7 @@ def test_onnx_data_outside_of_its_folder_are_refused(tmp_path, location):
         formats.read(tmp_path / "inside" / "net.onnx")
 
 
-def test_an_archive_writes_nothing_beside_itself(tmp_path):
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path):
     (tmp_path / "inside").mkdir()
     file = tmp_path / "inside" / "net.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(file)
@@ -125,13 +125,13 @@ def test_an_archive_writes_nothing_beside_itself(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["rose\x1b[2J", "rose\x07", "rose\x08daisy", "rose\u202edaisy"])
-def test_names_that_steer_a_terminal_are_refused(small_run, name):
+def test_class_names_that_control_a_terminal_are_refused(small_run, name):
     (small_run.folder / "classes.txt").write_text(f"{name}\ndaisy\ntulip\n", newline="")
-    with pytest.raises(ValueError, match="Names of classes must be printable"):
+    with pytest.raises(ValueError, match="Class names must be printable"):
         small_run.read_classes()
 
 
-def test_class_folders_that_steer_a_terminal_are_refused(tmp_path):
+def test_class_folders_that_control_a_terminal_are_refused(tmp_path):
     for name in ("rose\x1b[2J", "daisy"):
         (tmp_path / name).mkdir()
     with pytest.raises(ValueError, match=r"must be printable\. Received: 'rose\\x1b"):

@@ -1,4 +1,4 @@
-"""The site: builds without a warning, its links lead somewhere, and it fits a phone and a small laptop."""
+"""The site builds without warnings, has working links, and fits a phone and a small laptop."""
 
 import os
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 class Page(HTMLParser):
-    """What a page links to, which anchors it has, and which of its pictures are without words."""
+    """The links and anchors of a page, and its pictures without alternative text."""
 
     def __init__(self, path):
         super().__init__()
@@ -70,12 +70,12 @@ def test_internal_links_lead_somewhere(site, pages):
     assert dead == []
 
 
-def test_pictures_have_words(pages):
+def test_pictures_have_alternative_text(pages):
     assert [source for page in pages.values() for source in page.silent] == []
 
 
 def test_returns_have_no_type_of_their_own(site):
-    """Napoleon takes what comes before a colon for one."""
+    """Napoleon takes text before a colon for a type."""
     assert [path.name for path in site.rglob("*.html") if "Return type" in path.read_text(encoding="utf-8")] == []
 
 
@@ -94,7 +94,7 @@ SEARCH_BOXES = """[...document.querySelectorAll('.search-button, .search-button-
 
 @pytest.fixture(scope="module")
 def seen(pages):
-    """By page and width of the window: what a reader sees, and what the page asks of the net."""
+    """By page and window width: the rendered page, and its network requests."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("no chromium on this machine")
@@ -129,7 +129,7 @@ def test_code_is_never_cut_off(seen):
     assert [where for where, each in seen.items() if each["code cut off"]] == []
 
 
-def test_what_scrolls_sideways_says_so(seen):
+def test_wide_elements_have_a_scroll_hint(seen):
     assert [where for where, each in seen.items() if each["tables without a cue"]] == []
 
 
@@ -137,11 +137,11 @@ def test_has_one_search_box(seen):
     assert {where: each["search boxes"] for where, each in seen.items() if each["search boxes"] != 1} == {}
 
 
-def test_asks_nothing_of_the_net(seen):
+def test_loads_nothing_from_the_internet(seen):
     assert {where: each["asked"] for where, each in seen.items() if each["asked"]} == {}
 
 
-def test_formulas_can_be_seen(seen):
+def test_formulas_are_rendered(seen):
     heights = {where: each["formulas"] for where, each in seen.items() if each["formulas"]}
     assert sum(len(each) for each in heights.values()) > 40
     assert {where: each for where, each in heights.items() if min(each) < 5} == {}

@@ -1,4 +1,4 @@
-"""The chapters: built from their current source, and in the form that the reader expects."""
+"""The chapters: up to date and well-formed."""
 
 import base64
 import contextlib
@@ -47,7 +47,7 @@ def test_every_chapter_was_built_from_its_current_source():
     assert script.out_of_step() == []
 
 
-def test_a_changed_a_missing_and_an_orphaned_chapter_are_out_of_step(tmp_path):
+def test_changed_missing_and_orphaned_chapters_are_out_of_date(tmp_path):
     (tmp_path / "source").mkdir()
     for name in ("kept", "changed", "missing"):
         (tmp_path / "source" / f"{name}.py").write_text("# %%\n1 + 1\n")
@@ -187,7 +187,7 @@ def test_a_solution_runs(name):
 
 @pytest.fixture
 def lab(tmp_path):
-    """The address of a JupyterLab for this test alone, and its folder of chapters."""
+    """The address of a private JupyterLab, and its folder of chapters."""
     pytest.importorskip("jupyterlab")
     shutil.copytree(ROOT / "results", tmp_path / "results")
     (tmp_path / "tutorials").mkdir()

@@ -1,4 +1,4 @@
-"""Ruff holds the return types. Ruff's rule for arguments does not leave out private functions, so this does it."""
+"""Ruff checks return types. Its rule for arguments includes private functions, so this test checks public ones."""
 
 import ast
 import pathlib

@@ -1,4 +1,4 @@
-"""The package as other projects get it: from a wheel, without this checkout."""
+"""The package from a wheel, without this checkout, as other projects install it."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def pip(*arguments):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy: setuptools would leave its own files in the checkout, and take old ones from there."""
+    """Build from a copy, since setuptools would write files to the checkout and use old ones from there."""
     folder = tmp_path_factory.mktemp("wheel")
     source = shutil.copytree(ROOT / "keras_alexnet", folder / "source" / "keras_alexnet").parent
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -53,7 +53,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory):
-    """An environment with the wheel in it; all other packages are borrowed from the one that runs this test."""
+    """An environment with the wheel; all other packages come from the current environment."""
     folder = tmp_path_factory.mktemp("elsewhere")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"

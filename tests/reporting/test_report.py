@@ -106,14 +106,14 @@ def test_misclassified_pictures_are_listed_with_their_paths(page, evaluated):
         assert row["picture"] in page.text
 
 
-def test_many_misclassified_pictures_are_cut_short(small_run, evaluated):
+def test_a_long_list_of_misclassified_pictures_is_truncated(small_run, evaluated):
     small_run.write_json("evaluation-test.json", evaluated[0].read_json("evaluation-test.json"))
     row = {"class": "daisy", "predicted": "tulip", "path": "/pictures"}
     rows = [row | {"picture": f"daisy/picture {n:03}.png", "probability": 0.9 - n / 1000} for n in range(60)]
     small_run.write_mistakes("test", rows)
     small_run.write_mistakes("validation", rows[:2])
     text = report_of(small_run).text
-    assert "50 of 60, and all are in mistakes.csv" in text
+    assert "50 of 60, all in mistakes.csv" in text
     assert "picture 049" in text
     assert "picture 050" not in text
     small_run.write_mistakes("test", [])
@@ -132,11 +132,11 @@ def test_identical_pictures_are_listed(small_run):
     small_run.write_json("duplicates.json", copies)
     page = report_of(small_run)
     assert "3 files are copies of another." in page.text
-    assert "1 of 4 test pictures are also trained on" in page.text
+    assert "1 of 4 test pictures are also training pictures" in page.text
     assert page.text.index("test/daisy/<i>2.png") < page.text.index("train/daisy/1.png")
     assert "rose/6.png" in page.text
     small_run.write_json("duplicates.json", copies | {"files": 1, "trained_on": {}, "two_labels": []})
-    assert "No picture is in two classes, or both trained on and evaluated." in report_of(small_run).text
+    assert "No picture is in two classes or in two splits." in report_of(small_run).text
 
 
 def test_an_ensemble_has_a_row(evaluated, small_run):
@@ -145,7 +145,7 @@ def test_an_ensemble_has_a_row(evaluated, small_run):
     together = numbers["10_views"] | {"top1_error": 0.123}
     small_run.write_json("ensemble-test.json", numbers | {"runs": ["small-1", "small-2"], "10_views": together})
     first, _, others = Page(report.write(small_run).read_text(encoding="utf-8")).text.partition("Results")
-    assert "2 together" in others
+    assert "ensemble of 2" in others
     assert "12.3 %" in others
     assert "12.3 %" not in first
 
@@ -190,9 +190,9 @@ def log_of_losses(*losses):
 @pytest.mark.parametrize(
     ("losses", "warning"),
     [
-        ((15.0, 2.9e22), "The training diverged: its last loss is 2.9e+22, and guessing has 1.10."),
-        ((1.2, float("nan")), "The training diverged: its last loss is nan"),
-        ((15.0, *[1.099] * 4), "The network learned nothing: its last loss is 1.1, and guessing has 1.10."),
+        ((15.0, 2.9e22), "Training diverged: the last loss is 2.9e+22, where chance has 1.10."),
+        ((1.2, float("nan")), "Training diverged: the last loss is nan"),
+        ((15.0, *[1.099] * 4), "The network learned nothing: the last loss is 1.1, where chance has 1.10."),
         ((15.0, 0.4), None),
     ],
 )

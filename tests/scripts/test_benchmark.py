@@ -23,18 +23,18 @@ def images():
 
 
 def measured(tmp_path, capsys, *argv):
-    """What a run leaves: the table, and the measurements by topic and subject."""
+    """Results of a run: the table, and the measurements by topic and subject."""
     path = tmp_path / "speed.json"
     benchmark.main([*TOY, *argv, "--json", str(path)])
     report = json.loads(path.read_text())
     assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
     out, err = capsys.readouterr()
-    assert err.startswith("Measuring takes about ten minutes")
+    assert err.startswith("This takes about ten minutes")
     return out, report["measurements"]
 
 
 def check(measurement, unit, *contenders):
-    """Five rounds of each contender, medians and ratios that follow from them."""
+    """Five rounds of each contender, and the medians and ratios of these."""
     rates = measurement["rates"]
     assert measurement["unit"] == unit
     assert len(rates) == len(contenders)
@@ -104,7 +104,7 @@ def test_contenders_take_turns():
     assert {name: len(rounds) for name, rounds in rates.items()} == {"a": 5, "b": 5, "c": 5}
 
 
-def test_a_turn_lasts_as_long_as_was_said(monkeypatch):
+def test_a_turn_lasts_as_long_as_requested(monkeypatch):
     clock = iter(np.arange(0, 100, 0.25))  # a second is four looks at the clock
     monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
     rates = measuring.take_turns({"a": (lambda: None, 10)}, repeats=5, seconds=1)

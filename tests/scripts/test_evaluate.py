@@ -27,7 +27,7 @@ def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys):
     other = shutil.copytree(small_run.folder, tmp_path / "other")
     evaluate.main([str(small_run.folder), str(other), "--views", "1"])
     rows = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if " % (" in line]
-    assert rows == ["small-1", "other", "2 together"]
+    assert rows == ["small-1", "other", "ensemble of 2"]
     together, alone = (small_run.read_json(f"{name}-test.json") for name in ("ensemble", "evaluation"))
     assert together["runs"] == ["small-1", "other"]
     assert together["1_view"]["top1_error"] == alone["1_view"]["top1_error"]
@@ -63,7 +63,7 @@ def test_evaluates_on_other_pictures(small_run, capsys):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["{folder}/nowhere"], "A run folder must have"),
+        (["{folder}/nowhere"], "A run folder must contain"),
         (["{folder}", "--split", "dev"], "Received: dev"),
         (["{folder}", "--dataset", "petals"], "not in both: <b>rose & co, bellflower"),
         (["{folder}", "--views", "5"], "choose from 1, 10"),

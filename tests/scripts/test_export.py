@@ -1,4 +1,4 @@
-"""scripts/export.py, as its user sees it, and its files on a server that has nothing of this library."""
+"""scripts/export.py from the user's point of view, and its files on a server without this library."""
 
 import json
 import subprocess
@@ -21,8 +21,8 @@ def test_run_to_onnx(small_run, capsys):
     onnxruntime = pytest.importorskip("onnxruntime")
     export.main([str(small_run.folder), "--to", "onnx"])
     checked, done = capsys.readouterr().out.splitlines()
-    assert checked.startswith("checked on photographs and noise: probabilities differ by ")
-    assert done.endswith(f" -> {small_run.folder / 'best.onnx'}, best.onnx.json")
+    assert checked.startswith("Checked on photographs and noise: probabilities differ by at most ")
+    assert done.startswith(f"Wrote {small_run.folder / 'best.onnx'} and best.onnx.json. ")
     said = json.loads((small_run.folder / "best.onnx.json").read_text())
     assert said["classes"] == list(small_run.read_classes())
     assert said["preprocessing_in_network"]["mean"] == [128.0, 128.0, 128.0]
@@ -55,11 +55,11 @@ def test_file_with_names(small_run, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["{folder}/nowhere.keras", "--to", "onnx"], "which is not there"),
-        (["{folder}/figures", "--to", "onnx"], "A run folder must have"),
+        (["{folder}/nowhere.keras", "--to", "onnx"], "which does not exist"),
+        (["{folder}/figures", "--to", "onnx"], "A run folder must contain"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "Expected a new name for the file"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json, which exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
         (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
     ],
@@ -121,7 +121,7 @@ print(json.dumps([[dict(zip(said["classes"], row.tolist())) for row in answer] f
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory):
-    """A run of a few steps on photographs, twelve that it did not see, and a folder with these."""
+    """A run of a few steps on photographs, twelve other photographs, and a folder with these."""
     tfds = pytest.importorskip("tensorflow_datasets")
     folder = tmp_path_factory.mktemp("flowers")
     for n, (picture, species) in enumerate(photographs(tfds, "train", 80)):
@@ -144,7 +144,7 @@ def photographs(tfds, split, count):
 
 
 def sized_for(run, picture):
-    """As large as the run wants it, so that what is compared is the network and not ways to resize."""
+    """Already at the resize size of the run, so that only the network is compared and not the resizing."""
     side = json.loads((run / "recipe.json").read_text())["recipe"]["resize_size"]
     picture = picture.resize([round(length * side / min(picture.size)) for length in picture.size])
     margins_that_halve = [side + (length - side) // 2 * 2 for length in picture.size]
@@ -161,7 +161,7 @@ def sized_for(run, picture):
         ("tflite", "keras_alexnet,onnxruntime"),
     ],
 )
-def test_a_server_without_this_library_says_what_predict_says(flowers, kind, forbidden, capsys):
+def test_a_server_without_this_library_gives_the_same_predictions(flowers, kind, forbidden, capsys):
     run, pictures = flowers
     export.main([str(run), "--to", kind])
     capsys.readouterr()

@@ -1,4 +1,4 @@
-"""`scripts/fit.py`: what it trains by default, and one clear line for each wrong input."""
+"""`scripts/fit.py`: its defaults, and one clear line for each wrong input."""
 
 import dataclasses
 import json
@@ -71,7 +71,7 @@ def test_flags_change_the_recipe():
     assert chosen("--batch-size", "64", "--learning-rate", "0.1")[0].batch_size == 64
 
 
-def test_epochs_of_biases_may_be_none_at_all():
+def test_the_list_of_epochs_for_biases_may_be_empty():
     settings = ("--recipe", "text", "--divide-after", "3", "5")
     assert chosen(*settings)[0].bias_divide_after is None
     assert chosen(*settings, "--bias-divide-after")[0].bias_divide_after == ()
@@ -102,10 +102,10 @@ def test_help_answers_without_tensorflow():
         (["--weights", "drawn"], "fit the architectures paper, source"),
         (
             ["--batch-size", "500"],
-            "give --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batches",
+            "use --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (["--batch-size", "17"], "give a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
-        (["--recipe", "text", "--batch-size", "21"], "give --batch-size 20 or less"),
+        (["--batch-size", "17"], "use a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
+        (["--recipe", "text", "--batch-size", "21"], "use --batch-size 20 or less"),
         (["--class-names", "nowhere.txt"], "must exist. Received: nowhere.txt"),
         (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),
         (["--test-share", "-0.1"], "must be at least 0"),
@@ -128,7 +128,7 @@ def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
     (tmp_path / "run" / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit):
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY])
-    assert "which exists" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
@@ -175,7 +175,7 @@ def test_an_interrupted_run_is_resumed_with_flags_that_may_change(pictures, tmp_
 
 @pytest.mark.slow
 def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, capsys):
-    """No test split, and a copy of a picture: what is left in the run, and that it is evaluated with its own names."""
+    """With no test split and a duplicate picture: the run's files, and evaluation with the given class names."""
     shutil.copy(pictures / "a" / "0.png", pictures / "a" / "copy.png")
     shutil.make_archive(str(tmp_path / "letters"), "zip", pictures.parent, "pictures")
     (tmp_path / "names.txt").write_text("alpha\nbeta\n")
@@ -197,7 +197,7 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     assert "6 pictures of the validation split" in capsys.readouterr().out
 
 
-def test_a_loss_that_is_no_number_is_a_line_of_its_own(pictures, tmp_path, capsys):
+def test_a_nan_loss_is_one_line(pictures, tmp_path, capsys):
     flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
     with pytest.raises(SystemExit) as stop:
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *TOY, *flags])
@@ -231,7 +231,7 @@ def test_terminated_run_can_be_resumed(pictures, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_leave_one_run(pictures, tmp_path):
+def test_two_workers_write_one_run(pictures, tmp_path):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]  # of ports that are free now
     for each in sockets:
@@ -280,7 +280,7 @@ def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsy
     fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
     capsys.readouterr()
     fit.main(["--resume", str(run)])
-    assert "has finished its 1 epochs. To train longer: --epochs" in capsys.readouterr().out
+    assert "is finished. To train it for more than 1 epochs, add --epochs N" in capsys.readouterr().out
     fit.main(["--resume", str(run), "--epochs", "3"])
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 3
 
@@ -290,35 +290,37 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
     flags = [*TOY, "--recipe", "text", "--steps-per-epoch", "4", "--epochs", "2", "--learning-rate", "1"]
     status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *flags])
     assert status == 1
-    assert "The training diverged" in capsys.readouterr().out
+    assert "Training diverged" in capsys.readouterr().out
 
 
-def test_a_longer_cosine_is_said_to_be_another(small_run, capsys):
+def test_a_longer_cosine_schedule_is_announced(small_run, capsys):
     recipe = small_run.read_recipe()
     fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=5))
     assert capsys.readouterr().out == ""
     fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"))
-    assert "The learning rate now falls to zero after epoch 9: it goes up again first" in capsys.readouterr().out
+    assert (
+        "The cosine schedule now ends after epoch 9, so the learning rate first rises again" in capsys.readouterr().out
+    )
     assert small_run.read_recipe().epochs == 9
 
 
 @pytest.mark.parametrize(("recipe", "is_warned_of"), [("text", True), ("flowers", False)])
-def test_a_recipe_for_many_more_pictures_is_warned_of_and_used(recipe, is_warned_of, capsys):
+def test_a_recipe_for_many_more_pictures_gives_a_warning(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.parser().parse_args(["--recipe", recipe])
     assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
-    assert ("was made for about 1,200,000 training pictures" in told) == is_warned_of
-    assert ("Received: 16. Leave --recipe out" in told) == is_warned_of
+    assert ("is for about 1,200,000 training pictures" in told) == is_warned_of
+    assert ("Received: 16. Leave out --recipe" in told) == is_warned_of
 
 
-def test_an_early_end_is_said(small_run, capsys):
+def test_an_early_end_is_announced(small_run, capsys):
     recipe, options = small_run.read_recipe(), Options(max_minutes=3)
     fit._say_why_it_ended(small_run, recipe, options)
     assert capsys.readouterr().out == ""
     fit._say_why_it_ended(small_run, dataclasses.replace(recipe, epochs=9), options)
     told = capsys.readouterr().out
-    assert "Ended after 2 of 9 epochs: there was no time for another in 3 minutes (--max-minutes)" in told
+    assert "ended after 2 of 9 epochs: another would take longer than 3 minutes in total (--max-minutes)" in told
     assert f"--resume {small_run.folder}" in told
     rows = [*small_run.read_log(), small_run.read_log()[-1] | {"epoch": 3}]
     small_run.write_log(rows)
@@ -338,7 +340,7 @@ def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
     assert (tmp_path / "saved" / "run" / "epoch-00001.json").read_text() == "theirs"
 
 
-def test_names_that_users_of_tflearn_know():
+def test_flag_names_of_tflearn():
     _, options = chosen("--snapshot-step", "7", "--snapshot-epoch", "2", "--tensorboard-verbose", "2")
     assert (options.checkpoint_steps, options.checkpoint_epochs, options.tensorboard_verbose) == (7, 2, 2)
 
@@ -353,15 +355,13 @@ def test_a_learning_rate_is_proposed_and_nothing_is_written(pictures, tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert fit.main(["--dataset", str(pictures), *TOY, "--find-learning-rate"]) == 0
     told = capsys.readouterr().out
-    broken, proposed = re.search(
-        r"Training breaks down at ([\d.e-]+)\. To try: --learning-rate ([\d.e-]+)", told
-    ).groups()
+    broken, proposed = re.search(r"Training diverges at ([\d.e-]+)\. Try --learning-rate ([\d.e-]+)", told).groups()
     assert float(proposed) == pytest.approx(float(broken) / 10, rel=0.1)
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
 def test_a_run_that_another_process_trains_is_left_alone(pictures, tmp_path, capsys):
-    """The other process has made the folder and its lock, and written nothing yet."""
+    """The other process has created the folder and its lock, but no files yet."""
     run = tmp_path / "run"
     run.mkdir()
     with locked(run), pytest.raises(SystemExit) as stop:

@@ -1,4 +1,4 @@
-"""`fit.py --weights imagenet` and `predict.py --weights imagenet`: one word decides all the settings.
+"""`fit.py --weights imagenet` and `predict.py --weights imagenet`: one flag determines all settings.
 
 The files have the layouts of the published ones, of few hidden units and for inputs of 99 pixels.
 """
@@ -35,7 +35,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Keras's cache, empty, with publishers that cannot be reached."""
+    """An empty Keras cache and unreachable download servers."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(names.FOLDER, raising=False)
@@ -71,7 +71,7 @@ def leave(main, arguments):
 
 
 @pytest.mark.slow
-def test_one_word_decides_all_settings(arrays, pictures, tmp_path, capsys):
+def test_one_flag_determines_all_settings(arrays, pictures, tmp_path, capsys):
     run = tmp_path / "run"
     argv = ["--dataset", str(pictures), "--weights", "imagenet", "--run", str(run), "--epochs", "1"]
     assert fit.main(argv) == 0
@@ -92,7 +92,7 @@ def test_one_word_decides_all_settings(arrays, pictures, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_flags_win(arrays, pictures, tmp_path):
+def test_flags_take_precedence(arrays, pictures, tmp_path):
     run = tmp_path / "run"
     flags = ["--learning-rate", "0.002", "--head-learning-rate-factor", "1", "--mean", "network", "--epochs", "1"]
     fit.main(["--dataset", str(pictures), "--weights", "caffe", "--run", str(run), *flags])
@@ -105,7 +105,7 @@ def test_flags_win(arrays, pictures, tmp_path):
     ("flags", "message"),
     [
         (["--size", "64"], "at least 67x67. Received: input_shape=(64, 64, 3)"),
-        (["--size", "131"], "take the size of the file's network (--size"),
+        (["--size", "131"], "use the input size of the file's network (--size"),
         (["--architecture", "paper"], "published only for caffe: "),
         (["--recipe", "petals"], "published only for caffe: "),
     ],
@@ -120,22 +120,20 @@ def test_another_size_or_network_is_one_line(arrays, pictures, tmp_path, capsys,
 
 
 @pytest.mark.parametrize("program", ["fit.py", "predict.py"])
-def test_without_a_network_one_line_says_which_file_goes_where(cache, pictures, tmp_path, capsys, program):
+def test_without_internet_one_line_says_where_to_put_the_file(cache, pictures, tmp_path, capsys, program):
     main, argv = {
         "fit.py": (fit.main, ["--dataset", pictures, "--run", tmp_path / "runs" / "run"]),
         "predict.py": (predict.main, [pictures]),
     }[program]
     assert leave(main, [*argv, "--weights", "imagenet"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith(
-        f"{program}: http://127.0.0.1:9/bvlcalexnet-12.onnx could not be downloaded: put the file at "
-    )
+    assert line.startswith(f"{program}: Could not download http://127.0.0.1:9/bvlcalexnet-12.onnx: save the file as ")
     assert str(cache / "bvlcalexnet-12.onnx") in line
     assert not (tmp_path / "runs").exists()
 
 
 def test_predict_names_the_classes_of_imagenet(arrays, pictures, cache, capsys):
-    """As the file's own network answers, by ONNX Runtime, for the central crop less the mean."""
+    """Compare with ONNX Runtime on the same file, for the central crop minus the mean."""
     pytest.importorskip("onnxruntime")
     index = {str(n): [f"n{n:08}", f"animal {n}"] for n in range(1000)}
     (cache / "imagenet_class_index.json").write_text(json.dumps(index))
@@ -192,7 +190,7 @@ def flowers(folder, species, count, seed):
 
 @pytest.mark.slow
 def test_fine_tuned_is_better_than_from_scratch(tmp_path, cache, monkeypatch):
-    """A network that learned five species helps with five others, of which there are eight pictures each."""
+    """Pretraining on five species helps with five others with eight pictures each."""
     small = dataclasses.replace(ARCHITECTURES["caffe"], hidden=(256, 128), size=67)
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     many = flowers(tmp_path / "many", range(5), {"train": 100, "validation": 10}, seed=0)

@@ -1,4 +1,4 @@
-"""scripts/import_weights.py, as its user sees it."""
+"""scripts/import_weights.py from the user's point of view."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 
 @pytest.fixture
 def caffemodel(tmp_path, monkeypatch):
-    """A file of few hidden units, for a network of as few."""
+    """A file and a network with few hidden units."""
     small = dataclasses.replace(ARCHITECTURES["caffenet"], hidden=foreign_weights.HIDDEN)
     monkeypatch.setitem(ARCHITECTURES, "caffenet", small)
     path = tmp_path / "caffenet.caffemodel"
@@ -38,7 +38,7 @@ def test_caffemodel_to_keras_file(caffemodel, capsys):
     *lines, last = capsys.readouterr().out.splitlines()
     assert lines[0] == "conv1: conv1 blob 0, (96, 3, 11, 11) to (11, 11, 3, 96), BGR to RGB"
     assert len(lines) == 8
-    assert last.endswith(f" parameters -> {caffemodel.with_name('caffenet.keras')}")
+    assert last.startswith(f"Wrote {caffemodel.with_name('caffenet.keras')} with ")
     model = keras.models.load_model(caffemodel.with_name("caffenet.keras"))
     images = np.random.default_rng(0).normal(0, 60, (2, 99, 99, 3)).astype(np.float32)
     logits = foreign_weights.caffe_answers(foreign_weights.of_caffe(), images)
@@ -52,7 +52,7 @@ WRONG = {
         {"classes": 1000},
         r"fc8 expects 1000 classes: .*for the classes of the file\. Received: 10 classes in .*\.caffemodel",
     ),
-    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It follows from the size of the input: .*Received: "),
+    "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It depends on the input size: .*Received: "),
     "too small": ({"size": 9}, "at least 67x67"),
     "ending": ({"out": "caffenet.h5"}, r"Expected --out to end in \.keras\. Received: caffenet\.h5"),
 }
@@ -69,14 +69,14 @@ def test_wrong_input_is_one_line(caffemodel, capsys, changed, message):
 
 
 @pytest.mark.parametrize("garbage", [b"\x07\x01", b"\xff\xff", b"\xa2\x06\x02\x08\x07", b"no network"])
-def test_garbage_is_no_network(caffemodel, capsys, garbage):
+def test_a_damaged_file_is_refused(caffemodel, capsys, garbage):
     caffemodel.write_bytes(garbage)
     assert leave(arguments(caffemodel)) == 2
-    assert "Expected a Caffe network, whole and without code" in capsys.readouterr().err
+    assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err
 
 
-def test_file_cut_short_leaves_nothing(caffemodel, capsys):
+def test_a_truncated_file_leaves_nothing(caffemodel, capsys):
     caffemodel.write_bytes(caffemodel.read_bytes()[:100_000])
     assert leave(arguments(caffemodel)) == 2
-    assert "Expected a Caffe network, whole and without code" in capsys.readouterr().err
+    assert "Expected a Caffe network, undamaged and without code" in capsys.readouterr().err
     assert [path.name for path in caffemodel.parent.iterdir()] == ["caffenet.caffemodel"]

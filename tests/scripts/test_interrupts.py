@@ -52,7 +52,7 @@ def pictures(tmp_path_factory):
 
 
 def start_script(name, arguments, output):
-    """Start a script that writes all it says into a file. Return its process, and a function for its exit status."""
+    """Start a script with its output in a file. Return the process, and a function for its exit status."""
     command = [sys.executable, SCRIPTS / f"{name}.py", *arguments]
     with output.open("w") as file:
         process = subprocess.Popen([str(word) for word in command], stdout=file, stderr=subprocess.STDOUT)
@@ -70,7 +70,7 @@ def start_loaded(name, arguments, output):
 
 
 def run_script(name, arguments, output):
-    """What the fork does: what scripts/NAME.py does."""
+    """Run scripts/NAME.py in the fork."""
     import _command  # of scripts
 
     file = os.open(output, os.O_WRONLY)
@@ -142,7 +142,7 @@ def test_no_interrupt_of_a_training_is_lost(pictures, tmp_path, seed):
 
 
 def outcome_of(run, status, number, said):
-    """What became of a training that got a signal."""
+    """Classify the outcome of a training run that got a signal."""
     if status == 0 and run.report.exists() and said.rstrip().endswith("PICTURES"):
         return "already done"  # only the interpreter had not ended
     if status not in (STATUS[number], -number):  # the second by the system, before the program listens
@@ -154,7 +154,7 @@ def outcome_of(run, status, number, said):
 
 
 def arguments_of(name, run, folder):
-    """What each command is given; what it writes goes into a folder."""
+    """The arguments of each command; outputs go to a folder."""
     from keras_alexnet.models.alexnet import build
 
     if name == "import_weights":

@@ -63,7 +63,7 @@ def test_a_users_log_level_is_kept():
         assert done.stdout == f"{expected}\n", done.stderr
 
 
-def test_names_do_not_steer_the_terminal(small_run, picture, capsys):
+def test_names_do_not_control_the_terminal(small_run, picture, capsys):
     picture.rename(picture.with_name("good\x1b[2J.png"))
     picture.with_name("bad\x1b]0;mine\x07.jpg").write_text("no picture")
     assert leave([small_run.folder, picture.parent, "--views", 1]) == 2
@@ -92,14 +92,14 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
     keras.Model(image, classes).save(tmp_path / "stranger.keras")
     assert leave([tmp_path / "stranger.keras", picture]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "without code of its own. Received: " in line
+    assert "without custom code. Received: " in line
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (["nowhere", "{picture}"], r"Expected a .keras file"),
-        (["{folder}", "{picture}"], r"A run folder must have"),
+        (["{folder}", "{picture}"], r"A run folder must contain"),
         (["{run}"], r"a network, then pictures or folders of pictures"),
         (["--weights", "imagenet", "--architecture", "paper", "{picture}"], r"Received: weights='imagenet'"),
         (["{run}", "{picture}", "--top", "0"], r"Expected --top of 1 or more. Received: 0"),

@@ -145,4 +145,4 @@ def test_a_folder_without_runs_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         script.main([str(tmp_path)])
     assert left.value.code == 2
-    assert capsys.readouterr().err == f"runs.py: Expected a folder with run folders in it. Received: {tmp_path}\n"
+    assert capsys.readouterr().err == f"runs.py: Expected a folder that contains run folders. Received: {tmp_path}\n"

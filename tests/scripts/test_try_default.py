@@ -1,4 +1,4 @@
-"""Sets of the kinds that people bring, and the table of the default trained on them."""
+"""Typical small data sets, and the table of runs with the defaults."""
 
 import csv
 import shlex
@@ -21,7 +21,7 @@ def files(folder):
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in everyday_sets.SETS]
 )
-def test_a_set_is_drawn_once_and_the_same_again(name, tmp_path):
+def test_a_data_set_is_drawn_once_and_reproducibly(name, tmp_path):
     folder = everyday_sets.make(name, tmp_path / "a")
     again = everyday_sets.make(name, tmp_path / "b")
     assert files(folder) == files(again)
@@ -32,8 +32,8 @@ def test_a_set_is_drawn_once_and_the_same_again(name, tmp_path):
     assert first not in files(everyday_sets.make(name, tmp_path / "a"))  # it is there, and so it is left
 
 
-def test_classes_can_be_told_apart_by_their_shape():
-    """By the share of the picture's middle that each shape covers, on white."""
+def test_classes_differ_in_shape():
+    """By the fraction of the picture's center that each shape covers, on white."""
     random = np.random.default_rng(0)
     covered = {
         shape: np.mean(

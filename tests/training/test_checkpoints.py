@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, damaged, or not there yet."""
+"""Complete, damaged and missing checkpoints."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras_alexnet.training import checkpoints
 
 @pytest.fixture
 def model():
-    """A network with the random numbers of a dropout, two steps old."""
+    """A network with dropout after two training steps."""
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inputs)))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
@@ -18,7 +18,7 @@ def model():
     return model
 
 
-def test_the_next_step_is_the_one_that_would_have_been(model, tmp_path):
+def test_the_next_step_after_resuming_is_the_same(model, tmp_path):
     checkpoints.save(tmp_path / "last", model, 3, 7, metrics=[0.1, 2])
     again = checkpoints.newest(tmp_path / "last")
     assert (again.epochs, again.steps, again.metrics) == (3, 7, [0.1, 2])
@@ -29,14 +29,14 @@ def test_the_next_step_is_the_one_that_would_have_been(model, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_numbers_come_back_to_the_last_bit():
+def test_values_are_restored_bit_for_bit():
     variable = keras.Variable(np.float32([1 / 3, 1e-38, 3e38]))
     other = keras.Variable(np.zeros(3, "float32"))
     checkpoints.assign([other], checkpoints.values([variable]))
     np.testing.assert_array_equal(other.numpy(), variable.numpy())
 
 
-def test_two_are_kept(model, tmp_path):
+def test_two_checkpoints_are_kept(model, tmp_path):
     for epochs, steps in ((8, 0), (9, 0), (9, 5), (10, 0)):
         checkpoints.save(tmp_path, model, epochs, steps)
     names = sorted(path.name for path in tmp_path.glob("*.keras"))
@@ -47,7 +47,7 @@ def test_two_are_kept(model, tmp_path):
 
 @pytest.mark.parametrize("place", ["network", "state"])
 @pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
-def test_a_damaged_one_is_named_and_the_one_before_used(model, tmp_path, capsys, place, damage):
+def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(model, tmp_path, capsys, place, damage):
     for epochs in (1, 2):
         checkpoints.save(tmp_path, model, epochs)
     file = tmp_path / ("epoch-00002.keras" if place == "network" else "epoch-00002.json")
@@ -61,7 +61,7 @@ def test_a_damaged_one_is_named_and_the_one_before_used(model, tmp_path, capsys,
         assert "epoch-00002.keras" in capsys.readouterr().err
 
 
-def test_all_damaged_is_an_error_and_none_is_not(model, tmp_path):
+def test_only_damaged_checkpoints_are_an_error(model, tmp_path):
     assert checkpoints.newest(tmp_path) is None
     checkpoints.save(tmp_path, model, 1)
     (tmp_path / "epoch-00001.keras").write_bytes(b"")
@@ -69,7 +69,7 @@ def test_all_damaged_is_an_error_and_none_is_not(model, tmp_path):
         checkpoints.newest(tmp_path)
 
 
-def test_a_record_without_checkpoints_is_not_begun_anew(tmp_path):
+def test_a_run_with_a_log_but_no_checkpoints_does_not_restart(tmp_path):
     assert checkpoints.newest(tmp_path, logged=1) is None  # killed before the first was whole
     with pytest.raises(ValueError, match="start a new run"):
         checkpoints.newest(tmp_path, logged=2)

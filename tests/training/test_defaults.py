@@ -1,4 +1,4 @@
-"""The default recipe: which settings follow from which data, and that small sets train with them."""
+"""The default recipe: the settings for different data, and training on small data sets."""
 
 import dataclasses
 import itertools
@@ -31,7 +31,7 @@ def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes told apart by their brightness, 12 and 24 grey pictures of 30 x 40 pixels."""
+    """Two classes that differ in brightness, 12 and 24 gray pictures of 30 x 40 pixels."""
     random = np.random.default_rng(0)
     for (label, name), number in itertools.product(enumerate("ab"), range(24)):
         if number < 12 * (label + 1):
@@ -71,12 +71,12 @@ def test_a_batch_is_never_larger_than_the_set():
     assert recipe_for(facts(pictures=20, classes=2)).batch_size == 20
 
 
-def test_small_grey_pictures_are_not_mirrored():
+def test_small_gray_pictures_are_not_mirrored():
     assert recipe_for(facts(shorter_side=28, is_grey=True)).augmentation == ("crop",)
     assert "mirror" in recipe_for(facts(shorter_side=28)).augmentation
 
 
-def test_settings_of_the_user_win():
+def test_settings_of_the_user_take_precedence():
     recipe = recipe_for(facts(), crop_size=99, epochs=3, divide_after=(2,))
     assert (recipe.crop_size, recipe.epochs, recipe.schedule) == (99, 3, "divided")
     assert recipe.resize_size == 112
@@ -98,11 +98,11 @@ def test_fine_tuning_takes_the_settings_of_the_weights():
 
 
 @pytest.mark.parametrize(("pictures", "epochs"), [(40, 75), (1020, 60), (6000, 25), (1_200_000, 10)])
-def test_fine_tuning_takes_a_fourth_of_the_passes(pictures, epochs):
+def test_fine_tuning_takes_a_quarter_of_the_epochs(pictures, epochs):
     assert fine_tuning_recipe(facts(pictures), PUBLISHED).epochs == epochs
 
 
-def test_settings_of_the_user_win_over_those_of_the_weights():
+def test_settings_of_the_user_take_precedence_over_the_weights():
     recipe = fine_tuning_recipe(facts(), PUBLISHED, crop_size=131, mean="color", learning_rate=0.01, epochs=3)
     assert (recipe.crop_size, recipe.resize_size, recipe.mean) == (131, 148, "color")
     assert (recipe.learning_rate, recipe.epochs) == (0.01, 3)
@@ -116,7 +116,7 @@ def test_fine_tuning_is_announced_in_three_lines():
     assert lines[1].endswith("43 epochs (2,666 steps), learning rate 0.001 and 10 times that for the last layer.")
 
 
-def test_no_recipe_by_name_has_changed():
+def test_named_recipes_have_not_changed():
     recipes = [recipe for name, recipe in RECIPES.items() if name != "drawn"]
     assert {recipe.schedule for recipe in recipes} == {"divided", "exponential"}
     assert {recipe.clip_norm for recipe in recipes} == {None}
@@ -127,25 +127,25 @@ def test_three_lines_are_announced():
     lines = announce(facts(2000, 2), recipe_for(facts(2000, 2))).splitlines()
     assert lines[0].startswith("2,000 training pictures of 2 classes, 1,000 per class")
     assert "crops of 131 pixels, batches of 32, 172 epochs" in lines[1]
-    assert "Every setting has a flag" in lines[2]
+    assert lines[2].startswith("The training steps will take about ")
 
 
 def test_a_batch_of_all_pictures_is_announced():
     few = facts(20, 2)
     assert recipe_for(few).batch_size == 20
-    assert "batches of 20 (all there are), " in announce(few, recipe_for(few))
+    assert "batches of 20 (all pictures), " in announce(few, recipe_for(few))
 
 
-def test_classes_of_very_different_sizes_are_named(folder):
+def test_unbalanced_classes_are_reported(folder):
     found = measure_facts(datasets.load(str(folder)))
     assert (found.fewest, found.most) == ((("a", 10),), (("b", 20),))
-    assert "Uneven" not in announce(found, recipe_for(found))
+    assert "Unbalanced" not in announce(found, recipe_for(found))
     uneven = dataclasses.replace(
         found, fewest=(("rose", 9),), most=(("lily", 400),), smallest_class=9, largest_class=400
     )
     recipe = recipe_for(uneven, balance="none")
     line = announce(uneven, recipe).splitlines()[1]
-    assert line.startswith("Uneven classes, fewest training pictures: rose 9; most: lily 400 (")
+    assert line.startswith("Unbalanced classes, fewest training pictures: rose 9; most: lily 400 (")
 
 
 def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_pictures():
@@ -158,12 +158,12 @@ def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_p
 @pytest.mark.parametrize(
     ("flags", "weights"), [([], "drawn"), (["--weights", "none"], None), (["--architecture", "half"], None)]
 )
-def test_the_start_is_said_and_can_be_left_out(flags, weights, folder, capsys):
+def test_the_start_from_drawn_pictures_is_announced_and_optional(flags, weights, folder, capsys):
     arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
     _, options = fit.chosen(arguments)
     _, options = fit.following_from(datasets.load(str(folder)), arguments, options)
     assert options.weights == weights
-    assert ("kernels learned on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
+    assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
 
 
 def test_a_plan_fits_into_the_time():
@@ -175,7 +175,7 @@ def test_a_plan_fits_into_the_time():
     assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe, None)
 
 
-def test_where_no_four_epochs_fit_each_takes_a_part_of_the_pictures():
+def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     planned, steps = plan(recipe_for(facts(50_000)), 50_000, seconds=120, images_per_second=40)
     assert planned.epochs == 4
     assert 0.7 * 120 < 4 * steps * planned.batch_size / 40 < 120
@@ -188,17 +188,17 @@ def test_speed_is_measured_with_steps_of_the_network():
 
 
 @pytest.mark.slow
-def test_a_quick_look_is_planned_and_said(folder, tmp_path, capsys):
+def test_quick_is_planned_and_announced(folder, tmp_path, capsys):
     run = tmp_path / "run"
     flags = ["--quick", "--max-minutes", "0.5"]
     assert fit.main(["--dataset", str(folder), "--run", str(run), *flags]) == 0
-    assert "A first look: crops of 67 pixels and about 0.5 minutes" in capsys.readouterr().out
+    assert "Quick try: crops of 67 pixels and about 0.5 minutes" in capsys.readouterr().out
     assert Run.open(run).read_recipe().epochs < 300
 
 
 @pytest.mark.slow
 def test_a_folder_trains_without_another_flag_and_resumes(folder, tmp_path, capsys):
-    """With one flag after all, for a short test: fewer epochs."""
+    """With one flag to shorten the test: fewer epochs."""
     run = tmp_path / "run"
     assert fit.main(["--dataset", str(folder), "--run", str(run), "--epochs", "2"]) == 0
     assert "training pictures of 2 classes" in capsys.readouterr().out

@@ -29,12 +29,12 @@ def test_variables_of_one_shape_are_each_updated_under_a_strategy():
 
 
 @pytest.mark.parametrize("config", [None, "{}", "worker 1", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}'])
-def test_workers_that_are_not_named(monkeypatch, config):
+def test_tf_config_must_list_the_workers(monkeypatch, config):
     if config is None:
         monkeypatch.delenv("TF_CONFIG", raising=False)
     else:
         monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=r"TF_CONFIG must name the workers.*Received: "):
+    with pytest.raises(ValueError, match=r"TF_CONFIG must list the workers.*Received: "):
         strategies.create_strategy(kind="multiworker")
 
 

@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch, and how often it saves until then."""
+"""Early ends of training, and the frequency of checkpoints."""
 
 import dataclasses
 import itertools
@@ -43,14 +43,14 @@ def train(folder, run, recipe=TOY, **options):
 
 
 @pytest.mark.slow
-def test_no_lower_error_for_some_epochs_ends_it_and_resuming_does_not_go_on(folder, tmp_path):
+def test_stop_after_ends_training_and_resuming_does_not_continue(folder, tmp_path):
     run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, stop_after=2)
     assert train(folder, run, recipe)["epochs"] == 3  # the error of the first epoch stays
     assert run.is_finished()
     assert train(folder, run, recipe)["epochs"] == 3
 
 
-def test_no_time_for_another_epoch_ends_it_and_resuming_goes_on(folder, tmp_path):
+def test_max_minutes_ends_training_and_resuming_continues(folder, tmp_path):
     run = Run.create(tmp_path / "run")
     assert train(folder, run, max_minutes=1e-9)["epochs"] == 1
     assert not run.is_finished()
@@ -76,7 +76,7 @@ def test_stop_after_needs_validation(folder, tmp_path):
 
 
 def saved(monkeypatch):
-    """Which epochs are saved from here on."""
+    """Record which epochs are saved."""
     epochs, save = [], checkpoints.save
     monkeypatch.setattr(
         checkpoints,
@@ -94,7 +94,7 @@ def saved(monkeypatch):
 def test_checkpoints_are_as_frequent_as_their_cost_allows_or_as_asked(
     folder, tmp_path, monkeypatch, share, every, expected
 ):
-    """The first epoch and the last have the best error: it stays the same, and the last of equal ones counts."""
+    """All epochs have the same error, and the last of equal ones counts as best."""
     monkeypatch.setattr(callbacks, "SAVING_SHARE", share)
     epochs = saved(monkeypatch)
     train(folder, Run.create(tmp_path / "run"), checkpoint_epochs=every)
@@ -102,7 +102,7 @@ def test_checkpoints_are_as_frequent_as_their_cost_allows_or_as_asked(
 
 
 @pytest.mark.slow
-def test_checkpoints_go_where_they_are_asked_to_and_as_many_are_kept(folder, tmp_path):
+def test_checkpoint_path_and_the_number_of_checkpoints(folder, tmp_path):
     run = Run.create(tmp_path / "run")
     train(folder, run, checkpoint_path=str(tmp_path / "elsewhere"), checkpoint_epochs=1, max_checkpoints=3)
     names = sorted(path.name for path in (tmp_path / "elsewhere" / "run").glob("*.keras"))

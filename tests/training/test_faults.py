@@ -1,4 +1,4 @@
-"""Faults of the machine, the disk and the data: one line that says what to do, and nothing lost."""
+"""Faults of machine, disk and data give one line that says what to do, and nothing is lost."""
 
 import contextlib
 import dataclasses
@@ -41,7 +41,7 @@ def fit(pictures, run, recipe=RECIPE):
 
 
 def after_the_first_epoch(monkeypatch, act):
-    """Let something happen when the first epoch is on disk."""
+    """Do something when the first epoch is on disk."""
     saved = trainer.CheckpointWriter.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
@@ -63,22 +63,22 @@ def test_a_batch_too_large_for_memory_names_its_size():
         explained(lambda: tf.zeros((2**24, 2**24)) + 1)
 
 
-def test_a_data_file_cut_short(tmp_path):
+def test_a_truncated_data_file(tmp_path):
     file = tmp_path / "train.tfrecord"
     with tf.io.TFRecordWriter(str(file)) as writer:
         writer.write(b"picture" * 100)
     file.write_bytes(file.read_bytes()[:300])
-    with pytest.raises(OSError, match=r"bring them back, then continue with --resume runs/a\. Received: .*truncated"):
+    with pytest.raises(OSError, match=r"restore them, then continue with --resume runs/a\. Received: .*truncated"):
         explained(lambda: list(tf.data.TFRecordDataset(str(file))))
 
 
-def test_a_picture_that_is_gone(tmp_path):
+def test_a_missing_picture(tmp_path):
     files = tf.data.Dataset.from_tensors(str(tmp_path / "gone.jpg")).map(tf.io.read_file)
     with pytest.raises(OSError, match=r"Received: .*gone\.jpg"):
         explained(lambda: list(files))
 
 
-def test_an_error_of_the_network_is_not_explained_away():
+def test_an_error_of_the_network_is_raised_unchanged():
     with pytest.raises(tf.errors.InvalidArgumentError):
         explained(lambda: tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3))))
 
@@ -86,7 +86,7 @@ def test_an_error_of_the_network_is_not_explained_away():
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_nan_or_infinite(loss):
     errors.check_finite(1e30, 3, 7, RECIPE, "runs/a")
-    with pytest.raises(ValueError, match=r"--learning-rate.*runs/a keeps.*Received: (nan|inf) at step 7 of epoch 3"):
+    with pytest.raises(ValueError, match=r"--learning-rate.*runs/a has.*Received: (nan|inf) at step 7 of epoch 3"):
         errors.check_finite(loss, 3, 7, RECIPE, "runs/a")
 
 
@@ -135,14 +135,14 @@ def _receive_two_signals():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_lock_is_for_one(tmp_path):
+def test_only_one_process_gets_a_lock(tmp_path):
     with locked(tmp_path), pytest.raises(ValueError, match=f"Another process.*Received: {tmp_path}"), locked(tmp_path):
         pass
     with locked(tmp_path):  # free again
         pass
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path):
+def test_partial_files_of_a_killed_process_are_removed(tmp_path):
     users = {"log.csv", ".hidden", ".notes.2024.txt", "last/.kept.csv", "last/notes.txt"}
     for name in (*users, f"{PARTIAL}4711-log.csv", f"last/{PARTIAL}4711-epoch-00001.keras"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -204,7 +204,7 @@ def test_pictures_that_vanish_while_training(pictures, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
     monkeypatch.setattr(pipeline, "_capacity", lambda side: 1)  # nothing is kept in memory
     after_the_first_epoch(monkeypatch, lambda: pictures.rename(tmp_path / "elsewhere"))
-    with pytest.raises(OSError, match=r"bring them back, then continue with --resume .*run\. Received: "):
+    with pytest.raises(OSError, match=r"restore them, then continue with --resume .*run\. Received: "):
         fit(pictures, run, dataclasses.replace(RECIPE, batch_size=4))
     assert checkpoints.newest(run.last).epochs >= 1
     shutil.move(tmp_path / "elsewhere", pictures)

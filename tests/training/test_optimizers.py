@@ -1,4 +1,4 @@
-"""The paper's update rule, against the rule written by hand, and its schedule."""
+"""The paper's update rule, compared with a computation by hand, and its schedule."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ GRADIENTS = [(random(4, 3, seed=10 + n), random(3, seed=20 + n)) for n in range(
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])
-def test_three_steps_are_those_by_hand(factor):
+def test_three_steps_match_a_computation_by_hand(factor):
     w, b = random(4, 3), random(3)
     kernel, bias = trained(PaperSGD(RATE, bias_learning_rate_factor=factor), w, b, GRADIENTS)
     v_w = v_b = 0
@@ -57,7 +57,7 @@ def two_layers():
 
 
 def test_a_layer_with_a_factor_learns_as_with_a_rate_of_its_own():
-    """Kernel and bias of "head" as in a training at ten times the rate, those of "body" as in one at the rate."""
+    """The "head" learns as with ten times the rate, the "body" as with the rate itself."""
     start = [random(*variable.shape, seed=n) for n, variable in enumerate(two_layers().trainable_variables)]
     gradients, after = [random(*array.shape, seed=9) for array in start], {}
     for name, rate, factors in (("both", RATE, {"head": 10.0}), ("body", RATE, None), ("head", 10 * RATE, None)):
@@ -98,7 +98,7 @@ def test_a_factor_below_zero_is_refused():
         PaperSGD(learning_rate_factors={"fc8": -1})
 
 
-def test_decay_beside_the_velocity_is_that_by_hand():
+def test_decoupled_decay_matches_a_computation_by_hand():
     w = random(4, 3)
     kernel, _ = trained(PaperSGD(RATE, weight_decay=0.1, decay_into="weights"), w, random(3), GRADIENTS)
     velocity = 0
@@ -147,7 +147,7 @@ def test_settings_that_change_between_steps_take_effect(setting):
 
 
 def sparse(values, rows, height):
-    """A gradient of some rows as the backend has it for an embedding; rows may come twice."""
+    """A sparse gradient of the backend, as for an embedding; rows may occur twice."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -217,7 +217,7 @@ def first_and_second(**settings):
 
 
 def test_a_layer_learns_at_a_rate_of_its_own():
-    """Weights and biases of the layer move by a tenth in the first step, those of the other as before."""
+    """In the first step the layer changes by a tenth, the other one as before."""
     x, y, moves = random(8, 5), random(8, 3, seed=1), []
     for factors in ({}, {"first": 0.1}):
         model = first_and_second(learning_rate_factors=factors)
@@ -229,7 +229,7 @@ def test_a_layer_learns_at_a_rate_of_its_own():
 
 
 def test_a_frozen_layer_keeps_its_weights_and_its_velocity():
-    """Its momentum does not carry it on."""
+    """Momentum does not move a frozen layer."""
     x, y = random(8, 5), random(8, 3, seed=1)
     model = first_and_second()
     model.fit(x, y, epochs=2, verbose=0)
@@ -275,7 +275,7 @@ def test_config_makes_the_optimizer_again():
 
 @pytest.mark.parametrize("weight_decay", [{}, {"weight_decay": None}])
 def test_config_of_version_0_1_0_makes_the_optimizer(weight_decay):
-    """There it is called `decay`, and `weight_decay` is Keras's own."""
+    """In version 0.1.0 the argument was `decay`, and `weight_decay` was Keras's own."""
     config = PaperSGD(0.1, 0.8, bias_learning_rate_factor=2.0, decay_into="weights").get_config()
     del config["weight_decay"], config["learning_rate_factors"]
     optimizer = PaperSGD.from_config(config | weight_decay | {"decay": 0.01})
@@ -331,7 +331,7 @@ def test_rate_is_divided_when_errors_stop_improving(errors, divisions):
     assert divided_learning_rate(0.01, errors, patience=2) == pytest.approx(0.01 / 10**divisions)
 
 
-def test_rate_follows_from_the_record_alone():
+def test_rate_depends_only_on_the_log():
     errors = random(40).tolist()
     rates = [divided_learning_rate(0.01, errors[:n], patience=3, divisions=2) for n in range(len(errors))]
     assert rates == sorted(rates, reverse=True)

@@ -1,4 +1,4 @@
-"""Training with the paper's dropout, against the same training in NumPy, and with the dropout of today's frameworks."""
+"""Training with the paper's dropout, compared with NumPy and with inverted dropout."""
 
 import keras
 import numpy as np
@@ -78,7 +78,7 @@ def test_training_is_that_of_numpy():
     np.testing.assert_allclose(ops.convert_to_numpy(model(x)), halved, rtol=1e-4)
 
 
-def test_scaled_up_in_training_it_is_the_same_with_half_the_start_a_quarter_of_the_rate_and_four_times_the_decay():
+def test_inverted_dropout_trains_the_same_with_adjusted_std_rate_and_decay():
     kernel, bias, behind = start()
     paper = trained(PaperDropout, (kernel, bias, behind), weight_decay=DECAY)
     inverted = trained(
@@ -94,7 +94,7 @@ def test_scaled_up_in_training_it_is_the_same_with_half_the_start_a_quarter_of_t
     np.testing.assert_allclose(ops.convert_to_numpy(paper(x)), ops.convert_to_numpy(inverted(x)), rtol=1e-4)
 
 
-def test_with_the_same_settings_it_is_another_training():
+def test_inverted_dropout_trains_differently_with_the_same_settings():
     kernel, bias, behind = start()
     paper = trained(PaperDropout, (kernel, bias, behind), weight_decay=DECAY)
     inverted = trained(keras.layers.Dropout, (kernel, bias, behind / 2), weight_decay=DECAY)

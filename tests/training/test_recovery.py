@@ -1,4 +1,4 @@
-"""A training that diverges or learns nothing goes back with a smaller learning rate, and is resumed exactly."""
+"""Training that diverges or learns nothing goes back with a smaller learning rate, and resumes exactly."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ TOY = Recipe(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes told apart by their color: 16 training pictures, 4 for validation and 2 for testing."""
+    """Two classes that differ in color: 16 training pictures, 4 for validation and 2 for testing."""
     root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     for (split, count), (label, name) in itertools.product(
         {"train": 8, "validation": 2, "test": 1}.items(), enumerate("ab")
@@ -77,7 +77,7 @@ def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
     ],
 )
 def test_a_loss_at_chance_for_long_is_stuck(losses, steps, all_steps, is_stuck):
-    expected = pytest.raises(errors.TrainingFailed, match="learns nothing") if is_stuck else contextlib.nullcontext()
+    expected = pytest.raises(errors.TrainingFailed, match="is not learning") if is_stuck else contextlib.nullcontext()
     with expected:
         recovery.check_stuck(losses, math.log(10), steps, all_steps)
 
@@ -117,7 +117,7 @@ class TestGoingBack:
         assert newest.recoveries == found
         return newest.epochs, float(newest.load().layers[0].kernel[0, 0]), found
 
-    def test_to_the_newest_checkpoint(self, last):
+    def test_recovery_goes_back_to_the_newest_checkpoint(self, last):
         epochs, weight, found = self.back(last, [0.7, 0.6, 0.5])
         assert (epochs, weight) == (3, 3)
         assert found == [
@@ -132,17 +132,17 @@ class TestGoingBack:
         ]
 
     @pytest.mark.parametrize(("losses", "is_stuck"), [([0.7, 0.6, 5.0], False), ([0.7, 0.7, 0.7], True)])
-    def test_to_the_initial_weights_where_the_checkpoints_are_no_good(self, last, losses, is_stuck):
+    def test_recovery_goes_back_to_the_initial_weights_if_the_checkpoints_are_bad(self, last, losses, is_stuck):
         assert self.back(last, losses, is_stuck)[:2] == (0, 0)
         assert [file.name for file in last.glob("*.keras")] == ["epoch-00000.keras"]
 
-    def test_again_with_a_ninth(self, last):
+    def test_a_second_recovery_uses_a_ninth_of_the_rate(self, last):
         self.back(last, [0.7, 0.6, 0.5])
         *_, found = self.back(last, [0.7, 0.6, 0.5])
         assert [each["learning_rate"] for each in found] == pytest.approx([0.03, 0.01])
         assert recovery.factor(found) == pytest.approx(1 / 9)
 
-    def test_without_a_checkpoint(self, tmp_path):
+    def test_recovery_without_a_checkpoint(self, tmp_path):
         assert self.back(tmp_path / "last", [])[:2] == (0, 0)
 
 
@@ -153,13 +153,13 @@ def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_p
     assert results["recoveries"] == 3
     told = capsys.readouterr().out
     assert told.count("went back to the initial weights") == 3
-    assert "In epoch 6 the loss was 0.693 after 24 steps, and chance has 0.693: went back" in told
+    assert "In epoch 6 the loss was 0.693 after 24 steps, where chance has 0.693: went back" in told
     assert [row["epoch"] for row in run.read_log()] == list(range(1, 13))
     assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27)
 
 
 @pytest.mark.slow
-def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
+def test_without_recovery_training_continues(folder, tmp_path, capsys):
     run = Run.create(tmp_path / "run")
     assert "recoveries" not in train(folder, run, dataclasses.replace(TOY, epochs=7), recover=None)
     assert "The loss is still ln(2)" in capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_without_recovery_it_goes_on(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder, tmp_path, monkeypatch):
-    """Interrupted in its third epoch after it went back from the second for the first time."""
+    """Interrupted in the third epoch, after the first recovery in the second."""
     recipe = dataclasses.replace(TOY, epochs=4, learning_rate=0.01)
     check = trainer.LossGuard.on_epoch_end
 

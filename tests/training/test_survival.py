@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment and go on as if they had not been.
+"""Runs that are killed at any moment and resume exactly.
 
 Each life of a run is a process, forked from one that has TensorFlow imported. Networks are tiny, with dropout.
 """
@@ -50,7 +50,7 @@ def pictures(tmp_path_factory):
 
 
 def train(pictures, folder, recipe, options, devices, worker):
-    """One life of a run, in a process of its own."""
+    """Run or resume training in a separate process."""
     from keras_alexnet.data import datasets
     from keras_alexnet.training import trainer
 
@@ -78,7 +78,7 @@ def finish(process):
 
 
 def state(folder):
-    """What must not differ: the record, and every weight of the best network and of the last, with its optimizer."""
+    """Everything that must be equal: the log, and all weights of the best network and of the last checkpoint."""
     last = checkpoints.newest(folder / "last")
     weights = keras.models.load_model(folder / "best.keras").get_weights()
     model = last.load()
@@ -108,7 +108,7 @@ def saves(folder):
 
 
 def kill(process, folder, random, while_saving):
-    """Kill after some progress: while a checkpoint is being written, or at any moment. True if it came to that."""
+    """Kill after some progress, while a checkpoint is being written or at any moment. Return whether it was killed."""
     before, seen, wanted = saves(folder), set(), int(random.integers(1, 3))
     delay = random.uniform(0, 0.02 if while_saving else 0.3)
     while process.is_alive():
@@ -123,7 +123,7 @@ def kill(process, folder, random, while_saving):
 
 
 def live_and_die(pictures, folder, random, kills):
-    """Lives of one run; how often it was killed, and how often of these with a checkpoint half written."""
+    """Kill and resume one run. Return the number of kills, and of those with a partial checkpoint."""
     killed, half_written = 0, 0
     while True:
         process = start(pictures, folder, checkpoint_steps=1)
@@ -135,7 +135,7 @@ def live_and_die(pictures, folder, random, kills):
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_is_as_if_never_killed(pictures, unbroken, tmp_path):
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(pictures, unbroken, tmp_path):
     killed, _ = live_and_die(pictures, tmp_path / "run", np.random.default_rng(0), kills=2)
     assert killed == 2
     assert_same(tmp_path / "run", unbroken)
@@ -144,7 +144,7 @@ def test_killed_and_resumed_is_as_if_never_killed(pictures, unbroken, tmp_path):
 
 @pytest.mark.slow
 def test_thirty_kills(pictures, unbroken, tmp_path):
-    """Kills until 30 are survived, of which 15 or more left a checkpoint half written."""
+    """Kill until 30 kills are survived, of which at least 15 left a partial checkpoint."""
     killed = half_written = runs = 0
     while killed < 30 or half_written < 15:
         folder = tmp_path / f"run-{runs}"
@@ -155,7 +155,7 @@ def test_thirty_kills(pictures, unbroken, tmp_path):
 
 
 def terminate(process, folder):
-    """SIGTERM after the first epoch; the exit status and how many seconds it took."""
+    """Send SIGTERM after the first epoch. Return the exit status and the seconds until the exit."""
     while not saves(folder):
         assert process.is_alive()
         time.sleep(0.01)
@@ -175,7 +175,7 @@ def test_sigterm_stops_within_seconds(pictures, tmp_path):
 
 
 def stop_at(event, *life):
-    """A life that is told to stop in the first step of its training, or of its first validation."""
+    """A process that gets a stop signal in the first step of training or of validation."""
     from keras_alexnet.training.callbacks import CheckpointWriter
 
     saved = getattr(CheckpointWriter, event)
@@ -202,7 +202,7 @@ def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
 
 @pytest.mark.slow
 def test_stopped_in_the_validation(pictures, unbroken, tmp_path):
-    """The epoch's steps are not done again: only its validation is."""
+    """Only the validation of the epoch is repeated, not its steps."""
     folder = tmp_path / "run"
     process = start(pictures, folder, life=functools.partial(stop_at, "on_test_batch_end"))
     process.join(120)
@@ -216,7 +216,7 @@ def test_stopped_in_the_validation(pictures, unbroken, tmp_path):
 
 @pytest.mark.slow
 def test_stopped_again_and_again_by_sigterm(pictures, unbroken, tmp_path):
-    """At any moment from the start of the training on; the status is that of a stop, and nothing is lost."""
+    """At any moment after training starts, the exit status is that of a stop, and nothing is lost."""
     folder, random, stops = tmp_path / "run", np.random.default_rng(0), 0
     for _ in range(12):
         before = set(folder.rglob("*tfevents*"))
@@ -249,7 +249,7 @@ def test_two_replicas_are_resumed_exactly(pictures, tmp_path):
 
 
 def start_two_workers(pictures, folder, recipe):
-    """On ports of the loopback that are free now."""
+    """On free loopback ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:

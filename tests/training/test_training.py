@@ -1,4 +1,4 @@
-"""A run from first batch to result, on toy pictures: what it leaves, how it resumes, how devices share it."""
+"""A complete run on toy pictures: its files, resuming, and several devices."""
 
 import csv
 import dataclasses
@@ -35,7 +35,7 @@ FIT = Path(__file__).parents[2] / "scripts" / "fit.py"
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Three classes of tiny pictures told by their colour; 17 for validation: two batches of 8 and one picture."""
+    """Three classes of tiny pictures that differ in color; 17 for validation: two batches of 8 and one picture."""
     root = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
     for split, counts in {"train": (9, 9, 8), "validation": (6, 6, 5), "test": (2, 2, 2)}.items():
@@ -83,7 +83,7 @@ def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, t
     assert resumed == {key: value for key, value in results.items() if key != "seconds"}
 
 
-def test_log_has_the_loss_of_chance_at_first_and_one_row_an_epoch(finished):
+def test_log_starts_with_the_loss_of_chance_and_has_one_row_per_epoch(finished):
     rows = finished[0].read_log()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[0]["loss"] == pytest.approx(math.log(3), rel=0.1)
@@ -111,7 +111,7 @@ def test_best_network_has_the_lowest_error_of_the_log(finished, folder):
     assert np.mean(wrong) == pytest.approx(min(row["val_top1_error"] for row in run.read_log()), abs=1e-6)
 
 
-def test_interrupted_run_goes_on_as_if_it_had_not_been(finished, folder, tmp_path, monkeypatch):
+def test_an_interrupted_run_continues_exactly(finished, folder, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
     begin = trainer.LogWriter.on_epoch_begin
 
@@ -146,7 +146,7 @@ OF_THE_AUTHORS = dataclasses.replace(  # the schedule of their log with fewer ep
 
 
 class Diary(keras.callbacks.Callback):
-    """The rates of each step and epoch, and the weights of each epoch. It may stop the training before an epoch."""
+    """Record the rates of each step and epoch, and the weights of each epoch. Optionally stop before an epoch."""
 
     def __init__(self, stop_before=None):
         super().__init__()
@@ -237,14 +237,14 @@ def test_batch_must_divide_among_devices(folder, tmp_path):
     class Three(Strategy):
         replicas = 3
 
-    with pytest.raises(ValueError, match=r"divide among the 3 devices.*--batch-size 8"):
+    with pytest.raises(ValueError, match=r"divisible by the number of devices, 3\..*--batch-size 8"):
         trainer.fit(RECIPE, datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(), Three())
 
 
 class TestWithoutValidation:
     @pytest.fixture
     def data(self, folder):
-        """All that there is but the test pictures is trained on."""
+        """Train on all pictures except the test split."""
         data = datasets.load(str(folder))
         train = data.splits["train"].concatenate(data.splits["validation"])
         return dataclasses.replace(data, splits={"train": train, "test": data.splits["test"]})
@@ -261,13 +261,13 @@ class TestWithoutValidation:
         (evaluation,) = evaluate.evaluate_runs([run], data, "test", views=1)
         assert len(evaluation.labels) == 6
 
-    def test_needs_a_schedule(self, data, tmp_path):
+    def test_training_without_validation_needs_a_schedule(self, data, tmp_path):
         with pytest.raises(ValueError, match="--divide-after"):
             trainer.fit(RECIPE, data, Run.create(tmp_path / "run"), Options())
 
 
 def fit_apart(pictures, run, recipe, *flags, backend=None, devices=2):
-    """`fit.py` in a process of its own: logical devices must be there before the backend starts."""
+    """Run `fit.py` in a separate process, since logical devices must exist before the backend starts."""
     flags = [*flags, *shlex.split("--recipe text --learning-rate 0.001 --dropout 0 --precision float32")]
     flags += ["--virtual-devices", str(devices)]
     for name in ("architecture", "crop_size", "resize_size", "batch_size", "epochs"):
@@ -289,7 +289,7 @@ def learned(run):
     ("architecture", "size", "side"),
     [("figure_1", SIZE, SIDE), pytest.param("paper", 67, 70, marks=pytest.mark.slow)],
 )
-def test_two_replicas_train_as_one(folder, tmp_path, architecture, size, side):
+def test_two_replicas_train_like_one(folder, tmp_path, architecture, size, side):
     """Losses to 1e-3 and weights to 3e-4: two halves of a batch sum in another order than the whole.
 
     Where a sum in float32 puts a unit on the other side of its threshold, its weights learn a little otherwise. The

@@ -1,4 +1,4 @@
-"""Kernels that come with the package: into the convolutions alone, of networks that have them."""
+"""The kernels in the package are loaded only into the convolutions of networks that fit."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def network(name="paper", **options):
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory):
-    """A file with the sizes of the paper's convolutions, of random numbers."""
+    """A file of random numbers with the sizes of the paper's convolutions."""
     random, path = np.random.default_rng(0), tmp_path_factory.mktemp("kernels") / "kernels.npz"
     arrays = {f"conv{n}/kernel": random.normal(0, 0.05, shape) for n, shape in SHAPES.items()}
     arrays |= {f"conv{n}/bias": random.normal(0, 0.1, shape[-1]) for n, shape in SHAPES.items()}
@@ -118,7 +118,7 @@ def test_the_bytes_of_the_file_depend_on_the_weights_alone(kernels, tmp_path):
     assert (tmp_path / "once.npz").read_bytes() == (tmp_path / "twice.npz").read_bytes()
 
 
-def test_what_float16_does_not_hold_is_refused(tmp_path):
+def test_weights_beyond_float16_are_refused(tmp_path):
     np.savez(tmp_path / "large.npz", **{"conv1/kernel": np.array([1e6], np.float32), "conv1/bias": np.zeros(1)})
     with pytest.raises(ValueError, match=r"fit into float16\. Received: .*large\.npz"):
         drawn.extract(tmp_path / "large.npz", tmp_path / "kernels.npz")

@@ -1,4 +1,4 @@
-"""Files of weights are read as data: cut short, foreign or hostile ones are refused in one line, and nothing is run."""
+"""Weight files are read as data: bad files give one-line errors, and no code is executed."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ ARRAYS = {"conv1": (np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32))}
 
 
 def written(path):
-    """A small whole file of any kind."""
+    """A small valid file of any format."""
     if path.suffix == ".pth":
         torch = pytest.importorskip("torch")
         torch.save({"features.0.weight": torch.ones(2, 3, 1, 1)}, path)
@@ -73,10 +73,10 @@ def test_safetensors_in_bfloat16(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_file_cut_short(tmp_path, ending):
+def test_a_truncated_file(tmp_path, ending):
     path = written(tmp_path / f"alexnet.{ending}")
     path.write_bytes(path.read_bytes()[:-9])
-    assert_refused(path, rf"Expected an? \w.*, whole and without code\. Received: {path}: .")
+    assert_refused(path, rf"Expected an? \w.*, undamaged and without code\. Received: {path}: .")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -94,7 +94,7 @@ def assert_refused(path, message):
     assert "\n" not in str(error.value)
 
 
-def test_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"alexnet\.onnx"):
         formats.read(tmp_path / "alexnet.onnx")
 
@@ -107,19 +107,19 @@ def test_unknown_ending(tmp_path):
     ("ending", "package", "extra"),
     [("pth", "torch", "torch"), ("onnx", "onnx", "weights"), ("safetensors", "safetensors", "weights")],
 )
-def test_missing_package_is_asked_for(tmp_path, monkeypatch, ending, package, extra):
+def test_a_missing_package_is_reported(tmp_path, monkeypatch, ending, package, extra):
     path = tmp_path / f"alexnet.{ending}"
     path.touch()
     for name in [name for name in sys.modules if name.startswith(f"{package}.")] + [package]:
         monkeypatch.setitem(sys.modules, name, None)
-    assert_refused(path, rf"Expected the package {package}.*pip install 'keras-alexnet\[{extra}\]'")
+    assert_refused(path, rf"needs the package {package}.*pip install 'keras-alexnet\[{extra}\]'")
 
 
 # Hostile files
 
 
 class Hostile:
-    """Makes a file when it is unpickled."""
+    """Create a file when unpickled."""
 
     def __init__(self, trace):
         self.trace = trace
@@ -130,7 +130,7 @@ class Hostile:
 
 @pytest.fixture
 def trace(tmp_path):
-    """What must not come to be."""
+    """The file that must not be created."""
     path = tmp_path / "trace"
     yield path
     assert not path.exists()
@@ -140,13 +140,13 @@ def trace(tmp_path):
 def test_pickle_as_state_dict(tmp_path, trace, protocol):
     pytest.importorskip("torch")
     (tmp_path / "alexnet.pth").write_bytes(pickle.dumps(Hostile(trace), protocol))
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, undamaged and without code.*more than tensors")
 
 
 def test_code_in_state_dict(tmp_path, trace):
     torch = pytest.importorskip("torch")
     torch.save({"features.0.weight": Hostile(trace)}, tmp_path / "alexnet.pth")
-    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, whole and without code.*more than tensors")
+    assert_refused(tmp_path / "alexnet.pth", "a PyTorch state dict, undamaged and without code.*more than tensors")
 
 
 def test_whole_module_instead_of_state_dict(tmp_path):
@@ -158,12 +158,12 @@ def test_whole_module_instead_of_state_dict(tmp_path):
 def test_other_values_than_tensors(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"epoch": 3, "weights": {}}, tmp_path / "alexnet.pth")
-    assert_refused(tmp_path / "alexnet.pth", r"not a state dict, as torch\.save\(model\.state_dict\(\), file\)")
+    assert_refused(tmp_path / "alexnet.pth", r"not a state dict from torch\.save\(model\.state_dict\(\), file\)")
 
 
 def test_pickled_array_in_archive(tmp_path, trace):
     np.savez(tmp_path / "alexnet.npz", **{"conv1/kernel": np.array([Hostile(trace)], object)})
-    assert_refused(tmp_path / "alexnet.npz", "a NumPy archive of arrays, whole and without code")
+    assert_refused(tmp_path / "alexnet.npz", "a NumPy archive of arrays, undamaged and without code")
 
 
 def test_pickle_that_circulates_is_refused_with_what_to_take(tmp_path, trace):
@@ -199,11 +199,11 @@ def test_onnx_with_the_data_file_that_pytorch_writes(tmp_path):
     np.testing.assert_array_equal(formats.read(path).arrays["conv1_w_0"], kernel)
 
 
-def test_onnx_whose_data_file_is_cut_short_or_missing(tmp_path):
+def test_onnx_whose_data_file_is_truncated_or_missing(tmp_path):
     path = onnx_with_data_elsewhere(tmp_path / "alexnet.onnx", "alexnet.onnx.data")
-    assert_refused(path, "an ONNX network, whole and without code")
+    assert_refused(path, "an ONNX network, undamaged and without code")
     (tmp_path / "alexnet.onnx.data").write_bytes(bytes(8))
-    assert_refused(path, "an ONNX network, whole and without code")
+    assert_refused(path, "an ONNX network, undamaged and without code")
 
 
 def test_onnx_whose_data_file_is_a_link(tmp_path):
@@ -240,7 +240,7 @@ def test_hdf5_with_link_to_another_file_has_nothing(tmp_path):
 
 
 def sharded(folder, *names):
-    """A `.weights.json` beside a file of weights, with these names of shards."""
+    """A `.weights.json` next to a weight file, with these shard names."""
     written(folder / "alexnet_00000.weights.h5")
     index = {"metadata": {"total_size": 1}, "weight_map": {f"/layers/{n}/vars": name for n, name in enumerate(names)}}
     (folder / "alexnet.weights.json").write_text(json.dumps(index))

@@ -1,4 +1,4 @@
-"""Weights of other frameworks give the answers that they give at home, and no file fills a network in part."""
+"""Weights of other frameworks give the same outputs as there, and no file is loaded partially."""
 
 import dataclasses
 
@@ -66,13 +66,13 @@ def test_safetensors(tmp_path):
 
 def test_keras_file_of_another_network(tmp_path):
     network("source").save(tmp_path / "source.keras")
-    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.keras with norm"):
+    with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.keras with norm"):
         loading.load(network("paper"), tmp_path / "source.keras")
     assert loading.load(network("source"), tmp_path / "source.keras")
 
 
 def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
-    """Such as `tflearn` had until version 0.1.0. The file itself loads as what it is."""
+    """As `tflearn` had in version 0.1.0. The file itself loads unchanged."""
     row = dataclasses.replace(ARCHITECTURES["tflearn"], hidden=HIDDEN, hidden_activation="tanh")
     old = build(row, classes=CLASSES, input_shape=(SIDE, SIDE, 3))
     old.save(tmp_path / "old.keras")
@@ -85,7 +85,7 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
 
 @pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
 def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
-    """The paper's halves what fc7 and fc8 see at test time; their kernels are halved or doubled in exchange."""
+    """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are rescaled to compensate."""
     row = dataclasses.replace(ARCHITECTURES["source"], hidden=(48, 40))
     theirs, ours = (
         build(dataclasses.replace(row, dropout_form=form), classes=10, input_shape=(SIDE, SIDE, 3))
@@ -204,7 +204,7 @@ def test_keras_file(tmp_path, name):
 
 def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
     network("source").save(tmp_path / "source.h5")
-    with pytest.raises(ValueError, match=r"step 2 of it is relu\. .*source\.h5 with norm"):
+    with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.h5 with norm"):
         loading.load(network("paper"), tmp_path / "source.h5")
 
 
@@ -218,12 +218,12 @@ def test_run_folder(small_run):
 
 def test_run_folder_without_a_network(small_run):
     small_run.best.unlink()
-    with pytest.raises(ValueError, match=r"a run that has finished an epoch.* Received: .*small-1"):
+    with pytest.raises(ValueError, match=r"a run with at least one finished epoch.* Received: .*small-1"):
         loading.load(network("paper"), small_run.folder)
 
 
-def test_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ValueError, match=r"A run folder must have.* Received: "):
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(ValueError, match=r"A run folder must contain.* Received: "):
         loading.load(network("paper"), tmp_path)
 
 
@@ -243,7 +243,7 @@ def test_without_top(caffe_file):
     np.testing.assert_array_equal(model.get_layer("conv5").get_weights()[1], foreign_weights.of_caffe()["conv5"][1])
 
 
-def test_new_head_is_said_aloud(caffe_file):
+def test_a_new_head_is_announced(caffe_file):
     model = network("caffe", classes=3)
     before = model.get_layer("fc8").get_weights()[0]
     lines = loading.load(model, caffe_file, replace_head=True)
@@ -278,7 +278,7 @@ def with_nan(arrays):
 
 SPOILT = {
     "missing": (lambda arrays: {k: v for k, v in arrays.items() if k != "fc8"}, "fc8_b_0, fc8_w_0 is missing"),
-    "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is left over"),
+    "renamed": (renamed, "conv2_b_0, conv2_w_0 is missing and conv9_b_0, conv9_w_0 is unexpected"),
     "transposed": (
         lambda arrays: changed(arrays, "fc6", np.ascontiguousarray(arrays["fc6"][0].T)),
         r"fc6 expects shape \(48, 1024\)\. .*Received: fc6_w_0 with \(1024, 48\)",
@@ -292,7 +292,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
-def test_spoilt_file_changes_nothing(tmp_path, spoil, message):
+def test_a_damaged_file_changes_nothing(tmp_path, spoil, message):
     pytest.importorskip("onnx")
     file = foreign_weights.onnx_network(spoil(foreign_weights.of_caffe()))
     (tmp_path / "alexnet.onnx").write_bytes(file.SerializeToString())
@@ -309,11 +309,11 @@ def test_extra_array(tmp_path):
     model = network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays, **{"conv6/kernel": np.zeros(3, np.float32)})
-    with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is left over"):
+    with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is unexpected"):
         loading.load(model, tmp_path / "alexnet.npz")
 
 
-def test_integers_are_no_weights(tmp_path):
+def test_integers_are_not_weights(tmp_path):
     model = network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays | {"conv1/bias": np.arange(96)})

@@ -1,4 +1,4 @@
-"""Weights by name: where the files are looked for, what happens without a network, and what they are taken for."""
+"""Weights by name: where files are searched, behavior without internet, and recognition of networks."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ CAFFE, TORCHVISION = "bvlcalexnet-12.onnx", "alexnet-owt-7be5be79.pth"
 
 
 def publish(monkeypatch, **contents):
-    """Let the publishers' files have these contents, and be nowhere to be downloaded."""
+    """Replace the published files by these contents, and make downloads fail."""
     for name, files in names.NAMES.items():
         others = tuple(
             dataclasses.replace(
@@ -32,7 +32,7 @@ def publish(monkeypatch, **contents):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty home of Keras and of PyTorch, and files that hold one word."""
+    """Empty caches of Keras and PyTorch, and files with one word."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(names.FOLDER, raising=False)
@@ -54,12 +54,12 @@ def test_a_name_of_another_network_is_refused():
         names.locate("torchvision", "caffe")
 
 
-def test_imagenet_is_the_file_that_is_there(cache):
+def test_imagenet_uses_the_file_on_this_machine(cache):
     (cache / TORCHVISION).write_bytes(b"torch")
     assert names.locate("imagenet") == cache / TORCHVISION
 
 
-def test_imagenet_is_the_file_that_can_be_read_here(cache, monkeypatch):
+def test_imagenet_uses_a_file_that_can_be_read(cache, monkeypatch):
     (cache / TORCHVISION).write_bytes(b"torch")
     (cache / CAFFE).write_bytes(b"onnx")
     for package, expected in (("onnx", CAFFE), ("torch", TORCHVISION)):
@@ -69,7 +69,7 @@ def test_imagenet_is_the_file_that_can_be_read_here(cache, monkeypatch):
 
 def test_imagenet_of_a_network_is_that_network_s_file(cache):
     (cache / TORCHVISION).write_bytes(b"torch")
-    with pytest.raises(ValueError, match=f"put the file at {cache / CAFFE} by hand"):
+    with pytest.raises(ValueError, match=f"save the file as {cache / CAFFE}"):
         names.locate("imagenet", "caffe")
 
 
@@ -82,8 +82,8 @@ def test_a_file_brought_by_hand_is_found(cache, tmp_path, monkeypatch, place):
     assert names.locate("torchvision") == names.locate("one_weird_trick") == folders[place] / TORCHVISION
 
 
-def test_without_a_network_one_line_says_which_file_goes_where(cache):
-    with pytest.raises(ValueError, match=rf"put the file at {cache / CAFFE} by hand, .*{names.FOLDER}") as error:
+def test_without_internet_one_line_says_where_to_put_the_file(cache):
+    with pytest.raises(ValueError, match=rf"save the file as {cache / CAFFE}, .*{names.FOLDER}") as error:
         names.locate("imagenet")
     assert "\n" not in str(error.value)
 
@@ -96,7 +96,7 @@ def test_a_file_of_another_digest_is_refused(cache):
         names.locate("caffe")
 
 
-def test_a_path_is_taken_as_it_is(tmp_path):
+def test_a_path_is_used_unchanged(tmp_path):
     assert names.locate(tmp_path / "caffe") == tmp_path / "caffe"
     assert str(names.locate("./caffe")) == "caffe"
 
@@ -106,7 +106,7 @@ def test_a_path_is_taken_as_it_is(tmp_path):
 
 @pytest.fixture
 def caffe_in_the_cache(cache, monkeypatch):
-    """The layout of the model zoo's file, of few hidden units; it fits inputs of 99 pixels."""
+    """The layout of the model zoo's file, with few hidden units, for inputs of 99 pixels."""
     pytest.importorskip("onnx")
     content = foreign_weights.onnx_network(foreign_weights.of_caffe()).SerializeToString()
     (cache / CAFFE).write_bytes(content)
@@ -163,7 +163,7 @@ def test_a_keras_file_is_recognized_by_its_name(tmp_path, name):
 
 def test_weights_that_fit_several_networks_are_refused(tmp_path):
     build(small("paper"), input_shape=(67, 67, 3)).save_weights(tmp_path / "net.weights.h5")
-    with pytest.raises(ValueError, match=r"name it with --architecture\. Received: .*net\.weights\.h5.* paper and of"):
+    with pytest.raises(ValueError, match=r"pass --architecture\. Received: .*net\.weights\.h5.* paper and of"):
         origin.trace(tmp_path / "net.weights.h5")
     assert origin.trace(tmp_path / "net.weights.h5", "source").architecture == "source"
 

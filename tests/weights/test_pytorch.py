@@ -1,4 +1,4 @@
-"""PyTorch files as people have them: checkpoints of training scripts, and networks in wrappers."""
+"""PyTorch files from practice: checkpoints of training scripts, and wrapped networks."""
 
 import argparse
 
@@ -40,7 +40,7 @@ def test_names_without_wrappers(name, expected):
 
 
 def test_arrays_with_one_name_are_refused():
-    with pytest.raises(ValueError, match="it holds an array twice"):
+    with pytest.raises(ValueError, match="it contains an array twice"):
         pytorch.by_torchvision_names({"module.features.0.bias": 1, "features.0.bias": 2})
 
 
@@ -63,7 +63,7 @@ def test_checkpoint_file(tmp_path, file, wrap):
 
 
 class Hostile:
-    """Makes a file when it is unpickled."""
+    """Create a file when unpickled."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -77,6 +77,6 @@ def test_code_anywhere_in_a_checkpoint_is_refused(tmp_path, key):
     torch = pytest.importorskip("torch")
     saved = {"model": {"features.0.weight": torch.ones(2)}, key: argparse.Namespace(x=Hostile(tmp_path / "trace"))}
     torch.save(saved, tmp_path / "alexnet.pth")
-    with pytest.raises(ValueError, match=r"a PyTorch state dict, whole and without code.*more than tensors"):
+    with pytest.raises(ValueError, match=r"a PyTorch state dict, undamaged and without code.*more than tensors"):
         formats.read(tmp_path / "alexnet.pth")
     assert not (tmp_path / "trace").exists()

@@ -1,1 +1,1 @@
-"""Data sets that are drawn, so that they need no download."""
+"""Data sets that the library draws, without a download."""

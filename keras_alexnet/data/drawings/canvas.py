@@ -1,7 +1,7 @@
-"""A canvas for drawn flowers: outlines, petals, balls and stems in front of a background that is out of focus.
+"""A canvas for drawn flowers: outlines, petals, balls and stems in front of a blurred background.
 
-Outlines are complex numbers: the flower's centre is 0, its radius about 1, and up is -1j. Turn, tilt and place are
-then one line of arithmetic. The canvas is twice as wide and high as the picture: reducing it smooths the edges.
+Outlines are complex numbers: the flower's center is 0, its radius about 1, and up is -1j. Rotation, tilt and position
+are then one line of arithmetic. The canvas is twice as wide and high as the picture; reducing it smooths the edges.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ def blade(width: float, base: float = 0.0, tip: float = 0.0) -> np.ndarray:
 
     Args:
         width: Its greatest width.
-        base: 0 for a round base, the larger the more pointed.
-        tip: 0 for a round tip, the larger the more pointed.
+        base: 0 for a round base; larger values are more pointed.
+        tip: 0 for a round tip; larger values are more pointed.
 
     Returns:
-        Three outlines one inside the other (edge, body and core), complex of shape `(3, 24)`.
+        Three nested outlines (edge, body and core), complex of shape `(3, 24)`.
 
     Example:
         >>> edge, body, core = blade(0.5)
@@ -48,7 +48,7 @@ def blade(width: float, base: float = 0.0, tip: float = 0.0) -> np.ndarray:
 
 
 def around(count: int, phase: float = 0.0) -> np.ndarray:
-    """Return evenly spaced directions around the centre, complex of shape `(count,)`."""
+    """Return evenly spaced directions around the center, complex of shape `(count,)`."""
     return np.exp(1j * (phase + 2 * np.pi * np.arange(count) / count))
 
 
@@ -59,7 +59,7 @@ def arc(start: complex, bend: complex, end: complex) -> np.ndarray:
 
 
 def backdrop(rng: np.random.Generator, bloom: Color) -> Image.Image:
-    """Draw a background of two colors that the flower stands out from, with foliage and spots out of focus."""
+    """Draw a blurred background of two colors that contrast with the flower, with foliage."""
     apart = [color for color in BACKDROPS if sum(abs(a - b) for a, b in zip(color, bloom, strict=True)) > 150]
     near, far = np.array(apart, float)[rng.permutation(len(apart))[:2]]
     mix = rng.uniform(0, 0.6, (*rng.integers(2, 7, 2), 1))
@@ -71,14 +71,14 @@ def backdrop(rng: np.random.Generator, bloom: Color) -> Image.Image:
         (ink,) = _tints(color, rng.uniform(-0.3, 0.3, 1))
         pencil.polygon((complex(*rng.uniform(0, 64, 2)) + leaf).view(float).tolist(), ink)
     blurred = ground.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 3)))
-    # In two steps, because the second, which only doubles pixels, is three times as fast as bilinear.
+    # In two steps, because the second one only doubles pixels and is three times faster than bilinear.
     return blurred.resize((SIDE, SIDE), Image.Resampling.BILINEAR).resize(
         (2 * SIDE, 2 * SIDE), Image.Resampling.NEAREST
     )
 
 
 def expose(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """Return the picture with light that falls off to one side and a little grain, uint8 of shape `(256, 256, 3)`."""
+    """Return the picture with light that fades to one side and a little noise, uint8 of shape `(256, 256, 3)`."""
     across = np.linspace(-1, 1, SIDE, dtype=np.float32)
     falloff = complex(rng.uniform(0, 0.2) * np.exp(2j * np.pi * rng.random()))
     light = rng.uniform(0.8, 1.1) + falloff.real * across + falloff.imag * across[:, None]
@@ -94,7 +94,7 @@ def _tints(color: Color, amounts: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 class Canvas:
-    """A picture that is being drawn: the position and colors of its flower, and the direction of the light."""
+    """A picture in progress: the position and colors of its flower, and the direction of the light."""
 
     def __init__(self, image: Image.Image, rng: np.random.Generator, bloom: Color, heart: Color):
         self.image, self.rng, self.bloom, self.heart = image, rng, bloom, heart
@@ -107,7 +107,7 @@ class Canvas:
         self.pencil = ImageDraw.Draw(image)
 
     def turn(self, angle: float) -> None:
-        """Rotate what is drawn from now on by an angle in radians, clockwise."""
+        """Rotate everything drawn after this by an angle in radians, clockwise."""
         self.rotation = np.exp(1j * angle)
 
     def fill(self, outlines: np.ndarray, color: Color, amounts: float | np.ndarray = 0) -> None:
@@ -115,8 +115,8 @@ class Canvas:
 
         Args:
             outlines: Complex, in units of the flower.
-            color: Of all of them.
-            amounts: How much lighter (up to 1) or darker (down to -1) each is; its shape fits `outlines.shape[:-1]`.
+            color: Color of all outlines.
+            amounts: How much lighter (up to 1) or darker (down to -1) each is, broadcast to `outlines.shape[:-1]`.
         """
         amounts = np.broadcast_to(amounts, outlines.shape[:-1]).ravel()
         for points, ink in zip(self._on_canvas(outlines), _tints(color, amounts), strict=True):
@@ -139,10 +139,10 @@ class Canvas:
         """Draw blades on top of each other, lighter where they point to the light.
 
         Args:
-            shape: What `blade` returns.
+            shape: Outlines from `blade`.
             spins: The direction of each; the modulus is its length.
-            at: Where each begins.
-            color: The flower's own where none is given.
+            at: The start of each.
+            color: The color, None for the flower's own.
             amounts: How much lighter or darker each is.
         """
         spins = np.atleast_1d(spins)
@@ -164,7 +164,7 @@ class Canvas:
         self.fill(center + radius * outlines, color, amount + np.array([-0.35, -0.05, 0.12]))
 
     def _on_canvas(self, outlines: np.ndarray) -> list[list[float]]:
-        """Rotate, tilt (by adding a little of the mirror image) and place outlines: x, y, x, y, ... of each."""
+        """Rotate, tilt (by adding a little of the mirror image) and move outlines; return x, y, x, y, ... of each."""
         turned = outlines * self.rotation
         placed = self.place + self.scale * (turned * (1 - abs(self.squeeze)) + self.squeeze * turned.conj())
         return placed.reshape(-1, placed.shape[-1]).view(float).tolist()

@@ -17,9 +17,9 @@ from keras_alexnet.data.drawings import fractals, outlines, textures
 from keras_alexnet.data.drawings.textures import SIDE, paint, plane, smooth_noise
 
 Scene = Callable[[np.random.Generator], Image.Image]
-"""A class: from a generator to a picture of it, before light falls on it."""
+"""A class: a function from a random generator to a picture, before lighting."""
 
-_CLASSES_SEED = 2012  # decides the numbers of all classes; another one makes another data set
+_CLASSES_SEED = 2012  # seed of the parameters of all classes; another one makes another data set
 _DARK, _BRIGHT = (0.05, 0.5), (0.6, 1.0)
 
 
@@ -74,7 +74,7 @@ def draw_one(label: int, seed: int = 0, index: int = 0) -> np.ndarray:
 
 
 def _labels(count, seed):
-    """Yield the classes of the pictures: every 256 pictures have each class once."""
+    """Yield the classes of the pictures. Each block of 256 pictures has every class once."""
     for block in range(-(-count // len(CLASS_NAMES))):
         order = np.random.default_rng([seed, block]).permutation(len(CLASS_NAMES))
         yield from order[: count - block * len(CLASS_NAMES)].tolist()
@@ -129,12 +129,12 @@ def _ground_and_colors(rng, hue=None):
 
 
 def _own_hue(rng):
-    """Return a hue for a class whose color belongs to it, else None."""
+    """Return a hue if the color is part of the class, else None."""
     return rng.random() if rng.random() < 0.35 else None
 
 
 def _expose(image, rng):
-    """Return the picture in light that falls off to one side, with a little grain, uint8 `(148, 148, 3)`."""
+    """Return the picture with light that fades to one side and a little noise, uint8 `(148, 148, 3)`."""
     if rng.random() < 0.25:
         image = image.filter(ImageFilter.BoxBlur(rng.uniform(0.3, 1.2)))
     z = plane(rng, shift=0, zoom=1)
@@ -148,7 +148,7 @@ def _expose(image, rng):
 
 
 def _place(rng, least=0.22, most=0.36):
-    """Return a turn with a size, the amount of a tilt, and a position, in units of the picture's width."""
+    """Return a rotation with a size, a tilt, and a position, in units of the picture's width."""
     turn = rng.uniform(least, most) * np.exp(2j * np.pi * rng.random())
     return turn, 0.25 * rng.random() * np.exp(2j * np.pi * rng.random()), complex(*rng.uniform(0.36, 0.64, 2))
 
@@ -163,7 +163,7 @@ def _ink(color):
 
 
 def _paste(ground, fill, mask, rng):
-    """Put the filled mask onto the ground, with a shadow or without."""
+    """Paste the filled mask onto the background, with or without a shadow."""
     if rng.random() < 0.4:
         dx, dy = rng.integers(-6, 7, 2).tolist()
         shade = Image.new("L", (SIDE, SIDE))
@@ -254,7 +254,7 @@ def _texture(rng):
 
 
 def _arrangement(rng):
-    """Some objects of equal form, whose positions and sizes are the class."""
+    """Objects of equal shape, whose positions and sizes define the class."""
     count = rng.integers(2, 10)
     around = np.exp(2j * np.pi * (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count)
     positions = around * rng.choice([rng.uniform(0.7, 1, count), np.linspace(0.2, 1, count)])
@@ -291,7 +291,7 @@ def _colors(rng):
 
 
 def _leaves(rng):
-    """Scattered objects that hide one another; their form and the law of their sizes are the class."""
+    """Scattered, overlapping objects, whose shape and size distribution define the class."""
     form, hue = _random_outline(rng), _own_hue(rng)
     least, power = rng.uniform(0.03, 0.07), rng.uniform(0.3, 1.2)
 

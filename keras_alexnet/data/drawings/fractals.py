@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 PARALLEL, WARM_UP, KEPT = 1200, 8, 14
-"""Points that move at once, steps until they are close to the attractor, and steps that are kept."""
+"""Number of points, steps before they are close to the attractor, and steps to keep."""
 
 
 def attractor(rng: np.random.Generator) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:

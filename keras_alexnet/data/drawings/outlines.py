@@ -9,17 +9,17 @@ _ANGLES = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
 _AROUND = np.exp(1j * _ANGLES)
 
 Outline = Callable[[np.random.Generator], np.ndarray]
-"""From a generator, which changes the outline by a few percent, to points, complex `(72,)`; the centre is 0."""
+"""A function from a random generator, which varies the outline by a few percent, to complex points `(72,)` around 0."""
 
 
 def symmetric(rng: np.random.Generator) -> Outline:
-    """Return an outline that looks the same after a turn by a half to a ninth of a circle, such as a star."""
+    """Return an outline with rotational symmetry of order 2 to 9, such as a star."""
     order = rng.integers(2, 10)
     return _harmonics(order * np.arange(1, 4), rng.uniform(0.08, 0.55, 3) / (1, 2, 3), rng.uniform(0, 2 * np.pi, 3))
 
 
 def irregular(rng: np.random.Generator) -> Outline:
-    """Return an outline without symmetry, of harmonics whose amplitude falls with their number."""
+    """Return an outline without symmetry, from harmonics with decreasing amplitude."""
     numbers = np.arange(1, 9)
     return _harmonics(numbers, rng.normal(0, 0.5, 8) / (numbers + 0.5), rng.uniform(0, 2 * np.pi, 8))
 
@@ -35,7 +35,7 @@ def _harmonics(numbers, amplitudes, phases):
 
 
 def corners(rng: np.random.Generator) -> Outline:
-    """Return a polygon of three to nine corners at any distance from the centre."""
+    """Return a polygon of three to nine corners at random distances from the center."""
     count = rng.integers(3, 10)
     angles = 2 * np.pi * (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count
     vertices = rng.uniform(0.4, 1.3, count) * np.exp(1j * angles)

@@ -1,6 +1,6 @@
-"""Petals: drawn flowers of ten species, the data set that needs no download.
+"""Petals: drawn flowers of ten species, without a download.
 
-All species take their colors from one palette, so only the shape distinguishes them.
+All species use the same color palette, so they differ only in shape.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ BELL_STEM = 0.75 + 0.6j
 
 
 def draw(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw labelled flowers, equally many of each species where the count allows it, in shuffled order.
+    """Draw labelled flowers in shuffled order, with the same number of each species if possible.
 
-    A picture depends on the seed and its own position only: the first flowers of a longer draw are the shorter draw.
+    A picture depends only on the seed and its index, so a longer draw begins with the pictures of a shorter one.
 
     Args:
         count: Number of pictures.
-        seed: Decides which flowers; another seed draws different ones.
+        seed: Seed of the pictures.
 
     Returns:
         Images, uint8 of shape `(count, 256, 256, 3)`, RGB pixel values 0 to 255; and labels, int64 of shape
@@ -53,7 +53,7 @@ def draw_one(label: int, seed: int = 0) -> np.ndarray:
 
     Args:
         label: Index of the species in `CLASS_NAMES`.
-        seed: Decides which flower of that species.
+        seed: Seed of the picture.
 
     Returns:
         The image, uint8 of shape `(256, 256, 3)`, RGB pixel values 0 to 255.
@@ -77,7 +77,7 @@ def _check_seed(seed: int) -> None:
 
 
 def _label(seed: int, index: int) -> int:
-    """Return the species of a picture; every ten pictures have each species once."""
+    """Return the species of a picture. Each block of ten pictures has every species once."""
     block, position = divmod(index, len(CLASS_NAMES))
     return np.random.default_rng([seed, 0, block]).permutation(len(CLASS_NAMES))[position]
 
@@ -214,7 +214,7 @@ def _tulip(canvas: Canvas) -> None:
 
 
 class Species(NamedTuple):
-    """How a flower is drawn, how far it turns to either side in degrees, and where its stem begins."""
+    """The function that draws a flower, its largest rotation in degrees, and the start of its stem."""
 
     paint: Callable[[Canvas], None]
     turn: float = 180

@@ -1,7 +1,7 @@
-"""Textures by formula: waves, tiles, noise, cells and spirals, in any two to four colors.
+"""Textures by formula: waves, tiles, noise, cells and spirals, in two to four colors.
 
 A kind of texture is a function that draws the numbers of one texture at random and returns it as a `Texture`: a
-function from the coordinates of the pixels and a generator to grey levels. The numbers are the class; the coordinates
+function from the coordinates of the pixels and a generator to gray levels. The numbers are the class; the coordinates
 and the generator make the picture.
 """
 
@@ -12,10 +12,11 @@ from PIL import Image
 from scipy import fft
 
 SIDE = 148
-"""Height and width of a picture, in pixels: the resize size that goes with crops of 131."""
+"""Height and width of a picture in pixels: the resize size for crops of 131."""
 
 Texture = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""From coordinates, complex `(148, 148)`, and a generator to grey levels of 0 to 1, float32 `(148, 148)`."""
+"""A function from coordinates, complex `(148, 148)`, and a random generator to gray levels 0 to 1, float32 `(148,
+148)`."""
 
 _AXIS = (np.arange(SIDE, dtype=np.float32) + 0.5) / SIDE - 0.5
 _PIXELS = (_AXIS + 1j * _AXIS[:, None]).astype(np.complex64)
@@ -23,11 +24,11 @@ _FREQUENCIES = (np.arange(SIDE // 2 + 1) + 1j * (fft.fftfreq(SIDE, 1 / SIDE)[:, 
 
 
 def plane(rng: np.random.Generator, shift: float = 2.0, zoom: float = 1.5) -> np.ndarray:
-    """Return coordinates of the pixels, rotated, moved and zoomed at random.
+    """Return pixel coordinates with a random rotation, translation and scale.
 
     Args:
         rng: Decides how.
-        shift: Largest distance of the centre from 0, in widths of the picture.
+        shift: Largest distance of the center from 0, in widths of the picture.
         zoom: Largest factor by which the picture's width of 1 is multiplied or divided.
 
     Returns:
@@ -49,7 +50,7 @@ def paint(levels: np.ndarray, colors: np.ndarray) -> Image.Image:
     stops = np.linspace(0, 255, len(colors))
     table = np.stack([np.interp(np.arange(256), stops, channel) for channel in np.transpose(colors)], axis=-1)
     image = Image.fromarray((levels * 255).astype(np.uint8))
-    image.putpalette(table.astype(np.uint8).tobytes())  # ten times as fast as indexing the table by the levels
+    image.putpalette(table.astype(np.uint8).tobytes())  # ten times faster than indexing the table
     return image.convert("RGB")
 
 
@@ -60,7 +61,7 @@ def smooth_noise(rng: np.random.Generator, cells: int) -> np.ndarray:
 
 
 def waves(rng: np.random.Generator) -> Texture:
-    """Return a texture of one to three gratings: sines or stripes, added, multiplied, or the largest of them."""
+    """Return a texture of one to three gratings, sines or stripes, combined by sum, product or maximum."""
     count = rng.integers(1, 4)
     angles = rng.uniform(0, np.pi) + np.cumsum(rng.uniform(0.5, 1.5, count))
     vectors = (np.exp(1j * angles) * 2 * np.pi * rng.uniform(4, 20, count)).astype(np.complex64)
@@ -78,7 +79,7 @@ def waves(rng: np.random.Generator) -> Texture:
 
 
 def tiles(rng: np.random.Generator) -> Texture:
-    """Return a texture of parallelograms or triangles, in rows that may be shifted, whose grey levels repeat."""
+    """Return a texture of parallelograms or triangles, in rows that may be shifted, whose gray levels repeat."""
     levels = rng.permutation(np.linspace(0, 1, 4))[rng.integers(0, rng.integers(2, 5), rng.integers(2, 5, 2))]
     levels.flat[:2] = 0, 1
     density, aspect, lean = rng.uniform(5, 13), rng.uniform(1, 2.5), rng.uniform(0, 0.8)
@@ -99,7 +100,7 @@ def tiles(rng: np.random.Generator) -> Texture:
 
 
 def noise(rng: np.random.Generator) -> Texture:
-    """Return a texture of noise with a spectrum of its own: a slope or a band, and a direction.
+    """Return a texture of noise with a given spectrum: a slope or a band, and a direction.
 
     The noise may be Gaussian, or made of few copies of one small wave.
     """
@@ -130,7 +131,7 @@ def noise(rng: np.random.Generator) -> Texture:
 
 
 def _formed(levels, form):
-    """Return standardized noise as grey levels."""
+    """Return standardized noise as gray levels."""
     if form == "ridges":
         return np.minimum(np.abs(levels) * 0.5, 1)
     if form == "steps":
@@ -201,7 +202,7 @@ KINDS = (waves, tiles, noise, cells, spirals)
 
 
 def _warped(texture, rng):
-    """Return a texture that is bent at random, or as it is."""
+    """Return the texture with or without a random distortion."""
     strength, scale = rng.choice([0, 0, 0.04, 0.12]), int(rng.integers(4, 10))
     if not strength:
         return texture
