@@ -19,6 +19,11 @@ MODEL_SIDE := keras_alexnet/models keras_alexnet/weights keras_alexnet/training/
 MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test_optimizers.py \
 	tests/evaluation/test_metrics.py
 
+# Groups of the slow tests, and the minutes after which a group is stopped. Most are folders of tests.
+SLOW ?= models data weights export reporting project training scripts rest jax interrupts jax-interrupts
+MINUTES ?= 60
+PYTEST_SLOW = timeout $(MINUTES)m env $(PYTEST) -m slow
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -45,10 +50,25 @@ test-torch: $(READY) ## the same on PyTorch, if it is installed
 	then KERAS_BACKEND=torch $(PYTEST) $(MODEL_SIDE_TESTS); \
 	else echo "Skipping the PyTorch tests: PyTorch is not installed ($(BIN)/pip install -c constraints.txt torch)"; fi
 
-test-slow: $(READY) ## the tests that take minutes
-	KERAS_BACKEND=tensorflow $(PYTEST) -m slow
-	KERAS_BACKEND=jax $(PYTEST) -m slow $(MODEL_SIDE_TESTS) tests/training/test_survival.py \
-		tests/training/test_training.py tests/scripts/test_interrupts.py
+test-slow: $(SLOW:%=test-slow-%) ## the tests that take minutes; some: make test-slow SLOW="models data" MINUTES=20
+
+test-slow-%: $(READY)
+	KERAS_BACKEND=tensorflow $(PYTEST_SLOW) tests/$*
+
+test-slow-scripts: $(READY)
+	KERAS_BACKEND=tensorflow $(PYTEST_SLOW) tests/scripts --ignore tests/scripts/test_interrupts.py
+
+test-slow-interrupts: $(READY)
+	KERAS_BACKEND=tensorflow $(PYTEST_SLOW) tests/scripts/test_interrupts.py
+
+test-slow-rest: $(READY)
+	KERAS_BACKEND=tensorflow $(PYTEST_SLOW) tests/test_*.py
+
+test-slow-jax: $(READY)
+	KERAS_BACKEND=jax $(PYTEST_SLOW) $(MODEL_SIDE_TESTS) tests/training/test_survival.py tests/training/test_training.py
+
+test-slow-jax-interrupts: $(READY)
+	KERAS_BACKEND=jax $(PYTEST_SLOW) tests/scripts/test_interrupts.py
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check

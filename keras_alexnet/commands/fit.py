@@ -26,6 +26,7 @@ from keras_alexnet.weights import names
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
     from keras_alexnet.data.labelled_files import LabelledFiles
+    from keras_alexnet.training.strategies import Strategy
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
@@ -193,25 +194,14 @@ def main(argv: list[str] | None = None) -> int:
 
     with one_line_errors(line), exit_on_signals(last_words):
         run = Run.open(arguments.resume) if arguments.resume else None
-        recipe, options = resumed(arguments, run) if run else chosen(arguments)
-        files = sources.of_options(options)
-        if files:
-            _refuse_large_batch(
-                files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size")
-            )
-        origin = None if run else origin_of_weights(recipe, options, arguments)
-        from keras_alexnet.data import datasets  # after the flags and the files: TensorFlow takes seconds
-        from keras_alexnet.training import checkpoints, strategies, trainer
-
-        strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
-        data = datasets.of_options(options, files)
-        say(data.describe())
-        recipe, options = _complete(recipe, options, data, arguments, origin)
+        recipe, options, data, strategy = _prepare(arguments, run)
         if arguments.find_learning_rate:
             from keras_alexnet.training import rate_finder
 
             rate_finder.find(recipe, data, options, say)
             return 0
+        from keras_alexnet.training import checkpoints, trainer
+
         if run:
             _prepare_to_continue(run, recipe)
         else:
@@ -225,6 +215,25 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         _say_why_it_ended(run, recipe, options)
         return _report(run, data, trained, time.perf_counter() - started)
+
+
+def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Options, "Dataset", "Strategy"]:
+    """Return the settings, the data and the devices of a training; of an interrupted one, if `run` is given.
+
+    What can be known to be wrong is refused before TensorFlow is loaded, which takes seconds.
+    """
+    recipe, options = resumed(arguments, run) if run else chosen(arguments)
+    files = sources.of_options(options)
+    if files:
+        _refuse_large_batch(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
+    origin = None if run else origin_of_weights(recipe, options, arguments)
+    from keras_alexnet.data import datasets
+    from keras_alexnet.training import strategies
+
+    strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
+    data = datasets.of_options(options, files)
+    say(data.describe())
+    return *_complete(recipe, options, data, arguments, origin), data, strategy
 
 
 def _complete(

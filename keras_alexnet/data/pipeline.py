@@ -98,28 +98,8 @@ def training_batches(
     Raises:
         ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
     """
-    lit, rest = _with_and_without_lighting(epochs, recipe.lighting_until)
-    if rest:
-        dark = dataclasses.replace(
-            recipe, augmentation=tuple(name for name in recipe.augmentation if name != "lighting"), lighting_until=None
-        )
-        first = 0 if lit else first_step
-        later = training_batches(pictures, statistics, dark, seed, rest, steps_per_epoch, first, repeats)
-        if not lit:
-            return later
-        earlier = training_batches(pictures, statistics, recipe, seed, lit, steps_per_epoch, first_step, repeats)
-        return earlier.concatenate(later)
     steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
-    capacity = _capacity(_mean_size(pictures))
-    buffer = min(len(pictures), capacity)
-    numbered = pictures.enumerate()
-    if repeats is not None:
-        if buffer < len(pictures):
-            raise ValueError(
-                "Balanced sampling shuffles all pictures in memory, and these do not fit: use --balance none. "
-                f"Received: {len(pictures):,} training pictures"
-            )
-        numbered, buffer = _repeat(numbered, len(pictures), repeats), buffer * int(max(repeats))
+    numbered, buffer = _numbered(pictures, repeats)
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
@@ -131,24 +111,39 @@ def training_batches(
         left = order.take(steps * recipe.batch_size).skip(seen)
         return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
 
-    def labelled_crop(picture, label, seed):
-        return augmented_crop(picture, seed, statistics, recipe), label
+    def crops_of(epochs, recipe):
+        def labelled_crop(picture, label, seed):
+            return augmented_crop(picture, seed, statistics, recipe), label
 
-    stream = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
-    batches = stream.map(labelled_crop, AUTOTUNE).batch(recipe.batch_size, drop_remainder=True)
+        return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labelled_crop, AUTOTUNE)
+
+    lit, unlit = _with_and_without_lighting(epochs, recipe.lighting_until)
+    crops = crops_of(lit, recipe)
+    if unlit:
+        crops = crops.concatenate(crops_of(unlit, _without_lighting(recipe)))
+    batches = crops.batch(recipe.batch_size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
 
 
-def _repeat(numbered, count, repeats):
-    """Repeat each picture according to its class. Each repetition has its own number and therefore its own crops."""
+def _numbered(pictures, repeats):
+    """Number the pictures and repeat each according to its class. Return them and the size of the shuffle buffer."""
+    count, buffer = len(pictures), min(len(pictures), _capacity(_mean_size(pictures)))
+    numbered = pictures.enumerate()
+    if repeats is None:
+        return numbered, buffer
+    if buffer < count:
+        raise ValueError(
+            "Balanced sampling shuffles all pictures in memory, and these do not fit: use --balance none. "
+            f"Received: {count:,} training pictures"
+        )
     times = tf.constant(np.int64(repeats))
 
-    def copies(number, item):
+    def copies(number, item):  # each repetition has its own number and therefore its own crops
         numbers = number + count * tf.range(times[item[1]])
         return tf.data.Dataset.from_tensor_slices(numbers).map(lambda number: (number, item))
 
-    return numbered.flat_map(copies)
+    return numbered.flat_map(copies), buffer * int(max(repeats))
 
 
 def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
@@ -188,6 +183,11 @@ def _with_and_without_lighting(epochs, until):
     """Return the epochs with PCA lighting and those after them, numbered from 0."""
     until = epochs.stop if until is None else min(max(until, epochs.start), epochs.stop)
     return range(epochs.start, until), range(until, epochs.stop)
+
+
+def _without_lighting(recipe):
+    rest = tuple(name for name in recipe.augmentation if name != "lighting")
+    return dataclasses.replace(recipe, augmentation=rest, lighting_until=None)
 
 
 def _mean_size(pictures):

@@ -113,3 +113,12 @@ def test_a_plain_install_imports_every_module(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert third_party(tree) <= CORE.keys()
+
+
+def test_every_slow_test_is_in_a_group_of_the_makefile():
+    groups = re.search(r"^SLOW \?= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    slow = {
+        path for path in (ROOT / "tests").rglob("test_*.py") if "pytest.mark.slow" in path.read_text(encoding="utf-8")
+    }
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in slow}
+    assert {"rest" if folder.endswith(".py") else folder for folder in folders} <= set(groups)

@@ -14,9 +14,8 @@ import time
 import types
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import save_classes
 
 from keras_alexnet.commands import evaluate, fit
 from keras_alexnet.files import locked
@@ -30,12 +29,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
 @pytest.fixture
 def pictures(tmp_path):
     """Two classes of ten pictures each."""
-    for name in ("a", "b"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(10):
-            pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (18, 18, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
-    return tmp_path / "pictures"
+    return save_classes(tmp_path / "pictures", size=(18, 18), a=10, b=10)
 
 
 TOY = shlex.split(
@@ -258,10 +252,7 @@ def test_two_workers_write_one_run(pictures, tmp_path):
 def test_weights_for_other_classes_get_a_new_head_unless_it_must_be_kept(pictures, tmp_path, capsys):
     fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "two"), *TOY])
     (pictures / "a").rename(pictures / "c")
-    (pictures / "d").mkdir()
-    for number in range(10):
-        pixels = np.random.default_rng([ord("d"), number]).integers(0, 255, (18, 18, 3), np.uint8)
-        Image.fromarray(pixels).save(pictures / "d" / f"{number}.png")
+    save_classes(pictures, size=(18, 18), c=10, b=10, d=10)
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "three"), *TOY]
     flags += ["--weights", str(tmp_path / "two" / "best.keras")]
     capsys.readouterr()

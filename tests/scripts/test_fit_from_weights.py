@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from foreign_weights import HIDDEN, SIDE
 from PIL import Image
+from small_pictures import save_classes
 
 from keras_alexnet.commands import fit, predict
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -25,12 +26,7 @@ pytest.importorskip("onnx")
 @pytest.fixture
 def pictures(tmp_path):
     """Two classes of ten pictures each."""
-    for name in ("a", "b"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(10):
-            pixels = np.random.default_rng([ord(name), number]).integers(0, 255, (112, 112, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
-    return tmp_path / "pictures"
+    return save_classes(tmp_path / "pictures", size=(112, 112), a=10, b=10)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ the signal is sent, and how long after it. The place in the program that it meet
 """
 
 import functools
-import itertools
 import multiprocessing
 import os
 import signal
@@ -21,7 +20,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import save_classes
 
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.runs import Run
@@ -43,12 +42,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    folder, random = tmp_path_factory.mktemp("interrupts") / "pictures", np.random.default_rng(0)
-    for name, number in itertools.product("ab", range(20)):
-        path = folder / name / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (18, 18, 3), np.uint8)).save(path)
-    return folder
+    return save_classes(tmp_path_factory.mktemp("interrupts") / "pictures", size=(18, 18), a=20, b=20)
 
 
 def start_script(name, arguments, output):

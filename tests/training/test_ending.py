@@ -1,12 +1,11 @@
 """Early ends of training, and the frequency of checkpoints."""
 
 import dataclasses
-import itertools
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import save_splits
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_alexnet.data import datasets
@@ -28,14 +27,8 @@ TOY = Recipe(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two classes: 12 and 4 training pictures, 6 for validation and 2 for testing."""
-    root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     counts = {"train": (12, 4), "validation": (4, 2), "test": (1, 1)}
-    for (split, sizes), (label, name) in itertools.product(counts.items(), enumerate("ab")):
-        for number in range(sizes[label]):
-            path = root / split / name / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 256, (20, 20, 3), np.uint8)).save(path)
-    return root
+    return save_splits(tmp_path_factory.mktemp("pictures"), size=20, **counts)
 
 
 def train(folder, run, recipe=TOY, **options):

@@ -12,7 +12,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from small_pictures import save_splits
 
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.files import PARTIAL, atomic_write, locked, remove_partial_files
@@ -26,13 +26,7 @@ RECIPE = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_siz
 
 @pytest.fixture
 def pictures(tmp_path):
-    folder, random = tmp_path / "pictures", np.random.default_rng(0)
-    for split, count in (("train", 16), ("validation", 8), ("test", 2)):
-        for number in range(count):
-            path = folder / split / "ab"[number % 2] / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 256, (18, 18, 3), np.uint8)).save(path)
-    return folder
+    return save_splits(tmp_path / "pictures", train=(8, 8), validation=(4, 4), test=(1, 1))
 
 
 def fit(pictures, run, recipe=RECIPE):

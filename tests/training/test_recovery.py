@@ -2,14 +2,13 @@
 
 import contextlib
 import dataclasses
-import itertools
 import math
 import shlex
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import save_splits
 
 from keras_alexnet.commands import fit
 from keras_alexnet.data import datasets
@@ -31,17 +30,8 @@ TOY = Recipe(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two classes that differ in color: 16 training pictures, 4 for validation and 2 for testing."""
-    root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    for (split, count), (label, name) in itertools.product(
-        {"train": 8, "validation": 2, "test": 1}.items(), enumerate("ab")
-    ):
-        for number in range(count):
-            pixels = random.integers(0, 120, (20, 20, 3), np.uint8)
-            pixels[..., label] += 120
-            path = root / split / name / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
-    return root
+    counts = {"train": (8, 8), "validation": (2, 2), "test": (1, 1)}
+    return save_splits(tmp_path_factory.mktemp("pictures"), size=20, **counts)
 
 
 def train(folder, run, recipe=TOY, **options):

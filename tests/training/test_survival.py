@@ -15,7 +15,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import save_splits
 
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, Convolution
 from keras_alexnet.recipes import Options, Recipe
@@ -38,15 +38,8 @@ RECIPE = Recipe(
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """Two classes that differ in color: 24 training pictures, three steps of 8 per epoch, and 8 validation pictures."""
-    folder, random = tmp_path_factory.mktemp("survival") / "pictures", np.random.default_rng(0)
-    for split, count in (("train", 24), ("validation", 8), ("test", 2)):
-        for number in range(count):
-            path = folder / split / "ab"[number % 2] / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = random.integers(0, 120, (18, 18, 3), np.uint8)
-            pixels[..., number % 2] += 120
-            Image.fromarray(pixels).save(path)
-    return folder
+    counts = {"train": (12, 12), "validation": (4, 4), "test": (1, 1)}
+    return save_splits(tmp_path_factory.mktemp("survival") / "pictures", **counts)
 
 
 def train(pictures, folder, recipe, options, devices, worker):
@@ -189,26 +182,15 @@ def stop_at(event, *life):
 
 
 @pytest.mark.slow
-def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path):
+@pytest.mark.parametrize(("event", "steps"), [("on_train_batch_end", 1), ("on_test_batch_end", 3)])
+def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path, event, steps):
+    """In a validation the epoch's steps are behind it, and are not done again."""
     folder = tmp_path / "run"
-    process = start(pictures, folder, life=functools.partial(stop_at, "on_train_batch_end"))
+    process = start(pictures, folder, life=functools.partial(stop_at, event))
     process.join(120)
     assert process.exitcode == 143
     stopped = checkpoints.newest(folder / "last")
-    assert (stopped.epochs, stopped.steps) == (0, 1)
-    finish(start(pictures, folder))
-    assert_same(folder, unbroken)
-
-
-@pytest.mark.slow
-def test_stopped_in_the_validation(pictures, unbroken, tmp_path):
-    """Only the validation of the epoch is repeated, not its steps."""
-    folder = tmp_path / "run"
-    process = start(pictures, folder, life=functools.partial(stop_at, "on_test_batch_end"))
-    process.join(120)
-    assert process.exitcode == 143
-    stopped = checkpoints.newest(folder / "last")
-    assert (stopped.epochs, stopped.steps) == (0, 3)
+    assert (stopped.epochs, stopped.steps) == (0, steps)
     assert not (folder / "log.csv").exists()
     finish(start(pictures, folder))
     assert_same(folder, unbroken)

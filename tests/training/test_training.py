@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from small_pictures import save_splits
 
 import keras_alexnet
 from keras_alexnet.data import datasets
@@ -36,16 +37,8 @@ FIT = Path(__file__).parents[2] / "scripts" / "fit.py"
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """Three classes of tiny pictures that differ in color; 17 for validation: two batches of 8 and one picture."""
-    root = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(0)
-    for split, counts in {"train": (9, 9, 8), "validation": (6, 6, 5), "test": (2, 2, 2)}.items():
-        for channel, (name, count) in enumerate(zip("abc", counts, strict=True)):
-            (root / split / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = random.integers(0, 120, (SIDE, SIDE, 3), np.uint8)
-                pixels[..., channel] += 120
-                Image.fromarray(pixels).save(root / split / name / f"{number}.png")
-    return root
+    counts = {"train": (9, 9, 8), "validation": (6, 6, 5), "test": (2, 2, 2)}
+    return save_splits(tmp_path_factory.mktemp("pictures"), SIDE, **counts)
 
 
 def fit(folder, run, recipe=RECIPE, **options):
