@@ -122,7 +122,7 @@ def test_a_class_with_a_picture_beside_its_folders_is_allowed(pets):
 def test_a_class_of_photographs_in_heic_only_says_what_to_do(pets):
     for file in (pets / "dog").iterdir():
         file.rename(file.with_suffix(".HEIC"))
-    with pytest.raises(ValueError, match=r"none in dog; passed over: 4 \.heic; convert \.heic to JPEG to use them$"):
+    with pytest.raises(ValueError, match=r"none in dog; ignored: 4 \.heic; convert \.heic to JPEG to use them$"):
         sources.find(pets)
 
 
