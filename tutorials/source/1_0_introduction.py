@@ -95,8 +95,8 @@ panels.predictions(halved, probabilities[:8], species, truth[:8])
 # network is right far more often than by guessing, which is right for one in ten. On another processor you may get
 # another number: rounding errors differ, and they grow with every step of training.
 #
-# Now a photograph: a dahlia, which comes with scikit-learn. The network knows ten species of drawn flowers, and a dahlia
-# is not one of them.
+# Now a photograph: a dahlia, which comes with scikit-learn. The network knows ten species of drawn flowers, and a
+# dahlia is not one of them.
 
 # %%
 photograph = decoding.resize(load_sample_image("flower.jpg"), 256).numpy()[None]
@@ -112,10 +112,9 @@ panels.predictions([photograph[0, ::2, ::2]], answer, species)
 # Three things came together.
 #
 # - **Data.** Earlier data sets had tens of thousands of pictures (Caltech-101, CIFAR). ImageNet has 15 million, which
-#   people labelled over the internet, in 22,000 categories.
-# - **GPUs.** The network trains in five to six days on two GTX 580 cards.
-# - **The network.** It is deep and convolutional, with ReLUs and dropout. Nearly all of these were known; nobody had
-#   combined them at this size.
+# people labelled over the internet, in 22,000 categories. - **GPUs.** The network trains in five to six days on two GTX
+# 580 cards. - **The network.** It is deep and convolutional, with ReLUs and dropout. Nearly all of these were known;
+# nobody had combined them at this size.
 #
 # How much work is training? A *multiply-add* is one multiplication and one addition, so it counts as two operations.
 # The backward pass takes about twice as many as the forward pass.
@@ -144,10 +143,10 @@ assert 0.25 < rate / peak < 0.4
 #
 # ## What a convolution assumes
 #
-# Section 1 says that convolutions make two assumptions about pictures, and that both are mostly right: *locality*, which
-# means that pixels depend on pixels nearby, and *stationarity*, which means that the statistics are the same everywhere.
-# Here is how much the grey values of two pixels in a photograph have to do with each other, by their distance, and for
-# neighbours in its four quarters:
+# Section 1 says that convolutions make two assumptions about pictures, and that both are mostly right: *locality*,
+# which means that pixels depend on pixels nearby, and *stationarity*, which means that the statistics are the same
+# everywhere. Here is how much the grey values of two pixels in a photograph have to do with each other, by their
+# distance, and for neighbours in its four quarters:
 
 # %%
 grey = load_sample_image("china.jpg")[:426].mean(axis=2)  # (426, 640)
@@ -169,8 +168,9 @@ assert by_distance[1] > 0.9 > by_distance[64] and min(quarters) > 0.7
 # %% [markdown]
 # Both are "mostly" right: the quarter with leaves and lattices has a lower number than those with sky and roofs.
 #
-# A convolution is a fully connected layer with these assumptions built in. Most of its connections are missing, and those
-# that are left share their weights. Written as one large matrix, for pictures of 6 x 6 pixels and a kernel of 3 x 3:
+# A convolution is a fully connected layer with these assumptions built in. Most of its connections are missing, and
+# those that are left share their weights. Written as one large matrix, for pictures of 6 x 6 pixels and a kernel of 3 x
+# 3:
 
 # %%
 kernel = np.arange(1.0, 10.0).reshape(3, 3)
@@ -187,9 +187,9 @@ print(f"{matrix.size} connections, {np.count_nonzero(matrix)} of them used")
 print(f"{np.unique(kernel).size} different weights")
 
 # %% [markdown]
-# So a fully connected layer could do whatever a convolution does, and more. That is why the paper calls the best possible
-# performance of convolutional networks "theoretically" worse, though only slightly. In practice fewer weights need fewer
-# pictures to learn from.
+# So a fully connected layer could do whatever a convolution does, and more. That is why the paper calls the best
+# possible performance of convolutional networks "theoretically" worse, though only slightly. In practice fewer weights
+# need fewer pictures to learn from.
 #
 # ## A network of familiar parts
 #
@@ -216,24 +216,23 @@ figure
 # | section of the paper | chapter | code |
 # |---|---|---|
 # | 2 The dataset | [2](2_0_the_dataset.ipynb) | `data/` |
-# | 3.1 ReLU nonlinearity | [3.1](3_1_relu_nonlinearity.ipynb) | `models/architectures.py`: `figure_1` |
-# | 3.2 Training on multiple GPUs | [3.2](3_2_training_on_multiple_gpus.ipynb) | `models/layers.py`, `training/strategies.py` |
-# | 3.3 Local response normalization | [3.3](3_3_local_response_normalization.ipynb) | `models/layers.py` |
-# | 3.4 Overlapping pooling | [3.4](3_4_overlapping_pooling.ipynb) | `models/alexnet.py` |
-# | 3.5 Overall architecture | [3.5](3_5_overall_architecture.ipynb) | `models/alexnet.py`, `models/architectures.py` |
-# | 4.1 Data augmentation | [4.1](4_1_data_augmentation.ipynb) | `data/augmentation.py`, `data/pipeline.py` |
-# | 4.2 Dropout | [4.2](4_2_dropout.ipynb) | `models/alexnet.py` |
-# | 5 Details of learning | [5](5_0_details_of_learning.ipynb) | `training/`, `models/initializers.py` |
-# | 6 Results | [6](6_0_results.ipynb) | `evaluation/` |
-# | 6.1 Qualitative evaluations | [6.1](6_1_qualitative_evaluations.ipynb) | `evaluation/features.py`, `plotting/panels.py` |
-# | 7 Discussion | [7](7_0_discussion.ipynb) | `models/summary.py` |
-# | not in the paper: the authors' notes | [8](8_0_the_authors_lab_notebook.ipynb) | `experiments/ablations.py` |
+# | 3.1 ReLU nonlinearity | [3.1](3_1_relu_nonlinearity.ipynb) | `models/architectures.py`: `figure_1` | | 3.2 Training
+# on multiple GPUs | [3.2](3_2_training_on_multiple_gpus.ipynb) | `models/layers.py`, `training/strategies.py` | | 3.3
+# Local response normalization | [3.3](3_3_local_response_normalization.ipynb) | `models/layers.py` | | 3.4 Overlapping
+# pooling | [3.4](3_4_overlapping_pooling.ipynb) | `models/alexnet.py` | | 3.5 Overall architecture |
+# [3.5](3_5_overall_architecture.ipynb) | `models/alexnet.py`, `models/architectures.py` | | 4.1 Data augmentation |
+# [4.1](4_1_data_augmentation.ipynb) | `data/augmentation.py`, `data/pipeline.py` | | 4.2 Dropout |
+# [4.2](4_2_dropout.ipynb) | `models/alexnet.py` | | 5 Details of learning | [5](5_0_details_of_learning.ipynb) |
+# `training/`, `models/initializers.py` | | 6 Results | [6](6_0_results.ipynb) | `evaluation/` | | 6.1 Qualitative
+# evaluations | [6.1](6_1_qualitative_evaluations.ipynb) | `evaluation/features.py`, `plotting/panels.py` | | 7
+# Discussion | [7](7_0_discussion.ipynb) | `models/summary.py` | | not in the paper: the authors' notes |
+# [8](8_0_the_authors_lab_notebook.ipynb) | `experiments/ablations.py` |
 #
 # ## What you predicted
 #
-# 1. One picture needs 724 million multiplications, each followed by an addition.
-# 2. Training takes about 470,000 trillion operations: three passes' worth of work, for every picture, 90 times.
-# 3. Between two and seven, depending on the processor. The network has learned something, but 500 pictures are few.
+# 1. One picture needs 724 million multiplications, each followed by an addition. 2. Training takes about 470,000
+# trillion operations: three passes' worth of work, for every picture, 90 times. 3. Between two and seven, depending on
+# the processor. The network has learned something, but 500 pictures are few.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert round(forward / 1e6) == 724 and round(training / 1e12, -4) == 470_000
@@ -242,14 +241,14 @@ assert 0.2 < after < 0.7
 # %% [markdown]
 # ## Exercises
 #
-# 1. How many pictures per second did the authors train on, given five and a half days?
-# 2. A linear classifier reads 224 x 224 pixels and has 1000 classes. Does it have more parameters than AlexNet?
+# 1. How many pictures per second did the authors train on, given five and a half days? 2. A linear classifier reads 224
+# x 224 pixels and has 1000 classes. Does it have more parameters than AlexNet?
 #
 # <details><summary>Answers</summary>
 #
 # 1. 90 x 1.2 million pictures in 475,200 seconds: 227 per second.
 # 2. Yes: 150,528 x 1000, 2.5 times as many. A deep network is affordable because it uses the same weights at many
-#    places of the picture.
+# places of the picture.
 #
 # </details>
 

@@ -5,9 +5,9 @@
 # |---|---|---|
 # | section 2 | `data/`, `evaluation/metrics.py` | half a minute, drawn flowers |
 #
-# **The paper says:** ImageNet has over 15 million pictures in about 22,000 categories. The contest, ILSVRC, uses 1000 of
-# them: 1.2 million pictures for training, 50,000 for validation and 150,000 for testing. Pictures of any size become 256
-# x 256 pixels; the mean is subtracted, and nothing else is done. Results are reported as top-1 and top-5 errors.
+# **The paper says:** ImageNet has over 15 million pictures in about 22,000 categories. The contest, ILSVRC, uses 1000
+# of them: 1.2 million pictures for training, 50,000 for validation and 150,000 for testing. Pictures of any size become
+# 256 x 256 pixels; the mean is subtracted, and nothing else is done. Results are reported as top-1 and top-5 errors.
 #
 # **Predict first.** (1) How much of a picture of 500 x 700 pixels is cut away? (2) What does the mean of all training
 # pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
@@ -60,9 +60,9 @@ for axes, name in zip(figure.subplots(1, 3), steps, strict=True):
 figure
 
 # %% [markdown]
-# The library's `decoding.resize` crops first and resizes afterwards. The result is the same within a fraction of a pixel,
-# and nothing is resized only to be cut away. The two resizing methods weight their pixels differently, so we compare the
-# mean difference.
+# The library's `decoding.resize` crops first and resizes afterwards. The result is the same within a fraction of a
+# pixel, and nothing is resized only to be cut away. The two resizing methods weight their pixels differently, so we
+# compare the mean difference.
 
 # %%
 by_library = decoding.resize(wide, 256).numpy()
@@ -103,8 +103,8 @@ for axes, (name, picture) in zip(
 figure
 
 # %% [markdown]
-# The paper does nothing else to the pixels: their values stay between 0 and 255. Dividing them by 255 seems harmless, but
-# it is not: [chapter 5](5_0_details_of_learning.ipynb) shows what it does to the signal.
+# The paper does nothing else to the pixels: their values stay between 0 and 255. Dividing them by 255 seems harmless,
+# but it is not: [chapter 5](5_0_details_of_learning.ipynb) shows what it does to the signal.
 #
 # ## How errors are counted
 #
@@ -206,18 +206,18 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 #
 # ## Exercises
 #
-# 1. What happens to a picture of 100 x 400 pixels, and to an object at its left end?
-# 2. One network is right on 600 of 1020 validation pictures, another on 620 of the same pictures. Is the second better?
-#    Write a test that uses the pictures on which only one of the two is right.
+# 1. What happens to a picture of 100 x 400 pixels, and to an object at its left end? 2. One network is right on 600 of
+# 1020 validation pictures, another on 620 of the same pictures. Is the second better? Write a test that uses the
+# pictures on which only one of the two is right.
 #
 # <details><summary>Answers</summary>
 #
-# 1. It is enlarged to 256 x 1024; three quarters of it are cut away, and the object with them.
-# 2. The two counts alone do not tell. Their intervals overlap, but that proves nothing, because both networks saw the
-#    *same* pictures. McNemar's test looks only at the pictures on which exactly one network is right. If neither were
-#    better, each of these would be a toss of a coin: `scipy.stats.binomtest(first, first + second)`. With 30 pictures
-#    for the first network and 50 for the second, p is 0.03: the second is probably better. With 180 and 200, p is 0.3:
-#    we cannot tell. Both cases are 600 against 620.
+# 1. It is enlarged to 256 x 1024; three quarters of it are cut away, and the object with them. 2. The two counts alone
+# do not tell. Their intervals overlap, but that proves nothing, because both networks saw the *same* pictures.
+# McNemar's test looks only at the pictures on which exactly one network is right. If neither were better, each of these
+# would be a toss of a coin: `scipy.stats.binomtest(first, first + second)`. With 30 pictures for the first network and
+# 50 for the second, p is 0.03: the second is probably better. With 180 and 200, p is 0.3: we cannot tell. Both cases
+# are 600 against 620.
 #
 # </details>
 #

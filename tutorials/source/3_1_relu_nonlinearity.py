@@ -3,7 +3,8 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 3.1, figure 1 | `models/architectures.py` (`figure_1`), `evaluation/features.py` (`sparsity`) | half a minute |
+# | section 3.1, figure 1 | `models/architectures.py` (`figure_1`), `evaluation/features.py` (`sparsity`) | half a
+# minute |
 #
 # **The paper says:** with ReLUs a four-layer network reaches 25 % training error on CIFAR-10 six times faster than with
 # tanh (figure 1). Saturating nonlinearities learn slowly.
@@ -77,8 +78,8 @@ figure
 # ## Why nonlinear at all?
 #
 # Two layers of weights with nothing between them are one layer, because their matrices multiply into one. Eight layers
-# without a nonlinearity can compute no more than a single one. With a ReLU between two layers, no single matrix does the
-# same, not even the best one:
+# without a nonlinearity can compute no more than a single one. With a ReLU between two layers, no single matrix does
+# the same, not even the best one:
 
 # %%
 random = np.random.default_rng(0)
@@ -146,10 +147,10 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# The sigmoid loses the gradient at all four scales: small weights pass little on, and large ones saturate its units. For
-# a ReLU only the scale of the weights matters, and it can be chosen so that nothing is lost: near 1.4, the square root of
-# 2, because half of the units are off. tanh does well near 1. With larger weights most of its units saturate, and the
-# gradient grows only through the few that do not:
+# The sigmoid loses the gradient at all four scales: small weights pass little on, and large ones saturate its units.
+# For a ReLU only the scale of the weights matters, and it can be chosen so that nothing is lost: near 1.4, the square
+# root of 2, because half of the units are off. tanh does well near 1. With larger weights most of its units saturate,
+# and the gradient grows only through the few that do not:
 
 # %%
 for g in (1.0, 2.0, 4.0):
@@ -159,8 +160,8 @@ for g in (1.0, 2.0, 4.0):
 # %% [markdown]
 # ## How sparse is a network?
 #
-# A ReLU whose inputs lie around zero is off half of the time. What about the layers of AlexNet, some of which start with
-# a bias of 0 and others with a bias of 1?
+# A ReLU whose inputs lie around zero is off half of the time. What about the layers of AlexNet, some of which start
+# with a bias of 0 and others with a bias of 1?
 
 # %%
 keras.utils.set_random_seed(0)
@@ -223,10 +224,10 @@ assert relus == 658_272 and relus / work < 0.001
 # ## Figure 1, on CIFAR-10
 #
 # The paper's four-layer network, with ReLU and with tanh, without regularization, from runs that are archived in
-# `results/`: `python scripts/fit.py --dataset cifar10 --recipe figure_1`, and `figure_1_tanh`. An *epoch* is one pass over
-# the training pictures. As in the paper, each network has its own learning rate: the one that learned fastest of those
-# tried from 0.001 to 0.03. Only half of the 50,000 training pictures were available, so an epoch has half as many steps
-# as the paper's.
+# `results/`: `python scripts/fit.py --dataset cifar10 --recipe figure_1`, and `figure_1_tanh`. An *epoch* is one pass
+# over the training pictures. As in the paper, each network has its own learning rate: the one that learned fastest of
+# those tried from 0.001 to 0.03. Only half of the 50,000 training pictures were available, so an epoch has half as many
+# steps as the paper's.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -256,8 +257,8 @@ assert len(ratios) >= 3 and min(ratios) > 4
 # ## What you predicted
 #
 # 1. At 4 the gradient of the sigmoid is 0.018, of tanh 0.001, of ReLU 1.
-# 2. ReLU, if the weights are scaled by about 1.4; tanh near 1; the sigmoid at no scale.
-# 3. About half where the bias starts at 0, and a quarter to a third where it starts at 1.
+# 2. ReLU, if the weights are scaled by about 1.4; tanh near 1; the sigmoid at no scale. 3. About half where the bias
+# starts at 0, and a quarter to a third where it starts at 1.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert [round(float(at_4[n]), 3) for n in functions] == [0.018, 0.001, 1]
@@ -268,18 +269,18 @@ assert all(0.45 < zeros[name] < 0.55 for name in ("relu1", "relu3"))
 # %% [markdown]
 # ## Exercises
 #
-# 1. Sigmoid and tanh are one function, scaled and shifted. Which equation says so, and what follows for their gradients?
-# 2. Double all weights of one layer of a ReLU network without biases, and halve those of the next. What changes?
-# 3. Train something: `build(figure_1("relu"), classes=10)` and the same with `"tanh"`, on 300 flowers from
-#    `petals.draw`, reduced to 32 pixels as in [chapter 1](1_0_introduction.ipynb), for 16 epochs. Try the rates 0.001,
-#    0.003 and 0.01 and two seeds. Which nonlinearity wins?
+# 1. Sigmoid and tanh are one function, scaled and shifted. Which equation says so, and what follows for their
+# gradients? 2. Double all weights of one layer of a ReLU network without biases, and halve those of the next. What
+# changes? 3. Train something: `build(figure_1("relu"), classes=10)` and the same with `"tanh"`, on 300 flowers from
+# `petals.draw`, reduced to 32 pixels as in [chapter 1](1_0_introduction.ipynb), for 16 epochs. Try the rates 0.001,
+# 0.003 and 0.01 and two seeds. Which nonlinearity wins?
 #
 # <details><summary>Answers</summary>
 #
-# 1. tanh(x) = 2 sigmoid(2x) - 1, so the gradient of tanh is up to four times that of the sigmoid: 1 against 1/4.
-# 2. Nothing: max(2x, 0) = 2 max(x, 0), so a ReLU passes the factor of 2 on, and the halved weights undo it.
-# 3. It depends on the rate and on the seed, so this experiment cannot decide. Any claim that one nonlinearity is faster
-#    must say how the learning rate of each was chosen.
+# 1. tanh(x) = 2 sigmoid(2x) - 1, so the gradient of tanh is up to four times that of the sigmoid: 1 against 1/4. 2.
+# Nothing: max(2x, 0) = 2 max(x, 0), so a ReLU passes the factor of 2 on, and the halved weights undo it. 3. It depends
+# on the rate and on the seed, so this experiment cannot decide. Any claim that one nonlinearity is faster must say how
+# the learning rate of each was chosen.
 #
 # </details>
 

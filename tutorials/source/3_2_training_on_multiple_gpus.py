@@ -5,9 +5,9 @@
 # |---|---|---|
 # | section 3.2 | `models/layers.py` (`GroupedConv2D`), `training/strategies.py` | half a minute, no data |
 #
-# **The paper says:** a GTX 580 has 3 GB, too little for the network, so half of the kernels are on each of two GPUs. The
-# GPUs exchange data in certain layers only. Compared with a net that has half as many kernels and runs on one GPU, this
-# lowers the top-1 error by 1.7 and the top-5 error by 1.2 points.
+# **The paper says:** a GTX 580 has 3 GB, too little for the network, so half of the kernels are on each of two GPUs.
+# The GPUs exchange data in certain layers only. Compared with a net that has half as many kernels and runs on one GPU,
+# this lowers the top-1 error by 1.7 and the top-5 error by 1.2 points.
 #
 # The half of the network that is on one GPU is called a *tower* here. (The paper says *column*.)
 #
@@ -67,13 +67,13 @@ assert np.allclose(layer(maps), by_towers, atol=1e-5)
 print(f"{kernel.size} weights in two groups, {3 * 3 * 8 * 6} in one")
 
 # %% [markdown]
-# Half of the weights and half of the work. Keras's own `Conv2D(groups=2)` gives the same numbers, but on a CPU it is many
-# times slower. That is why the library has its own layer.
+# Half of the weights and half of the work. Keras's own `Conv2D(groups=2)` gives the same numbers, but on a CPU it is
+# many times slower. That is why the library has its own layer.
 #
 # ## What conv3 mixes
 #
-# We change the channels of the first tower behind conv1, and see which channels of each later layer change. Before conv3
-# nothing crosses over.
+# We change the channels of the first tower behind conv1, and see which channels of each later layer change. Before
+# conv3 nothing crosses over.
 
 # %%
 model = build("paper", include_top=False, input_shape=(67, 67, 3))
@@ -104,9 +104,9 @@ for n, axes in enumerate(figure.subplots(1, 2, sharey=True)):
 figure
 
 # %% [markdown]
-# Now one channel of the first layer at a time, from the first to the last. Press *play*, or move the slider. Each strip is
-# a layer with one line per channel, tower 1 on the left, and the channels that change are black. (Where scripts do not
-# run, as on GitHub, you see the first frame.)
+# Now one channel of the first layer at a time, from the first to the last. Press *play*, or move the slider. Each strip
+# is a layer with one line per channel, tower 1 on the left, and the channels that change are black. (Where scripts do
+# not run, as on GitHub, you see the first frame.)
 
 # %%
 moved = range(4, 96, 8)  # twelve of norm1's 96 channels
@@ -141,8 +141,8 @@ Player(channels, 12, words)
 
 # %% [markdown]
 # In the network as the paper's *text* describes it, one thing does cross before conv3: the normalization windows reach
-# across the boundary between channels 48 and 49. On two GPUs they could not, and in the *source*, the authors' own code,
-# they do not ([chapter 3.3](3_3_local_response_normalization.ipynb)).
+# across the boundary between channels 48 and 49. On two GPUs they could not, and in the *source*, the authors' own
+# code, they do not ([chapter 3.3](3_3_local_response_normalization.ipynb)).
 #
 # ## What the half net loses
 #
@@ -182,7 +182,8 @@ assert low < 0 < found["single_tower"].mean
 
 # %% [markdown]
 # Half of the kernels cost something here too, in top-1. That the groups cost something does not show: the network
-# without groups has more weights, but its errors are, if anything, higher. Its interval contains zero, so we cannot tell.
+# without groups has more weights, but its errors are, if anything, higher. Its interval contains zero, so we cannot
+# tell.
 #
 # ## Today: the batch is split, not the network
 #
@@ -231,16 +232,16 @@ assert apart < moved / 100
 # %% [markdown]
 # The losses agree. That alone would prove little, since after so few steps they are still near chance, ln(10) = 2.303.
 # The weights prove it: between one device and two they differ by less than a hundredth of the distance they have moved.
-# So half of a batch on each of two devices, with the gradients summed, is the whole batch. (Dropout is off here, because
-# each replica would draw its own random numbers.) `python scripts/fit.py --devices 2` trains this way, and
+# So half of a batch on each of two devices, with the gradients summed, is the whole batch. (Dropout is off here,
+# because each replica would draw its own random numbers.) `python scripts/fit.py --devices 2` trains this way, and
 # `--virtual-devices 2` tries it as we did.
 #
 # | | the paper, model parallel | today, data parallel |
 # |---|---|---|
 # | a device holds | half of the network | all of it |
 # | a device sees | the whole batch | half of the batch |
-# | what is exchanged | activations, before conv3 and the fully connected layers | gradients, once per step |
-# | the function | a different one: conv2, conv4 and conv5 in groups | the same as on one device |
+# | what is exchanged | activations, before conv3 and the fully connected layers | gradients, once per step | | the
+# function | a different one: conv2, conv4 and conv5 in groups | the same as on one device |
 #
 # How much is exchanged? Take a batch of 128 in float32. The paper's way: the layers that read both towers need the half
 # of their input that is on the other device. A device *receives* that half in the forward pass, and half of the
@@ -268,14 +269,14 @@ assert 7 < gradients / (2 * forward) < 9
 #
 # ## Exercises
 #
-# 1. With four groups in conv2, how many weights are left of the layer's 614,400 in one group?
-# 2. Three devices and a batch of 128: what is wrong?
+# 1. With four groups in conv2, how many weights are left of the layer's 614,400 in one group? 2. Three devices and a
+# batch of 128: what is wrong?
 #
 # <details><summary>Answers</summary>
 #
 # 1. A quarter, 153,600: each kernel sees 24 of the 96 channels.
 # 2. 128 is not divisible by three. The library refuses it, because devices with batches of different sizes would give
-#    pictures different weights.
+# pictures different weights.
 #
 # </details>
 

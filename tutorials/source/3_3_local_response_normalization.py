@@ -8,9 +8,9 @@
 # **The paper says:** each activation is divided by a measure of its neighbours' energy, over $n = 5$ channels with $k =
 # 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. This lowers the top-1 error by 1.4 and the top-5 error by 1.2 points.
 #
-# **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbours? (2) By what
-# factor does the layer multiply an activation of 10 if all its neighbours are 10 too? (3) The same $\alpha$ and $n$ in
-# TensorFlow, PyTorch and Caffe: are the results the same?
+# **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbours? (2) By
+# what factor does the layer multiply an activation of 10 if all its neighbours are 10 too? (3) The same $\alpha$ and
+# $n$ in TensorFlow, PyTorch and Caffe: are the results the same?
 #
 # Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
@@ -119,9 +119,9 @@ assert round(2**-0.75, 3) == 0.595 and round(factors[10.0], 3) == 0.584
 #
 # ## Does it do anything in AlexNet?
 #
-# How large are the activations of the real network? We send drawn flowers, as pixel values from 0 to 255 minus the mean,
-# through the network as it is before training. What does each normalization multiply by, on average over the active
-# units? And what if the pixels are divided by 255 first?
+# How large are the activations of the real network? We send drawn flowers, as pixel values from 0 to 255 minus the
+# mean, through the network as it is before training. What does each normalization multiply by, on average over the
+# active units? And what if the pixels are divided by 255 first?
 
 # %%
 keras.utils.set_random_seed(0)
@@ -155,9 +155,9 @@ assert np.allclose(divided, 2**-0.75, rtol=1e-3)
 # ## Four meanings of alpha and n
 #
 # Give each framework the paper's numbers, $\alpha = 10^{-4}$ and $n = 5$. TensorFlow does what the *text* (the printed
-# paper) says, if its `depth_radius` is $n // 2$. PyTorch, Caffe and ONNX divide $\alpha$ by the window size. In all four,
-# $k$ is 1 by default, and Caffe's AlexNet keeps that. The *source* (the authors' own code) divides too, and each GPU
-# normalizes only its own channels. The library's layer can do all of these:
+# paper) says, if its `depth_radius` is $n // 2$. PyTorch, Caffe and ONNX divide $\alpha$ by the window size. In all
+# four, $k$ is 1 by default, and Caffe's AlexNet keeps that. The *source* (the authors' own code) divides too, and each
+# GPU normalizes only its own channels. The library's layer can do all of these:
 
 # %%
 alpha = 1e-4 / 5
@@ -186,8 +186,8 @@ for (name, values), own in zip(meanings.items(), settings, strict=True):
 # The differences are relative to the text's formula, on average and at most. The last row is the most common mistake: a
 # radius of 5 is a window of 11.
 #
-# With PyTorch the text's formula is `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)`. This cell checks it if PyTorch is
-# installed:
+# With PyTorch the text's formula is `LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)`. This cell checks it if PyTorch
+# is installed:
 
 # %%
 try:
@@ -200,8 +200,8 @@ if torch:
     assert np.allclose(np.moveaxis(values.numpy(), 1, -1), expected, rtol=1e-4)
 
 # %% [markdown]
-# The authors' network has a second, *spatial* normalization that the paper does not mention: within each map, over the 5
-# x 5 positions around.
+# The authors' network has a second, *spatial* normalization that the paper does not mention: within each map, over the
+# 5 x 5 positions around.
 
 # %%
 a = activations[0, :, :, 0]  # (6, 6)
@@ -220,8 +220,8 @@ for name in ("source", "caffe", "caffenet", "one_weird_trick"):
 # %% [markdown]
 # ## What it costs
 #
-# The layer has no parameters and few operations, but it reads and writes much memory. The obvious way is `tf.nn.lrn`; the
-# library's layer has a gradient of its own and keeps only its input for it.
+# The layer has no parameters and few operations, but it reads and writes much memory. The obvious way is `tf.nn.lrn`;
+# the library's layer has a gradient of its own and keeps only its input for it.
 
 # %%
 maps = tf.random.stateless_uniform((16, 55, 55, 96), (0, 1), maxval=100.0)
@@ -253,8 +253,8 @@ print(f"{name} is faster, forward and backward")
 #
 # The network was trained on the 1020 pictures of Flowers-102 with the normalization layers and without them, with three
 # seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture
-# no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their difference.
-# In brackets is the 95 % interval of the mean over seeds.
+# no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their
+# difference. In brackets is the 95 % interval of the mean over seeds.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -270,15 +270,14 @@ for name in paper:
 charts.differences(shown)
 
 # %% [markdown]
-# The interval of the top-1 error contains zero *and* the paper's 1.4, so we cannot tell. The interval of the top-5 error
-# is above zero and contains the paper's 1.2. So here the layers seem to help by about as much as the paper says, but more
-# seeds are needed to be sure. Three cautions:
+# The interval of the top-1 error contains zero *and* the paper's 1.4, so we cannot tell. The interval of the top-5
+# error is above zero and contains the paper's 1.2. So here the layers seem to help by about as much as the paper says,
+# but more seeds are needed to be sure. Three cautions:
 #
 # - The notes in the authors' code show what their 1.4 and 1.2 points are: that run was trained without *any*
-#   normalization, so it lacked the spatial one as well. The numbers are the value of both together. Our network has no
-#   spatial one.
-# - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 22 of them.
-# - Others found that the layer makes no difference in larger networks ([chapter 7](7_0_discussion.ipynb)).
+# normalization, so it lacked the spatial one as well. The numbers are the value of both together. Our network has no
+# spatial one. - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 22 of them. -
+# Others found that the layer makes no difference in larger networks ([chapter 7](7_0_discussion.ipynb)).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 low, high = found["top-1"].interval
@@ -290,23 +289,22 @@ assert 2 * len(ablations.differences(rows)) == 22
 # %% [markdown]
 # ## What you predicted
 #
-# 1. Its neighbours fall to about a fifth. Against the channels further away, the loud channel falls as much.
-# 2. By 0.584, nearly the 0.595 that it multiplies everything by.
-# 3. No: in PyTorch and Caffe the result differs by a third on average, and with $k$ left at 1 it is twice as large.
+# 1. Its neighbours fall to about a fifth. Against the channels further away, the loud channel falls as much. 2. By
+# 0.584, nearly the 0.595 that it multiplies everything by. 3. No: in PyTorch and Caffe the result differs by a third on
+# average, and with $k$ left at 1 it is twice as large.
 #
 # ## Exercises
 #
-# 1. Which activation, if it is the same in all channels, is divided by exactly 2?
-# 2. A window at the edge of the channels has fewer neighbours. If all activations are equal, does the first channel come
-#    out larger or smaller than one in the middle?
-# 3. Train something: `build("paper", input_shape=(67, 67, 3), classes=10)` on drawn flowers, for five epochs. What does
-#    norm1 multiply by before and after?
+# 1. Which activation, if it is the same in all channels, is divided by exactly 2? 2. A window at the edge of the
+# channels has fewer neighbours. If all activations are equal, does the first channel come    out larger or smaller than
+# one in the middle? 3. Train something: `build("paper", input_shape=(67, 67, 3), classes=10)` on drawn flowers, for
+# five epochs. What does norm1 multiply by before and after?
 #
 # <details><summary>Answers</summary>
 #
-# 1. $(2 + 5 \cdot 10^{-4} a^2)^{0.75} = 2$, so $a^2 = (2^{4/3} - 2) / (5 \cdot 10^{-4})$, and $a$ is 32.2.
-# 2. Larger: three squares are summed instead of five, so it is divided by less.
-# 3. After so short a training nothing has changed: about 0.59 before and after. The activations must grow first.
+# 1. $(2 + 5 \cdot 10^{-4} a^2)^{0.75} = 2$, so $a^2 = (2^{4/3} - 2) / (5 \cdot 10^{-4})$, and $a$ is 32.2. 2. Larger:
+# three squares are summed instead of five, so it is divided by less. 3. After so short a training nothing has changed:
+# about 0.59 before and after. The activations must grow first.
 #
 # </details>
 #

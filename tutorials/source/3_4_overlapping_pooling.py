@@ -163,8 +163,8 @@ assert change(3, np.max) < change(2, np.max) < unpooled
 #
 # ## Rounding up, rounding down
 #
-# Three poolings turn 55, 27 and 13 pixels into 27, 13 and 6. With these odd sizes every window is complete. With an even
-# size one pixel is left over: Keras drops it (*floor*), the authors' code and Caffe add a window (*ceil*).
+# Three poolings turn 55, 27 and 13 pixels into 27, 13 and 6. With these odd sizes every window is complete. With an
+# even size one pixel is left over: Keras drops it (*floor*), the authors' code and Caffe add a window (*ceil*).
 
 # %%
 for size in (55, 27, 13, 56, 28):
@@ -188,15 +188,16 @@ assert sizes["paper"] == sizes["no_overlap"] == [27, 13, 6]
 assert sizes["tflearn"] == [29, 15, 8]
 
 # %% [markdown]
-# `no_overlap` is the paper's comparison: the same maps and the same parameters, with windows of 2 instead of 3. The zeros
-# that are added when a size is rounded up do not change any maximum, since a ReLU is never below zero. tflearn's network
-# pads every layer ("same") and gets maps of 8 pixels, and so more parameters than any other network here.
+# `no_overlap` is the paper's comparison: the same maps and the same parameters, with windows of 2 instead of 3. The
+# zeros that are added when a size is rounded up do not change any maximum, since a ReLU is never below zero. tflearn's
+# network pads every layer ("same") and gets maps of 8 pixels, and so more parameters than any other network here.
 #
 # ## What overlap is worth
 #
-# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with three seeds each: `python scripts/fit.py
-# --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
-# same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean.
+# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with three seeds each: `python
+# scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same
+# seed see the same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the
+# mean.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -232,8 +233,8 @@ assert found["top-5"].interval[0] > 0.3
 #
 # ## Exercises
 #
-# 1. For which sizes between 50 and 60 does pooling with windows of 3 and steps of 2 leave no pixel over?
-# 2. In the network's third pooling, how many of the 13 x 13 numbers are in more than one window?
+# 1. For which sizes between 50 and 60 does pooling with windows of 3 and steps of 2 leave no pixel over? 2. In the
+# network's third pooling, how many of the 13 x 13 numbers are in more than one window?
 #
 # <details><summary>Answers</summary>
 #

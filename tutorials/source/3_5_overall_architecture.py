@@ -75,9 +75,9 @@ assert np.allclose(by_keras[0, :, :, 0], response)
 # %% [markdown]
 # ## How wide is a map? How many numbers does a layer learn?
 #
-# A window of $k$ pixels, on an input of $n$ pixels with $p$ zeros added at each end, with steps of $s$, fits $\lfloor (n
-# + 2p - k) / s \rfloor + 1$ times. A layer with $f$ kernels over $c$ channels in $g$ groups has kernels that see $c / g$
-# channels each. It learns $f \cdot (k^2 c / g + 1)$ numbers: the weights, and one bias per kernel.
+# A window of $k$ pixels, on an input of $n$ pixels with $p$ zeros added at each end, with steps of $s$, fits $\lfloor
+# (n + 2p - k) / s \rfloor + 1$ times. A layer with $f$ kernels over $c$ channels in $g$ groups has kernels that see $c
+# / g$ channels each. It learns $f \cdot (k^2 c / g + 1)$ numbers: the weights, and one bias per kernel.
 
 # %%
 size, channels, by_formula = 227, 3, {}
@@ -162,8 +162,8 @@ assert [shape[2] for shape in kernels] == [3, 48, 256, 192, 192]
 # The depths 48, 256, 192 and 192 are those that the paper prints for layers 2 to 5: half of the maps before, except in
 # conv3, which sees all 256.
 #
-# The same in PyTorch (not run here, so that the chapter needs Keras alone). Its `alpha` is divided by the window size, so
-# that the paper's 0.0001 becomes 0.0005 ([chapter 3.3](3_3_local_response_normalization.ipynb)):
+# The same in PyTorch (not run here, so that the chapter needs Keras alone). Its `alpha` is divided by the window size,
+# so that the paper's 0.0001 becomes 0.0005 ([chapter 3.3](3_3_local_response_normalization.ipynb)):
 #
 # ```python
 # nn.Sequential(
@@ -242,9 +242,9 @@ assert above == ["conv3", "conv4"]
 # %% [markdown]
 # ## 224 or 227? 253,440 or 290,400?
 #
-# The paper prints 224 pixels, but $(224 - 11) / 4$ is not a whole number. In the authors' code sizes are rounded **up**,
-# and zeros are added at the bottom and on the right; most others use 227. Both give maps of 55 x 55, and the library
-# builds both.
+# The paper prints 224 pixels, but $(224 - 11) / 4$ is not a whole number. In the authors' code sizes are rounded
+# **up**, and zeros are added at the bottom and on the right; most others use 227. Both give maps of 55 x 55, and the
+# library builds both.
 #
 # The paper also prints the number of neurons in each layer, 253,440 of them in the first. Let us count.
 
@@ -260,7 +260,8 @@ for name, number in printed.items():
     assert (ours == number) == (name != "conv1")
 
 # %% [markdown]
-# Only the first number is wrong: 55 x 55 x 96 is 290,400. The rest of the paper's list is exact. And the 650,000 neurons?
+# Only the first number is wrong: 55 x 55 x 96 is 290,400. The rest of the paper's list is exact. And the 650,000
+# neurons?
 
 # %%
 units = sum(printed.values()) + 4096 + 4096 + 1000
@@ -327,8 +328,8 @@ diagrams.network(diagrams.maps(sketch("paper", input_shape=(224, 224, 3))))
 
 # %% [markdown]
 # The half of the network on each GPU is a *tower* (the paper says *column*). Thin grey lines stay within a tower; the
-# thicker ones, into conv3 and the fully connected layers, cross. Fully connected layers look thin here because they have
-# no width, but fc6 alone has more than half of all parameters.
+# thicker ones, into conv3 and the fully connected layers, cross. Fully connected layers look thin here because they
+# have no width, but fc6 alone has more than half of all parameters.
 #
 # ## The networks in the library
 
@@ -342,9 +343,9 @@ for name in ARCHITECTURES:
 print("\n" + describe("source").split("\n\n")[-1])
 
 # %% [markdown]
-# A word on `tflearn`, the network that many tutorials reprint. tflearn pads every layer and puts the normalization after
-# the pooling. There are two versions: the listing of most tutorials has ReLU in fc6 and fc7 and reads 227 pixels; the
-# example in tflearn's own repository has tanh there, reads 224 pixels and ends in 17 classes, for Flowers-17. The
+# A word on `tflearn`, the network that many tutorials reprint. tflearn pads every layer and puts the normalization
+# after the pooling. There are two versions: the listing of most tutorials has ReLU in fc6 and fc7 and reads 227 pixels;
+# the example in tflearn's own repository has tanh there, reads 224 pixels and ends in 17 classes, for Flowers-17. The
 # network here is the listing. Some copies keep 1000 outputs with one-hot labels of 17 classes, which cannot train: the
 # shapes of labels and outputs do not match.
 #
@@ -364,17 +365,15 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 # ## Exercises
 #
 # 1. How many parameters would fc6 have if the last pooling were left out?
-# 2. `dataclasses.replace(ARCHITECTURES["paper"], hidden=(1024, 1024))` is a network too. What share of the parameters is
-#    left?
-# 3. Write code: change the plain Keras network above into torchvision's, and compare its number of parameters with
-#    `one_weird_trick`.
+# 2. `dataclasses.replace(ARCHITECTURES["paper"], hidden=(1024, 1024))` is a network too. What share of the parameters
+# is    left? 3. Write code: change the plain Keras network above into torchvision's, and compare its number of
+# parameters with `one_weird_trick`.
 #
 # <details><summary>Answers</summary>
 #
-# 1. fc6 would see 13 x 13 x 256 numbers instead of 6 x 6 x 256: 4.7 times as many parameters.
-# 2. 23 %. The convolutions keep theirs; the fully connected layers shrink.
-# 3. With 224 pixels, `ZeroPadding2D(2)` before conv1, the five numbers of kernels, no groups, no normalization, and
-#    `Dropout` before each `Dense(4096)`, it is 61,100,840.
+# 1. fc6 would see 13 x 13 x 256 numbers instead of 6 x 6 x 256: 4.7 times as many parameters. 2. 23 %. The convolutions
+# keep theirs; the fully connected layers shrink. 3. With 224 pixels, `ZeroPadding2D(2)` before conv1, the five numbers
+# of kernels, no groups, no normalization, and `Dropout` before each `Dense(4096)`, it is 61,100,840.
 #
 # </details>
 #

@@ -9,9 +9,9 @@
 # large. Noise along the principal components of the colors lowers the top-1 error by over 1 %. At test time, the
 # predictions for ten crops are averaged.
 #
-# **Predict first.** (1) At how many places does a crop of 224 pixels fit into a picture of 256? (2) Does the color noise
-# change every pixel of a picture by the same color, or each pixel by its own? (3) Which changes colors more, the noise in
-# the *text* (the printed paper) or in the *source* (the authors' own code)?
+# **Predict first.** (1) At how many places does a crop of 224 pixels fit into a picture of 256? (2) Does the color
+# noise change every pixel of a picture by the same color, or each pixel by its own? (3) Which changes colors more, the
+# noise in the *text* (the printed paper) or in the *source* (the authors' own code)?
 #
 # Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
@@ -38,8 +38,9 @@ flower = pictures[list(labels).index(pansy)]  # (256, 256, 3)
 # %% [markdown]
 # ## Why augment?
 #
-# Section 4 begins with a count. A label names one of 1000 classes, which is a choice of 10 bits. All labels together are
-# far fewer bits than the network has parameters, so the labels alone cannot determine them, and the network overfits.
+# Section 4 begins with a count. A label names one of 1000 classes, which is a choice of 10 bits. All labels together
+# are far fewer bits than the network has parameters, so the labels alone cannot determine them, and the network
+# overfits.
 
 # %%
 bits = np.log2(1000)
@@ -72,8 +73,8 @@ print(f"{len(corners)} places, {2 * len(corners)} with mirror images")
 print(f"the paper counts {32 * 32 * 2}")
 
 # %% [markdown]
-# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33. The crops of one
-# picture are much alike, of course: "2048 times" is not 2048 times the information.
+# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33. The crops of
+# one picture are much alike, of course: "2048 times" is not 2048 times the information.
 
 # %%
 panels.views(flower, views[:16])
@@ -112,11 +113,11 @@ mean = colors.mean(axis=0)
 diagrams.color_axes(sample, mean, eigenvalues, eigenvectors)
 
 # %% [markdown]
-# For each picture three random numbers are drawn, one per axis, and the **whole picture** changes by one color. Text and
-# source differ in the size of the change:
+# For each picture three random numbers are drawn, one per axis, and the **whole picture** changes by one color. Text
+# and source differ in the size of the change:
 #
-# - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the pixels;
-# - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1.
+# - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the
+# pixels; - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1.
 
 # %%
 seed = (3, 0)
@@ -170,9 +171,9 @@ for row, form in zip(figure.subplots(2, 6), step, strict=True):
 figure
 
 # %% [markdown]
-# On ImageNet the largest $\sqrt\lambda$ is 121.78, for pixel values from 0 to 255. With a std of 0.1, the source's noise
-# along the first axis has a std of 12. The text's noise, on pixels from 0 to 1, has half of that. So do the constants
-# that most code copies (0.2175 and two more):
+# On ImageNet the largest $\sqrt\lambda$ is 121.78, for pixel values from 0 to 255. With a std of 0.1, the source's
+# noise along the first axis has a std of 12. The text's noise, on pixels from 0 to 1, has half of that. So do the
+# constants that most code copies (0.2175 and two more):
 
 # %%
 root = 121.78
@@ -227,10 +228,10 @@ figure
 # %% [markdown]
 # ## What it is worth
 #
-# The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and PCA lighting, and without some
-# of them, with three seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
-# `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
-# the training set).
+# The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and PCA lighting, and without
+# some of them, with three seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
+# `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass
+# over the training set).
 
 # %%
 archived = {run.folder.name: run for run in runs.find("../results")}
@@ -269,20 +270,17 @@ assert abs(of["no_lighting"].mean) < 0.5
 #
 # ## Exercises
 #
-# 1. Why is the same color added to all pixels of a picture, and not another one to each?
-# 2. The text's noise on pixels from 0 to 255 instead of 0 to 1: how large would it be along ImageNet's first axis?
-# 3. Which augmentations would spoil a data set of printed digits?
-# 4. Write code: `ten_crops` in five lines of NumPy, and compare it with the library's.
+# 1. Why is the same color added to all pixels of a picture, and not another one to each? 2. The text's noise on pixels
+# from 0 to 255 instead of 0 to 1: how large would it be along ImageNet's first axis? 3. Which augmentations would spoil
+# a data set of printed digits? 4. Write code: `ten_crops` in five lines of NumPy, and compare it with the library's.
 #
 # <details><summary>Answers</summary>
 #
 # 1. It stands for another light, and light falls on the whole scene. One color per pixel would be noise, which the
-#    convolutions average away.
-# 2. 0.1 x 121.78 squared is 1483: nothing would be left of the picture. An eigenvalue has the unit of the pixels,
-#    squared.
-# 3. Mirror images and vertical flips: a mirrored 2 is not a 2, and with both flips a 6 becomes a 9.
-# 4. Slices: `[picture[y:y + 224, x:x + 224] for y, x in ((0, 0), (0, 32), (32, 0), (32, 32), (16, 16))]`, stacked, and
-#    the same with `[:, :, ::-1]`.
+# convolutions average away. 2. 0.1 x 121.78 squared is 1483: nothing would be left of the picture. An eigenvalue has
+# the unit of the pixels, squared. 3. Mirror images and vertical flips: a mirrored 2 is not a 2, and with both flips a 6
+# becomes a 9. 4. Slices: `[picture[y:y + 224, x:x + 224] for y, x in ((0, 0), (0, 32), (32, 0), (32, 32), (16, 16))]`,
+# stacked, and the same with `[:, :, ::-1]`.
 #
 # </details>
 #

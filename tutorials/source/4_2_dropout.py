@@ -5,10 +5,10 @@
 # |---|---|---|
 # | section 4.2 | `models/alexnet.py`, `recipes.py` | half a minute, drawn flowers |
 #
-# **The paper says:** in training, each unit of the first two fully connected layers is set to zero with probability 0.5.
-# At test time all units are active and their outputs are halved. That approximates the geometric mean of the predictions
-# of exponentially many networks. Without dropout the network overfits; with it, training takes about twice as many
-# iterations.
+# **The paper says:** in training, each unit of the first two fully connected layers is set to zero with probability
+# 0.5. At test time all units are active and their outputs are halved. That approximates the geometric mean of the
+# predictions of exponentially many networks. Without dropout the network overfits; with it, training takes about twice
+# as many iterations.
 #
 # **Predict first.** (1) Ten hidden units: how many networks? (2) Is halving exact or approximate if the softmax follows
 # at once? And if another layer is between? (3) Keras does not halve at test time. Is it another method?
@@ -102,9 +102,9 @@ assert np.abs(inputs @ usual - at_test).max() > 0.01
 #
 # ## What a dropped unit learns
 #
-# Nothing, in that step. It takes no part in the backward pass either: for that picture, the gradients of all its weights
-# are zero, both of those that lead to it and of those that lead on to the next layer. Here is one picture of five
-# numbers and a layer of four units, of which the second and the fourth are dropped:
+# Nothing, in that step. It takes no part in the backward pass either: for that picture, the gradients of all its
+# weights are zero, both of those that lead to it and of those that lead on to the next layer. Here is one picture of
+# five numbers and a layer of four units, of which the second and the fourth are dropped:
 
 # %%
 other = np.random.default_rng(1)
@@ -132,7 +132,8 @@ assert not onward_gradients[[1, 3]].any()
 # %% [markdown]
 # This is how the paper explains what dropout is for. A unit cannot rely on certain other units, since each of them is
 # missing half of the time; such reliance is called *co-adaptation*. Every step trains another network, and all of them
-# share their weights. That is an explanation, not a measurement: the paper measures no co-adaptation, and neither do we.
+# share their weights. That is an explanation, not a measurement: the paper measures no co-adaptation, and neither do
+# we.
 #
 # ## All 2^n networks
 #
@@ -203,8 +204,8 @@ figure
 #
 # ## Where it is applied
 #
-# After fc6 and fc7 in the paper; *before* them in the network of 2014 (`one_weird_trick`). Dropout has no parameters, so
-# a file of weights does not tell which.
+# After fc6 and fc7 in the paper; *before* them in the network of 2014 (`one_weird_trick`). Dropout has no parameters,
+# so a file of weights does not tell which.
 
 # %%
 for name, net in ARCHITECTURES.items():
@@ -274,8 +275,8 @@ assert with_it["training"][10] > 2 * without["training"][10]
 
 # %% [markdown]
 # Two things can be seen at this scale. Without dropout the training loss goes to zero while the validation loss rises:
-# overfitting. With dropout, learning is slower. What cannot be seen is much of a cure: the validation loss rises as well
-# and ends about as high. 150 pictures of 768 numbers are too few for this network in any case.
+# overfitting. With dropout, learning is slower. What cannot be seen is much of a cure: the validation loss rises as
+# well and ends about as high. 150 pictures of 768 numbers are too few for this network in any case.
 #
 # ## AlexNet itself, on 1020 photographs
 #
@@ -300,12 +301,12 @@ for way, of_seeds in logs.items():
     print(f"{way}: validation loss {losses}")
 
 # %% [markdown]
-# Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The paper
-# says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is, because
-# the logged training errors were computed with half of the units off. The errors on new pictures do not differ by an
-# amount that three seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
-# confidence. The paper gives no number for dropout, only "substantial overfitting" without it. Nobody measured here what
-# training to the end would show.
+# Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The
+# paper says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is,
+# because the logged training errors were computed with half of the units off. The errors on new pictures do not differ
+# by an amount that three seeds could show. The loss does: without dropout the networks are wrong as often, but with far
+# more confidence. The paper gives no number for dropout, only "substantial overfitting" without it. Nobody measured
+# here what training to the end would show.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 of_with, of_without = ([log[-1] for log in logs[way]] for way in names)
@@ -326,15 +327,15 @@ assert low < 0 < high
 # ## Exercises
 #
 # 1. How many networks do fc6 and fc7 with 4096 units each stand for?
-# 2. Why is the *geometric* mean exact under a softmax, and not the arithmetic one?
-# 3. Train something: `learn` with shares of 0.2 and 0.8. Which ends with the lowest validation loss?
+# 2. Why is the *geometric* mean exact under a softmax, and not the arithmetic one? 3. Train something: `learn` with
+# shares of 0.2 and 0.8. Which ends with the lowest validation loss?
 #
 # <details><summary>Answers</summary>
 #
-# 1. $2^{8192}$, a number of 2467 digits. In 90 epochs of ImageNet fewer than $2^{27}$ masks are ever drawn.
-# 2. The logarithm of a softmax is the logits minus one number for all classes. So averaging logarithms averages logits,
-#    and averaging over all masks halves what each unit contributes.
-# 3. The larger the share, the slower the network memorizes. Compare several seeds before you decide.
+# 1. $2^{8192}$, a number of 2467 digits. In 90 epochs of ImageNet fewer than $2^{27}$ masks are ever drawn. 2. The
+# logarithm of a softmax is the logits minus one number for all classes. So averaging logarithms averages logits, and
+# averaging over all masks halves what each unit contributes. 3. The larger the share, the slower the network memorizes.
+# Compare several seeds before you decide.
 #
 # </details>
 

@@ -3,11 +3,12 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 5, and the objective of 3.5 | `training/`, `models/initializers.py`, `recipes.py` | a minute, drawn flowers |
+# | section 5, and the objective of 3.5 | `training/`, `models/initializers.py`, `recipes.py` | a minute, drawn flowers
+# |
 #
-# **The paper says:** batches of 128, momentum 0.9, and weight decay 0.0005, which is not merely a regularizer: it lowers
-# the training error. Weights start from a Gaussian with a standard deviation (std) of 0.01, some biases at 1. The
-# learning rate starts at 0.01 and is divided by ten three times.
+# **The paper says:** batches of 128, momentum 0.9, and weight decay 0.0005, which is not merely a regularizer: it
+# lowers the training error. Weights start from a Gaussian with a standard deviation (std) of 0.01, some biases at 1.
+# The learning rate starts at 0.01 and is divided by ten three times.
 #
 # **Predict first.** (1) With momentum 0.9 and a gradient that stays the same, how many times its first size does a step
 # reach? (2) Through eight layers of weights with a std of 0.01, how much of the signal is left? (3) When does it matter
@@ -53,9 +54,9 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 assert np.isclose(float(loss(labels, logits)), cross_entropy)
 
 # %% [markdown]
-# The gradient for the logits is simple: the probabilities, minus 1 at the correct class. We check it by moving one logit
-# a little. A network that knows nothing gives each of $n$ classes the probability $1/n$, so its loss is $\ln n$: 6.9 for
-# 1000 classes. A loss that stays there means that the network is not learning.
+# The gradient for the logits is simple: the probabilities, minus 1 at the correct class. We check it by moving one
+# logit a little. A network that knows nothing gives each of $n$ classes the probability $1/n$, so its loss is $\ln n$:
+# 6.9 for 1000 classes. A loss that stays there means that the network is not learning.
 
 # %%
 correct = np.eye(3)[labels]
@@ -143,8 +144,8 @@ alone, span = walk(best[0.0], 0.0), (0.0, 0.95, 0.05)  # for the sliders
 THIN = {"color": "black", "mfc": "white", "ms": 3, "lw": 0.8}
 
 # %% [markdown]
-# Here are the two walks at their best rates, five steps at a time; the star is the lowest point. Press *play*, or move the slider.
-# (Where scripts do not run, as on GitHub, you see the first frame.)
+# Here are the two walks at their best rates, five steps at a time; the star is the lowest point. Press *play*, or move
+# the slider. (Where scripts do not run, as on GitHub, you see the first frame.)
 
 
 # %%
@@ -190,8 +191,8 @@ def with_sliders(rate=best[0.9], momentum=0.9, decay=0.0):
 #
 # ## Inside or outside the velocity?
 #
-# Today's optimizers shrink the weights *outside* the velocity. Then momentum does not carry the decay on. Let a weight of
-# 1 shrink without any gradient, and with a large decay, so that we can see it:
+# Today's optimizers shrink the weights *outside* the velocity. Then momentum does not carry the decay on. Let a weight
+# of 1 shrink without any gradient, and with a large decay, so that we can see it:
 
 # %%
 inside = by_hand(1.0, [0.0] * 200, rate=0.1, decay=0.01)
@@ -210,8 +211,8 @@ figure
 
 # %% [markdown]
 # About ten times, which is $1 / (1 - 0.9)$: with a steady push, the step grows to ten times its first size. So
-# `keras.optimizers.SGD(weight_decay=0.0005)` is not the paper's rule but a tenth of it. An L2 penalty of *half* the decay
-# is the paper's rule exactly:
+# `keras.optimizers.SGD(weight_decay=0.0005)` is not the paper's rule but a tenth of it. An L2 penalty of *half* the
+# decay is the paper's rule exactly:
 
 # %%
 weight, penalty = keras.Variable([[2.0]]), keras.regularizers.L2(0.00025)
@@ -227,8 +228,8 @@ assert np.isclose(float(weight[0, 0]), path[-1], atol=1e-6)
 # ## Initial weights: how far does the signal get?
 #
 # Each number in a layer is a sum of $n$ products. If the weights have a std of $\sigma$, the sum has a std of about
-# $\sigma \sqrt{n}$ times the root mean square of the inputs. If that factor is below 1, the signal fades, and nothing is
-# left but the bias of 1. So we look at what *differs* between pictures: the std over pictures, not the value.
+# $\sigma \sqrt{n}$ times the root mean square of the inputs. If that factor is below 1, the signal fades, and nothing
+# is left but the bias of 1. So we look at what *differs* between pictures: the std over pictures, not the value.
 #
 # The *text* (the printed paper) says 0.01 for every layer. The *source* (the authors' own code) says 0.03 for conv3 to
 # conv5. Here are 16 drawn flowers; other pictures give similar numbers.
@@ -276,8 +277,8 @@ axes.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# The values themselves, as histograms, with the same axis above and below: the source's weights above, the text's below.
-# (fc6 and fc7 are after their ReLU.)
+# The values themselves, as histograms, with the same axis above and below: the source's weights above, the text's
+# below. (fc6 and fc7 are after their ReLU.)
 
 # %%
 words = "with the text's weights conv3 to conv5 have little but their bias"
@@ -299,8 +300,8 @@ for axes, name in zip(places[:, 0], ("source", "text"), strict=True):
 figure
 
 # %% [markdown]
-# A layer can only learn from what differs between pictures. This is why so many implementations "do not train": they use
-# the printed 0.01, and many divide the pixels by 255 as well. `build()` starts from the source's weights, and
+# A layer can only learn from what differs between pictures. This is why so many implementations "do not train": they
+# use the printed 0.01, and many divide the pixels by 255 as well. `build()` starts from the source's weights, and
 # `build(initial_weights="text")` from the text's. Below is what the text's weights cost on Flowers-102, after 36 epochs
 # (passes over the training pictures), with three seeds. In brackets is the 95 % interval of the mean.
 
@@ -315,9 +316,9 @@ print(f"text, training error after half of the epochs: {least:.0%} or more")
 assert ablations.differences(rows)["text_initial_weights"].interval[0] > 10
 
 # %% [markdown]
-# From the text's weights the network learns nothing for many epochs, and it is far behind at the end. Where the decay is,
-# inside the velocity or outside, makes no difference that three seeds could show: in 36 epochs of 1020 pictures, so small
-# a decay has hardly begun to act.
+# From the text's weights the network learns nothing for many epochs, and it is far behind at the end. Where the decay
+# is, inside the velocity or outside, makes no difference that three seeds could show: in 36 epochs of 1020 pictures, so
+# small a decay has hardly begun to act.
 #
 # ## Biases of one
 #
@@ -339,9 +340,9 @@ assert ones > zeros + 0.1 and round(zeros, 1) == 0.5
 # %% [markdown]
 # ## The schedule
 #
-# The authors watched the validation error and divided the learning rate by ten when it stopped improving. They did so by
-# hand. A recipe can give the epochs, or `divided_learning_rate` can decide, after a number of epochs without a new best
-# (the *patience*). Both depend only on the log, so we can replay an archived run on Flowers-102.
+# The authors watched the validation error and divided the learning rate by ten when it stopped improving. They did so
+# by hand. A recipe can give the epochs, or `divided_learning_rate` can decide, after a number of epochs without a new
+# best (the *patience*). Both depend only on the log, so we can replay an archived run on Flowers-102.
 
 # %%
 run = runs.Run.open("../results/flowers-0")
@@ -370,14 +371,14 @@ for patience in (5, 10, 20):
 
 # %% [markdown]
 # The paper trained for "roughly 90" epochs and divided three times. The error falls within a few epochs of the first
-# division: with small steps the weights settle where large steps jump around. A short patience divides too early, because
-# an error that jumps around often goes a few epochs without a new best.
+# division: with small steps the weights settle where large steps jump around. A short patience divides too early,
+# because an error that jumps around often goes a few epochs without a new best.
 #
 # ## What you predicted
 #
 # 1. Ten times.
-# 2. About a thousandth, from conv1 to fc8. (With the source's weights, about a fiftieth.)
-# 3. When momentum is used: outside the velocity, the decay is ten times weaker.
+# 2. About a thousandth, from conv1 to fc8. (With the source's weights, about a fiftieth.) 3. When momentum is used:
+# outside the velocity, the decay is ten times weaker.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 500 < text[0] / text[-1] < 2000
@@ -386,18 +387,18 @@ assert 35 < source[0] / source[-1] < 70
 # %% [markdown]
 # ## Exercises
 #
-# 1. At a learning rate of 0.01 and a decay of 0.0005, after how many steps has a weight without gradients halved?
-# 2. Which std would keep the signal in conv4, where each kernel sees 3 x 3 x 192 numbers?
-# 3. Write code: add Nesterov momentum to `walk`, which computes the gradient at `weights + momentum * velocity`. At its
-#    best rate, is it better than momentum 0.9 in this valley?
+# 1. At a learning rate of 0.01 and a decay of 0.0005, after how many steps has a weight without gradients halved? 2.
+# Which std would keep the signal in conv4, where each kernel sees 3 x 3 x 192 numbers? 3. Write code: add Nesterov
+# momentum to `walk`, which computes the gradient at `weights + momentum * velocity`. At its best rate, is it better
+# than momentum 0.9 in this valley?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Because of the velocity, a weight shrinks per step by the share 0.01 x 0.0005 / (1 - 0.9) = 0.00005: ln 2 / 0.00005,
-#    about 13,860 steps, which is 1.5 epochs of 1.2 million pictures in batches of 128.
-# 2. The rule sigma x sqrt(n) = 1 gives 1 / sqrt(1728) = 0.024. ReLU halves the squares, so a factor of sqrt(2) more:
-#    0.034. The source's 0.03 is close to that, the text's 0.01 is not.
-# 3. Yes: it damps the swings across the valley, and the loss ends about a tenth as high.
+# 1. Because of the velocity, a weight shrinks per step by the share 0.01 x 0.0005 / (1 - 0.9) = 0.00005: ln 2 /
+# 0.00005,    about 13,860 steps, which is 1.5 epochs of 1.2 million pictures in batches of 128. 2. The rule sigma x
+# sqrt(n) = 1 gives 1 / sqrt(1728) = 0.024. ReLU halves the squares, so a factor of sqrt(2) more: 0.034. The source's
+# 0.03 is close to that, the text's 0.01 is not. 3. Yes: it damps the swings across the valley, and the loss ends about
+# a tenth as high.
 #
 # </details>
 #

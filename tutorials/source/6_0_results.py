@@ -5,8 +5,8 @@
 # |---|---|---|
 # | section 6, tables 1 and 2 | `evaluation/`, `runs.py`, `results/` | a minute, drawn flowers |
 #
-# **The paper says:** on ILSVRC-2010 the network has 37.5 % top-1 and 17.0 % top-5 errors; the best before had 45.7 % and
-# 25.7 %. In the contest of 2012 an average of seven networks has 15.3 % top-5 errors, the second best entry 26.2 %.
+# **The paper says:** on ILSVRC-2010 the network has 37.5 % top-1 and 17.0 % top-5 errors; the best before had 45.7 %
+# and 25.7 %. In the contest of 2012 an average of seven networks has 15.3 % top-5 errors, the second best entry 26.2 %.
 #
 # **Predict first.** (1) By how much do ten crops lower the top-1 error, compared with one? (2) And five networks,
 # compared with one? (3) Which of our numbers can be compared with the paper's?
@@ -54,9 +54,9 @@ from keras_alexnet.plotting import figures
 #
 # Every folder in `results/` is a run of `scripts/fit.py`, with its recipe, its log and its errors. A recipe holds all
 # settings of a training. The table has our two recipes for Flowers-102, `flowers` and the short `ablation`, and those
-# that others used for larger data sets: `text` from the printed paper, `source` from the authors' own code, and more. All
-# start from random weights. The numbers are errors on the test pictures in percent; for several seeds, the mean, the
-# lowest and the highest. An *epoch* is one pass over the training pictures. The tables say *view* for crop.
+# that others used for larger data sets: `text` from the printed paper, `source` from the authors' own code, and more.
+# All start from random weights. The numbers are errors on the test pictures in percent; for several seeds, the mean,
+# the lowest and the highest. An *epoch* is one pass over the training pictures. The tables say *view* for crop.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -66,8 +66,8 @@ Markdown(tables.from_scratch(rows))
 # `text` and `flowers` train the same network from the same initial weights, the source's. They differ in what 1020
 # pictures need: smaller crops and batches, so more and cheaper steps; more epochs; a quarter of the learning rate,
 # divided later; ten times the weight decay; stronger color noise; and pictures that are rotated, scaled and moved.
-# `torchvision` shows what happens to a recipe for a million pictures: 1020 pictures make three batches of 256 per epoch,
-# and after 90 epochs it has hardly begun to learn.
+# `torchvision` shows what happens to a recipe for a million pictures: 1020 pictures make three batches of 256 per
+# epoch, and after 90 epochs it has hardly begun to learn.
 
 # %%
 tested = {}
@@ -156,8 +156,8 @@ axes.legend(frameon=False)
 figure
 
 # %% [markdown]
-# The paper's five networks take 2.6 points off the top-1 error and 1.8 off the top-5 error. `scripts/evaluate.py RUN RUN
-# ...` does the same with runs. Archived are two groups of AlexNets on Flowers-102: three of our recipe, from random
+# The paper's five networks take 2.6 points off the top-1 error and 1.8 off the top-5 error. `scripts/evaluate.py RUN
+# RUN ...` does the same with runs. Archived are two groups of AlexNets on Flowers-102: three of our recipe, from random
 # weights, and five that were all fine-tuned from one network, which had learned drawn flowers.
 
 # %%
@@ -175,8 +175,8 @@ for group in (row["ensembles"]["test"] for row in rows if row["ensembles"]):
     assert one - ten < np.mean(gains)
 
 # %% [markdown]
-# Five networks gain more here than in the paper, three somewhat less. Ten crops gain less if there are several networks,
-# because the mean is already more stable.
+# Five networks gain more here than in the paper, three somewhat less. Ten crops gain less if there are several
+# networks, because the mean is already more stable.
 #
 # Why does averaging work? The networks are not wrong on the same pictures:
 
@@ -191,21 +191,20 @@ assert in_all < np.mean(alone) < in_some
 #
 # | two numbers | comparable? |
 # |---|---|
-# | ours with one crop, ours with ten | yes: the same network, the same pictures |
-# | ours and the paper's, on another data set | no: 102 classes are not 1000, 1020 pictures are not 1.2 million |
-# | top-1 and top-5 with ten classes | hardly: five guesses are half of the classes |
-# | a run on the flipped split of Flowers-102 | no: it trains on six times as many pictures |
-# | two runs with one seed each | only if they differ by more than another seed would change |
+# | ours with one crop, ours with ten | yes: the same network, the same pictures | | ours and the paper's, on another
+# data set | no: 102 classes are not 1000, 1020 pictures are not 1.2 million | | top-1 and top-5 with ten classes |
+# hardly: five guesses are half of the classes | | a run on the flipped split of Flowers-102 | no: it trains on six
+# times as many pictures | | two runs with one seed each | only if they differ by more than another seed would change |
 #
 # Some posts report about 93 % accuracy "from scratch" on Flowers-102. Two things raise such a number. One is the
-# *flipped* split: training on the 6149 pictures that are meant for testing. That alone does not explain it, since our own
-# recipe, on the flipped split, still has 39 % errors with one crop. The other is pre-training: the network had seen
+# *flipped* split: training on the 6149 pictures that are meant for testing. That alone does not explain it, since our
+# own recipe, on the flipped split, still has 39 % errors with one crop. The other is pre-training: the network had seen
 # ImageNet first.
 #
 # There are published numbers from scratch for the training and validation pictures together (2040): Barz and Denzler
-# (WACV 2020) trained a ResNet-50 on pictures of 448 pixels, which is right on 67 to 71 % of the test pictures, depending
-# on the loss. Our `flowers` recipe on the same 2040 pictures is right on 55 %, with one crop of 131 pixels. For the 1020
-# training pictures alone we know of no published number.
+# (WACV 2020) trained a ResNet-50 on pictures of 448 pixels, which is right on 67 to 71 % of the test pictures,
+# depending on the loss. Our `flowers` recipe on the same 2040 pictures is right on 55 %, with one crop of 131 pixels.
+# For the 1020 training pictures alone we know of no published number.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 flipped = one_crop["flowers_flipped-0"]["top1_error"]
@@ -216,8 +215,8 @@ assert round(100 * (1 - one_crop["flowers_2040-0"]["top1_error"])) == 55
 # ## What you predicted
 #
 # 1. By 1.5 points in the paper, 1.6 here.
-# 2. By 2.6 points in the paper; here, on Flowers-102, by 4.1 (five fine-tuned networks, one crop).
-# 3. The differences between two of our runs, perhaps; the errors themselves, never.
+# 2. By 2.6 points in the paper; here, on Flowers-102, by 4.1 (five fine-tuned networks, one crop). 3. The differences
+# between two of our runs, perhaps; the errors themselves, never.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 views = tested["flowers-0"]
@@ -232,8 +231,8 @@ assert round(100 * (np.mean(five) - mean), 1) == 4.1
 # ## Exercises
 #
 # 1. What is the top-5 error of guessing with ten classes, and with 102?
-# 2. The paper's ILSVRC-2010 test has 150,000 pictures. How wide is the 95 % interval of its 37.5 %?
-# 3. Write code: average the five networks geometrically, as the mean of the log-probabilities. Is the error lower?
+# 2. The paper's ILSVRC-2010 test has 150,000 pictures. How wide is the 95 % interval of its 37.5 %? 3. Write code:
+# average the five networks geometrically, as the mean of the log-probabilities. Is the error lower?
 #
 # <details><summary>Answers</summary>
 #

@@ -6,11 +6,12 @@
 # | section 6.1, figures 3 and 4 | `evaluation/features.py`, `plotting/` | a minute, drawn flowers |
 #
 # **The paper says:** the first layer learns edges, frequencies and blobs of color. The two towers (the halves of the
-# network, one on each GPU) specialize: the kernels of one are mostly without color, those of the other mostly colored, in
-# every run. Pictures whose 4096 numbers in fc7 are close to each other look alike, though their pixels are not close.
+# network, one on each GPU) specialize: the kernels of one are mostly without color, those of the other mostly colored,
+# in every run. Pictures whose 4096 numbers in fc7 are close to each other look alike, though their pixels are not
+# close.
 #
-# **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take the
-# pictures that are nearest by pixels: how often are they of the same species, if there are ten?
+# **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take
+# the pictures that are nearest by pixels: how often are they of the same species, if there are ten?
 #
 # Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
 
@@ -54,8 +55,8 @@ untrained = features.first_kernels(build(include_top=False))
 figures.kernels(untrained[..., :32], towers=1)
 
 # %% [markdown]
-# How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and the rest. The color is
-# the rest's share of the sum of squares. For random weights it is 2/3, since two of three directions are color.
+# How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and the rest. The color
+# is the rest's share of the sum of squares. For random weights it is 2/3, since two of three directions are color.
 
 
 # %%
@@ -73,10 +74,10 @@ print(f"tower 2 more colored than tower 1 in {pairs:.0%} of all pairs")
 assert abs(by_hand.mean() - 2 / 3) < 0.02
 
 # %% [markdown]
-# `features.specialization` compares the towers: it is 50 % if they are alike, and 0 or 100 % if one has all the color. In
-# the authors' network the towers differ in every run. In their figure 3 the upper 48 kernels, those of GPU 1, are the
-# ones without color, and the lower 48, of GPU 2, the colored ones. What about ours? The archive has no weights, but the picture of the
-# kernels is enough: white gaps show where they are, and a weight of zero is mid-grey.
+# `features.specialization` compares the towers: it is 50 % if they are alike, and 0 or 100 % if one has all the color.
+# In the authors' network the towers differ in every run. In their figure 3 the upper 48 kernels, those of GPU 1, are
+# the ones without color, and the lower 48, of GPU 2, the colored ones. What about ours? The archive has no weights, but
+# the picture of the kernels is enough: white gaps show where they are, and a weight of zero is mid-grey.
 
 
 # %%
@@ -106,8 +107,8 @@ assert pairs < 0.4
 
 # %% [markdown]
 # So our towers are not alike. Both have blobs of color, and the few edges between dark and light are in the second. But
-# that is one run. Below are all archived runs that learned photographs of flowers from random weights, by network. If all
-# kernels were random, the halves would be 0.05 from 1/2 on average.
+# that is one run. Below are all archived runs that learned photographs of flowers from random weights, by network. If
+# all kernels were random, the halves would be 0.05 from 1/2 on average.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -135,8 +136,8 @@ assert min(shares["with groups"]) < 0.3 < 0.7 < max(shares["with groups"])
 #
 # ## A network to ask
 #
-# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers of
-# 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7.
+# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers
+# of 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7.
 
 
 # %%
@@ -169,8 +170,8 @@ figures.kernels(features.first_kernels(model), towers=1)
 # %% [markdown]
 # ## Right and wrong
 #
-# The two correct and the two wrong predictions that the network is most sure of. In the paper's figure 4 many errors make
-# sense. Those of a network that has learned for half a minute are cruder, and it is just as sure of them.
+# The two correct and the two wrong predictions that the network is most sure of. In the paper's figure 4 many errors
+# make sense. Those of a network that has learned for half a minute are cruder, and it is just as sure of them.
 
 # %%
 sure = np.argsort(-probabilities.max(axis=1), kind="stable")
@@ -226,16 +227,16 @@ show_neighbours(by_features)
 show_neighbours(by_pixels)
 
 # %% [markdown]
-# The paper remarks that short binary codes would be faster than Euclidean distances in 4096 dimensions. That idea became a
-# field of its own: embeddings, and indexes that find their neighbours.
+# The paper remarks that short binary codes would be faster than Euclidean distances in 4096 dimensions. That idea
+# became a field of its own: embeddings, and indexes that find their neighbours.
 #
 # For your own runs, `fit.py` and `evaluate.py` draw all of these figures into the run's `report.html`.
 #
 # ## What you predicted
 #
 # 1. Like noise: every pixel has a random color.
-# 2. Yes, somewhat: the second tower has less color. In most of our runs they hardly differ.
-# 3. In about one of five cases; by chance it would be one of ten.
+# 2. Yes, somewhat: the second tower has less color. In most of our runs they hardly differ. 3. In about one of five
+# cases; by chance it would be one of ten.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert second.mean() < first.mean()
@@ -251,17 +252,16 @@ assert round(std * (2 / np.pi) ** 0.5, 2) == 0.05
 # %% [markdown]
 # ## Exercises
 #
-# 1. What is the colorfulness of a kernel that is red against green, with no weight on blue?
-# 2. How many bytes do the fc7 vectors of 1.2 million pictures need in float32?
-# 3. Write code: retrieve by the *cosine* of the angle between features instead of their distance. Does it change how
-#    often the neighbours are of the same species?
+# 1. What is the colorfulness of a kernel that is red against green, with no weight on blue? 2. How many bytes do the
+# fc7 vectors of 1.2 million pictures need in float32? 3. Write code: retrieve by the *cosine* of the angle between
+# features instead of their distance. Does it change how often the neighbours are of the same species?
 #
 # <details><summary>Answers</summary>
 #
 # 1. 1: the mean of +1, -1 and 0 is 0, so no part of it is grey.
 # 2. 4096 x 4 x 1.2 million: 19.7 GB.
 # 3. Divide each vector by its length, then use `features.nearest`: for vectors of length 1 the nearest have the largest
-#    cosine.
+# cosine.
 #
 # </details>
 

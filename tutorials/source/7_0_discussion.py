@@ -61,8 +61,8 @@ assert without(4).convolutions == no_conv4.convolutions
 
 # %% [markdown]
 # So conv4 has about 1 % of the parameters, nearly as the paper says, but does 15 % of the work. What was removed is
-# mostly computation, and one nonlinearity. The smaller network was trained on the 1020 pictures of Flowers-102, like the
-# whole one, with three seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation --architecture
+# mostly computation, and one nonlinearity. The smaller network was trained on the 1020 pictures of Flowers-102, like
+# the whole one, with three seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation --architecture
 # no_conv4`. How many points of error does removing the layer cost? In brackets is the 95 % interval of the mean.
 
 # %%
@@ -98,19 +98,19 @@ assert round(found["text_initial_weights"].mean) == 19
 assert round(22 * 0.05) == 1
 
 # %% [markdown]
-# One change stands out: the printed initial weights. After the same number of epochs (passes over the training pictures)
-# the network that starts from them is 19 points behind. Next come the kernels: half of them cost 2.6 points (the paper:
-# 1.7). For the other changes, three seeds on 1020 pictures show no difference in the top-1 error.
+# One change stands out: the printed initial weights. After the same number of epochs (passes over the training
+# pictures) the network that starts from them is 19 points behind. Next come the kernels: half of them cost 2.6 points
+# (the paper: 1.7). For the other changes, three seeds on 1020 pictures show no difference in the top-1 error.
 #
 # A word of caution. We look at eleven changes and two errors, so at 22 intervals. Of 22 intervals at 95 %, about one
 # misses the true value by chance. A single interval that barely excludes zero is no proof.
 #
 # ## The text is not the source
 #
-# The *source*, the authors' own code, contains the network that made the printed numbers. Here is how it differs from the
-# *text*, the printed paper: first the network, then its training. (The library's recipes also differ in the mean that
-# they subtract and in the form of dropout. That is not listed: the paper does not say whether its mean is an image or a
-# color, and the dropout of text and source is the same. Our recipe `text` has that of today's frameworks.)
+# The *source*, the authors' own code, contains the network that made the printed numbers. Here is how it differs from
+# the *text*, the printed paper: first the network, then its training. (The library's recipes also differ in the mean
+# that they subtract and in the form of dropout. That is not listed: the paper does not say whether its mean is an image
+# or a color, and the dropout of text and source is the same. Our recipe `text` has that of today's frameworks.)
 
 # %%
 source, ledger = ARCHITECTURES["source"], []
@@ -140,30 +140,28 @@ assert differ == ["conv3", "conv4", "conv5"]
 # %% [markdown]
 # Three numbers, and they decide whether the network learns ([chapter 5](5_0_details_of_learning.ipynb)).
 #
-# The schedule is that of the run whose errors are printed, as the authors noted it by hand: the learning rate of conv1 is
-# divided before the others' and then set to zero, that of the biases not at all, and the color noise ends early. In other
-# runs of theirs the biases were divided too.
+# The schedule is that of the run whose errors are printed, as the authors noted it by hand: the learning rate of conv1
+# is divided before the others' and then set to zero, that of the biases not at all, and the color noise ends early. In
+# other runs of theirs the biases were divided too.
 #
-# Five more differences are not settings of this library. They come from the authors' files and from the chapters before:
+# Five more differences are not settings of this library. They come from the authors' files and from the chapters
+# before:
 #
 # | | text | source |
 # |---|---|---|
-# | input | 224 pixels, which the first layer does not fit | 224: sizes are rounded up, and zeros are added |
-# | crops | 2048 | 2178: 33 places on each axis, and mirrored |
-# | pixels | as they are | divided by 1.1 as long as there is color noise |
-# | weight decay | of "the weight w" | not of biases |
-# | neurons of conv1 | 253,440 | 290,400 |
+# | input | 224 pixels, which the first layer does not fit | 224: sizes are rounded up, and zeros are added | | crops |
+# 2048 | 2178: 33 places on each axis, and mirrored | | pixels | as they are | divided by 1.1 as long as there is color
+# noise | | weight decay | of "the weight w" | not of biases | | neurons of conv1 | 253,440 | 290,400 |
 #
 # ## What came after
 #
 # | year | who | what became of AlexNet's parts |
 # |---|---|---|
-# | 2014 | Krizhevsky, "One weird trick" | one tower, no normalization, other widths; data parallel convolutions |
-# | 2014 | Simonyan and Zisserman (VGG) | 3 x 3 everywhere; normalization makes no difference and is left out |
-# | 2014 | Lin and others | average pooling in place of the large fully connected layers |
-# | 2015 | He and others | initial weights computed from the number of inputs: sqrt(2 / n) |
-# | 2015 | Ioffe and Szegedy | batch normalization |
-# | 2016 | He and others (ResNet) | shortcuts, and hundreds of layers |
+# | 2014 | Krizhevsky, "One weird trick" | one tower, no normalization, other widths; data parallel convolutions | |
+# 2014 | Simonyan and Zisserman (VGG) | 3 x 3 everywhere; normalization makes no difference and is left out | | 2014 |
+# Lin and others | average pooling in place of the large fully connected layers | | 2015 | He and others | initial
+# weights computed from the number of inputs: sqrt(2 / n) | | 2015 | Ioffe and Szegedy | batch normalization | | 2016 |
+# He and others (ResNet) | shortcuts, and hundreds of layers |
 #
 # What would two of these do about the printed initial weights? First He's rule:
 
@@ -241,23 +239,19 @@ figure
 # | ReLU | yes, and its smooth relatives |
 # | convolutions on GPUs, trained end to end | yes |
 # | crops and mirror images | yes |
-# | momentum, weight decay, dividing the learning rate | yes; the decay mostly outside the velocity |
-# | dropout | in places; rarely in convolutional networks |
-# | several crops at test time | in contests |
-# | pixels from 0 to 255 | no: divided, with other initial weights |
-# | local response normalization | no |
-# | overlapping pooling | here and there |
-# | large fully connected layers at the end | no |
-# | the network split in two | as groups of a convolution, on purpose |
+# | momentum, weight decay, dividing the learning rate | yes; the decay mostly outside the velocity | | dropout | in
+# places; rarely in convolutional networks | | several crops at test time | in contests | | pixels from 0 to 255 | no:
+# divided, with other initial weights | | local response normalization | no | | overlapping pooling | here and there | |
+# large fully connected layers at the end | no | | the network split in two | as groups of a convolution, on purpose |
 #
-# The two towers were a way around 3 GB of memory. They came back as grouped convolutions, because these save weights and
-# work.
+# The two towers were a way around 3 GB of memory. They came back as grouped convolutions, because these save weights
+# and work.
 #
 # ## What you predicted
 #
 # 1. 1.1 % of the parameters and 15 % of the work.
-# 2. In 14 settings and 3 initial weights, and in 5 more points that are not settings here.
-# 3. ReLU, convolutions, crops, momentum and weight decay; least of all the normalization and the large last layers.
+# 2. In 14 settings and 3 initial weights, and in 5 more points that are not settings here. 3. ReLU, convolutions,
+# crops, momentum and weight decay; least of all the normalization and the large last layers.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert np.round(saved[4], 3)[0] == 0.011 and round(saved[4][1], 2) == 0.15
@@ -268,20 +262,18 @@ assert printed["conv2"] < printed["conv1"]
 # %% [markdown]
 # ## Exercises
 #
-# 1. Replace fc6, fc7 and fc8 by an average over positions and one layer of 1000 units: how many parameters are left?
-# 2. Which of the differences between text and source change the function that the network can compute, and which only
-#    how it learns?
-# 3. Write code: initialize `build("paper", include_top=False)` by He's rule, and compare the std over pictures at conv5
-#    with the text's and the source's.
+# 1. Replace fc6, fc7 and fc8 by an average over positions and one layer of 1000 units: how many parameters are left? 2.
+# Which of the differences between text and source change the function that the network can compute, and which only how
+# it learns? 3. Write code: initialize `build("paper", include_top=False)` by He's rule, and compare the std over
+# pictures at conv5 with the text's and the source's.
 #
 # <details><summary>Answers</summary>
 #
-# 1. The 2,334,080 of the convolutions and 257,000 more: one twenty-fourth of the paper's.
-# 2. The order of conv1's layers, and the normalization and its towers, change the function. The order of conv5's layers
-#    does not: the maximum of ReLUs is the ReLU of the maximum. Initial weights, the learning rate of biases and the color
-#    noise change only the training.
-# 3. For each convolution, `layer.kernel.assign(np.random.normal(0, np.sqrt(2 / n), layer.kernel.shape))` with $n$ inputs
-#    per unit. The signal no longer fades; it is the largest of the three.
+# 1. The 2,334,080 of the convolutions and 257,000 more: one twenty-fourth of the paper's. 2. The order of conv1's
+# layers, and the normalization and its towers, change the function. The order of conv5's layers does not: the maximum
+# of ReLUs is the ReLU of the maximum. Initial weights, the learning rate of biases and the color noise change only the
+# training. 3. For each convolution, `layer.kernel.assign(np.random.normal(0, np.sqrt(2 / n), layer.kernel.shape))` with
+# $n$ inputs    per unit. The signal no longer fades; it is the largest of the three.
 #
 # </details>
 

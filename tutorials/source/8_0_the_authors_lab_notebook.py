@@ -5,8 +5,8 @@
 # |---|---|---|
 # | sections 3.2 to 6, and what they leave out | `experiments/ablations.py`, `results/` | a few seconds, no data |
 #
-# **The paper says:** half of the kernels cost 1.7 and 1.2 points (top-1 and top-5), no normalization 1.4 and 1.2, pooling
-# without overlap 0.4 and 0.3. It prints each of these numbers in one sentence.
+# **The paper says:** half of the kernels cost 1.7 and 1.2 points (top-1 and top-5), no normalization 1.4 and 1.2,
+# pooling without overlap 0.4 and 0.3. It prints each of these numbers in one sentence.
 #
 # The authors' code is public: [AlexNet-Source-Code](https://github.com/computerhistory/AlexNet-Source-Code). Its folder
 # `layers/` has a configuration for each network that they trained, with notes: what was changed, when the learning rate
@@ -76,9 +76,9 @@ for run, printed in texts.items():
 # %% [markdown]
 # ## 145, the network of the paper
 #
-# The notes have the errors to two decimals: 40.66 and 18.21 on the validation pictures of 2012 (the paper prints 40.7 and
-# 18.2), 37.47 and 17.00 on the test pictures of 2010 (37.5 and 17.0), and 39.02 and 18.30 there with the central crop
-# alone (39.0 and 18.3, in a footnote).
+# The notes have the errors to two decimals: 40.66 and 18.21 on the validation pictures of 2012 (the paper prints 40.7
+# and 18.2), 37.47 and 17.00 on the test pictures of 2010 (37.5 and 17.0), and 39.02 and 18.30 there with the central
+# crop alone (39.0 and 18.3, in a footnote).
 #
 # They also say what "divided by 10 when the validation error stopped improving" meant. An *epoch* is one pass over the
 # training pictures:
@@ -91,11 +91,11 @@ for run, printed in texts.items():
 # | 147 | 23, 51, 79 | | 90 |
 # | 148 | 22, 44, 86 | 69, 73 | 97 |
 #
-# Somebody watched each run. The first layer got a schedule of its own and was then frozen, and the color noise was turned
-# off for the last epochs. The paper mentions neither.
+# Somebody watched each run. The first layer got a schedule of its own and was then frozen, and the color noise was
+# turned off for the last epochs. The paper mentions neither.
 #
-# Once they did not stop. They raised the rate to 0.001 again at epoch 91, divided it twice more, and stopped at 135. That
-# is half as long again, and worth 0.41 and 0.22 points. The paper has the shorter run.
+# Once they did not stop. They raised the rate to 0.001 again at epoch 91, divided it twice more, and stopped at 135.
+# That is half as long again, and worth 0.41 and 0.22 points. The paper has the shorter run.
 
 # %%
 gain = -apart["145, longer"]
@@ -106,9 +106,9 @@ assert np.allclose(gain, (0.41, 0.22)) and round(135 / 91, 1) == 1.5
 # %% [markdown]
 # ## 147 and 148: no overlap, no normalization
 #
-# These are the paper's sentences in 3.3 and 3.4, digit for digit. One thing the paper does not say: 148 lacks *both* kinds
-# of normalization, the one across channels that the paper describes, and the spatial one behind conv2 that it does not
-# mention ([chapter 3.3](3_3_local_response_normalization.ipynb)). So 1.4 and 1.2 are the value of both.
+# These are the paper's sentences in 3.3 and 3.4, digit for digit. One thing the paper does not say: 148 lacks *both*
+# kinds of normalization, the one across channels that the paper describes, and the spatial one behind conv2 that it
+# does not mention ([chapter 3.3](3_3_local_response_normalization.ipynb)). So 1.4 and 1.2 are the value of both.
 #
 # 149 had normalization behind conv5 as well. The notes stop before it was finished.
 #
@@ -138,15 +138,15 @@ for name, net in {"145": paper, "150": apart_150}.items():
 assert abs(work(apart_150)[2] / work(paper)[2] - 1) < 0.001
 
 # %% [markdown]
-# With 160 kernels the two networks do the same work, to a part in a thousand. That is a fair comparison, and it makes the
-# result interesting: for the same work, the network whose towers talk once is better by 1.2 and 1.1 points. (We know of no
-# reason that the authors gave for 160; the count is ours.) The paper compares the two towers with *half* a network instead, and
-# does not print this experiment.
+# With 160 kernels the two networks do the same work, to a part in a thousand. That is a fair comparison, and it makes
+# the result interesting: for the same work, the network whose towers talk once is better by 1.2 and 1.1 points. (We
+# know of no reason that the authors gave for 160; the count is ours.) The paper compares the two towers with *half* a
+# network instead, and does not print this experiment.
 #
 # ## 146: a sixth convolution and more pictures
 #
-# The networks with a star in table 2 have a sixth convolution behind the last pooling, which reads both towers. They were
-# trained on a whole release of ImageNet first, and then on the contest's pictures.
+# The networks with a star in table 2 have a sixth convolution behind the last pooling, which reads both towers. They
+# were trained on a whole release of ImageNet first, and then on the contest's pictures.
 
 # %%
 stars = {"Fall 2009": (39.10, 16.88), "Fall 2011": (38.99, 16.62)}
@@ -156,14 +156,14 @@ for release, errors in stars.items():
 assert np.allclose(stars["Fall 2011"], (39.0, 16.6), atol=0.05)
 
 # %% [markdown]
-# The paper prints the second one. The gain is about what half of the kernels cost. But these two runs differ from 145 in
-# two ways, the pictures *and* the layer, and what each is worth alone is not recorded.
+# The paper prints the second one. The gain is about what half of the kernels cost. But these two runs differ from 145
+# in two ways, the pictures *and* the layer, and what each is worth alone is not recorded.
 #
 # ## 153 to 158: a rate that falls by itself
 #
 # Could a formula replace the person who divides the rate? 153 had a rate that falls on a straight line. It was stopped
-# after 18 epochs, and the note calls it a mistake. 155 to 158 have rates that fall exponentially, from 0.02 or 0.04 to one
-# of three ends. The figure has shares of the training, because we have only the ends of these schedules.
+# after 18 epochs, and the note calls it a mistake. 155 to 158 have rates that fall exponentially, from 0.02 or 0.04 to
+# one of three ends. The figure has shares of the training, because we have only the ends of these schedules.
 
 # %%
 share = np.linspace(0, 1, 400)
@@ -192,8 +192,8 @@ print(f"exponential: {min(first):+.2f} to {max(first):+.2f} in top-1")
 #
 # ## How sure is any of this?
 #
-# There is one run of each. Two things make it uncertain: the pictures, and the random numbers of the run. The first can be
-# computed. For 50,000 pictures:
+# There is one run of each. Two things make it uncertain: the pictures, and the random numbers of the run. The first can
+# be computed. For 50,000 pictures:
 
 # %%
 low, high = metrics.interval(round(0.4066 * 50_000), 50_000)
@@ -234,15 +234,16 @@ axes.legend(frameon=False, loc="lower right")
 figure
 
 # %% [markdown]
-# The line is the 95 % interval of the top-1 difference, as if the two networks had seen different pictures. They saw the
-# same, so the true interval is narrower; it needs the answers picture by picture, which the notes do not have (exercise
-# 2). By this cautious measure, three experiments stand: no normalization, no communication, half of the kernels. The 0.4
-# points of the overlap do not, nor do the schedules. And no interval of this kind says what another seed would do.
+# The line is the 95 % interval of the top-1 difference, as if the two networks had seen different pictures. They saw
+# the same, so the true interval is narrower; it needs the answers picture by picture, which the notes do not have
+# (exercise 2). By this cautious measure, three experiments stand: no normalization, no communication, half of the
+# kernels. The 0.4 points of the overlap do not, nor do the schedules. And no interval of this kind says what another
+# seed would do.
 #
 # ## Beside ours
 #
-# The same three changes on Flowers-102, from the archived runs, three seeds each. These errors are with one crop, and in
-# brackets is the 95 % interval of the mean over seeds.
+# The same three changes on Flowers-102, from the archived runs, three seeds each. These errors are with one crop, and
+# in brackets is the 95 % interval of the mean over seeds.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -277,17 +278,17 @@ assert all(each.mean > 0 for each in found)
 # %% [markdown]
 # ## Exercises
 #
-# 1. Write code: how many parameters has network 150, and how many fewer is that than 145?
-# 2. 147 is wrong on 0.40 % more of the 50,000 pictures than 145. Suppose that the two disagree on 5000 pictures, where
-#    exactly one of them is right. Could that be chance? Use McNemar's test ([chapter 2](2_0_the_dataset.ipynb)).
+# 1. Write code: how many parameters has network 150, and how many fewer is that than 145? 2. 147 is wrong on 0.40 %
+# more of the 50,000 pictures than 145. Suppose that the two disagree on 5000 pictures, where exactly one of them is
+# right. Could that be chance? Use McNemar's test ([chapter 2](2_0_the_dataset.ipynb)).
 #
 # <details><summary>Answers</summary>
 #
-# 1. `sum(cost.parameters for cost in layer_costs(sketch(apart_150)))` is 60,710,312, which is 254,912 fewer. So the same
-#    work is not the same number of parameters: conv3 lost more than conv2 gained.
-# 2. 0.40 % of 50,000 are 200 pictures, so 145 alone is right on 2600 of the 5000 and 147 alone on 2400.
-#    `binomtest(2400, 5000).pvalue` is 0.005: by the pictures alone it is hardly chance. Another seed of 145 would differ
-#    from 145 on many pictures, too, and one run of each cannot tell how much.
+# 1. `sum(cost.parameters for cost in layer_costs(sketch(apart_150)))` is 60,710,312, which is 254,912 fewer. So the
+# same    work is not the same number of parameters: conv3 lost more than conv2 gained. 2. 0.40 % of 50,000 are 200
+# pictures, so 145 alone is right on 2600 of the 5000 and 147 alone on 2400. `binomtest(2400, 5000).pvalue` is 0.005: by
+# the pictures alone it is hardly chance. Another seed of 145 would differ from 145 on many pictures, too, and one run
+# of each cannot tell how much.
 #
 # </details>
 

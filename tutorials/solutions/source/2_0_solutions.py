@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 2 The dataset: solutions
 #
-# Exercise 2 of [chapter 2](../2_0_the_dataset.ipynb): one network is right on 600 of 1020 validation pictures, another on
-# 620 of the same pictures. Is the second better? Write a test that uses the pictures on which only one of the two is
+# Exercise 2 of [chapter 2](../2_0_the_dataset.ipynb): one network is right on 600 of 1020 validation pictures, another
+# on 620 of the same pictures. Is the second better? Write a test that uses the pictures on which only one of the two is
 # right.
 
 # %%

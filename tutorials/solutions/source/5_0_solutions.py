@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 5 Details of learning: solutions
 #
-# Exercise 3 of [chapter 5](../5_0_details_of_learning.ipynb): add Nesterov momentum to `walk`, which computes the gradient
-# at `weights + momentum * velocity`. At its best rate, is it better than momentum 0.9 in this valley?
+# Exercise 3 of [chapter 5](../5_0_details_of_learning.ipynb): add Nesterov momentum to `walk`, which computes the
+# gradient at `weights + momentum * velocity`. At its best rate, is it better than momentum 0.9 in this valley?
 
 # %%
 import numpy as np
