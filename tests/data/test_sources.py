@@ -44,7 +44,10 @@ def test_a_path_that_does_not_exist_is_refused(name, pets, monkeypatch):
 @pytest.mark.parametrize(("name", "advice"), [("photos.7z", "unpack it first"), ("photo.jpg", "one folder per class")])
 def test_a_file_of_another_kind_is_refused(name, advice, tmp_path):
     (tmp_path / name).write_text("a file")
-    with pytest.raises(ValueError, match=rf"must be a folder of pictures, .*{advice}.* Received: .*{name}, a file$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"must be a folder of pictures, .*{advice}.* Received: .*{name}, which is another kind of file$",
+    ):
         sources.dataset_path(str(tmp_path / name))
 
 
