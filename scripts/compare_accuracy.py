@@ -1,14 +1,13 @@
-"""Train the default of fit.py beside the AlexNets that people write, and compare their errors and times.
+"""Compare the defaults of fit.py with common AlexNet code: errors and training times.
 
   python scripts/compare_accuracy.py --work /tmp/compared --sets cats_dogs --epochs 20
 
-The others are torchvision's network in PyTorch and the one of Keras tutorials, both with Adam, from random weights. All
-train on the same pictures for the same number of epochs, with the crop size and the batch size of the default, and all
-keep the epoch with the lowest validation error. For the others, three learning rates are tried with the first seed; the
-one with the lowest validation error is used for all seeds. The test pictures are looked at once per training, by
-central crops.
+The other code is torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. All
+train on the same pictures for the same number of epochs, with the default crop size and batch size, and keep the epoch
+with the lowest validation error. The other code tries three learning rates with the first seed and uses the one with
+the lowest validation error for all seeds. Each network is evaluated once on the test pictures, with central crops.
 
-The table is written after each training. The same command continues it.
+The table is written after each run. Run the same command again to continue.
 """
 
 import argparse
@@ -30,7 +29,7 @@ from keras_alexnet.files import atomic_write
 
 OURS = "keras_alexnet"
 CONTENDERS = (OURS, *USUAL)
-RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: the usual one, and a third and three times as much
+RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: the usual one, a third of it, and three times as much
 COLUMNS = ("set", "epochs", "contender", "rate", "seed", "validation_error", "test_error", "ten_crops", "seconds")
 TITLES = (
     "set", "epochs", "code", "learning rate", "seeds", "test error, %", "with ten crops, %", "minutes per training",
@@ -42,16 +41,22 @@ def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--work", metavar="FOLDER", required=True, help="folder for the pictures, the runs and the table")
-    line.add_argument("--sets", nargs="+", metavar="SET", required=True, help="folders, or names as for fit.py")
-    line.add_argument("--epochs", type=int, required=True, metavar="N", help="passes over the training pictures")
-    line.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each training (default: 3)")
-    line.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="code to train")
-    line.add_argument("--minutes", type=float, default=math.inf, metavar="N", help="start no training after this time")
+    line.add_argument(
+        "--sets", nargs="+", metavar="SET", required=True, help="folders, or data set names as for fit.py"
+    )
+    line.add_argument("--epochs", type=int, required=True, metavar="N", help="number of epochs")
+    line.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
+    line.add_argument(
+        "--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="the code to compare (default: all)"
+    )
+    line.add_argument(
+        "--minutes", type=float, default=math.inf, metavar="N", help="do not start another run after this time"
+    )
     return line
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train and write the table; the exit status is 2 for wrong input."""
+    """Train and write the table. The exit status is 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
     started, work = time.monotonic(), pathlib.Path(arguments.work)
@@ -65,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
             key = {"set": folder.name, "epochs": str(arguments.epochs), "contender": contender}
             for rate, seed in _still_to_train(rows, key, arguments.seeds):
                 if time.monotonic() - started > 60 * arguments.minutes:
-                    say("There is no time for more: the same command continues.")
+                    say("The time is over. Run the same command again to continue.")
                     return
                 say(f"{folder.name}: {contender}{rate and f', learning rate {rate}'}, seed {seed}")
                 rows.append(key | {"rate": rate, "seed": seed} | _train(work, folder, contender, rate, seed, arguments))
@@ -74,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _still_to_train(rows: list[dict[str, str]], key: dict[str, str], seeds: int) -> Iterator[tuple[str, str]]:
-    """Yield learning rates and seeds. `rows` has the result of one before the next is asked for."""
+    """Yield learning rates and seeds. `rows` must have the result of one before the next is requested."""
     rates = RATES if key["contender"] in USUAL else ("",)
     for rate in rates:
         if not row_table.has(rows, key | {"rate": rate, "seed": "0"}):
@@ -86,7 +91,7 @@ def _still_to_train(rows: list[dict[str, str]], key: dict[str, str], seeds: int)
 
 
 def best_rate(rows: list[dict[str, str]]) -> str:
-    """Return the learning rate with the lowest validation error of seed 0; the smaller one where they are equal."""
+    """Return the learning rate with the lowest validation error of seed 0, or the smaller one of a tie."""
     first = [row for row in rows if row["seed"] == "0"]
     return min(first, key=lambda row: (float(row["validation_error"]), float(row["rate"] or 0)))["rate"]
 
@@ -101,7 +106,7 @@ def _train(work, folder, contender, rate, seed, arguments):
 
 
 def _in_a_process(function, *arguments):
-    """Call a function in a process of its own. Each training starts with a fresh backend and empty memory."""
+    """Call a function in a new process, so that each run starts with a new backend and empty memory."""
     process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
     process.start()
     process.join()
@@ -110,7 +115,7 @@ def _in_a_process(function, *arguments):
 
 
 def _save_pictures(name: str, folder: pathlib.Path) -> None:
-    """Save the pictures of a data set as files, in the splits that fit.py makes of it."""
+    """Save the pictures of a data set as files, with the splits of fit.py."""
     quiet_terminal()
     import tensorflow as tf
 
@@ -140,7 +145,7 @@ def _train_and_test(folder, contender, rate, seed, epochs, run, results):
 
         recipe = defaults.recipe_for(defaults.measure_facts(datasets.load(os.fspath(folder))))
         sizes = recipe.batch_size, recipe.crop_size, recipe.resize_size
-        started = time.perf_counter()  # the others have the sizes for nothing
+        started = time.perf_counter()  # choosing the sizes does not count
         usual = USUAL[contender](Training(folder, epochs, float(rate), seed, *sizes))
         validation_error, seconds = usual.fit(), time.perf_counter() - started
         row = {"validation_error": validation_error, "test_error": usual.error("test"), "seconds": seconds}
@@ -173,7 +178,7 @@ def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
 
 
 def summary(rows: list[dict[str, str]]) -> list[list[str]]:
-    """Return one line for each set and code: the mean over the seeds at the best learning rate.
+    """Return one line for each data set and code: the mean over the seeds at the best learning rate.
 
     Args:
         rows: Rows with the columns `COLUMNS`.
@@ -191,7 +196,7 @@ def summary(rows: list[dict[str, str]]) -> list[list[str]]:
 
 
 def _spread(errors: list[float]) -> str:
-    """Mean and range in percent."""
+    """Format the mean and the range in percent."""
     if not errors:
         return ""
     text = f"{100 * statistics.fmean(errors):.1f}"

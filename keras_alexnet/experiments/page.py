@@ -12,62 +12,62 @@ NONE_YET = "None yet."
 
 TEMPLATE = """# Archived runs
 
-Each folder is one run without its network: the recipe with versions, commit and machine, the log of its epochs, its
-results and two figures. Its command trains the network again. All errors are in percent. This page is written by
-`python scripts/archive.py --readme`.
+Each folder is one run without its network: the recipe with versions, commit and machine, the log, the results and two
+figures. The command reproduces the run. All errors are in percent. `python scripts/archive.py --readme` writes this
+page.
 
 ## Recipes from random weights
 
-Errors on the test pictures of Flowers-102, which are the 6149 of the official test split. `flipped` is the exception:
-it trains on those 6149 and tests on the 1020 of the official training split, which is an easier task. `text`, `source`,
-`caffe` and `torchvision` run for their authors' 90 epochs. An epoch of Flowers-102 has a thousandth of the steps of an
-epoch of ImageNet, so these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs. `source`
-and `tflearn` are those of version 0.1.0: `source` had a learning rate that the validation error divides and inverted
+Errors on the 6149 pictures of the official test split of Flowers-102. Only `flipped` trains on those 6149 and tests on
+the 1020 pictures of the official training split, which is an easier task. `text`, `source`, `caffe` and `torchvision`
+run for their authors' 90 epochs. An epoch of Flowers-102 has a thousandth of the steps of an epoch of ImageNet, so
+these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs. `source` and `tflearn` are
+those of version 0.1.0: `source` divided the learning rate when the validation error stopped falling and had inverted
 dropout, `tflearn` had tanh in fc6 and fc7.
 
 {from_scratch}
 
 ## Several seeds
 
-The same recipe with different random numbers: the mean of the top-1 errors, and the lowest and highest of them.
+The same recipe with different seeds: the mean, lowest and highest top-1 error.
 
 {seeds}
 
-## What each part is worth
+## Ablations
 
-How many points of error a change costs on the test pictures of Flowers-102 with one view. Each number is the mean over
-seeds, paired by seed, with the 95 % interval of Student's t. The paper's numbers are for ImageNet. "Held up" means that
-the interval is on the paper's side of zero. "Cannot tell" means that the interval contains zero: these seeds show
-neither a difference nor that there is none.
+The cost of each change in points of error on the test pictures of Flowers-102 with one view. Each number is the mean
+over seeds, paired by seed, with the 95 % interval of Student's t. The paper's numbers are for ImageNet. "Held up" means
+that the interval is on the paper's side of zero. "Cannot tell" means that the interval contains zero: these seeds show
+neither a difference nor its absence.
 
 {ablations}
 
 ## Single networks and ensembles
 
-Top-1 and top-5 errors of single networks (their mean), and of the ensemble that averages their probabilities. The
-paper's ensemble of five is better than one network by 2.6 and 1.8 points (table 2).
+Top-1 and top-5 errors of single networks (mean), and of the ensemble that averages their probabilities. The paper's
+ensemble of five is better than one network by 2.6 and 1.8 points (table 2).
 
 {ensembles}
 
 ## Fine-tuning
 
-The same recipe from the weights of another network, with a new last layer, and from random weights. The table has top-1
-errors on the test pictures with one view, and their difference in points, paired by seed.
+The same recipe from the weights of another network, with a new last layer, and from random weights. The table shows
+top-1 errors on the test pictures with one view, and their difference in points, paired by seed.
 
 {fine_tuning}
 
 ## Figure 1
 
 Epochs until the training error falls to 25 %, for the four-layer network on CIFAR-10 without regularization. Each
-nonlinearity has the best of the learning rates that were tried. Training uses 22,500 pictures, because the available
-copy of CIFAR-10 has only 25,000 of the 50,000 training pictures.
+nonlinearity uses the best learning rate that we tried. Training uses 22,500 pictures, because our copy of CIFAR-10 has
+only 25,000 of the 50,000 training pictures.
 
 {figure_1}
 
 ## Two towers
 
-How often a kernel of the second half of conv1 is more colorful than one of the first, over all pairs. The share is 1/2
-where the halves are alike, and 0 or 1 where one half has all the color. For random kernels, 48 in each half, the mean
+The fraction of pairs in which a kernel of the second half of conv1 is more colorful than one of the first half. It is
+1/2 if the halves are alike, and 0 or 1 if one half has all the color. For random kernels, 48 in each half, the mean
 distance from 1/2 is 0.05.
 
 {specialization}

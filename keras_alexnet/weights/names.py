@@ -48,7 +48,7 @@ class Published:
         )  # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
         if not received.startswith(self.digest):
             raise ValueError(
-                f"The file is damaged or another one: delete {path}. Its SHA-256 must begin with {self.digest}. "
+                f"The file is damaged, or not the published one: delete {path}. Its SHA-256 must begin with {self.digest}. "
                 f"Received: {received}"
             )
         return path

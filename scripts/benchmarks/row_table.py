@@ -1,4 +1,4 @@
-"""A table of trainings that is written after each one, so that the same command continues it."""
+"""A table of runs that is written after each run, so that the same command can continue it."""
 
 import csv
 import datetime
@@ -12,7 +12,7 @@ Row = Mapping[str, str]
 
 
 def read(path: pathlib.Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file; none where there is no file yet."""
+    """Return the rows of a CSV file, or no rows if it does not exist."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -33,7 +33,7 @@ def has(rows: Iterable[Row], key: Row) -> bool:
 
 
 def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table and a line that names the machine, the date and the command."""
+    """Return a Markdown table and a line with the machine, the date and the command."""
     lines = [_line(titles), f"|{'---|' * len(titles)}", *map(_line, rows)]
     here = machine()
     lines += [

@@ -1,7 +1,7 @@
-"""The two AlexNets that people write, and how they train them: torchvision's in PyTorch and a Keras one, with Adam.
+"""Common AlexNet code: torchvision's network in PyTorch, and that of Keras tutorials, both with Adam.
 
-Both learn from crops and mirror images and keep the weights of the epoch with the lowest validation error. TensorFlow
-and PyTorch are imported where they are used: the workers of the DataLoader import this module.
+Both use crops and horizontal flips and keep the weights of the epoch with the lowest validation error. TensorFlow and
+PyTorch are imported inside functions, because the workers of the DataLoader import this module.
 """
 
 import dataclasses
@@ -16,19 +16,19 @@ if typing.TYPE_CHECKING:
     import keras
     import torch
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's documentation has them
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, from torchvision's documentation
 WORKERS = 2  # of the DataLoader
 
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What to train.
+    """The settings of a run.
 
     Attributes:
         folder: Folder with `train`, `validation` and `test`, each with one folder per class.
         epochs: Number of passes over the training pictures.
-        learning_rate: Of Adam.
-        seed: Decides the initial weights, the order and the crops.
+        learning_rate: Learning rate of Adam.
+        seed: Seed of the initial weights, the order and the crops.
         batch_size: Pictures in a step.
         crop_size: Height and width of the crops in pixels.
         resize_size: Shorter side of the pictures that they are taken from.
@@ -48,7 +48,7 @@ class Training:
 
 
 def torchvision_alexnet(classes: int) -> "torch.nn.Module":
-    """Build torchvision's AlexNet, which is that of Krizhevsky 2014 without its normalization.
+    """Build torchvision's AlexNet, the network of Krizhevsky 2014 without normalization.
 
     Args:
         classes: Number of classes. With 1000 it has 61,100,840 parameters.
@@ -80,7 +80,7 @@ def torchvision_alexnet(classes: int) -> "torch.nn.Module":
 
 
 class Crops:
-    """Labelled pictures of one split for a DataLoader: random crops and mirror images, or the central crop.
+    """Labelled pictures of one split for a DataLoader: random crops and horizontal flips, or the central crop.
 
     Args:
         training: Names the folder and the sizes.
@@ -174,7 +174,7 @@ class PyTorch:
 
 
 def keras_alexnet(classes: int, training: Training) -> "keras.Model":
-    """Build the AlexNet of Keras tutorials: raw pixels in, augmentation as layers, the initializers of Keras.
+    """Build the AlexNet of Keras tutorials: raw pixels, augmentation layers, and Keras's default initializers.
 
     Args:
         classes: Number of classes.
@@ -236,11 +236,11 @@ class Keras:
         return 1 - max(history.history["val_accuracy"])
 
     def error(self, split: str) -> float:
-        """Return the top-1 error of the pictures as `RandomCrop` reduces them when it does not train."""
+        """Return the top-1 error with the evaluation crops of `RandomCrop`."""
         return 1 - self.network.evaluate(self.pictures(split), verbose=0)[1]
 
     def pictures(self, split: str) -> "typing.Any":
-        """Return the batches of one split, resized and cut to a square once."""
+        """Return the batches of one split, resized and cropped to a square once."""
         import keras
 
         size = self.training.resize_size

@@ -91,7 +91,7 @@ def test_names_with_backslashes_are_folders(pets, tmp_path):
 
 
 def test_messages_name_the_archive_and_not_the_cache(pets, tmp_path):
-    with pytest.raises(ValueError, match=r"Received: .*/cat\.zip with 0 class folders, and 4 picture files") as told:
+    with pytest.raises(ValueError, match=r"Received: .*/cat\.zip with 0 class folders and 4 pictures") as told:
         sources.find(zipped(pets / "cat", tmp_path / "cat.zip"), tmp_path / "data")
     assert "keras_alexnet/" not in str(told.value)
 

@@ -44,7 +44,10 @@ def test_a_path_that_does_not_exist_is_refused(name, pets, monkeypatch):
 @pytest.mark.parametrize(("name", "advice"), [("photos.7z", "unpack it first"), ("photo.jpg", "one folder per class")])
 def test_a_file_of_another_kind_is_refused(name, advice, tmp_path):
     (tmp_path / name).write_text("a file")
-    with pytest.raises(ValueError, match=rf"must be a folder of pictures, .*{advice}.* Received: .*{name}, a file$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"must be a folder of pictures, .*{advice}.* Received: .*{name}, which is another kind of file$",
+    ):
         sources.dataset_path(str(tmp_path / name))
 
 
@@ -122,7 +125,7 @@ def test_a_class_with_a_picture_beside_its_folders_is_allowed(pets):
 def test_a_class_of_photographs_in_heic_only_says_what_to_do(pets):
     for file in (pets / "dog").iterdir():
         file.rename(file.with_suffix(".HEIC"))
-    with pytest.raises(ValueError, match=r"none in dog; passed over: 4 \.heic; convert \.heic to JPEG to use them$"):
+    with pytest.raises(ValueError, match=r"none in dog; ignored: 4 \.heic; convert \.heic to JPEG to use them$"):
         sources.find(pets)
 
 

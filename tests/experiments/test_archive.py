@@ -99,7 +99,7 @@ def test_large_files_are_refused(finished, tmp_path):
 
 def test_the_script_archives_a_run(finished, tmp_path, capsys):
     script.main([str(finished.folder), "--folder", str(tmp_path / "results")])
-    assert capsys.readouterr().out == f"archived: {tmp_path / 'results' / 'petals-1'}\n"
+    assert capsys.readouterr().out == f"Archived {tmp_path / 'results' / 'petals-1'}\n"
     assert (tmp_path / "results" / "petals-1" / "log.csv").exists()
 
 

@@ -148,5 +148,5 @@ def test_names_of_imagenet_without_a_connection(monkeypatch):
 
 
 def test_classes_other_than_imagenets_need_names():
-    with pytest.raises(ValueError, match=r"1000.*Give `class_names`"):
+    with pytest.raises(ValueError, match=r"1000.*Pass `class_names`"):
         decode_predictions(PROBABILITIES)
