@@ -48,8 +48,8 @@ class Published:
         )  # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
         if not received.startswith(self.digest):
             raise ValueError(
-                f"The file is damaged, or not the published one: delete {path}. Its SHA-256 must begin with {self.digest}. "
-                f"Received: {received}"
+                f"The file is damaged, or not the published one: delete {path}. Its SHA-256 must begin with "
+                f"{self.digest}. Received: {received}"
             )
         return path
 
