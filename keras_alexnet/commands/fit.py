@@ -135,7 +135,8 @@ def following_from(
 ) -> tuple[Recipe, Options]:
     """Return the recipe chosen from the pictures and the weights, with the given flags applied, and print it.
 
-    With a time limit, plan the number of epochs for it. This may also shorten an epoch, which is an option.
+    With a time limit, plan the number of epochs for it. This may also shorten an epoch, which is an option. Without
+    one, plan fewer epochs if they would take long on this machine.
     """
     from keras_alexnet.training import defaults, trainer
 
@@ -143,17 +144,23 @@ def following_from(
     if options.quick and not origin:  # pretrained weights have their own size
         given = defaults.QUICK | given
     recipe = defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
-    speed = None
-    if options.max_minutes and not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
-        trainer.prepare(options)  # the speed depends on the precision
-        speed = defaults.measure_speed(recipe, facts.classes)
-        recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
-        options = dataclasses.replace(options, steps_per_epoch=steps)
+    speed, suited = None, recipe.epochs
+    if not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
+        if options.max_minutes:
+            trainer.prepare(options)  # the speed depends on the precision
+            speed = defaults.measure_speed(recipe, facts.classes)
+            recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+            options = dataclasses.replace(options, steps_per_epoch=steps)
+        elif options.strategy != "multiworker":  # whose processes must agree on the number
+            speed = defaults.images_per_second(recipe, facts.classes)
+            recipe = defaults.shorten(recipe, facts.pictures, speed)
     if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
         options = dataclasses.replace(options, weights=names.DRAWN)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
     if options.weights == names.DRAWN:
         say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
+    if recipe.epochs < suited and not options.max_minutes:
+        say(f"On a faster machine it would be {suited} epochs. For as many here, and more time: --epochs {suited}.")
     if options.quick:
         say(
             f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "

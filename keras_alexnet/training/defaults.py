@@ -8,6 +8,8 @@ With the paper's settings, training on a small data set diverges or stays at cha
   weights too much. The rate then decays to zero along a cosine and does not depend on a few validation pictures.
 - The number of epochs decreases with the square root of the number of pictures. Otherwise training on a small data set
   would end before the network gets better than chance.
+- If these epochs would take more than 20 minutes, there are fewer, but at least a third: few people wait for an hour
+  for their first result.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
 """
 
@@ -248,6 +250,8 @@ def announce(
 
 
 QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of one at 131 pixels
+USUAL_MINUTES = 20  # of training steps if no time limit is given, unless `LEAST_SHARE` of the epochs takes longer
+LEAST_SHARE = 1 / 3
 PLANNED_SHARE = 0.8  # fraction of the time for training steps; start, validation and checkpoints need the rest
 FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
 WARMUP_SHARE = 0.2  # largest fraction of the planned steps that may be warm-up
@@ -284,6 +288,24 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
     all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))
     warmup_steps = min(recipe.warmup_steps, round(WARMUP_SHARE * all_steps))
     return dataclasses.replace(recipe, epochs=epochs, warmup_steps=warmup_steps), steps
+
+
+def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> Recipe:
+    """Return the recipe with as many epochs as take `USUAL_MINUTES` here, but at least `LEAST_SHARE` of its own.
+
+    Args:
+        recipe: The settings chosen from the data.
+        pictures: Number of training pictures.
+        images_per_second: Training speed of this machine.
+
+    Example:
+        >>> shorten(Recipe(epochs=300), 1000, images_per_second=100).epochs
+        120
+        >>> shorten(Recipe(epochs=300), 1000, images_per_second=20).epochs
+        100
+    """
+    epochs = math.floor(60 * USUAL_MINUTES * images_per_second / pictures)
+    return dataclasses.replace(recipe, epochs=min(recipe.epochs, max(epochs, math.ceil(LEAST_SHARE * recipe.epochs))))
 
 
 def measure_speed(recipe: Recipe, classes: int) -> float:

@@ -12,6 +12,7 @@ from keras_alexnet.commands import fit
 from keras_alexnet.data import datasets
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.runs import Run
+from keras_alexnet.training import defaults
 from keras_alexnet.training.defaults import (
     DataFacts,
     announce,
@@ -20,6 +21,7 @@ from keras_alexnet.training.defaults import (
     measure_speed,
     plan,
     recipe_for,
+    shorten,
     starts_from_drawn,
 )
 from keras_alexnet.weights.origin import Origin
@@ -180,6 +182,30 @@ def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     assert planned.epochs == 4
     assert 0.7 * 120 < 4 * steps * planned.batch_size / 40 < 120
     assert planned.warmup_steps == round(0.2 * 4 * steps)
+
+
+@pytest.mark.parametrize(
+    ("speed", "epochs"),
+    [
+        (1000, 243),  # 243,000 pictures in four minutes: all of them
+        (100, 120),  # 120,000 pictures in twenty minutes
+        (50, 81),  # a third of them, in 27 minutes
+    ],
+)
+def test_a_slow_machine_trains_fewer_epochs_but_at_least_a_third(speed, epochs):
+    recipe = recipe_for(facts(1000))
+    assert recipe.epochs == 243
+    assert shorten(recipe, 1000, speed) == dataclasses.replace(recipe, epochs=epochs)
+
+
+def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
+    monkeypatch.setattr(defaults, "images_per_second", lambda recipe, classes: 1.0)
+    data = datasets.load(str(folder))
+    for flags, expected in (((), 100), (("--epochs", "300"), 300)):
+        arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
+        recipe, _ = fit.following_from(data, arguments, fit.chosen(arguments)[1])
+        assert recipe.epochs == expected
+        assert ("it would be 300 epochs" in capsys.readouterr().out) == (not flags)
 
 
 def test_speed_is_measured_with_steps_of_the_network():
