@@ -15,7 +15,7 @@ AUGMENTATIONS: dict[str, dict[str, str]] = {
     "rotation": {"rotation": "rotation"},
     "scaling": {"scaling": "scaling"},
     "translation": {"translation": "translation"},
-    "resized_crop": {},  # in place of "crop"
+    "resized_crop": {"smallest_area": "smallest_area"},  # in place of "crop"
     "crop": {},
     "vertical_flip": {},
     "mirror": {},
@@ -110,6 +110,9 @@ class Recipe:
     rotation: float = setting(25.0, "largest rotation to either side in degrees (ours)", _AUGMENTATION)
     scaling: float = setting(0.4, "largest change of size, as a fraction (ours)", _AUGMENTATION)
     translation: float = setting(0.1, "largest translation, as a fraction of the picture (ours)", _AUGMENTATION)
+    smallest_area: float = setting(
+        0.08, "smallest part of the picture in a resized_crop, as a share of its area (ours)", _AUGMENTATION
+    )
     noise_std: float = setting(8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION)
     batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING)
     epochs: int = setting(90, "passes over the training images (5)", _LEARNING)
@@ -205,6 +208,8 @@ class Recipe:
         for name in ("dropout", "momentum", "scaling", "translation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
+        if not 0 < self.smallest_area <= 1:
+            raise ValueError(f"`smallest_area` must be more than 0 and at most 1. Received: {self.smallest_area}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"`clip_norm` must be more than zero. Received: {self.clip_norm}")
         self._check_schedule()

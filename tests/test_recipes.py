@@ -86,6 +86,7 @@ def test_default_recipes_exist():
         ({"lighting": "paper"}, "Received: 'paper'"),
         ({"decay_into": "loss"}, "Received: 'loss'"),
         ({"batch_size": 0}, "`batch_size` must be more than zero. Received: 0"),
+        ({"smallest_area": 0.0}, "at most 1. Received: 0.0"),
         ({"crop_size": 300}, "resize_size=256, crop_size=300"),
         ({"dropout": 1.0}, "Received: 1.0"),
         ({"momentum": 3.0}, "`momentum` must be at least 0 and less than 1. Received: 3.0"),

@@ -147,22 +147,23 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.concat([five, tf.image.flip_left_right(five)], axis=0)  # (10, size, size, 3)
 
 
-def random_resized_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
+def random_resized_crop(image: tf.Tensor, size: int, seed: Any, smallest_area: float = 0.08) -> tf.Tensor:
     """Crop a part of random size and aspect ratio and resize it to a square. Not in the paper.
 
-    The part covers 8 % to 100 % of the image, and its width is 3/4 to 4/3 of its height. Later networks, such as
-    torchvision's AlexNet, are trained this way.
+    The width of the part is 3/4 to 4/3 of its height. Later networks, such as torchvision's AlexNet, are trained this
+    way, with parts from 8 % of the area.
 
     Args:
         image: `(height, width, 3)`.
         size: Height and width of the result in pixels.
         seed: Two integers.
+        smallest_area: Area of the smallest part, as a share of the image; the largest is the whole image.
 
     Returns:
         A float32 tensor `(size, size, 3)`.
     """
     no_boxes = tf.zeros((1, 0, 4))  # the part does not have to cover anything
-    ratio, area = (3 / 4, 4 / 3), (0.08, 1.0)
+    ratio, area = (3 / 4, 4 / 3), (smallest_area, 1.0)
     corner, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.shape(image), no_boxes, seed, 0.0, ratio, area, use_image_if_no_bounding_boxes=True
     )

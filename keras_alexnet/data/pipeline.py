@@ -302,7 +302,7 @@ def _crop(picture, seed, recipe):
     resize_size, crop_size = recipe.resize_size, recipe.crop_size
     if "resized_crop" in recipe.augmentation:
         resized, crop_seed = decoding.load_resized(picture, resize_size), augmentation.seed_of("resized_crop", seed)
-        return augmentation.random_resized_crop(resized, crop_size, crop_seed)
+        return augmentation.random_resized_crop(resized, crop_size, crop_seed, **_settings("resized_crop", recipe))
     if "crop" in recipe.augmentation:
         shape, crop_seed = (resize_size, resize_size), augmentation.seed_of("crop", seed)
         corner = augmentation.random_corner(shape, crop_size, crop_seed)

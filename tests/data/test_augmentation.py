@@ -225,19 +225,20 @@ def test_translation_within_its_limit(places):
     assert (np.abs(shifts).max(axis=0) > 0.09).all()
 
 
-def test_resized_crop_within_its_limits():
+@pytest.mark.parametrize("smallest", [0.08, 0.5])
+def test_resized_crop_within_its_limits(smallest):
     """Every pixel holds its position, so the part's width and height follow from the distances between pixels."""
     places = np.stack(np.meshgrid(np.arange(600), np.arange(400), indexing="xy"), axis=-1)
     places = np.concatenate([places, np.ones((400, 600, 1))], axis=-1).astype(np.float32)
     parts = in_tf_data(
-        lambda image, seed: augmentation.random_resized_crop(image, 50, seed),
+        lambda image, seed: augmentation.random_resized_crop(image, 50, seed, smallest),
         places,
         [(seed, 0) for seed in range(200)],
     )
     assert parts.shape == (200, 50, 50, 3)
     sides = 50 * (parts[:, 30, 30, :2] - parts[:, 20, 20, :2]) / 10  # width, height
     shares, ratios = sides.prod(axis=1) / (600 * 400), sides[:, 0] / sides[:, 1]
-    assert 0.075 < shares.min() < 0.15
+    assert 0.94 * smallest < shares.min() < smallest + 0.07
     assert 0.8 < shares.max() <= 1
     assert 0.74 < ratios.min() < 0.8
     assert 1.25 < ratios.max() < 1.35

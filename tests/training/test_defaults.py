@@ -78,6 +78,13 @@ def test_small_gray_pictures_are_not_mirrored():
     assert "mirror" in recipe_for(facts(shorter_side=28)).augmentation
 
 
+@pytest.mark.parametrize(("shorter_side", "first"), [(64, "crop"), (65, "resized_crop")])
+def test_parts_of_random_size_are_cropped_where_pictures_are_large_enough(shorter_side, first):
+    recipe = recipe_for(facts(shorter_side=shorter_side))
+    assert recipe.augmentation == (first, "mirror", "lighting")
+    assert recipe.smallest_area == 0.25
+
+
 def test_settings_of_the_user_take_precedence():
     recipe = recipe_for(facts(), crop_size=99, epochs=3, divide_after=(2,))
     assert (recipe.crop_size, recipe.epochs, recipe.schedule) == (99, 3, "divided")
