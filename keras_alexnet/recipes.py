@@ -111,7 +111,7 @@ class Recipe:
     scaling: float = setting(0.4, "largest change of size, as a fraction (ours)", _AUGMENTATION)
     translation: float = setting(0.1, "largest translation, as a fraction of the picture (ours)", _AUGMENTATION)
     smallest_area: float = setting(
-        0.08, "smallest part of the picture in a resized_crop, as a share of its area (ours)", _AUGMENTATION
+        0.08, "smallest crop of resized_crop, as a fraction of the picture's area (ours)", _AUGMENTATION
     )
     noise_std: float = setting(8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION)
     batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING)

@@ -157,7 +157,7 @@ def random_resized_crop(image: tf.Tensor, size: int, seed: Any, smallest_area: f
         image: `(height, width, 3)`.
         size: Height and width of the result in pixels.
         seed: Two integers.
-        smallest_area: Area of the smallest part, as a share of the image; the largest is the whole image.
+        smallest_area: Area of the smallest part, as a fraction of the image; the largest is the whole image.
 
     Returns:
         A float32 tensor `(size, size, 3)`.

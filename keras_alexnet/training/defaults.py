@@ -8,9 +8,9 @@ With the paper's settings, training on a small data set diverges or stays at cha
   weights too much. The rate then decays to zero along a cosine and does not depend on a few validation pictures.
 - The number of epochs decreases with the square root of the number of pictures. Otherwise training on a small data set
   would end before the network gets better than chance.
-- If these epochs would take more than 20 minutes, there are fewer, but at least a third: few people wait for an hour
-  for their first result.
-- The crop is a part of random size, resized. With the paper's crops, a network knows a small set by heart after some 40
+- If these epochs would take more than 20 minutes, the number is reduced, to a third at least, so that a first result
+  does not take an hour.
+- Crops have a random size and are resized. With the paper's crops, a network overfits a small data set after about 40
   epochs. Pictures of up to 64 pixels have too few pixels to enlarge a part of them.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
 """
