@@ -315,7 +315,8 @@ class ProgressBar(keras.callbacks.Callback):
         epochs_left = self.params["epochs"] - epoch - 1
         seconds = (time.perf_counter() - self.began) / self.epochs * epochs_left
         self.left = f", {duration(seconds)} left" if epochs_left else ""
-        print(f"epoch {epoch + 1}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
+        number = f"{epoch + 1}/{self.params['epochs']}"
+        print(f"epoch {number}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -35,7 +35,7 @@ TOY = [
 ]
 # What a training prints, and how many seconds after that line a signal is sent at most: while it loads TensorFlow,
 # prepares the pictures and compiles the first step, trains, and evaluates and draws.
-STAGES = [("", 10), ("2 classes", 8), ("epoch 1:", 5), (f"epoch {EPOCHS}:", 10)]
+STAGES = [("", 10), ("2 classes", 8), ("epoch 1/", 5), (f"epoch {EPOCHS}/", 10)]
 
 pytestmark = pytest.mark.slow
 
