@@ -80,11 +80,11 @@ def build(
         ValueError: If an argument is unknown, the input is too small, or the weights are for another network.
 
     Example:
-        >>> build("paper", classes=102, input_shape=(67, 67, 3)).output_shape
-        (None, 102)
+        >>> build("figure_1", classes=10).output_shape
+        (None, 10)
         >>> build(include_top=False, pooling="avg").output_shape
         (None, 256)
-        >>> build("caffe", include_preprocessing=True, input_shape=(67, 67, 3)).layers[1].name
+        >>> build("caffe", include_top=False, include_preprocessing=True).layers[1].name
         'preprocessing'
 
     Source: section 3.5 and figure 2.
@@ -149,6 +149,10 @@ def _check(net, weights, pooling, classes, classifier_activation):
             "ImageNet), 'drawn' (pre-training on drawn pictures), or the path to the weights file to be loaded. "
             f"Received: weights={weights!r}"
         )
+    if weights == names.DRAWN:
+        names.locate(weights, net.name)
+    elif names.is_name(weights):
+        names.choose(weights, net.name)
     if classifier_activation not in (None, False, "softmax", keras.activations.softmax):
         raise ValueError(
             "Only `None` and 'softmax' activations are allowed for the `classifier_activation` argument when using "

@@ -351,10 +351,10 @@ class GroupedDense(keras.layers.Dense):
         ValueError: If `groups` does not divide the inputs or `units`.
 
     Example:
-        >>> layer = GroupedDense(4096, groups=2)
-        >>> layer.build((None, 8192))
+        >>> layer = GroupedDense(10, groups=2)
+        >>> layer.build((None, 256))
         >>> tuple(layer.kernel.shape)
-        (4096, 4096)
+        (128, 10)
 
     Source: the authors' `layers-150.cfg`, where the fully connected layers of a tower see only their own tower.
     """

@@ -25,9 +25,8 @@ import tensorflow as tf
 
 from keras_alexnet.data import decoding, pipeline
 from keras_alexnet.data.datasets import Dataset
-from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.summary import layer_costs
+from keras_alexnet.models.summary import layer_costs, sketch
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
@@ -349,7 +348,7 @@ def images_per_second(recipe: Recipe, classes: int) -> float:
         classes: Number of classes.
     """
     shape = (recipe.crop_size, recipe.crop_size, 3)
-    network = build(recipe.architecture, input_shape=shape, classes=classes)
+    network = sketch(recipe.architecture, input_shape=shape, classes=classes)
     multiply_adds = sum(cost.multiply_adds for cost in layer_costs(network))
     operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; each is a multiplication and an addition
     matrix = tf.random.normal((1024, 1024))
