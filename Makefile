@@ -14,6 +14,8 @@ READY := $(VENV)/ready-$(DIGEST)
 PYTEST := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # The modules that run on every Keras backend, with their tests and docstring examples. pytest fails on a wrong path.
+# Tests marked any_backend, such as those of error messages, run on TensorFlow only.
+OF_BACKEND := not slow and not any_backend
 MODEL_SIDE := keras_alexnet/models keras_alexnet/weights keras_alexnet/training/optimizers.py \
 	keras_alexnet/evaluation/metrics.py
 MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test_optimizers.py \
@@ -43,11 +45,11 @@ test-tensorflow: $(READY) ## the quick tests on the default backend
 	KERAS_BACKEND=tensorflow $(PYTEST)
 
 test-jax: $(READY) ## the quick tests of models and weights on JAX
-	KERAS_BACKEND=jax $(PYTEST) $(MODEL_SIDE_TESTS)
+	KERAS_BACKEND=jax $(PYTEST) -m '$(OF_BACKEND)' $(MODEL_SIDE_TESTS)
 
 test-torch: $(READY) ## the same on PyTorch, if it is installed
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; \
-	then KERAS_BACKEND=torch $(PYTEST) $(MODEL_SIDE_TESTS); \
+	then KERAS_BACKEND=torch $(PYTEST) -m '$(OF_BACKEND)' $(MODEL_SIDE_TESTS); \
 	else echo "Skipping the PyTorch tests: PyTorch is not installed ($(BIN)/pip install -c constraints.txt torch)"; fi
 
 test-slow: $(SLOW:%=test-slow-%) ## the tests that take minutes; some: make test-slow SLOW="models data" MINUTES=20

@@ -6,6 +6,10 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # before Keras is imported, or a user's ~/.keras decides
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # they take longer than toy networks run
+# What JAX has compiled is compiled once, for all processes and for the next time.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a thread each, or they wait for one another
     for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM"):
         os.environ.setdefault(f"{library}_THREADS", "1")

@@ -32,13 +32,32 @@ def numbers(tensor):
     return ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
-def small(**arguments):
-    return build(SMALL, **({"input_shape": SHAPE, "classes": 5} | arguments))
+def small(row=SMALL, **arguments):
+    return build(row, **({"input_shape": SHAPE, "classes": 5} | arguments))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network for tests that do not train it."""
+    return small()
+
+
+@pytest.fixture(scope="module")
+def answers(model):
+    return numbers(model(pictures()))
+
+
+@pytest.fixture(scope="module")
+def file(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("networks") / "model.keras"
+    model.save(path)
+    return path
 
 
 # The arguments of keras.applications
 
 
+@pytest.mark.any_backend
 def test_default_is_the_paper():
     model = sketch()
     assert model.name == "alexnet_paper"
@@ -47,16 +66,19 @@ def test_default_is_the_paper():
     assert model.output_shape == (None, 1000)
 
 
+@pytest.mark.any_backend
 def test_224_gives_the_maps_of_227():
     one, other = sketch(input_shape=(224, 224, 3)), sketch(input_shape=(227, 227, 3))
     for layer in ("conv1", "pool1", "pool2", "pool5", "fc6"):
         assert one.get_layer(layer).output.shape == other.get_layer(layer).output.shape
 
 
+@pytest.mark.any_backend
 def test_height_and_width_may_differ():
     assert sketch(input_shape=(67, 131, 3)).get_layer("pool5").output.shape == (None, 1, 3, 256)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("pooling", "shape"), [(None, (None, None, None, 256)), ("avg", (None, 256)), ("max", (None, 256))]
 )
@@ -74,6 +96,7 @@ def test_unknown_size_gives_the_maps_of_the_known(name):
         np.testing.assert_array_equal(numbers(free(pictures(1, size))), numbers(fixed(pictures(1, size))))
 
 
+@pytest.mark.any_backend
 def test_without_top_there_are_no_classes():
     """As in `keras.applications`, where `classes=None` is allowed with `include_top=False`."""
     assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)
@@ -98,23 +121,24 @@ def test_input_tensor():
     assert model.layers[0].name == "photograph"
 
 
-def test_logits_are_what_softmax_makes_probabilities_of():
-    probabilities = small()
+def test_logits_are_what_softmax_makes_probabilities_of(model, answers):
     logits = small(classifier_activation=None)
-    logits.set_weights(probabilities.get_weights())
-    x = pictures()
-    np.testing.assert_allclose(numbers(ops.softmax(logits(x))), numbers(probabilities(x)), atol=1e-6)
+    logits.set_weights(model.get_weights())
+    np.testing.assert_allclose(numbers(ops.softmax(logits(pictures()))), answers, atol=1e-6)
 
 
+@pytest.mark.any_backend
 def test_names():
     assert sketch(name="mine").name == "mine"
     assert sketch("half").name == "alexnet_half"
 
 
+@pytest.mark.any_backend
 def test_pictures_of_one_channel():
     assert sketch(input_shape=(67, 67, 1)).get_layer("conv1").kernel.shape == (11, 11, 1, 96)
 
 
+@pytest.mark.any_backend
 def test_numpy_numbers_are_numbers():
     assert sketch(classes=np.int64(7)).output_shape == (None, 7)
 
@@ -144,18 +168,17 @@ def test_signal_fades_with_the_initial_weights_of_the_text():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_outputs_float32(policy):
-    full = small()
+def test_mixed_precision_outputs_float32(policy, model, answers):
     keras.config.set_dtype_policy(policy)
     try:
         mixed = small()
     finally:
         keras.config.set_dtype_policy("float32")
-    mixed.set_weights(full.get_weights())
-    answers = mixed(pictures())
-    assert keras.backend.standardize_dtype(answers.dtype) == "float32"
+    mixed.set_weights(model.get_weights())
+    received = mixed(pictures())
+    assert keras.backend.standardize_dtype(received.dtype) == "float32"
     assert {layer.compute_dtype for layer in mixed.layers if layer.name != "fc8"} == {policy.removeprefix("mixed_")}
-    np.testing.assert_allclose(numbers(answers), numbers(full(pictures())), atol=0.03)
+    np.testing.assert_allclose(numbers(received), answers, atol=0.03)
     mixed.compile(PaperSGD(0.001), "sparse_categorical_crossentropy", jit_compile=COMPILED)
     assert np.isfinite(mixed.train_on_batch(pictures(), np.array([0, 1])))
 
@@ -163,9 +186,12 @@ def test_mixed_precision_outputs_float32(policy):
 # Files
 
 
-@pytest.mark.parametrize("net", [SMALL, SMALL_SOURCE], ids=["paper", "source"])
-def test_file_gives_identical_outputs(net, tmp_path):
-    model = build(net, input_shape=SHAPE, classes=5)
+def test_file_gives_identical_outputs(file, answers):
+    np.testing.assert_array_equal(numbers(keras.models.load_model(file)(pictures())), answers)
+
+
+def test_file_gives_identical_outputs_of_the_authors_network(tmp_path):
+    model = small(SMALL_SOURCE)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(numbers(loaded(pictures())), numbers(model(pictures())))
@@ -193,44 +219,40 @@ print(type(model.optimizer).__name__)
     assert answer.stdout.split() == ["PaperSGD"], answer.stderr
 
 
-@pytest.mark.parametrize("file", ["model.keras", "model.weights.h5"])
-def test_weights_of_a_file(file, tmp_path):
-    model = small()
-    model.save(tmp_path / file) if file.endswith(".keras") else model.save_weights(tmp_path / file)
-    again = small(weights=tmp_path / file)
-    np.testing.assert_array_equal(numbers(again(pictures())), numbers(model(pictures())))
+@pytest.mark.parametrize("kind", ["keras", "weights.h5"])
+def test_weights_of_a_file(kind, model, file, answers, tmp_path):
+    if kind == "weights.h5":
+        file = tmp_path / "model.weights.h5"
+        model.save_weights(file)
+    np.testing.assert_array_equal(numbers(small(weights=file)(pictures())), answers)
 
 
-def test_weights_without_the_top(tmp_path):
-    model = small()
-    model.save(tmp_path / "model.keras")
-    maps = small(weights=str(tmp_path / "model.keras"), include_top=False)
+def test_weights_without_the_top(model, file):
+    maps = small(weights=str(file), include_top=False)
     np.testing.assert_array_equal(maps.get_layer("conv5").get_weights()[0], model.get_layer("conv5").get_weights()[0])
 
 
-def test_fine_tuning_replaces_the_head_and_prints_so(tmp_path, capsys):
+def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
     """Typical Keras code: weights from a file, other classes, all but the head frozen, one more epoch."""
-    trained = small()
-    trained.save(tmp_path / "model.keras")
-
-    model = small(weights=tmp_path / "model.keras", classes=3)
+    tuned = small(weights=file, classes=3)
     assert "fc8: new, for 3 classes; the file has 5" in capsys.readouterr().out
-    for layer in model.layers[:-1]:
+    for layer in tuned.layers[:-1]:
         layer.trainable = False
-    model.compile(PaperSGD(0.01), "sparse_categorical_crossentropy", jit_compile=COMPILED)
-    head = model.get_layer("fc8").get_weights()[0]
-    model.fit(pictures(4), np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
+    tuned.compile(PaperSGD(0.01), "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    head = tuned.get_layer("fc8").get_weights()[0]
+    tuned.fit(pictures(4), np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
 
-    assert model.output_shape == (None, 3)
-    assert np.abs(model.get_layer("fc8").get_weights()[0] - head).max() > 0
+    assert tuned.output_shape == (None, 3)
+    assert np.abs(tuned.get_layer("fc8").get_weights()[0] - head).max() > 0
     for name in ("conv1", "conv5", "fc7"):
-        for one, other in zip(model.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True):
+        for one, other in zip(tuned.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 # Wrong input
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -261,6 +283,7 @@ def test_wrong_arguments_are_refused(arguments, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.any_backend
 def test_channels_first_is_refused():
     keras.config.set_image_data_format("channels_first")
     try:
@@ -270,7 +293,7 @@ def test_channels_first_is_refused():
         keras.config.set_image_data_format("channels_last")
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
-    small().save(tmp_path / "model.keras")
+def test_weights_of_another_network_are_refused(file):
+    other = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
     with pytest.raises(ValueError, match=r"step 3 is pool\. .*model\.keras with norm"):
-        build("one_weird_trick", weights=tmp_path / "model.keras", input_shape=SHAPE, classes=5)
+        small(other, weights=file)

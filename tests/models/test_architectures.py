@@ -19,6 +19,7 @@ from references import (
     run_with_torch,
     same_margins,
 )
+from small_networks import ZEROS
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, figure_1, lookup
@@ -27,11 +28,13 @@ from keras_alexnet.models.summary import describe, sketch
 ON_RECORD = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
 HIDDEN = (32, 16)  # the fully connected layers are all alike: a few units of each will do
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
+sketched = functools.cache(sketch)  # of which no test changes anything
 
 
 # Their numbers
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
@@ -75,7 +78,7 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
     ],
 )
 def test_number_of_parameters(name, parameters):
-    assert sketch(name).count_params() == parameters
+    assert sketched(name).count_params() == parameters
     (row,) = (line for line in ON_RECORD.splitlines() if line.startswith("| `") and f"`{name}`" in line.split("|")[1])
     assert row.endswith(f"| {parameters:,} |")
 
@@ -90,6 +93,7 @@ SOURCE = (
 SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9")
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("name", "layers"),
     [
@@ -131,9 +135,10 @@ SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9"
     ],
 )
 def test_order_of_layers(name, layers):
-    assert [layer.name for layer in sketch(name).layers] == ["image", *layers.split()]
+    assert [layer.name for layer in sketched(name).layers] == ["image", *layers.split()]
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
@@ -146,19 +151,20 @@ def test_order_of_layers(name, layers):
     ],
 )
 def test_sizes_of_maps(name, sizes):
-    model = sketch(name)
+    model = sketched(name)
     wanted = ["image", "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"]
     assert tuple(model.get_layer(layer).output.shape[1] for layer in wanted) == sizes
 
 
 def constants(name, *layers):
-    model = sketch(name)
+    model = sketched(name)
     return [
         (layer.window, layer.k, layer.alpha, layer.beta, getattr(layer, "groups", None))
         for layer in map(model.get_layer, layers)
     ]
 
 
+@pytest.mark.any_backend
 def test_constants_of_normalization():
     assert constants("paper", "norm1", "norm2") == [(5, 2.0, 1e-4, 0.75, 1)] * 2
     assert constants("source", "norm1", "norm2") == [(5, 2.0, 2e-5, 0.75, 2)] * 2
@@ -170,6 +176,7 @@ def test_constants_of_normalization():
     assert constants("tflearn", "norm1", "norm2", "norm5") == [(11, 1.0, 1e-4, 0.75, 1)] * 3
 
 
+@pytest.mark.any_backend
 def test_nonlinearities():
     own = dataclasses.replace(ARCHITECTURES["tflearn"], hidden_activation="tanh")  # as in tflearn's repository
     assert sketch(own).get_layer("fc7").activation is keras.activations.tanh
@@ -178,10 +185,12 @@ def test_nonlinearities():
     assert sketch(figure_1("sigmoid")).get_layer("sigmoid3").activation is keras.activations.sigmoid
 
 
+@pytest.mark.any_backend
 def test_names_are_those_of_the_table():
     assert all(row.name == name for name, row in ARCHITECTURES.items())
 
 
+@pytest.mark.any_backend
 def test_unknown_name_is_refused_with_the_nearest_names():
     with pytest.raises(ValueError, match=r"such as caffenet, caffe.*Received: 'cafenet'"):
         lookup(ARCHITECTURES, "cafenet", "architecture")
@@ -277,7 +286,8 @@ STEPS = {
 def network(net, size):
     """The network with few hidden units, and weights that keep the signal's size from layer to layer."""
     net = dataclasses.replace(net, hidden=HIDDEN[: len(net.hidden)])
-    model = build(net, input_shape=(size, size, 3), classes=7, classifier_activation=None)
+    options = {"classes": 7, "classifier_activation": None, "initial_weights": ZEROS}
+    model = build(net, input_shape=(size, size, 3), **options)
     generator = np.random.default_rng(0)
     weights = {}
     for layer in (layer for layer in model.layers if layer.weights):
@@ -442,15 +452,16 @@ def test_outputs_of_the_authors_networks_are_those_of_loops(name):
     assert_outputs(model(images), by_loops(OF_THE_AUTHORS[name], weights, images.astype("float64")))
 
 
+@pytest.mark.any_backend
 def test_an_input_whose_low_resolution_does_not_fit_is_refused():
-    small = dataclasses.replace(ARCHITECTURES["source_low_resolution"], hidden=HIDDEN)
     with pytest.raises(ValueError, match=r"multiples of 8, or not multiples of 4\. Received: 100x100"):
-        build(small, input_shape=(100, 100, 3))
+        sketch("source_low_resolution", input_shape=(100, 100, 3))
     for size in (99, 101, 102, 104):
-        assert build(small, input_shape=(size, size, 3), classes=3).output_shape == (None, 3)
-    assert build(small, include_top=False).output_shape == (None, None, None, 256)
+        assert sketch("source_low_resolution", input_shape=(size, size, 3), classes=3).output_shape == (None, 3)
+    assert sketch("source_low_resolution", include_top=False).output_shape == (None, None, None, 256)
 
 
+@pytest.mark.any_backend
 def test_published_errors_are_described():
     (line,) = (line for line in describe("source_norm5").splitlines() if line.startswith("published: "))
     assert "before it finished" in line
@@ -467,6 +478,7 @@ def test_published_errors_are_described():
         assert re.findall(r"[\d.]+\s%", " ".join(describe(name).split()).partition(" layer ")[0]) == list(numbers)
 
 
+@pytest.mark.any_backend
 def test_tflearn_says_how_its_two_versions_differ_and_what_cannot_train():
     words = " ".join(describe("tflearn").split("\n\n")[0].split())
     assert "classes=17" in words
@@ -485,6 +497,7 @@ def test_a_sixth_convolution_starts_as_the_authors_have_it():
 # Networks of one's own
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("changes", "missing", "sizes"),
     [
@@ -501,6 +514,7 @@ def test_a_row_with_something_replaced(changes, missing, sizes):
     assert tuple(changed.get_layer(layer).output.shape[1] for layer in wanted) == sizes
 
 
+@pytest.mark.any_backend
 def test_padding_of_an_even_kernel():
     net = ARCHITECTURES["paper"]
     rows = net.convolutions | {3: Convolution(384, 4, padding=2)}
@@ -508,6 +522,7 @@ def test_padding_of_an_even_kernel():
     assert changed.get_layer("conv3").output.shape[1] == 14  # 13 + 4 - 3
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -528,12 +543,14 @@ def test_architectures_that_make_no_network_are_refused(changes, message):
         dataclasses.replace(ARCHITECTURES["paper"], **changes)
 
 
+@pytest.mark.any_backend
 def test_any_activation_of_keras_is_a_step():
     rows = ARCHITECTURES["paper"].convolutions | {3: Convolution(384, 3, padding=1, then=("leaky_relu",))}
     changed = sketch(dataclasses.replace(ARCHITECTURES["paper"], convolutions=rows, hidden_activation="gelu"))
     assert changed.get_layer("leaky_relu3").activation is keras.activations.leaky_relu
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])
 def test_zeros_that_would_change_a_pooling_are_refused(then):
     net = ARCHITECTURES["paper"]

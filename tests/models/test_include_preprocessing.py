@@ -1,13 +1,14 @@
 """`build(include_preprocessing=True)`: the input has pixel values 0 to 255, and everything else stays the same."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from small_networks import ZEROS
 
-from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.preprocessing import preprocess_input
@@ -27,20 +28,24 @@ def numbers(tensor):
     return ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
-@pytest.fixture(scope="module")
-def pair():
-    """Caffe's network with and without preprocessing, with the same weights."""
-    outside, inside = network(), network(include_preprocessing=True)
+@functools.cache
+def pair_of(name):
+    """A network without and with preprocessing, with the same weights."""
+    outside, inside = network(name), network(name, include_preprocessing=True, initial_weights=ZEROS)
     inside.set_weights(outside.get_weights())
     return outside, inside
+
+
+@pytest.fixture
+def pair():
+    return pair_of("caffe")
 
 
 @pytest.mark.parametrize("name", ["caffe", "one_weird_trick", "tflearn"])
 def test_answers_are_those_for_preprocessed_pictures(name):
     """Compare with an explicit `(pixels - mean) / std`."""
     row = ARCHITECTURES[name]
-    outside, inside = network(name), network(name, include_preprocessing=True)
-    inside.set_weights(outside.get_weights())
+    outside, inside = pair_of(name)
     expected = numbers(outside((PICTURES - np.float32(row.mean)) / np.float32(row.std)))
     assert np.ptp(expected, axis=0).max() > 1e-6
     np.testing.assert_allclose(numbers(inside(PICTURES)), expected, atol=1e-5)
@@ -60,6 +65,7 @@ def test_the_default_has_no_such_layer(pair):
     assert inside.count_params() == outside.count_params()
 
 
+@pytest.mark.any_backend
 def test_half_precision_subtracts_in_float32(pair):
     """In bfloat16 a mean of 122.679 would be 122.5."""
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -76,6 +82,7 @@ def test_any_size_without_the_top():
     assert numbers(maps(PICTURES)).shape == (4, 1, 1, 256)
 
 
+@pytest.mark.any_backend
 def test_sketch_and_costs_know_it():
     assert "preprocessing" in [cost.name for cost in layer_costs(sketch("paper", include_preprocessing=True))]
 
@@ -94,7 +101,7 @@ def test_weights_pass_between_the_two_kinds(pair, tmp_path, file, saved):
     model, other = pair[saved], pair[1 - saved]
     model.save(tmp_path / file) if file.endswith(".keras") else model.save_weights(tmp_path / file)
     for inside in (False, True):
-        again = network(weights=tmp_path / file, include_preprocessing=inside)
+        again = network(weights=tmp_path / file, include_preprocessing=inside, initial_weights=ZEROS)
         for array, expected in zip(again.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(array, expected)
 
@@ -105,8 +112,11 @@ def test_a_saved_network_gives_the_same_answers(pair, tmp_path):
     np.testing.assert_array_equal(numbers(loaded(PICTURES)), numbers(pair[1](PICTURES)))
 
 
+@pytest.mark.any_backend
 def test_a_file_of_it_is_predicted_with_pixels_as_they_are(pair, tmp_path):
     tf = pytest.importorskip("tensorflow")
+    from keras_alexnet.evaluation.classifier import Classifier  # here: the other tests load no TensorFlow on JAX
+
     for name, model in zip(("outside", "inside"), pair, strict=True):
         model.save(tmp_path / f"{name}.keras")
     square = tf.data.Dataset.from_tensors((np.random.default_rng(1).integers(0, 256, (76, 76, 3), np.uint8), 0))

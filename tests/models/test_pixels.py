@@ -1,6 +1,7 @@
 """The first `fit` warns once about pictures that were divided by 255, and nothing else changes."""
 
 import dataclasses
+import functools
 import inspect
 import warnings
 
@@ -13,14 +14,12 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.preprocessing import preprocess_input
 
-tf = pytest.importorskip("tensorflow")
-
 DIVIDED = np.random.default_rng(0).random((8, 8, 8, 3), dtype="float32")
 LABELS = np.arange(8) % 2
 COMPILED = keras.backend.backend() == "jax"
 
 
-def network(name="figure_1", **arguments):
+def build_small(name="figure_1", **arguments):
     """A network with fast steps: figure 1's at its smallest size."""
     convolutions = {n: dataclasses.replace(row, filters=4) for n, row in ARCHITECTURES["figure_1"].convolutions.items()}
     row = dataclasses.replace(ARCHITECTURES[name], convolutions=convolutions, hidden=(), smallest_size=8)
@@ -28,6 +27,20 @@ def network(name="figure_1", **arguments):
         row = dataclasses.replace(row, initial_weights="figure_1", norm=None, pool_rounding="same", top_size=None)
     model = build(row, input_shape=(8, 8, 3), classes=2, **arguments)
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=COMPILED)
+    return model
+
+
+@functools.cache
+def built():
+    model = build_small()
+    return model, model.get_weights()
+
+
+def network():
+    """A network as `build_small` returns it, one for all tests: they share its compiled step."""
+    model, weights = built()
+    model.set_weights(weights)
+    pixels.watch_first_fit(model)
     return model
 
 
@@ -44,12 +57,15 @@ class Batches(keras.utils.PyDataset):
         return self.pictures[half], LABELS[half]
 
 
+def dataset(pictures):
+    tf = pytest.importorskip("tensorflow")
+    return tf.data.Dataset.from_tensor_slices((pictures, LABELS)).shuffle(8).batch(4).prefetch(1)
+
+
 FORMS = {
     "array": lambda pictures: {"x": pictures, "y": LABELS, "batch_size": 4},
     "tensor": lambda pictures: {"x": keras.ops.convert_to_tensor(pictures), "y": LABELS, "batch_size": 4},
-    "tf.data": lambda pictures: {
-        "x": tf.data.Dataset.from_tensor_slices((pictures, LABELS)).shuffle(8).batch(4).prefetch(1)
-    },
+    "tf.data": lambda pictures: {"x": dataset(pictures)},
     "generator": lambda pictures: {"x": (Batches(pictures)[n] for n in range(2)), "steps_per_epoch": 2},
     "PyDataset": lambda pictures: {"x": Batches(pictures)},
 }
@@ -67,6 +83,7 @@ def test_a_warning_about_divided_pictures_appears_once(form):
     model.fit(**form(DIVIDED), verbose=0)  # a second warning would be an error here
 
 
+@pytest.mark.any_backend
 @quietly
 @every_form
 def test_pixel_values_up_to_255_are_right(form):
@@ -89,33 +106,39 @@ def test_looking_changes_no_number(form):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.any_backend
 def test_a_network_that_subtracts_itself_says_so():
-    model = network(include_preprocessing=True)
+    model = build_small(include_preprocessing=True)
     with pytest.warns(UserWarning, match="subtracts the mean itself: do not divide"):
         model.fit(DIVIDED, LABELS, verbose=0)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", ["one_weird_trick", "tflearn"])
 def test_networks_that_expect_small_numbers_are_left_alone(name):
-    model = network(name)
+    model = build_small(name)
     assert "fit" not in vars(model)
     model.fit(DIVIDED, LABELS, verbose=0)
 
 
+@pytest.mark.any_backend
 def test_small_numbers_are_wrong_for_any_network_that_prepares_pictures_itself():
     with pytest.warns(UserWarning, match="do not divide"):
-        network("one_weird_trick", include_preprocessing=True).fit(DIVIDED, LABELS, verbose=0)
+        build_small("one_weird_trick", include_preprocessing=True).fit(DIVIDED, LABELS, verbose=0)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("pictures", [np.zeros_like(DIVIDED), np.full_like(DIVIDED, np.nan), (DIVIDED > 0.5) * 1])
 def test_ambiguous_pictures_are_ignored(pictures):
     network().fit(pictures, LABELS, verbose=0)
 
 
+@pytest.mark.any_backend
 def test_pictures_that_came_prepared_are_right():
     network().fit(preprocess_input((255 * DIVIDED).astype("uint8")), LABELS, verbose=0)
 
 
+@pytest.mark.any_backend
 def test_pictures_that_were_divided_before_they_are_prepared():
     with pytest.warns(UserWarning, match="seem to have been divided by 255: pass pixel values 0 to 255"):
         preprocess_input(DIVIDED)
@@ -126,7 +149,8 @@ def test_pictures_that_were_divided_before_they_are_prepared():
 
 def test_the_network_stays_a_plain_keras_model(tmp_path):
     """Keras's method is restored after the first call, and copies and files are those of a plain model."""
-    model = network()
+    model = build_small()
+    assert "fit" in vars(model)
     assert type(model) is type(keras.Model(model.input, model.output))
     assert "validation_data" in inspect.signature(model.fit).parameters
     model.save(tmp_path / "net.keras")

@@ -8,6 +8,8 @@ import pytest
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.summary import describe, differences, layer_costs, sketch
 
+pytestmark = pytest.mark.any_backend
+
 
 def costs(name):
     return {cost.name: cost for cost in layer_costs(sketch(name))}

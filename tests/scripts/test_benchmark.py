@@ -7,6 +7,7 @@ from PIL import Image
 import benchmark
 import keras_alexnet
 from benchmarks import measuring, network_speed, rivals
+from keras_alexnet.models.summary import sketch
 
 SIZE = 67
 TOY = ["--size", str(SIZE), "--batch-sizes", "2", "--files", "4", "--seconds", "0", "--precisions", "float32"]
@@ -68,7 +69,7 @@ def test_the_pytorch_network_is_the_same_function(model, images, memory_format):
 
 def test_side_of_the_last_maps():
     assert [rivals.final_side(size) for size in (67, 99, 227)] == [1, 2, 6]
-    features = keras_alexnet.build(include_top=False, input_shape=(99, 99, 3))
+    features = sketch(include_top=False, input_shape=(99, 99, 3))
     assert features.output_shape == (None, 2, 2, 256)
 
 
@@ -77,7 +78,7 @@ def test_operations_to_train():
     convolutions = (55**2 * 96 * 363, 27**2 * 256 * 1200, 169 * 384 * 2304, 169 * 384 * 1728, 169 * 256 * 1728)
     forward = sum(convolutions) + 9216 * 4096 + 4096 * 4096 + 4096 * 1000
     assert forward == 724_406_816
-    assert network_speed.operations_to_train(keras_alexnet.build()) == 2 * (3 * forward - convolutions[0])
+    assert network_speed.operations_to_train(sketch()) == 2 * (3 * forward - convolutions[0])
 
 
 def test_crops_of_pillow_have_the_size_and_brightness_of_ours(tmp_path):

@@ -6,13 +6,15 @@ import pytest
 
 from keras_alexnet.training import checkpoints
 
+COMPILED = keras.backend.backend() == "jax"  # elsewhere that takes longer than the steps
+
 
 @pytest.fixture
 def model():
     """A network with dropout after two training steps."""
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(inputs)))
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", jit_compile=COMPILED)
     for _ in range(2):
         model.train_on_batch(np.ones((3, 4)), np.ones((3, 2)))
     return model

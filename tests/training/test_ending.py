@@ -44,11 +44,11 @@ def test_stop_after_ends_training_and_resuming_does_not_continue(folder, tmp_pat
 
 
 def test_max_minutes_ends_training_and_resuming_continues(folder, tmp_path):
-    run = Run.create(tmp_path / "run")
-    assert train(folder, run, max_minutes=1e-9)["epochs"] == 1
+    run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, epochs=2)
+    assert train(folder, run, recipe, max_minutes=1e-9)["epochs"] == 1
     assert not run.is_finished()
     assert run.best.exists()
-    assert train(folder, run)["epochs"] == 6
+    assert train(folder, run, recipe)["epochs"] == 2
 
 
 @pytest.mark.slow

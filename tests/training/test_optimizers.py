@@ -17,6 +17,7 @@ from keras_alexnet.training.schedules import (
     step_factor,
 )
 
+COMPILED = keras.backend.backend() == "jax"  # elsewhere that takes longer than the steps
 STEPS = 3
 RATE = 0.01
 
@@ -191,8 +192,8 @@ def test_is_momentum_with_half_the_decay_as_l2():
 
     x, y = random(16, 5), random(16, 3, seed=1)
     ours, theirs = network(), network(kernel_regularizer=keras.regularizers.L2(0.1 / 2))
-    ours.compile(PaperSGD(RATE, weight_decay=0.1), "mse")
-    theirs.compile(keras.optimizers.SGD(RATE, momentum=0.9), "mse")
+    ours.compile(PaperSGD(RATE, weight_decay=0.1), "mse", jit_compile=COMPILED)
+    theirs.compile(keras.optimizers.SGD(RATE, momentum=0.9), "mse", jit_compile=COMPILED)
     for model in (ours, theirs):
         model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -212,7 +213,7 @@ def first_and_second(**settings):
     keras.utils.set_random_seed(2)
     layers = [keras.layers.Dense(4, name="first"), keras.layers.Dense(3, name="second")]
     model = keras.Sequential([keras.Input((5,)), *layers])
-    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0, **settings), "mse")
+    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0, **settings), "mse", jit_compile=COMPILED)
     return model
 
 
@@ -249,7 +250,7 @@ def test_a_frozen_layer_keeps_its_weights_and_its_velocity():
 def compiled():
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
-    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0), "mse")
+    model.compile(PaperSGD(RATE, bias_learning_rate_factor=2.0), "mse", jit_compile=COMPILED)
     return model
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from keras_alexnet.weights import formats
 
+pytestmark = pytest.mark.any_backend
+
 ARRAYS = {"conv1": (np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32))}
 
 

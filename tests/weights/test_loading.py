@@ -1,6 +1,7 @@
 """Weights of other frameworks give the same outputs as there, and no file is loaded partially."""
 
 import dataclasses
+import functools
 
 import foreign_weights
 import h5py
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from foreign_weights import CAFFE_STEPS, CAFFENET_STEPS, CLASSES, HIDDEN, SIDE
+from small_networks import ZEROS
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -16,10 +18,28 @@ from keras_alexnet.weights import loading
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
 
 
-def network(name, **options):
-    row = dataclasses.replace(ARCHITECTURES[name], hidden=HIDDEN)
+def build_small(name, changes=(), **options):
+    row = dataclasses.replace(ARCHITECTURES[name], hidden=HIDDEN, **dict(changes))
     options = {"input_shape": (SIDE, SIDE, 3), "classes": CLASSES, "classifier_activation": None} | options
     return build(row, name=f"alexnet_{name}", **options)
+
+
+@functools.cache
+def trained(*name_and_changes, **options):
+    """A network with weights of its own. Tests share it and do not change it."""
+    return build_small(*name_and_changes, **options)
+
+
+@functools.cache
+def shared(*name_and_changes, **options):
+    return build_small(*name_and_changes, initial_weights=ZEROS, **options)
+
+
+def network(*name_and_changes, **options):
+    """A network to load weights into. Tests share it, and each finds zeros in it."""
+    model = shared(*name_and_changes, **options)
+    model.set_weights([np.zeros_like(array) for array in model.get_weights()])
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +85,7 @@ def test_safetensors(tmp_path):
 
 
 def test_keras_file_of_another_network(tmp_path):
-    network("source").save(tmp_path / "source.keras")
+    trained("source").save(tmp_path / "source.keras")
     with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.keras with norm"):
         loading.load(network("paper"), tmp_path / "source.keras")
     assert loading.load(network("source"), tmp_path / "source.keras")
@@ -73,8 +93,7 @@ def test_keras_file_of_another_network(tmp_path):
 
 def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
     """As `tflearn` had in version 0.1.0. The file itself loads unchanged."""
-    row = dataclasses.replace(ARCHITECTURES["tflearn"], hidden=HIDDEN, hidden_activation="tanh")
-    old = build(row, classes=CLASSES, input_shape=(SIDE, SIDE, 3))
+    old = build_small("tflearn", {"hidden_activation": "tanh"})
     old.save(tmp_path / "old.keras")
     with pytest.raises(ValueError, match=r"alexnet_tflearn, with relu in fc6\. .*old\.keras with tanh"):
         loading.load(network("tflearn"), tmp_path / "old.keras")
@@ -86,10 +105,9 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
 @pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
 def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
     """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are rescaled to compensate."""
-    row = dataclasses.replace(ARCHITECTURES["source"], hidden=(48, 40))
     theirs, ours = (
-        build(dataclasses.replace(row, dropout_form=form), classes=10, input_shape=(SIDE, SIDE, 3))
-        for form in (file, own)
+        make("source", (("dropout_form", form),), classifier_activation="softmax")
+        for make, form in ((trained, file), (network, own))
     )
     theirs.save(tmp_path / "file.keras")
     lines = loading.load(ours, tmp_path / "file.keras")
@@ -131,7 +149,7 @@ def test_onnx_by_pytorch_itself(tmp_path, options):
     pytest.importorskip("onnxscript" if options.get("dynamo", True) else "onnx")
     module = foreign_weights.torchvision_module(foreign_weights.of_torchvision())
     torch.onnx.export(module, (torch.zeros(1, 3, 224, 224),), str(tmp_path / "alexnet.onnx"), **options)
-    model = network("one_weird_trick", input_shape=(224, 224, 3), weights=tmp_path / "alexnet.onnx")
+    model = build_small("one_weird_trick", input_shape=(224, 224, 3), weights=tmp_path / "alexnet.onnx")
     images = np.random.default_rng(1).normal(0, 60, (2, 224, 224, 3)).astype(np.float32)
     expected = module(torch.tensor(images).permute(0, 3, 1, 2)).detach().numpy()
     assert_answers(model, images, expected)
@@ -158,7 +176,7 @@ def test_caffemodel(tmp_path, images, old):
 
 
 def test_arrays_by_name(tmp_path):
-    model, other = network("paper"), network("paper")
+    model, other = trained("paper"), network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays)
     loading.load(other, tmp_path / "alexnet.npz")
@@ -195,7 +213,7 @@ SAVE = {
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")  # from absl, as a warning in the log
 @pytest.mark.parametrize("name", SAVE)
 def test_keras_file(tmp_path, name):
-    model, other = network("paper"), network("paper")
+    model, other = trained("paper"), network("paper")
     SAVE[name](model, tmp_path / name)
     assert not equal_weights(model, other)
     loading.load(other, tmp_path / name)
@@ -203,7 +221,7 @@ def test_keras_file(tmp_path, name):
 
 
 def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
-    network("source").save(tmp_path / "source.h5")
+    trained("source").save(tmp_path / "source.h5")
     with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.h5 with norm"):
         loading.load(network("paper"), tmp_path / "source.h5")
 
@@ -306,7 +324,7 @@ def test_a_damaged_file_changes_nothing(tmp_path, spoil, message):
 
 
 def test_extra_array(tmp_path):
-    model = network("paper")
+    model = trained("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays, **{"conv6/kernel": np.zeros(3, np.float32)})
     with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is unexpected"):
@@ -314,7 +332,7 @@ def test_extra_array(tmp_path):
 
 
 def test_integers_are_not_weights(tmp_path):
-    model = network("paper")
+    model = trained("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
     np.savez(tmp_path / "alexnet.npz", **arrays | {"conv1/bias": np.arange(96)})
     with pytest.raises(ValueError, match="conv1 expects finite numbers"):

@@ -13,6 +13,8 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.weights import names, origin
 
+pytestmark = pytest.mark.any_backend
+
 CAFFE, TORCHVISION = "bvlcalexnet-12.onnx", "alexnet-owt-7be5be79.pth"
 
 
