@@ -34,6 +34,8 @@ LOGGED_NOISE = re.compile(
     r"triggered tf\.function retracing|No GPU/TPU found|NVIDIA GPU may be present|Unable to initialize backend"
 )
 
+BACKENDS = ("tensorflow", "jax", "torch")
+
 
 class Parser(argparse.ArgumentParser):
     """An `argparse.ArgumentParser` that prints one-line errors, suggests the nearest flag, and exits with status 2."""
@@ -59,6 +61,13 @@ def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in BACKENDS:
+            raise
+        parser.error(
+            f"The backend of Keras is not installed: pip install {error.name}, or set KERAS_BACKEND to another of "
+            f"{', '.join(BACKENDS)}. Received: KERAS_BACKEND={os.environ.get('KERAS_BACKEND', 'from ~/.keras')}"
+        )
 
 
 def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: bool = True) -> None:

@@ -52,6 +52,12 @@ _DATA = "data"
 _RUN = "training run"
 _DEVICES = "devices and precision"
 
+STRATEGIES = {  # how devices share a training, and the backends of Keras that have it
+    "mirrored": ("tensorflow", "jax"),
+    "multiworker": ("tensorflow",),
+    "one_weird_trick": ("jax",),
+}
+
 _MEANS = ("color", "image", "architecture", "network")
 
 
@@ -313,9 +319,10 @@ class Options:
     )
     strategy: str = setting(
         "mirrored",
-        "strategy of tf.distribute: mirrored, or multiworker for several machines (TF_CONFIG)",
+        "how devices share the work: mirrored, each has a part of the batch; multiworker, the same on several machines "
+        "(TF_CONFIG); one_weird_trick, on JAX, each also has a part of the fully connected layers",
         _DEVICES,
-        choices=("mirrored", "multiworker"),
+        choices=tuple(STRATEGIES),
     )
     deterministic: bool = setting(False, "make results reproducible bit for bit; slower", _RUN)
     checkpoint_path: str | None = setting(
@@ -365,7 +372,7 @@ class Options:
 
     def __post_init__(self):
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
-        _check_choice("strategy", self.strategy, ("mirrored", "multiworker"))
+        _check_choice("strategy", self.strategy, tuple(STRATEGIES))
         _check_choice("head", self.head, ("auto", "kept", "new"))
         for name in (
             "steps_per_epoch",

@@ -52,6 +52,19 @@ def test_errors_of_the_library_are_one_line(capsys):
     assert capsys.readouterr().err == "fit.py: Expected this. Received: that\n"
 
 
+def test_a_backend_that_is_not_installed_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(SystemExit) as stop, one_line_errors(Parser(prog="fit.py")):
+        raise ModuleNotFoundError("No module named 'jax'", name="jax")
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "pip install jax" in error
+    assert error.endswith("Received: KERAS_BACKEND=jax\n")
+    assert error.count("\n") == 1
+    with pytest.raises(ModuleNotFoundError), one_line_errors(Parser(prog="fit.py")):
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+
+
 def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 

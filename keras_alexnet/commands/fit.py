@@ -237,6 +237,8 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies
 
+    if run:
+        _compare_backends(run, options)
     strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
     data = datasets.of_options(options, files)
     say(data.describe())
@@ -258,6 +260,21 @@ def _complete(
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
     return (recipe, options) if recipe else following_from(data, arguments, options, origin)
+
+
+def _compare_backends(run: Run, options: Options) -> None:
+    """Say what changes if a run continues on another backend of Keras. A deterministic run must keep its backend."""
+    import keras
+
+    began, now = run.read_json("recipe.json").get("backend"), keras.backend.backend()
+    if began in (None, now):
+        return
+    if options.deterministic:
+        raise ValueError(
+            f"A run with --deterministic must keep its backend, because others round differently: set "
+            f"KERAS_BACKEND={began}. Received: KERAS_BACKEND={now}"
+        )
+    say(f"The run began on {began} and continues on {now}: rounding and the dropout masks differ.")
 
 
 def _prepare_to_continue(run: Run, recipe: Recipe) -> None:

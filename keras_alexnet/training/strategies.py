@@ -1,8 +1,8 @@
 """Devices and precision for training (paper section 3.2).
 
 The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy`, and on JAX
-`keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch. The result is
-the same as on one device, for any network.
+`keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch. With one weird
+trick, on JAX, each device has only a part of the fully connected layers. The result is the same as on one device.
 """
 
 import contextlib
@@ -13,6 +13,10 @@ import typing
 from typing import Any
 
 import keras
+
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.recipes import STRATEGIES, Recipe
+from keras_alexnet.training import one_weird_trick
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf
@@ -30,6 +34,19 @@ class Strategy:
     replicas: int = 1
     is_chief: bool = True
     is_alone: bool = True
+
+    def prepare(self, recipe: Recipe) -> None:
+        """Prepare to train with this recipe. Call this before the other methods.
+
+        Raises:
+            ValueError: If the batch size is not divisible by the number of devices, or these devices cannot train the
+                network.
+        """
+        if recipe.batch_size % self.replicas:
+            raise ValueError(
+                f"--batch-size must be divisible by the number of devices, {self.replicas}. "
+                f"Received: --batch-size {recipe.batch_size}"
+            )
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Return the context in which the network and its optimizer are created."""
@@ -83,7 +100,7 @@ class JaxDataParallel(Strategy):
     """
 
     def __init__(self, devices: list[str]) -> None:
-        self._distribution = _Divided(devices=devices)
+        self._distribution = _DataParallel(devices=devices)
         self.replicas = len(devices)
 
     def scope(self) -> contextlib.AbstractContextManager:
@@ -96,13 +113,40 @@ class JaxDataParallel(Strategy):
         return largest if pictures % self.replicas == 0 else max(1, largest - 1)
 
 
-class _Divided(keras.distribution.DataParallel):
-    """Data parallelism that gives every device the whole batch if its size is not divisible by their number."""
+class OneWeirdTrick(JaxDataParallel):
+    """Several devices of this machine on JAX that also share the fully connected layers.
+
+    Args:
+        devices: Names of the devices, as `keras.distribution.list_devices` returns them.
+
+    Source: see `training.one_weird_trick`.
+    """
+
+    def __init__(self, devices: list[str]) -> None:
+        self._devices = devices
+        self.replicas = len(devices)
+
+    def prepare(self, recipe: Recipe) -> None:
+        super().prepare(recipe)
+        net = lookup(ARCHITECTURES, recipe.architecture, "architecture")
+        self._distribution = _ModelParallel(layout_map=one_weird_trick.layouts(net, self._devices))
+
+
+class _AnyBatch:
+    """Gives every device the whole batch if its size is not divisible by their number."""
 
     def get_data_layout(self, data_shape):
         if data_shape[0] % self.device_mesh.shape[0]:
             return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
         return super().get_data_layout(data_shape)
+
+
+class _DataParallel(_AnyBatch, keras.distribution.DataParallel):
+    pass
+
+
+class _ModelParallel(_AnyBatch, keras.distribution.ModelParallel):
+    pass
 
 
 class MultiWorkerStrategy(DistributedStrategy):
@@ -127,12 +171,13 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         devices: Number of devices to train on; None for all GPUs, or the CPU if there is none.
         virtual_devices: Split the CPU into this many logical devices, to try this without GPUs. This must happen before
             TensorFlow uses the CPU.
-        kind: "mirrored"; or "multiworker" for several processes on one or more machines, each with its own `TF_CONFIG`
-            and with all of its GPUs.
+        kind: "mirrored"; "multiworker" for several processes on one or more machines, each with its own `TF_CONFIG`
+            and with all of its GPUs; or "one_weird_trick", on JAX, to share the fully connected layers as well.
 
     Returns:
         A `Strategy` for one device, or one that wraps `tf.distribute.MirroredStrategy`,
-        `tf.distribute.MultiWorkerMirroredStrategy` or, on JAX, `keras.distribution.DataParallel`.
+        `tf.distribute.MultiWorkerMirroredStrategy` or, on JAX, `keras.distribution.DataParallel` or
+        `keras.distribution.ModelParallel`.
 
     Raises:
         ValueError: If there are fewer devices than requested, `TF_CONFIG` does not list the workers, or this backend
@@ -141,15 +186,20 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
     Source: section 3.2.
     """
     backend = keras.backend.backend()
-    able = {"tensorflow"} if kind == "multiworker" else {"tensorflow", "jax"}
-    if backend not in able and (kind == "multiworker" or (devices or 1) > 1 or virtual_devices):
+    able = STRATEGIES[kind]
+    if backend not in able and (kind != "mirrored" or (devices or 1) > 1 or virtual_devices):
+        what, instead = "Training on several devices", ""
+        if kind != "mirrored":
+            what, instead = f"--strategy {kind}", ", or choose another --strategy"
         raise ValueError(
-            f"Training on several devices needs another backend: set KERAS_BACKEND to {' or '.join(sorted(able))}. "
+            f"{what} needs another backend: set KERAS_BACKEND to {' or '.join(able)}{instead}. "
             f"Received: KERAS_BACKEND={backend}"
         )
     if backend == "jax":
         names = _jax_devices(virtual_devices)
         count = _checked_count(devices or virtual_devices or len(names), names)
+        if kind == "one_weird_trick":
+            return OneWeirdTrick(_several(names[:count], kind))
         return Strategy() if count == 1 else JaxDataParallel(names[:count])
     if backend != "tensorflow":
         return Strategy()
@@ -190,6 +240,15 @@ def _checked_count(count: int, names: list[str]) -> int:
             f"or try --virtual-devices {count} on the CPU. Received: devices={count}"
         )
     return count
+
+
+def _several(names: list[str], kind: str) -> list[str]:
+    if len(names) < 2:
+        raise ValueError(
+            f"--strategy {kind} needs at least two devices: to try it on the CPU, use --virtual-devices 2. "
+            f"Received: {len(names)}"
+        )
+    return names
 
 
 def _check_workers(devices: int | None, virtual_devices: int | None) -> None:

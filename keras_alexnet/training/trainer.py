@@ -146,11 +146,7 @@ def fit(
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:
     """Check the settings before anything is read or written."""
-    if recipe.batch_size % strategy.replicas:
-        raise ValueError(
-            f"--batch-size must be divisible by the number of devices, {strategy.replicas}. "
-            f"Received: --batch-size {recipe.batch_size}"
-        )
+    strategy.prepare(recipe)
     if "validation" not in data.splits and not recipe.divide_after and recipe.schedule == "divided":
         raise ValueError(
             "Training without a validation split needs a fixed schedule: use --divide-after and "

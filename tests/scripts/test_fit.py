@@ -90,6 +90,7 @@ def test_help_answers_without_tensorflow():
         (["--freeze-layer-after", "conv9:1"], "must name layers of conv1, conv2, conv3, fc4. Received: conv9:1"),
         (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),
         (["--devices", "9"], "Received: devices=9"),
+        (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
@@ -145,6 +146,18 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
         fit.main(["--resume", str(run), "--recipe", "source"])
     assert stop.value.code == 2
     assert "architecture=figure_1. Received: source" in capsys.readouterr().err
+
+
+def test_a_deterministic_run_keeps_its_backend(tmp_path, monkeypatch, capsys):
+    run = Run.create(tmp_path / "run")
+    run.write_json("recipe.json", {"backend": "jax"})
+    with pytest.raises(ValueError, match=r"set KERAS_BACKEND=jax\. Received: KERAS_BACKEND=tensorflow$"):
+        fit._compare_backends(run, Options(deterministic=True))
+    fit._compare_backends(run, Options())
+    assert capsys.readouterr().out.startswith("The run began on jax and continues on tensorflow, ")
+    run.write_json("recipe.json", {})  # as version 0.1.0 wrote it
+    fit._compare_backends(run, Options(deterministic=True))
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.slow

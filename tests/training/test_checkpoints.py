@@ -1,5 +1,9 @@
 """Complete, damaged and missing checkpoints."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -29,6 +33,36 @@ def test_the_next_step_after_resuming_is_the_same(model, tmp_path):
         network.train_on_batch(np.ones((3, 4)), np.ones((3, 2)))
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+ON_ANOTHER_BACKEND = """
+import pathlib
+import sys
+import numpy as np
+from keras_alexnet.training import checkpoints
+
+folder = pathlib.Path(sys.argv[1])
+model = checkpoints.newest(folder).load()
+print(*checkpoints.values(checkpoints._seeds(model)))
+model.train_on_batch(np.ones((3, 4)), np.ones((3, 2)))
+checkpoints.save(folder, model, epochs=4)
+"""
+
+
+@pytest.mark.slow  # another process with another backend
+def test_a_checkpoint_is_read_on_another_backend_and_back(model, tmp_path):
+    """With the state of the random numbers, of which the other backend takes the next ones, and of the momentum."""
+    pytest.importorskip("jax")
+    checkpoints.save(tmp_path, model, epochs=3)
+    other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
+    command = [sys.executable, "-c", ON_ANOTHER_BACKEND, str(tmp_path)]
+    environment = os.environ | {"KERAS_BACKEND": other}
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    ((seed, drawn),) = checkpoints.values(checkpoints._seeds(model))
+    assert told.stdout == f"[{seed}, {drawn}]\n"
+    again = checkpoints.newest(tmp_path).load()
+    assert checkpoints.values(checkpoints._seeds(again)) == [[seed, drawn + 1]]
+    assert int(again.optimizer.iterations) == 3
 
 
 def test_values_are_restored_bit_for_bit():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_alexnet.recipes import Recipe
 from keras_alexnet.training import strategies
 from keras_alexnet.training.optimizers import PaperSGD
 
@@ -41,6 +42,25 @@ def test_tf_config_must_list_the_workers(monkeypatch, config):
 def test_a_worker_takes_all_that_its_machine_has():
     with pytest.raises(ValueError, match=r"leave out --devices.*Received: devices=2"):
         strategies.create_strategy(devices=2, kind="multiworker")
+
+
+def test_one_weird_trick_on_tensorflow():
+    with pytest.raises(ValueError, match=r"set KERAS_BACKEND to jax, .*Received: KERAS_BACKEND=tensorflow$"):
+        strategies.create_strategy(devices=2, kind="one_weird_trick")
+
+
+def test_one_weird_trick_on_one_device(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(strategies, "_jax_devices", lambda _: ["cpu:0"])
+    with pytest.raises(ValueError, match=r"needs at least two devices: .*use --virtual-devices 2\. Received: 1$"):
+        strategies.create_strategy(kind="one_weird_trick")
+
+
+@pytest.mark.parametrize("kind", [strategies.Strategy, strategies.OneWeirdTrick])
+def test_a_batch_must_divide_among_the_devices(monkeypatch, kind):
+    monkeypatch.setattr(kind, "replicas", 2, raising=False)
+    with pytest.raises(ValueError, match=r"number of devices, 2\. Received: --batch-size 7$"):
+        kind.prepare(kind.__new__(kind), Recipe(batch_size=7))
 
 
 def test_one_device_needs_no_strategy_of_tensorflow():

@@ -312,3 +312,52 @@ def test_tensorflow_and_jax_train_alike(folder, tmp_path, architecture, size, si
         with (tmp_path / backend / "log.csv").open() as file:
             losses.append([(float(row["loss"]), float(row["val_loss"])) for row in csv.DictReader(file)])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_one_weird_trick_trains_as_one_device_and_continues_on_one(folder, tmp_path):
+    """Epochs on two devices, and one epoch on two and one on one device, are as epochs on one device, to 1e-4.
+
+    Without dropout. What two devices saved is the plain network: here TensorFlow loads it.
+    """
+    pytest.importorskip("jax")
+    changes = {"architecture": "half", "crop_size": 67, "resize_size": 70, "epochs": 2, "dropout": 0.0}
+    recipe = dataclasses.replace(RECIPE, **changes, patience=Recipe.patience)
+    trick = ("--strategy", "one_weird_trick")
+    fit_apart(folder, tmp_path / "one", recipe, backend="jax", devices=1)
+    fit_apart(folder, tmp_path / "two", recipe, *trick, backend="jax")
+    fit_apart(folder, tmp_path / "both", dataclasses.replace(recipe, epochs=1), *trick, backend="jax")
+    resume(tmp_path / "both", "jax", "--epochs", "2", "--strategy", "mirrored", "--virtual-devices", "1")
+    one_log, one_weights = learned(tmp_path / "one")
+    for run in ("two", "both"):
+        log, weights = learned(tmp_path / run)
+        np.testing.assert_allclose(log, one_log, rtol=1e-4, atol=1e-6)
+        for other, one in zip(weights, one_weights, strict=True):
+            np.testing.assert_allclose(other, one, rtol=0, atol=1e-4)
+    assert json.loads((tmp_path / "two" / "recipe.json").read_text())["devices"] == 2
+
+
+def resume(run, backend, *flags):
+    """Continue a run in a process of its own, and return what it says."""
+    command = [sys.executable, FIT, "--resume", run, *flags]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"KERAS_BACKEND": backend}, timeout=500
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), [("tensorflow", "jax"), ("jax", "tensorflow")])
+def test_a_run_continues_on_another_backend(folder, tmp_path, first, second):
+    """Without dropout, losses and weights are those of a run that kept its backend, to 1e-3."""
+    pytest.importorskip("jax")
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    fit_apart(folder, tmp_path / "run", recipe, "--seed", "3", backend=first, devices=1)
+    fit_apart(folder, tmp_path / "same", recipe, "--seed", "3", backend=first, devices=1)
+    told = resume(tmp_path / "run", second, "--epochs", "2")
+    assert told.returncode == 0, told.stderr
+    assert f"The run began on {first} and continues on {second}, " in told.stdout
+    assert resume(tmp_path / "same", first, "--epochs", "2").returncode == 0
+    (log, weights), (same_log, same_weights) = learned(tmp_path / "run"), learned(tmp_path / "same")
+    np.testing.assert_allclose(log, same_log, rtol=1e-3)
+    for other, same in zip(weights, same_weights, strict=True):
+        np.testing.assert_allclose(other, same, rtol=0, atol=1e-3)
