@@ -29,7 +29,7 @@ PYTEST_SLOW = timeout $(MINUTES)m env $(PYTEST) -m slow
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install train test test-tensorflow test-jax test-torch test-slow lint format benchmark tutorials lab site
+.PHONY: help install train test test-tensorflow test-jax test-torch test-slow lint format benchmark benchmark-gpu tutorials lab site
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ site: $(READY) ## build the site: build/site/index.html
 
 benchmark: $(READY) ## measure the speed of this machine
 	$(BIN)/python scripts/benchmark.py
+
+benchmark-gpu: $(READY) ## measure TensorFlow, JAX and PyTorch on the GPUs of this machine
+	$(BIN)/python scripts/benchmark.py --gpu
 
 $(READY): $(BIN)/python
 	@echo "Installing the versions of constraints.txt into $(VENV) (3.5 GB and a few minutes the first time)"

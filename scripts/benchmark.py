@@ -2,6 +2,7 @@
 
   python scripts/benchmark.py --json speed.json         everything: about ten minutes on two cores
   python scripts/benchmark.py --only lrn pipeline       only these measurements
+  python scripts/benchmark.py --gpu                     TensorFlow, JAX and PyTorch on the GPUs of this machine
 
 Do not run other programs at the same time: they do not slow down all contenders equally.
 """
@@ -13,7 +14,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import data_speed, measuring, network_speed, rivals
+from benchmarks import data_speed, frameworks, gpus, measuring, network_speed, rivals
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new
@@ -25,18 +26,33 @@ COMPARISONS = {
     "pipeline": data_speed.input_pipeline,
     "fit": data_speed.fit,
     "peak": network_speed.peak,
+    "jax": frameworks.jax,
+}
+GPU_COMPARISONS = {
+    "training": frameworks.training,
+    "prediction": frameworks.prediction,
+    "devices": frameworks.devices,
+    "pipeline": data_speed.input_pipeline,
 }
 LEGEND = """
 keras_alexnet is the network as `trainer.fit` compiles it. "Keras the obvious way" is `Conv2D(groups=2)`, `tf.nn.lrn`
 in a `Lambda` layer and `SGD`; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly on all cores.
 Each uses the faster of two settings, which is shown. All start from the same weights.
 """
+GPU_LEGEND = """
+Each contender runs in its own process, except for the pipeline. "keras_alexnet" is the network as `trainer.fit`
+compiles it, on each backend of Keras; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly, with
+channels last. For training and prediction, the batch is in device memory and the program waits for each step. For
+"devices", each step of `fit` copies the batch from host memory. In brackets: the mean utilization of each GPU.
+"""
 
 
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--only", nargs="+", choices=COMPARISONS, default=list(COMPARISONS), help="what to measure")
+    choices = list(dict.fromkeys([*COMPARISONS, *GPU_COMPARISONS]))
+    line.add_argument("--only", nargs="+", choices=choices, help="what to measure (default: everything)")
+    line.add_argument("--gpu", action="store_true", help="compare frameworks on GPUs, or on the CPU without any")
     line.add_argument(
         "--batch-sizes",
         nargs="+",
@@ -57,6 +73,12 @@ def parser() -> Parser:
 
 def check(arguments: argparse.Namespace) -> None:
     """Check the settings before the first measurement."""
+    unknown = set(arguments.only or ()) - _comparisons(arguments).keys()
+    if unknown:
+        raise ValueError(
+            f"{'With' if arguments.gpu else 'Without'} --gpu, `--only` accepts {', '.join(_comparisons(arguments))}. "
+            f"Received: {', '.join(sorted(unknown))}"
+        )
     if arguments.json:
         check_new(arguments.json, "--json")
     rivals.final_side(arguments.size)
@@ -73,6 +95,17 @@ def check(arguments: argparse.Namespace) -> None:
         raise ValueError(f"The benchmark needs KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()}")
 
 
+def _comparisons(arguments):
+    return GPU_COMPARISONS if arguments.gpu else COMPARISONS
+
+
+def _hide_gpus():
+    """Leave the GPUs to the contenders."""
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark and print a Markdown table. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
@@ -81,12 +114,16 @@ def main(argv: list[str] | None = None) -> None:
         check(arguments)
         report = measuring.Report(arguments.json)
         say("This takes about ten minutes. Do not run other programs at the same time.", file=sys.stderr)
-        for name in arguments.only:
-            COMPARISONS[name](arguments, report)
-    say(report.markdown() + LEGEND)
+        if arguments.gpu:
+            _hide_gpus()
+            if not gpus.find_gpus():
+                report.leave_out("GPUs: nvidia-smi found none, so all contenders ran on the CPU")
+        for name in arguments.only or _comparisons(arguments):
+            _comparisons(arguments)[name](arguments, report)
+    say(report.markdown() + (GPU_LEGEND if arguments.gpu else LEGEND))
 
 
 if __name__ == "__main__":
-    # All contenders on the CPU; only here, because it affects the whole process.
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    if "--gpu" not in sys.argv:  # all contenders on the CPU; only here, because it affects the whole process
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     run(main)

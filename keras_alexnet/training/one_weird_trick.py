@@ -19,7 +19,7 @@ AXIS = "devices"
 
 
 def layouts(net: Architecture, devices: Sequence[str]) -> keras.distribution.LayoutMap:
-    """Return how the layers are split between devices. Everything that the map does not list is the same on all devices.
+    """Return how the layers are split between devices. What the map does not list is the same on all devices.
 
     Hidden layers are split by their units, and so are their outputs. The last layer is split by its inputs, which are
     already on the device that computed them. Its outputs are then summed over the devices, which sends one number per
@@ -50,8 +50,8 @@ def layouts(net: Architecture, devices: Sequence[str]) -> keras.distribution.Lay
         )
     if any(units % len(devices) for units in net.hidden):
         raise ValueError(
-            f"The units of each hidden layer must be divisible by the number of devices. Received: {len(devices)} devices, "
-            f"layers of {' and '.join(map(str, net.hidden))} units"
+            "The units of each hidden layer must be divisible by the number of devices. "
+            f"Received: {len(devices)} devices, layers of {' and '.join(map(str, net.hidden))} units"
         )
     found = keras.distribution.LayoutMap(keras.distribution.DeviceMesh((len(devices),), (AXIS,), devices))
     found["flatten/output"] = (None, None)  # (batch, inputs): each device gets the maps of all pictures

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.gpus import find_gpus
 from keras_alexnet.files import atomic_write
 
 INSTRUCTION_SETS = (
@@ -27,7 +28,7 @@ INSTRUCTION_SETS = (
     "avx512_bf16",
     "amx_bf16",
 )  # those that set the pace
-PACKAGES = ("tensorflow", "keras", "torch", "numpy", "pillow")
+PACKAGES = ("tensorflow", "jax", "keras", "torch", "numpy", "pillow")
 
 
 def take_turns(
@@ -76,12 +77,14 @@ class Measurement:
         subject: Batch size, precision and shape.
         unit: Unit of the rates.
         rates: One number per round, by contender. All others are compared with the first.
+        busy: Mean utilization of each GPU in a contender's turns, in percent, where it was measured.
     """
 
     topic: str
     subject: str
     unit: str
     rates: dict[str, list[float]]
+    busy: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
     @property
     def medians(self) -> dict[str, float]:
@@ -99,12 +102,16 @@ class Measurement:
 
     def rows(self) -> Iterator[str]:
         """Yield rows of the Markdown table, one for each other contender."""
-        (name, rate), *others = self.medians.items()
-        cells = [f"{self.topic}, {self.subject}, {self.unit}", f"{name}: {_short(rate)}"]
-        for other, rate in others or [("", None)]:
-            against = [f"{other}: {_short(rate)}", f"{self.ratios[other]:.2f}"] if other else ["", ""]
+        first, *others = ((name, self._cell(name, rate)) for name, rate in self.medians.items())
+        cells = [f"{self.topic}, {self.subject}, {self.unit}", first[1]]
+        for other, cell in others or [("", "")]:
+            against = [cell, f"{self.ratios[other]:.2f}" if other else ""]
             yield f"| {' | '.join(cells + against)} |"
             cells = ["", ""]
+
+    def _cell(self, name, rate):
+        busy = ", ".join(f"{percent:.0f} %" for percent in self.busy.get(name, ()))
+        return f"{name}: {_short(rate)}" + (f" (GPU {busy})" if busy else "")
 
 
 def _short(number):
@@ -126,9 +133,16 @@ class Report:
         self.left_out = []
         self._write()
 
-    def add(self, topic: str, subject: str, unit: str, rates: dict[str, list[float]]) -> None:
+    def add(
+        self,
+        topic: str,
+        subject: str,
+        unit: str,
+        rates: dict[str, list[float]],
+        busy: dict[str, list[float]] | None = None,
+    ) -> None:
         """Add a measurement, print its rows to stderr and save the report."""
-        measurement = Measurement(topic, subject, unit, rates)
+        measurement = Measurement(topic, subject, unit, rates, busy or {})
         self.measurements.append(measurement)
         self._write()
         print("\n".join(measurement.rows()), file=sys.stderr, flush=True)
@@ -158,6 +172,7 @@ class Report:
         versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
         return (
             f"Machine: {machine['processor']}, {machine['cores']} cores ({' '.join(machine['instruction_sets'])}), "
+            f"{''.join(f'{name}, ' for name in machine['gpus'])}"
             f"{machine['memory_gib']} GiB, {machine['system']}, load {machine['load']} before; "
             f"Python {machine['python']}, {versions}; {machine['date']}; `{machine['command']}`."
         )
@@ -180,6 +195,7 @@ def machine() -> dict[str, Any]:
         "processor": model,
         "cores": available_cores(),
         "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+        "gpus": find_gpus(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
         "load": round(psutil.getloadavg()[0], 1),

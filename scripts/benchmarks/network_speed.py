@@ -24,6 +24,8 @@ from keras_alexnet.recipes import RECIPES, Recipe
 if typing.TYPE_CHECKING:
     import keras
 
+    from keras_alexnet.training.strategies import Strategy
+
 OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 TRIAL_BATCH = 16  # images; a rival's best setting is found with these
@@ -38,7 +40,7 @@ def training(arguments: argparse.Namespace, report: Report) -> None:
 
 def prediction(arguments: argparse.Namespace, report: Report) -> None:
     """Compare predictions, from a batch in memory to its probabilities."""
-    _compare("prediction", _prediction_step, arguments, report)
+    _compare("prediction", prediction_step, arguments, report)
 
 
 def training_step(network: Any, images: Any, labels: Any) -> Callable[[], Any]:
@@ -46,7 +48,8 @@ def training_step(network: Any, images: Any, labels: Any) -> Callable[[], Any]:
     return lambda: network.train_on_batch(images, labels)
 
 
-def _prediction_step(network, images, _):
+def prediction_step(network: Any, images: Any, labels: Any) -> Callable[[], Any]:
+    """Return a function without arguments that predicts a batch."""
     return lambda: network.predict_on_batch(images)
 
 
@@ -101,22 +104,25 @@ def recipe(size: int, **changes: Any) -> Recipe:
     return dataclasses.replace(RECIPES["text"], crop_size=size, resize_size=size + 29, **changes)  # 29: as 256 to 227
 
 
-def ours(arguments: argparse.Namespace) -> "keras.Model":
+def ours(arguments: argparse.Namespace, strategy: "Strategy | None" = None) -> "keras.Model":
     """Build the network exactly as `trainer.fit` compiles it."""
     from keras_alexnet.training.trainer import compiled_model
 
-    return compiled_model(recipe(arguments.size), rivals.CLASSES)
+    return compiled_model(recipe(arguments.size), rivals.CLASSES, strategy=strategy)
+
+
+def random_arrays(batch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return random images, pixel values less the mean, of shape `(batch, size, size, 3)`, and their labels."""
+    random = np.random.default_rng(0)
+    images = random.normal(0, 60, (batch, size, size, 3)).astype(np.float32)
+    return images, random.integers(rivals.CLASSES, size=batch)
 
 
 def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
     """Return random images and labels as tensors of the network's own framework."""
     import keras
 
-    random = np.random.default_rng(0)
-    images = random.normal(0, 60, (batch, size, size, 3)).astype(
-        np.float32
-    )  # pixel values minus the mean: (batch, size, size, 3)
-    labels = random.integers(rivals.CLASSES, size=batch)
+    images, labels = random_arrays(batch, size)
     if isinstance(network, rivals.PyTorchNetwork):
         return network.tensors(images, labels)
     return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)

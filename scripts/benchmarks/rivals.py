@@ -108,7 +108,7 @@ def pytorch_networks(model: "keras.Model", precision: str, threads: int) -> "dic
 
 
 class PyTorchNetwork:
-    """The same network in PyTorch, run eagerly.
+    """The same network in PyTorch, run eagerly, on a GPU where there is one.
 
     Args:
         model: The network whose input shape and weights are copied.
@@ -125,10 +125,11 @@ class PyTorchNetwork:
         self.format = formats[memory_format]
         self.network = pytorch_layers(final_side(model.input_shape[1]))
         copy_weights(model, self.network)
-        self.network.to(memory_format=self.format)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network.to(self.device, memory_format=self.format)
         parameters = self.network.parameters()
         self.optimizer = torch.optim.SGD(parameters, LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
-        autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16)
+        autocast = functools.partial(torch.autocast, self.device.type, torch.bfloat16)
         self.precision = autocast if precision == "bfloat16" else contextlib.nullcontext
 
     def tensors(self, images: np.ndarray, labels: np.ndarray) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -136,7 +137,8 @@ class PyTorchNetwork:
         import torch
 
         images = torch.from_numpy(images).permute(0, 3, 1, 2)  # (batch, 3, size, size)
-        return images.contiguous(memory_format=self.format), torch.from_numpy(labels)
+        images = images.contiguous(memory_format=self.format)
+        return images.to(self.device), torch.from_numpy(labels).to(self.device)
 
     def train_on_batch(self, images: "torch.Tensor", labels: "torch.Tensor") -> float:
         """Take one step and return the loss."""
@@ -156,7 +158,7 @@ class PyTorchNetwork:
 
         self.network.eval()
         with torch.inference_mode(), self.precision():
-            return self.network(images).softmax(-1).float().numpy()
+            return self.network(images).softmax(-1).float().cpu().numpy()
 
 
 def pytorch_layers(side: int) -> "torch.nn.Sequential":

@@ -1,4 +1,7 @@
+import importlib.util
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from PIL import Image
 
 import benchmark
 import keras_alexnet
-from benchmarks import measuring, network_speed, rivals
+from benchmarks import frameworks, gpus, measuring, network_speed, rivals
 from keras_alexnet.models.summary import sketch
 
 SIZE = 67
@@ -212,6 +215,8 @@ def test_fit(tmp_path, capsys):
         (["--files", "1", "--batch-sizes", "2"], "1 files"),
         (["--json", "no/such/folder/speed.json"], "no/such/folder"),
         (["--only", "speed"], "speed"),
+        (["--only", "devices"], "Without --gpu, `--only` accepts training, prediction, lrn"),
+        (["--gpu", "--only", "lrn", "training"], "devices, pipeline. Received: lrn"),
     ],
 )
 def test_wrong_input_is_one_line(argv, received, capsys):
@@ -222,3 +227,88 @@ def test_wrong_input_is_one_line(argv, received, capsys):
     assert error.startswith("benchmark.py: ")
     assert received in error
     assert error.count("\n") == 1
+
+
+# Between frameworks
+
+
+@pytest.mark.slow
+def test_tensorflow_beside_jax(tmp_path, capsys):
+    pytest.importorskip("jax")
+    _, (one,) = measured(tmp_path, capsys, "--only", "jax")
+    check(one, "images/s", "keras_alexnet on TensorFlow", "keras_alexnet on JAX")
+
+
+@pytest.mark.slow  # a dozen processes, each with a network of its own to compile
+def test_what_a_machine_with_gpus_measures(tmp_path, capsys):
+    """On the CPU. What is not installed is left out, and what is installed does not fail."""
+    table, measurements = measured(tmp_path, capsys, "--gpu")
+    installed = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
+    others = {"jax": ["keras_alexnet on JAX"], "torch": ["keras_alexnet on PyTorch", "PyTorch"]}
+    for one in measurements[:2]:
+        check(one, "images/s", "keras_alexnet on TensorFlow", *(each for name in installed for each in others[name]))
+    topics = [one["topic"] for one in measurements]
+    assert topics == ["training", "prediction", *["devices"] * (1 + ("jax" in installed)), "pipeline"]
+    kinds = [set(one["rates"]) for one in measurements if one["topic"] == "devices"]
+    assert {"keras_alexnet on TensorFlow, 1 device", "2 devices, mirrored"} <= kinds[0]
+    assert {"2 devices, mirrored", "2 devices, one_weird_trick"} <= kinds[-1] or "jax" not in installed
+    assert "process ended" not in table
+    assert "Left out: GPUs: nvidia-smi found none" in table
+
+
+def test_a_contender_that_does_not_start_is_left_out_with_its_reason(tmp_path, monkeypatch):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").touch()
+    (tmp_path / "benchmarks" / "worker.py").write_text("raise SystemExit('no memory')")
+    monkeypatch.setattr(frameworks, "SCRIPTS", tmp_path)
+    report = measuring.Report()
+    frameworks.training(benchmark.parser().parse_args(["--gpu", *TOY]), report)
+    assert report.measurements == []
+    ended = "keras_alexnet on TensorFlow, training: its process ended with status 1: no memory"
+    assert ended in report.left_out
+
+
+def test_a_turn_takes_as_many_steps_as_fill_its_time(tmp_path, monkeypatch):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").touch()
+    (tmp_path / "benchmarks" / "worker.py").write_text(
+        "import sys, time\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    time.sleep(0.05 * int(line))\n"
+        "    print('done', flush=True)\n"
+    )
+    monkeypatch.setattr(frameworks, "SCRIPTS", tmp_path)
+    with frameworks.Worker({"contender": "tensorflow"}, seconds=0.2) as worker:
+        assert 1 <= worker.steps <= 4
+        worker()
+        ((began, ended),) = worker.turns
+        assert ended - began >= 0.05 * worker.steps
+
+
+def test_utilization_is_that_of_the_turns():
+    watch = gpus.Watch()
+    watch.samples = {"0": [(1.0, 50), (2.0, 70), (3.0, 0)], "1": [(1.5, 10)]}
+    assert watch.means([(0.5, 1.2), (1.9, 2.5)]) == [60]
+    assert watch.means([(0.0, 4.0)]) == [40, 10]
+    assert watch.means([]) == []
+
+
+def test_gpus_are_asked_by_nvidia_smi(tmp_path, monkeypatch):
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *=name*) printf "A\\nB\\n";;\n'
+        '*) while true; do printf "0, 90\\n1, [N/A]\\n"; sleep 0.02; done;; esac\n'
+    )
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert gpus.find_gpus() == ["A", "B"]
+    assert measuring.machine()["gpus"] == ["A", "B"]
+    with gpus.Watch() as watch:
+        while len(watch.samples.get("0", ())) < 2:
+            time.sleep(0.01)
+    assert watch.means([(0, time.perf_counter())]) == [90]
+    busy = {"ours": [90.4, 3.0]}
+    row = measuring.Measurement("training", "batch 64", "images/s", {"ours": [1.0], "theirs": [2.0]}, busy)
+    assert "ours: 1.00 (GPU 90 %, 3 %) | theirs: 2.00 |" in next(iter(row.rows()))
