@@ -154,7 +154,7 @@ def test_a_deterministic_run_keeps_its_backend(tmp_path, monkeypatch, capsys):
     with pytest.raises(ValueError, match=r"set KERAS_BACKEND=jax\. Received: KERAS_BACKEND=tensorflow$"):
         fit._compare_backends(run, Options(deterministic=True))
     fit._compare_backends(run, Options())
-    assert capsys.readouterr().out.startswith("The run began on jax and continues on tensorflow, ")
+    assert capsys.readouterr().out.startswith("The run began on jax and continues on tensorflow: ")
     run.write_json("recipe.json", {})  # as version 0.1.0 wrote it
     fit._compare_backends(run, Options(deterministic=True))
     assert capsys.readouterr().out == ""

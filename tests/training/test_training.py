@@ -355,7 +355,7 @@ def test_a_run_continues_on_another_backend(folder, tmp_path, first, second):
     fit_apart(folder, tmp_path / "same", recipe, "--seed", "3", backend=first, devices=1)
     told = resume(tmp_path / "run", second, "--epochs", "2")
     assert told.returncode == 0, told.stderr
-    assert f"The run began on {first} and continues on {second}, " in told.stdout
+    assert f"The run began on {first} and continues on {second}: " in told.stdout
     assert resume(tmp_path / "same", first, "--epochs", "2").returncode == 0
     (log, weights), (same_log, same_weights) = learned(tmp_path / "run"), learned(tmp_path / "same")
     np.testing.assert_allclose(log, same_log, rtol=1e-3)
