@@ -237,9 +237,9 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies
 
+    strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
     if run:
         _compare_backends(run, options)
-    strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
     data = datasets.of_options(options, files)
     say(data.describe())
     return *_complete(recipe, options, data, arguments, origin), data, strategy
