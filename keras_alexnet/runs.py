@@ -19,9 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
+if typing.TYPE_CHECKING:
+    import numpy as np
+
 SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 RECOVERIES = "recoveries.json"
+KERNELS = "kernels.npz"
 
 CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
 # Files that a run writes before its first checkpoint. If a run ends before that, only these are removed.
@@ -191,6 +195,27 @@ class Run:
         made_with = self.read_json("recipe.json")
         made_with["recipe"]["epochs"] = epochs
         self.write_json("recipe.json", made_with)
+
+    def write_kernels(self, kernels: "np.ndarray") -> None:
+        """Write the kernels of the first layer as float16, for an archived run, which has no network.
+
+        Args:
+            kernels: Shape `(height, width, 3, kernels)`.
+        """
+        import numpy as np  # on use: most readers of a run need no arrays
+
+        with atomic_write(self.folder / KERNELS) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, conv1=kernels.astype(np.float16))
+
+    def read_kernels(self) -> "np.ndarray | None":
+        """Return the kernels of the first layer, float32, or None if the run is an older one without them."""
+        import numpy as np
+
+        path = self.folder / KERNELS
+        if not path.exists():
+            return None
+        with np.load(path) as arrays:
+            return arrays["conv1"].astype(np.float32)
 
     def write_classes(self, names: Sequence[str]) -> None:
         """Write the names of the classes, one per line, in the order of the network's outputs."""

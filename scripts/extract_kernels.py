@@ -1,16 +1,16 @@
 """Write the convolutions of a run to a float16 file, such as the one for `--weights drawn`. For maintainers.
 
-python scripts/extract_kernels.py runs/drawn-1 --out keras_alexnet/weights/drawn.npz
+python scripts/extract_kernels.py runs/drawn-1 --out kernels.npz
 
 Use the file as initial weights: `python scripts/fit.py --dataset my_pictures --weights kernels.npz`. It does not have
-the fully connected layers, so the input may have any size.
+the fully connected layers, so the input may have any size. A file that exists is kept unless --overwrite is given.
 """
 
 import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
-from keras_alexnet.files import digest
+from keras_alexnet.files import check_new, digest
 
 
 def parser() -> Parser:
@@ -18,6 +18,7 @@ def parser() -> Parser:
     line = Parser(prog="extract_kernels.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("run", metavar="RUN", help="a run folder, whose best network is used, or a .keras file")
     line.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
+    line.add_argument("--overwrite", action="store_true", help="replace the file if there is one already")
     return line
 
 
@@ -29,6 +30,8 @@ def main(argv: list[str] | None = None) -> None:
         out = pathlib.Path(arguments.out)
         if out.suffix != ".npz":
             raise ValueError(f"Expected --out to end in .npz. Received: {out}")
+        if not arguments.overwrite:
+            check_new(out, "--out, or replace it with --overwrite")
         from keras_alexnet.weights import drawn  # after the flags: TensorFlow takes seconds
 
         count = drawn.extract(arguments.run, out)

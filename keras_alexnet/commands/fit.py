@@ -349,6 +349,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     kernels = features.first_kernels(classifier.model)
     if kernels.shape[-1] % 2 == 0:  # kept for archived runs, which have no weights
         results |= {"specialization": features.specialization(kernels)}
+    run.write_kernels(kernels)
     run.write_json("results.json", results)
     report.write(run)
     minutes, rest = divmod(round(seconds), 60)

@@ -9,14 +9,14 @@ from keras_alexnet.files import temporary_folder
 from keras_alexnet.runs import Run
 
 FILES = ("recipe.json", "log.csv", "results.json")
-RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json")
+RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json", "kernels.npz")
 FIGURES = ("curves.png", "kernels.png")
 OWN = (*FILES, *RESULTS, *(f"figures/{name}" for name in FIGURES))
 MOST_BYTES = 300 * 1024  # ours, per run: archived runs are part of the repository
 
 
 def archive_run(run: Run, folder: str | pathlib.Path) -> Run:
-    """Copy the recipe, log, results and two figures of a finished run, without its network.
+    """Copy the recipe, log, results, first kernels and two figures of a finished run, without its network.
 
     An older archived run of the same name is replaced when the copy is complete.
 

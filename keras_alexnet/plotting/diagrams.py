@@ -217,7 +217,7 @@ def color_axes(colors: np.ndarray, mean: np.ndarray, eigenvalues: np.ndarray, ei
     shifted = mean + ALPHAS[None, :, None] * steps[:, None]
     strips.imshow(np.clip(shifted, 0, 255).astype(np.uint8), aspect="auto", extent=(-3.25, 3.25, 2.5, -0.5))
     strips.set_yticks(range(3), [f"axis {n}\n±{std:.1f}" for n, std in enumerate(stds, 1)])
-    strips.set(xlabel="standard deviations (±, in pixel values) from the mean color", title="a step along each axis")
+    strips.set(xlabel="std from the mean color (±, in pixel values)", title="a step along each axis")
     for edge in (0.5, 1.5):
         strips.axhline(edge, color="white", lw=6)
     strips.spines[:].set_visible(False)

@@ -55,6 +55,7 @@ class Player:
         draw: Returns the figure of a frame, from 0 to `count - 1`.
         count: The number of frames.
         description: The alternative text.
+        colors: The number of colors of a frame, up to 256; drawings in grey need few.
 
     Example:
         >>> def draw(n):
@@ -65,11 +66,11 @@ class Player:
         Player: The numbers 0 to 2
     """
 
-    def __init__(self, draw: Callable[[int], Figure], count: int, description: str):
+    def __init__(self, draw: Callable[[int], Figure], count: int, description: str, colors: int = COLORS):
         self.description, self.count = description, count
         figures = [draw(n) for n in range(count)]
         self.width = round(80 * figures[0].get_figwidth())
-        self.frames = [_picture(figure) for figure in figures]
+        self.frames = [_picture(figure, colors) for figure in figures]
 
     def __repr__(self) -> str:
         return f"Player: {self.description}"
@@ -88,10 +89,10 @@ class Player:
         )
 
 
-def _picture(figure: Figure) -> str:
+def _picture(figure: Figure, colors: int) -> str:
     """Return a figure as a data URL of a lossless image with few colors."""
     drawn, packed = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     with Image.open(drawn) as image:
-        image.convert("RGB").quantize(COLORS).convert("RGB").save(packed, "WEBP", lossless=True, method=6)
+        image.convert("RGB").quantize(colors).convert("RGB").save(packed, "WEBP", lossless=True, method=6)
     return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"

@@ -1,3 +1,4 @@
+import foreign_weights
 import keras
 import numpy as np
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.models.alexnet import build
 
 
 def network(policy="float32"):
@@ -70,6 +72,23 @@ def test_a_gray_tower_and_a_colored_one_are_fully_specialized():
     assert features.specialization(kernels) == 1
     assert features.specialization(kernels[..., ::-1]) == 0
     np.testing.assert_allclose(features.colorfulness(grey), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "caffemodel"])
+def test_the_towers_of_a_published_file_are_measured(kind, tmp_path):
+    """Figure 3 of other weights: a file as the model zoos have it, BGR, of which the first tower is grey."""
+    arrays = foreign_weights.of_caffe()
+    kernels, biases = arrays["conv1"]  # (96, 3, 11, 11)
+    kernels = kernels.copy()
+    kernels[:48] = kernels[:48].mean(axis=1, keepdims=True)
+    write = foreign_weights.onnx_network if kind == "onnx" else foreign_weights.caffemodel
+    file = write(arrays | {"conv1": (kernels, biases)})
+    (tmp_path / f"alexnet.{kind}").write_bytes(file if isinstance(file, bytes) else file.SerializeToString())
+    name = "caffe" if kind == "onnx" else "caffenet"
+    model = build(name, include_top=False, weights=tmp_path / f"alexnet.{kind}")
+    found = features.first_kernels(model)
+    np.testing.assert_array_equal(found, kernels.transpose(2, 3, 1, 0)[:, :, ::-1])
+    assert features.specialization(found) == 1
 
 
 def test_zero_kernels_have_no_color():

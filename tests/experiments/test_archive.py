@@ -10,7 +10,7 @@ def finished(tmp_path):
     """A finished run, each file of which contains its own name."""
     run = Run.create(tmp_path / "runs" / "petals-1")
     names = ("recipe.json", "results.json", "evaluation-test.json", "log.csv", "best.keras", "report.html")
-    for name in (*names, "ensemble-test.json", "exercise-1.json"):
+    for name in (*names, "ensemble-test.json", "exercise-1.json", "kernels.npz"):
         (run.folder / name).write_text(name)
     run.figures.mkdir()
     for name in ("curves.png", "kernels.png", "test-confusion.png"):
@@ -25,7 +25,7 @@ def files_in(folder):
 def test_the_network_is_not_archived(finished, tmp_path):
     archived = archive.archive_run(finished, tmp_path / "results")
     small = {"recipe.json", "results.json", "evaluation-test.json", "ensemble-test.json", "log.csv"}
-    assert files_in(archived.folder) == small | {"figures/curves.png", "figures/kernels.png"}
+    assert files_in(archived.folder) == small | {"kernels.npz", "figures/curves.png", "figures/kernels.png"}
     assert archived.folder == tmp_path / "results" / "petals-1"
     assert (archived.folder / "log.csv").read_text() == "log.csv"
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["petals-1"]

@@ -120,3 +120,10 @@ def test_color_axes_strips_start_from_the_mean(color_axes):
 def test_diagrams_can_be_drawn(color_axes):
     color_axes.draw_without_rendering()
     diagrams.network(PAPER).draw_without_rendering()
+
+
+def test_no_word_of_color_axes_is_cut_off(color_axes):
+    color_axes.draw_without_rendering()
+    strips = color_axes.axes[1]
+    for words in (strips.title, strips.xaxis.label):
+        assert words.get_window_extent().x1 < color_axes.bbox.x1

@@ -56,3 +56,21 @@ def test_is_the_same_each_time_and_differs_from_another(page):
 
 def test_loads_nothing_from_the_internet(page):
     assert "http" not in page
+
+
+def test_keeps_as_many_colors_as_asked():
+    """A strip of 100 colors."""
+
+    def strip(_):
+        figure = Figure(figsize=(4, 2))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.imshow([[[n / 99, 1 - n / 99, 0.5] for n in range(100)]], aspect="auto", interpolation="nearest")
+        return figure
+
+    counts = []
+    for colors in (16, 256):
+        (address,) = frames(Player(strip, 1, "A strip", colors=colors)._repr_html_())
+        image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+        counts.append(len(image.convert("RGB").getcolors(10_000)))
+    assert counts[0] <= 16
+    assert counts[1] > 60

@@ -1,5 +1,6 @@
 """The ledger of the paper's claims: its verdicts, its count, and the numbers that it takes from the results."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -106,3 +107,15 @@ def test_ratios_and_gains_are_those_of_the_results():
     assert f"held up: {min(ratios)} to {max(ratios)} times" in LEDGER
     saved = re.search(r"^\| from_petals +\| petals.*?\| -([\d.]+) \(", results, re.MULTILINE)[1]
     assert f"saves {saved} points" in LEDGER
+
+
+def test_specialization_is_that_of_the_archived_runs():
+    """How far the halves of conv1 are from alike, in runs on flowers from random weights, with groups and without."""
+    whole, apart = ("half", "one_weird_trick", "single_tower", "tflearn"), {True: [], False: []}
+    for path in (ROOT / "results").glob("*/recipe.json"):
+        made_with, found = json.loads(path.read_text()), json.loads((path.parent / "results.json").read_text())
+        if made_with["options"]["dataset"].startswith("oxford_flowers102") and not made_with["options"]["weights"]:
+            apart[made_with["recipe"]["architecture"] not in whole].append(abs(found["specialization"] - 0.5))
+    means = {groups: f"{sum(each) / len(each):.2f}" for groups, each in apart.items()}
+    assert f"{means[True]} from 1/2 on average in {len(apart[True])} runs with groups" in LEDGER
+    assert f"{means[False]} in {len(apart[False])} without" in LEDGER

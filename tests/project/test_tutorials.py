@@ -39,6 +39,19 @@ def outputs_of(path, kind):
     return [output for output in outputs if kind in output.get("data", {})]
 
 
+def long_cells(path):
+    """The first lines of code cells of more than 12 lines, imports not counted."""
+    setting_up = re.compile(r"import |from |quiet_terminal|%")
+    code = [[line for line in lines(cell) if line.strip()] for cell in cells(path, "code")]
+    return [cell[0] for cell in code if sum(not setting_up.match(line) for line in cell) > 12]
+
+
+def printed(path):
+    """What each code cell prints, as lines."""
+    outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+    return ["".join(output["text"]).splitlines() for output in outputs if "text" in output]
+
+
 def prose(path):
     return "\n\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
 
@@ -75,7 +88,11 @@ class TestChapter:
     def test_code_is_not_cut_off_on_the_page(self, path):
         code = [lines(cell) for cell in cells(path, "code")]
         assert [line for cell in code for line in cell if len(line) > 80] == []
-        assert [cell[0] for cell in code if len([line for line in cell if line.strip()]) > 15] == []
+        assert long_cells(path) == []
+
+    def test_what_is_printed_is_seen_without_scrolling(self, path):
+        assert max(map(len, printed(path)), default=0) <= 28
+        assert [line for output in printed(path) for line in output if len(line) > 85] == []
 
     def test_headings_are_prose_and_not_comments_in_code(self, path):
         code = [line for cell in cells(path, "code") for line in lines(cell)]
@@ -101,6 +118,13 @@ class TestChapter:
         asked = text.split("**Predict first.**")[1].split("\n\n")[0]
         answers = text.split("## What you predicted")[1].split("##")[0]
         assert re.findall(r"\((\d)\)", asked) == re.findall(r"^(\d)\.", answers, re.MULTILINE) == ["1", "2", "3"]
+
+    def test_asks_to_write_code_twice_and_to_train_once_and_answers_everything(self, path):
+        asked, answers = prose(path).split("## Exercises")[1].split("<details>")
+        assert asked.count("Write code:") == 2
+        assert asked.count("Train something:") == 1
+        numbers = [re.findall(r"^(\d)\.", part, re.MULTILINE) for part in (asked, answers)]
+        assert numbers[0] == numbers[1] == [str(n + 1) for n in range(len(numbers[0]))]
 
     def test_holds_nothing_that_differs_between_two_builds(self, path):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -134,9 +158,47 @@ class TestChapter:
         targets = re.findall(r"\]\(([^)#]+)\)", prose(path))
         assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
 
+    def test_links_to_the_paper_the_code_and_its_claims(self, path):
+        assert "](https://proceedings.neurips.cc/paper_files/paper/2012/" in prose(path)
+        assert "](https://github.com/computerhistory/AlexNet-Source-Code)" in prose(path)
+        headings = re.findall(r"^#+ (\d.*)$", (ROOT / "docs" / "paper_ledger.md").read_text("utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        (anchor,) = re.findall(r"\]\(\.\./docs/paper_ledger\.md(?:#([^)]*))?\)", prose(path))
+        assert anchor in slugs or path.stem.startswith("8_0")
+
     def test_is_in_the_tables_of_chapters(self, path):
         for page in ("tutorials/README.md", "README.md"):
             assert path.stem in (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_network_that_a_chapter_writes_in_pytorch_is_the_librarys():
+    torch = pytest.importorskip("torch")
+    import keras
+    import numpy as np
+
+    from keras_alexnet import build
+
+    text = prose(ROOT / "tutorials" / "3_5_overall_architecture.ipynb")
+    (block,) = re.findall(r"```python\n(nn\.Sequential\(.*?)```", text, re.DOTALL)
+    module = eval(block, {"nn": torch.nn}).eval()
+    assert sum(each.numel() for each in module.parameters()) == 60_965_224
+    model = build("paper", classifier_activation=None)
+    learned = [layer.get_weights() for layer in model.layers if layer.weights]
+    with torch.no_grad():
+        for layer, (kernel, bias) in zip([each for each in module if hasattr(each, "weight")], learned, strict=True):
+            if kernel.ndim == 4:
+                kernel = kernel.transpose(3, 2, 0, 1)  # (kernels, channels, height, width)
+            elif len(kernel) == 9216:  # channel by channel, where Keras has place by place
+                kernel = kernel.reshape(6, 6, 256, 4096).transpose(2, 0, 1, 3).reshape(9216, 4096).T
+            else:
+                kernel = kernel.T
+            layer.weight.copy_(torch.tensor(np.ascontiguousarray(kernel)))
+            layer.bias.copy_(torch.tensor(bias))
+        picture = np.random.default_rng(0).normal(0, 60, (1, 227, 227, 3)).astype(np.float32)
+        theirs = module(torch.tensor(picture.transpose(0, 3, 1, 2))).numpy()
+    ours = keras.ops.convert_to_numpy(model(picture))
+    assert np.abs(ours - theirs).max() < 1e-3 * np.ptp(ours)
 
 
 # Solutions
@@ -152,21 +214,30 @@ def test_every_solution_was_built_from_its_current_source():
 @pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
 def test_a_chapter_links_to_its_solutions(path):
     linked = re.findall(r"\]\(solutions/(\w+)\.ipynb\)", prose(path).split("## Exercises")[1])
-    assert linked == [each.stem for each in SOLUTIONS if each.stem == f"{path.stem[:3]}_solutions"]
+    assert linked == [f"{path.stem[:3]}_solutions"]
+    assert f"{linked[0]}.ipynb" in [each.name for each in SOLUTIONS]
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 class TestSolution:
-    def test_says_which_exercise_of_which_chapter(self, path):
-        (chapter,) = re.findall(r"Exercise \d of \[chapter [\d.]+\]\(\.\./(\w+\.ipynb)\)", prose(path))
+    def test_solves_what_the_chapter_asks_to_write_and_to_train(self, path):
+        (chapter,) = re.findall(r"The exercises of \[chapter [\d.]+\]\(\.\./(\w+)\.ipynb\)", prose(path))
         assert chapter[:3] == path.stem[:3]
-        assert (ROOT / "tutorials" / chapter).exists()
+        asked = prose(ROOT / "tutorials" / f"{chapter}.ipynb").split("## Exercises")[1].split("<details>")[0]
+        exercises = re.split(r"^(\d)\.", asked, flags=re.MULTILINE)[1:]
+        pairs = zip(exercises[::2], exercises[1::2], strict=True)
+        practical = [number for number, text in pairs if "Write code:" in text or "Train something:" in text]
+        assert re.findall(r"^## Exercise (\d)$", prose(path), re.MULTILINE) == practical
 
     def test_checks_itself_and_is_not_cut_off(self, path):
         code = [lines(cell) for cell in cells(path, "code")]
         assert any(line.startswith("assert ") for cell in code for line in cell)
         assert [line for cell in code for line in cell if len(line) > 80] == []
-        assert [cell[0] for cell in code if len([line for line in cell if line.strip()]) > 15] == []
+        assert long_cells(path) == []
+
+    def test_what_is_printed_is_seen_without_scrolling(self, path):
+        assert max(map(len, printed(path))) <= 28
+        assert [line for output in printed(path) for line in output if len(line) > 85] == []
 
     def test_outputs_no_errors_and_no_warnings(self, path):
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
@@ -252,6 +323,12 @@ def test_run_all_in_jupyterlab(lab):
         while time.monotonic() < end and not all(cell["execution_count"] for cell in cells(path, "code")):
             page.wait_for_timeout(3000)
             page.keyboard.press("Control+s")
+        player = page.locator("[data-player]")
+        player.scroll_into_view_if_needed()
+        before = player.locator("img").get_attribute("src")
+        player.get_by_role("slider").press("ArrowRight")
+        assert player.locator("output").inner_text() == "2 of 9"
+        assert player.locator("img").get_attribute("src") != before
     code = cells(path, "code")
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"] == []
@@ -277,3 +354,12 @@ def test_two_builds_of_a_chapter_with_a_slider_are_the_same():
     source = script.sources()["3_3_local_response_normalization"]
     first, second = (jupytext.writes(script.build(source), fmt="ipynb") for _ in range(2))
     assert first == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["3_4_overlapping_pooling", "8_0_the_authors_lab_notebook"])
+def test_a_chapter_prints_today_what_its_notebook_has(name, tmp_path):
+    """The library and the archived runs may have changed since it was built, and the source not."""
+    jupytext = pytest.importorskip("jupytext")
+    jupytext.write(script.build(script.sources()[name]), tmp_path / "today.ipynb", fmt="ipynb")
+    assert printed(tmp_path / "today.ipynb") == printed(ROOT / "tutorials" / f"{name}.ipynb")

@@ -14,6 +14,8 @@ import time
 import types
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from small_pictures import save_classes
 
@@ -138,6 +140,8 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
     ]
     assert "top5" not in told  # of two classes
     assert set(json.loads((run / "results.json").read_text())) == {"epochs", "seconds", "specialization"}
+    best = keras.models.load_model(run / "best.keras").get_layer("conv1").get_weights()[0]
+    np.testing.assert_allclose(Run.open(run).read_kernels(), best, rtol=1e-3, atol=1e-7)
     with pytest.raises(SystemExit) as stop:
         fit.main(["--resume", str(run), "--learning-rate", "0.5"])
     assert stop.value.code == 2

@@ -13,7 +13,10 @@
 # (multiplications and additions) does training take, with 1.2 million pictures seen 90 times? (3) A small network has
 # seen 50 drawn flowers of each of ten species. Of ten new flowers, how many does it name correctly?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#1-introduction) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -244,14 +247,23 @@ assert 0.2 < after < 0.7
 #
 # 1. How many pictures per second did the authors train on, given five and a half days?
 # 2. A linear classifier reads 224 x 224 pixels and has 1000 classes. Does it have more parameters than AlexNet?
+# 3. Write code: find the five most probable classes of one picture in NumPy, and compare them with `decode_predictions`.
+# 4. Write code: the convolution of a picture of 6 x 6 pixels with a kernel of 3 x 3 and *steps of 2*, as one matrix. How
+#    many of its connections are used?
+# 5. Train something: the linear classifier of the first cells, on the same 500 flowers. How does it do on new ones?
 #
 # <details><summary>Answers</summary>
 #
 # 1. 90 x 1.2 million pictures in 475,200 seconds: 227 per second.
 # 2. Yes: 150,528 x 1000, 2.5 times as many. A deep network is affordable because it uses the same weights at many
 #    places of the picture.
+# 3. `np.argsort(-shares)[:5]`.
+# 4. 36 of 144: there are 2 x 2 units, and each has nine connections.
+# 5. `keras.Sequential([Flatten(), Dense(10, "softmax")])` names most of the 500 and far fewer new ones.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [1_0_solutions](solutions/1_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 5.5 * 24 * 3600 == 475_200

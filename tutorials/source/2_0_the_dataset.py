@@ -12,7 +12,10 @@
 # **Predict first.** (1) How much of a picture of 500 x 700 pixels is cut away? (2) What does the mean of all training
 # pictures look like? (3) A network that guesses among 1000 classes: what are its two errors?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#2-the-dataset) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -94,9 +97,8 @@ shown["minus the mean image"] = one - mean_image + 128
 shown["minus the mean color"] = one - mean_color + 128
 words = "A picture, the mean of 160, and the picture minus it; grey is zero"
 figure = figures.sheet(8, 2.4, words)
-for axes, (name, picture) in zip(
-    figure.subplots(1, 4), shown.items(), strict=True
-):
+parts = zip(figure.subplots(1, 4), shown.items(), strict=True)
+for axes, (name, picture) in parts:
     visible = np.clip(picture, 0, 255).astype("uint8")[::2, ::2]
     figures.bare(axes).imshow(visible)
     axes.set_title(name, size=10)
@@ -194,7 +196,8 @@ with tempfile.TemporaryDirectory() as folder:
             picture = petals.draw_one(label, n)[:, : 200 + n]
             Image.fromarray(picture).save(of_class / f"{n}.png")
     data = load(folder)
-    print(data.describe().replace(folder, "my_flowers"))
+    words = data.describe().replace(folder, "my_flowers")
+    print(words.replace("; ", ";\n"))
 assert data.class_names == petals.CLASS_NAMES[:3]
 
 # %% [markdown]
@@ -208,7 +211,10 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 #
 # 1. What happens to a picture of 100 x 400 pixels, and to an object at its left end?
 # 2. One network is right on 600 of 1020 validation pictures, another on 620 of the same pictures. Is the second better?
-#    Write a test that uses the pictures on which only one of the two is right.
+#    Write code: a test that uses the pictures on which only one of the two is right.
+# 3. Write code: compute the mean image while you hold one picture at a time, and compare it with `Statistics.measure`.
+# 4. Train something: chapter 1's small network on 50, 150 and 450 flowers, with the same number of steps each time. How many
+#    of 100 new flowers does it name?
 #
 # <details><summary>Answers</summary>
 #
@@ -218,6 +224,8 @@ assert data.class_names == petals.CLASS_NAMES[:3]
 #    better, each of these would be a toss of a coin: `scipy.stats.binomtest(first, first + second)`. With 30 pictures
 #    for the first network and 50 for the second, p is 0.03: the second is probably better. With 180 and 200, p is 0.3:
 #    we cannot tell. Both cases are 600 against 620.
+# 3. The mean of the first n pictures is the mean before, moved towards the new picture by 1/n of the difference.
+# 4. With few flowers it learns these by heart; with more it names more new ones, for the same work.
 #
 # </details>
 #

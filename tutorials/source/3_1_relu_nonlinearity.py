@@ -11,7 +11,10 @@
 # **Predict first.** (1) How large is the gradient of each nonlinearity at an input of 4? (2) Through ten layers, which
 # one lets a gradient pass? (3) What share of a ReLU's outputs is zero?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#31-relu-nonlinearity) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -128,17 +131,20 @@ passed = {}
 for name in functions:
     sizes = [backward(name, g) for g in scales]
     passed[name] = [of_scale[-1] / of_scale[0] for of_scale in sizes]
+
+# %%
+print("g       ", ", ".join(f"{g:7}" for g in scales))
+for name, shares in passed.items():
+    print(f"{name:8}", ", ".join(f"{share:.1e}" for share in shares))
 assert max(passed["sigmoid"]) < 0.02
 
 # %%
 words = "The share of the gradient that nine layers let pass, by weight scale"
 figure = figures.sheet(6, 3, words)
 axes = figure.subplots()
-print("g       ", ", ".join(f"{g:7}" for g in scales))
+line = {"marker": "o", "mfc": "white", "color": "black"}
 for style, (name, shares) in zip(figures.STYLES, passed.items(), strict=False):
-    line = {"marker": "o", "mfc": "white", "color": "black", "label": name}
-    axes.loglog(scales, shares, style, **line)
-    print(f"{name:8}", ", ".join(f"{share:.1e}" for share in shares))
+    axes.loglog(scales, shares, style, label=name, **line)
 axes.set(xlabel="g, the scale of the weights", ylabel="share passed on")
 axes.set_xticks(scales, scales)
 axes.minorticks_off()
@@ -270,18 +276,25 @@ assert all(0.45 < zeros[name] < 0.55 for name in ("relu1", "relu3"))
 #
 # 1. Sigmoid and tanh are one function, scaled and shifted. Which equation says so, and what follows for their gradients?
 # 2. Double all weights of one layer of a ReLU network without biases, and halve those of the next. What changes?
-# 3. Train something: `build(figure_1("relu"), classes=10)` and the same with `"tanh"`, on 300 flowers from
-#    `petals.draw`, reduced to 32 pixels as in [chapter 1](1_0_introduction.ipynb), for 16 epochs. Try the rates 0.001,
-#    0.003 and 0.01 and two seeds. Which nonlinearity wins?
+# 3. Train something: `build(figure_1("relu"), classes=10)` and the same with `"tanh"`, on 120 flowers from
+#    `petals.draw`, reduced to 32 pixels as in [chapter 1](1_0_introduction.ipynb), for 10 epochs. Try the rates 0.001
+#    and 0.01 and two seeds. Which nonlinearity wins?
+# 4. Write code: check the gradients of the three nonlinearities by moving the input a little.
+# 5. Write code: a *leaky* ReLU, the larger of x and 0.1 x, in the stack of ten layers. Which scale of the weights lets the
+#    gradient pass unchanged?
 #
 # <details><summary>Answers</summary>
 #
 # 1. tanh(x) = 2 sigmoid(2x) - 1, so the gradient of tanh is up to four times that of the sigmoid: 1 against 1/4.
 # 2. Nothing: max(2x, 0) = 2 max(x, 0), so a ReLU passes the factor of 2 on, and the halved weights undo it.
-# 3. It depends on the rate and on the seed, so this experiment cannot decide. Any claim that one nonlinearity is faster
-#    must say how the learning rate of each was chosen.
+# 3. It depends on the rate: ReLU at 0.001, tanh at 0.01. So an answer that looked at one rate would prove nothing. Any claim
+#    that one nonlinearity is faster must say how the learning rate of each was chosen.
+# 4. `(f(x + h) - f(x - h)) / (2 * h)` with a small h.
+# 5. $\sqrt{2 / (1 + 0.1^2)}$, which is 1.41: the half that leaks passes a hundredth of its squares.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_1_solutions](solutions/3_1_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert np.allclose(np.tanh(x), 2 * sigmoid(2 * x) - 1)

@@ -15,7 +15,10 @@
 # both have the whole network and each gets half of the batch. Are the losses those of one device? (3) Does the half net
 # have half of the parameters?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#32-training-on-multiple-gpus) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -120,6 +123,7 @@ for name, maps in zip(names, behind.predict(batch, verbose=0), strict=True):
 conv2 = strips["conv2"].reshape(12, 2, 128).mean(axis=2)  # by tower
 assert np.allclose(conv2, np.repeat(np.eye(2), 6, axis=0))
 assert min(strips[name].mean() for name in names[1:]) > 0.99
+BLACK = {"cmap": "Greys", "aspect": "auto", "vmin": 0, "vmax": 1}
 
 
 # %%
@@ -128,8 +132,7 @@ def channels(n):
     parts = zip(figure.subplots(5, 1), strips.items(), strict=True)
     for axes, (name, strip) in parts:
         extent = (0, strip.shape[1], 0, 1)
-        look = {"cmap": "Greys", "aspect": "auto", "extent": extent}
-        axes.imshow(strip[n][None], vmin=0, vmax=1, **look)
+        axes.imshow(strip[n][None], extent=extent, **BLACK)
         axes.axvline(strip.shape[1] / 2, color="#6E6E6E", lw=1.5)
         axes.set(xticks=[], yticks=[])
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
@@ -270,14 +273,24 @@ assert 7 < gradients / (2 * forward) < 9
 #
 # 1. With four groups in conv2, how many weights are left of the layer's 614,400 in one group?
 # 2. Three devices and a batch of 128: what is wrong?
+# 3. Write code: a convolution in any number of groups with `keras.ops.conv`, and compare it with `GroupedConv2D` in four.
+# 4. Write code: in a network of the authors the towers do not communicate before the classifier ([chapter
+#    8](8_0_the_authors_lab_notebook.ipynb)). Build its convolutions, with `groups=2` in conv3, and show that nothing crosses.
+# 5. Train something: chapter 1's small network on 192 drawn flowers, with batches of 32, and with two halves of 16 whose
+#    gradients are averaged. Are the weights the same?
 #
 # <details><summary>Answers</summary>
 #
 # 1. A quarter, 153,600: each kernel sees 24 of the 96 channels.
 # 2. 128 is not divisible by three. The library refuses it, because devices with batches of different sizes would give
 #    pictures different weights.
+# 3. `np.split` the channels of the input and the kernels, convolve each part, and join the results.
+# 4. As above: change the first tower behind conv1, and see that the second half of conv5 stays as it is.
+# 5. Yes, up to rounding errors: the loss is a mean, so its gradient is the mean of those of two equal halves.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_2_solutions](solutions/3_2_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 5 * 5 * 96 * 256 == 614_400 and 5 * 5 * 24 * 256 == 153_600

@@ -11,7 +11,10 @@
 # **Predict first.** (1) The numbers 0 to 24 in a square of 5 x 5: what does a 3 x 3 maximum with steps of 2 leave? (2)
 # How many windows see the number in the middle? (3) A map of 56 pixels: does it have 27 or 28 after pooling?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#34-overlapping-pooling) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -92,6 +95,7 @@ figure
 # %%
 digits = np.random.default_rng(0).integers(0, 10, (7, 7))
 pooled = pool(digits, 3, 2)  # (3, 3)
+FRAME = {"fill": False, "lw": 3}
 
 
 def write(axes, numbers, shades):
@@ -105,13 +109,12 @@ def write(axes, numbers, shades):
 def window(n):
     seen, done = np.zeros((7, 7)), np.full((3, 3), -1)
     for y, x in [divmod(each, 3) for each in range(n + 1)]:
-        seen[2 * y : 2 * y + 3, 2 * x : 2 * x + 3] += 1
+        seen[2 * y :, 2 * x :][:3, :3] += 1
         done[y, x] = 0
     figure = figures.sheet(5.5, 2.6, "")
     left, right = figure.subplots(1, 2)
     write(left, digits, seen)
-    corner = 2 * x - 0.5, 2 * y - 0.5
-    left.add_patch(Rectangle(corner, 3, 3, fill=False, lw=3))
+    left.add_patch(Rectangle((2 * x - 0.5, 2 * y - 0.5), 3, 3, **FRAME))
     write(right, pooled, done)
     return figure
 
@@ -132,6 +135,8 @@ shown = {"edges": edges, "maximum, z = 3": pool(edges, 3, 2)}
 shown["maximum, z = 2"] = pool(edges, 2, 2)
 shown["average, z = 3"] = pool(edges, 3, 2, np.mean)
 words = "Edges of a flower, pooled: the maxima are bright, the average faint"
+
+# %%
 figure = figures.sheet(8, 2.4, words)
 for axes, name in zip(figure.subplots(1, 4), shown, strict=True):
     figures.bare(axes).imshow(shown[name], cmap="gray", vmin=0, vmax=60)
@@ -234,13 +239,23 @@ assert found["top-5"].interval[0] > 0.3
 #
 # 1. For which sizes between 50 and 60 does pooling with windows of 3 and steps of 2 leave no pixel over?
 # 2. In the network's third pooling, how many of the 13 x 13 numbers are in more than one window?
+# 3. Write code: `pool` without a loop, with `np.lib.stride_tricks.sliding_window_view`.
+# 4. Write code: where does the gradient of a maximum go? Send a gradient of 1 for each window back to the numbers, and
+#    compare it with TensorFlow's.
+# 5. Train something: the small network of figure 1 on 200 drawn flowers, with windows of 3 and of 2:
+#    `dataclasses.replace(figure_1(), name="small", pool=(2, 2))`. Which one names more of 200 new flowers?
 #
 # <details><summary>Answers</summary>
 #
 # 1. The odd ones.
 # 2. Rows 2, 4, 6, 8 and 10, counted from 0, are in two windows, and so are these columns: 169 - 8 x 8 = 105.
+# 3. `combine(views[::step, ::step], axis=(2, 3))`.
+# 4. To the largest number of each window. A number that is the largest of several windows collects all their gradients.
+# 5. At this scale it cannot be told: two seeds of the same network differ by several points.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [3_4_solutions](solutions/3_4_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 no_rest = [size for size in range(50, 61) if (size - 3) % 2 == 0]

@@ -11,7 +11,10 @@
 # **Predict first.** (1) Which layer has the most parameters? (2) Which one does the most work? (3) With the printed 224
 # pixels, kernels of 11 and steps of 4, how wide is the first map?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#35-overall-architecture) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -290,7 +293,8 @@ def fields(windows):
 
 walk = [("conv1", 11, 4), ("pool1", 3, 2), ("conv2", 5, 1)]
 rest = [("pool2", 3, 2), ("conv3", 3, 1), ("conv4", 3, 1), ("conv5", 3, 1)]
-print(fields([*walk, *rest, ("pool5", 3, 2)]))
+for name, field in fields([*walk, *rest, ("pool5", 3, 2)]).items():
+    print(f"{name}: {field} pixels")
 
 # %%
 two, one = fields([("a", 3, 1), ("b", 3, 1)]), fields([("a", 5, 1)])
@@ -306,6 +310,8 @@ print(f"one 5 x 5 has {25 * 256**2:,}")
 # %%
 model = build("paper", include_top=False, input_shape=(131, 131, 3))
 to_conv2 = keras.Model(model.input, model.get_layer("conv2").output)
+
+# %%
 one = np.random.default_rng(0).normal(0, 50, (1, 131, 131, 3))
 rows = np.repeat(one, 132, axis=0).astype("float32")
 changed = np.arange(131)
@@ -333,13 +339,18 @@ diagrams.network(diagrams.maps(sketch("paper", input_shape=(224, 224, 3))))
 # ## The networks in the library
 
 # %%
+print(f"{'network':24}{'parameters':>12}{'million multiply-adds':>24}")
 for name in ARCHITECTURES:
     found = layer_costs(sketch(name))
     total = sum(cost.parameters for cost in found)
     multiply_adds = sum(cost.multiply_adds for cost in found) / 1e6
-    print(f"{name:24}{total:>12,} parameters", end="")
-    print(f"{multiply_adds:>8.1f} million multiply-adds")
-print("\n" + describe("source").split("\n\n")[-1])
+    print(f"{name:24}{total:>12,}{multiply_adds:>24.1f}")
+
+# %% [markdown]
+# How does the authors' own network differ from that of the text?
+
+# %%
+print(describe("source").split("\n\n")[-1])
 
 # %% [markdown]
 # A word on `tflearn`, the network that many tutorials reprint. tflearn pads every layer and puts the normalization after
@@ -364,10 +375,12 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 # ## Exercises
 #
 # 1. How many parameters would fc6 have if the last pooling were left out?
-# 2. `dataclasses.replace(ARCHITECTURES["paper"], hidden=(1024, 1024))` is a network too. What share of the parameters is
-#    left?
+# 2. Write code: `dataclasses.replace(ARCHITECTURES["paper"], hidden=(1024, 1024))` is a network too. What share of the
+#    parameters is left?
 # 3. Write code: change the plain Keras network above into torchvision's, and compare its number of parameters with
 #    `one_weird_trick`.
+# 4. Train something: two small networks on 200 drawn flowers of 32 pixels, one with layers of 5 x 5, one with two layers of
+#    3 x 3 in place of each. Do both learn them, and with how many parameters?
 #
 # <details><summary>Answers</summary>
 #
@@ -375,6 +388,7 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 # 2. 23 %. The convolutions keep theirs; the fully connected layers shrink.
 # 3. With 224 pixels, `ZeroPadding2D(2)` before conv1, the five numbers of kernels, no groups, no normalization, and
 #    `Dropout` before each `Dense(4096)`, it is 61,100,840.
+# 4. Both do. Between layers of equal width two of 3 x 3 have 28 % fewer weights; on three colors they have more.
 #
 # </details>
 #

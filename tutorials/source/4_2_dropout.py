@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 4.2 | `models/alexnet.py`, `recipes.py` | half a minute, drawn flowers |
+# | section 4.2 | `models/layers.py` (`PaperDropout`), `recipes.py` | half a minute, drawn flowers |
 #
 # **The paper says:** in training, each unit of the first two fully connected layers is set to zero with probability 0.5.
 # At test time all units are active and their outputs are halved. That approximates the geometric mean of the predictions
@@ -13,7 +13,10 @@
 # **Predict first.** (1) Ten hidden units: how many networks? (2) Is halving exact or approximate if the softmax follows
 # at once? And if another layer is between? (3) Keras does not halve at test time. Is it another method?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#42-dropout) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -26,9 +29,10 @@ import itertools
 import keras
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, runs
+from keras_alexnet import ARCHITECTURES, RECIPES, runs
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.experiments import ablations
+from keras_alexnet.models import PaperDropout
 from keras_alexnet.plotting import charts, figures
 
 # %% [markdown]
@@ -97,9 +101,21 @@ assert np.allclose(inputs @ exact, at_test)
 assert np.abs(inputs @ usual - at_test).max() > 0.01
 
 # %% [markdown]
-# Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged, and so does this library. Their
-# networks are the paper's function with a somewhat different training: the layers behind a dropout learn faster.
-#
+# Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged. Their networks are the paper's
+# function with a somewhat different training: the layers behind a dropout learn faster. The networks of this library do
+# the same, unless they are asked for the paper's form: `PaperDropout` halves at test time. The recipes of the authors'
+# own runs train with it, and so does any other with `--dropout-form paper`:
+
+# %%
+halving = PaperDropout(0.5)
+assert np.allclose(halving(values, training=False), values * 0.5)
+by_paper = np.array(halving(values, training=True))
+assert np.allclose(by_paper[by_paper != 0], values[by_paper != 0])
+forms = {name: recipe.dropout_form for name, recipe in RECIPES.items()}
+print(", ".join(name for name in forms if forms[name] == "paper"))
+assert forms["source"] == "paper" and forms["text"] == "inverted"
+
+# %% [markdown]
 # ## What a dropped unit learns
 #
 # Nothing, in that step. It takes no part in the backward pass either: for that picture, the gradients of all its weights
@@ -203,14 +219,16 @@ figure
 #
 # ## Where it is applied
 #
-# After fc6 and fc7 in the paper; *before* them in the network of 2014 (`one_weird_trick`). Dropout has no parameters, so
+# Behind fc6 and fc7 in the paper; *before* them in the network of 2014 (`one_weird_trick`). Dropout has no parameters, so
 # a file of weights does not tell which.
 
 # %%
-for name, net in ARCHITECTURES.items():
-    if net.hidden:
-        place = "input" if net.dropout_before else "output"
-        print(f"{name:17}{net.dropout:.0%} of each hidden layer's {place}")
+nets = {name: net for name, net in ARCHITECTURES.items() if net.hidden}
+before = [name for name, net in nets.items() if net.dropout_before]
+print(f"before fc6 and fc7: {', '.join(before)}")
+print(f"behind them: the other {len(nets) - len(before)} networks")
+assert before == ["one_weird_trick"]
+assert {net.dropout for net in nets.values()} == {0.5}
 
 # %% [markdown]
 # ## Overfitting, small enough to watch
@@ -234,16 +252,21 @@ loss = "sparse_categorical_crossentropy"
 
 
 # %%
-def learn(share, epochs=40):
+def network(share):
     keras.utils.set_random_seed(1)
-    L, model = keras.layers, keras.Sequential()
-    for layer in (L.Dense(256, "relu"), L.Dense(256, "relu")):
-        model.add(layer)
-        model.add(L.Dropout(share))
-    model.add(L.Dense(10, "softmax"))
+    model = keras.Sequential()
+    for _ in range(2):
+        model.add(keras.layers.Dense(256, "relu"))
+        model.add(keras.layers.Dropout(share))
+    model.add(keras.layers.Dense(10, "softmax"))
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     model.compile(optimizer, loss, jit_compile=False)
-    history = {"training": [], "validation": []}
+    return model
+
+
+# %%
+def learn(share, epochs=40):
+    model, history = network(share), {"training": [], "validation": []}
     for _ in range(epochs):
         model.fit(*data["training"], 32, verbose=0)
         for name, losses in history.items():
@@ -328,15 +351,22 @@ assert low < 0 < high
 # 1. How many networks do fc6 and fc7 with 4096 units each stand for?
 # 2. Why is the *geometric* mean exact under a softmax, and not the arithmetic one?
 # 3. Train something: `learn` with shares of 0.2 and 0.8. Which ends with the lowest validation loss?
+# 4. Write code: the paper's dropout as a Keras layer. Compare it with `PaperDropout`.
+# 5. Write code: average the 1024 networks *arithmetically*. How far is that from the halved network?
 #
 # <details><summary>Answers</summary>
 #
 # 1. $2^{8192}$, a number of 2467 digits. In 90 epochs of ImageNet fewer than $2^{27}$ masks are ever drawn.
 # 2. The logarithm of a softmax is the logits minus one number for all classes. So averaging logarithms averages logits,
 #    and averaging over all masks halves what each unit contributes.
-# 3. The larger the share, the slower the network memorizes. Compare several seeds before you decide.
+# 3. With 0.8, but only because that network has hardly left chance, ln 10 = 2.30. The lowest loss on the way is lower with
+#    0.2. Compare several seeds before you decide.
+# 4. `call(self, inputs, training)` multiplies by a random mask in training and by 0.5 otherwise.
+# 5. It differs, by more than a hundredth somewhere: the arithmetic mean is less sure than the geometric one.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [4_2_solutions](solutions/4_2_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert len(str(2**8192)) == 2467 and 90 * 1_200_000 < 2**27

@@ -13,7 +13,10 @@
 # reach? (2) Through eight layers of weights with a std of 0.01, how much of the signal is left? (3) When does it matter
 # whether the weight decay is inside the velocity?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#5-details-of-learning) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -137,14 +140,15 @@ for momentum in (0.0, 0.5, 0.8, 0.9):
     best[momentum], final[momentum] = rates[np.argmin(ends)], min(ends)
     print(f"momentum {momentum}: best rate {best[momentum]:.3f}", end=", ")
     print(f"final loss {final[momentum]:.1e}")
-assert final[0.0] > 100 * final[0.9]
-assert min(final, key=final.get) == 0.8
+assert final[0.0] > 100 * final[0.9] > 100 * final[0.8]
 alone, span = walk(best[0.0], 0.0), (0.0, 0.95, 0.05)  # for the sliders
 THIN = {"color": "black", "mfc": "white", "ms": 3, "lw": 0.8}
+PLANE = {"xlabel": "along the valley", "ylabel": "across"}
+PLANE |= {"xlim": (-1, 16), "ylim": (-0.2, 2.2)}
 
 # %% [markdown]
-# Here are the two walks at their best rates, five steps at a time; the star is the lowest point. Press *play*, or move the slider.
-# (Where scripts do not run, as on GitHub, you see the first frame.)
+# Here are the two walks at their best rates, five steps at a time; the star is the lowest point. Press *play*, or move the
+# slider. (Where scripts do not run, as on GitHub, you see the first frame.)
 
 
 # %%
@@ -156,8 +160,7 @@ def valley(walks, steps=60):
         plane.plot(*path[: steps + 1].T, marks, **THIN)
         curves.semilogy(losses[: steps + 1], marks[1:], c="k", label=name)
     plane.plot(*BOTTOM, "k*", ms=12)
-    plane.set(xlabel="along the valley", ylabel="across")
-    plane.set(xlim=(-1, 16), ylim=(-0.2, 2.2))
+    plane.set(**PLANE)
     curves.set(xlabel="step", ylabel="loss", xlim=(0, 60), ylim=(1e-5, 1e3))
     curves.legend(frameon=False, loc="upper right")
     return figure
@@ -199,13 +202,15 @@ outside = [(1 - 0.1 * 0.01) ** step for step in range(201)]
 speeds = [-np.log(path[-1] / path[-11]) / 10 for path in (inside, outside)]
 ratio = speeds[0] / speeds[1]
 words = f"a weight shrinks {ratio:.1f} times as fast inside the velocity"
+assert 10 < ratio < 12
+
+# %%
 figure = figures.sheet(6, 2.8, f"Weight decay: {words}")
 axes = figure.subplots()
 axes.plot(inside, "-", color="black", label="inside (the paper)")
 axes.plot(outside, "--", color="black", label="outside")
 axes.set(xlabel="step", ylabel="weight", ylim=(0, 1.05))
 axes.legend(frameon=False)
-assert 10 < ratio < 12
 figure
 
 # %% [markdown]
@@ -390,6 +395,10 @@ assert 35 < source[0] / source[-1] < 70
 # 2. Which std would keep the signal in conv4, where each kernel sees 3 x 3 x 192 numbers?
 # 3. Write code: add Nesterov momentum to `walk`, which computes the gradient at `weights + momentum * velocity`. At its
 #    best rate, is it better than momentum 0.9 in this valley?
+# 4. Write code: from the validation errors so far, the next learning rate, which is divided by ten after some epochs without
+#    a new best. Compare it with `divided_learning_rate`.
+# 5. Train something: the paper says that its weight decay lowers the *training* error. Train chapter 4.2's network without
+#    dropout on 150 drawn flowers with a decay of 0, 0.0005 and 0.05. Which one has the lowest training loss?
 #
 # <details><summary>Answers</summary>
 #
@@ -398,6 +407,8 @@ assert 35 < source[0] / source[-1] < 70
 # 2. The rule sigma x sqrt(n) = 1 gives 1 / sqrt(1728) = 0.024. ReLU halves the squares, so a factor of sqrt(2) more:
 #    0.034. The source's 0.03 is close to that, the text's 0.01 is not.
 # 3. Yes: it damps the swings across the valley, and the loss ends about a tenth as high.
+# 4. Count the epochs since the best error or the last division.
+# 5. Here 0.0005 changes little, and 0.05 raises the loss. The paper's sentence is about 840,000 steps, ours are 200.
 #
 # </details>
 #
@@ -416,14 +427,3 @@ for momentum, most in ((0.0, 0.02), (0.9, 0.038)):
     assert below[-1] < below[0] < above[-1]
 stops = walk(0.009, 0.9, 1.0)[0][-1]
 assert np.allclose(stops, (8 / 2, 100 / 101), atol=0.1)
-
-# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-nesterov = []
-for rate in rates:
-    weights = velocity = np.zeros(2)
-    for _ in range(60):
-        ahead = weights + 0.9 * velocity
-        velocity = 0.9 * velocity - rate * STEEPNESS * (ahead - BOTTOM)
-        weights = weights + velocity
-    nesterov.append((STEEPNESS * (weights - BOTTOM) ** 2).sum() / 2)
-assert round(min(nesterov) / final[0.9], 1) == 0.1

@@ -11,7 +11,10 @@
 # **Predict first.** (1) By how much do ten crops lower the top-1 error, compared with one? (2) And five networks,
 # compared with one? (3) Which of our numbers can be compared with the paper's?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#6-results) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -234,14 +237,22 @@ assert round(100 * (np.mean(five) - mean), 1) == 4.1
 # 1. What is the top-5 error of guessing with ten classes, and with 102?
 # 2. The paper's ILSVRC-2010 test has 150,000 pictures. How wide is the 95 % interval of its 37.5 %?
 # 3. Write code: average the five networks geometrically, as the mean of the log-probabilities. Is the error lower?
+# 4. Write code: the 95 % interval of an error by the *bootstrap*. Draw as many pictures as there are, with replacement, count
+#    the errors, and repeat. Compare it with `metrics.interval`.
+# 5. Train something: five networks that start from the *same* weights and see the pictures in another order. Do they still
+#    gain from being averaged?
 #
 # <details><summary>Answers</summary>
 #
 # 1. 50 % and 95.1 %.
 # 2. Half a point: 37.3 to 37.7. The 45.7 before it is far outside.
 # 3. `np.log(probabilities).mean(axis=0).argmax(axis=1)`. The two means differ on a few pictures only.
+# 4. `np.percentile` of 5000 such errors, at 2.5 and 97.5. The two intervals agree within a point.
+# 5. The order alone makes networks that disagree on many pictures, and that is what an average needs.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [6_0_solutions](solutions/6_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 1 - 5 / 10 == 0.5 and round(100 * (1 - 5 / 102), 1) == 95.1

@@ -12,7 +12,10 @@
 # **Predict first.** (1) What do kernels look like before training? (2) Do the two towers differ in our run? (3) Take the
 # pictures that are nearest by pixels: how often are they of the same species, if there are ten?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#61-qualitative-evaluations) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -30,22 +33,39 @@ from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
 from keras_alexnet.experiments import tables
 from keras_alexnet.plotting import figures, panels
+from keras_alexnet.plotting.players import Player
+from keras_alexnet.weights import names
 
 # %% [markdown]
 # ## Kernels
 #
-# The first layer has 96 kernels of 11 x 11 pixels and three colors, so they can be shown as small pictures. These are
-# from our archived run on Flowers-102, with 1020 training pictures:
+# The first layer has 96 kernels of 11 x 11 pixels and three colors, so they can be shown as small pictures. These come
+# with the library, as numbers. The network learned 204,800 drawn pictures of 256 classes ([how](../docs/drawn_pictures.md)):
+
+# %%
+with_kernels = build(include_top=False, weights="drawn")
+drawn = features.first_kernels(with_kernels)  # (11, 11, 3, 96)
+figures.kernels(drawn)
+
+# %% [markdown]
+# There are edges at many angles, spots, and blobs of color, as in the paper's figure 3, but they are noisy. The paper's
+# network saw 108 million pictures, about 500 times as many.
+#
+# Our archived run on Flowers-102 has other kernels. The archive kept them as a picture only:
 
 # %%
 file = "../results/flowers-0/figures/kernels.png"
-archived = plt.imread(file)[..., :3]  # (height, width, 3), from 0 to 1
+archived = plt.imread(file)[:, 40:, :3]  # without the names at the left
 words = "The 96 kernels of the first layer after Flowers-102, mostly blobs"
 figure = figures.sheet(8, 3, words)
 figures.bare(figure.subplots()).imshow(archived)
 figure
 
 # %% [markdown]
+# Most are blobs, and few are edges. This run had 1020 training pictures, and the color of a flower says much about its
+# species. In nearly all classes of the drawn pictures the colors are random and say nothing. That may be the reason; we have
+# not tested it.
+#
 # These are the first 32 kernels of a network that has learned nothing:
 
 # %%
@@ -68,46 +88,55 @@ def colorfulness(kernels):  # (height, width, 3, kernels) -> (kernels,)
 by_hand = colorfulness(untrained)
 assert np.allclose(features.colorfulness(untrained), by_hand, atol=1e-5)
 print(f"untrained: {by_hand.mean():.3f}, expected {2 / 3:.3f}")
-pairs = features.specialization(untrained)
-print(f"tower 2 more colored than tower 1 in {pairs:.0%} of all pairs")
 assert abs(by_hand.mean() - 2 / 3) < 0.02
 
 # %% [markdown]
-# `features.specialization` compares the towers: it is 50 % if they are alike, and 0 or 100 % if one has all the color. In
-# the authors' network the towers differ in every run. In their figure 3 the upper 48 kernels, those of GPU 1, are the
-# ones without color, and the lower 48, of GPU 2, the colored ones. What about ours? The archive has no weights, but the picture of the
-# kernels is enough: white gaps show where they are, and a weight of zero is mid-grey.
-
-
-# %%
-def spans(white):
-    """Return where each stretch that is not white begins and ends."""
-    edges = np.diff(np.r_[True, white, True].astype(int))
-    return np.flatnonzero(edges).reshape(-1, 2)
-
-
-white = (archived > 0.98).all(axis=2)
-white[:, :36] = True  # the names of the towers
-rows, columns = spans(white.all(axis=1)), spans(white.all(axis=0))
-tiles = [
-    archived[top + 3 : bottom - 3, left + 3 : right - 3] - 0.5
-    for top, bottom in rows
-    for left, right in columns
-]
-assert len(tiles) == 96
+# `features.specialization` compares the towers: in what share of all pairs is the kernel of the second tower the more
+# colored one? It is 50 % if the towers are alike, and 0 or 100 % if one has all the color. In the authors' network the
+# towers differ in every run. In their figure 3 the upper 48 kernels, those of GPU 1, are the ones without color, and the
+# lower 48, of GPU 2, the colored ones.
+#
+# What about ours? The next cell reads other weights as well. No weights of the authors' network are public, but Caffe's
+# copy of it learned ImageNet in two groups, too. `build("caffe", weights="imagenet")` downloads it, 244 MB; if it is on
+# this machine, it is measured here. Any other file that `weights=` reads can be measured in the same way.
 
 # %%
-colors = np.array([colorfulness(tile[..., None])[0] for tile in tiles])
-first, second = np.split(colors, 2)
-print(f"color: tower 1 {first.mean():.2f}, tower 2 {second.mean():.2f}")
-pairs = (second[:, None] > first).mean()
-print(f"tower 2 is more colored in {pairs:.0%} of all pairs")
-assert pairs < 0.4
+measured = {"untrained": untrained, "drawn pictures": drawn}
+caffe = names.choose("imagenet", "caffe").find()  # None if it is not here
+if caffe:
+    model = build("caffe", include_top=False, weights=caffe)
+    measured["ImageNet"] = features.first_kernels(model)
+for name, kernels in measured.items():
+    first, second = np.split(features.colorfulness(kernels), 2)
+    share = features.specialization(kernels)
+    print(f"{name}: color {first.mean():.2f} and {second.mean():.2f}", end="")
+    print(f"; tower 2 is more colored in {share:.0%} of all pairs")
+assert abs(features.specialization(untrained) - 0.5) < 0.1
+
+# %%
+words = "Color of each kernel, lowest first: random ones all have about 2/3"
+figure = figures.sheet(8, 2.6, f"{words}, learned ones from 0.1 to 0.9")
+parts = figure.subplots(1, len(measured), sharey=True)
+for axes, (name, kernels) in zip(parts, measured.items(), strict=True):
+    halves = np.split(features.colorfulness(kernels), 2)
+    for tower, style, colors in zip((1, 2), ("-", "--"), halves, strict=True):
+        axes.plot(np.sort(colors), style, c="black", label=f"tower {tower}")
+    axes.set(title=name, xlabel="kernel", ylim=(0, 1))
+parts[0].set_ylabel("color")
+parts[0].legend(frameon=False, loc="lower right")
+figure
 
 # %% [markdown]
-# So our towers are not alike. Both have blobs of color, and the few edges between dark and light are in the second. But
-# that is one run. Below are all archived runs that learned photographs of flowers from random weights, by network. If all
-# kernels were random, the halves would be 0.05 from 1/2 on average.
+# With Caffe's weights on your machine, this draws them as figure 3:
+
+# %%
+figures.kernels(measured["ImageNet"]) if caffe else None
+
+# %% [markdown]
+# The towers of the drawn network are not alike: tower 1 has more color. But neither is without color, and that is
+# one run. Below are all archived runs that learned photographs of flowers from random weights, by network. `fit.py`
+# measured the kernels, and the archive kept the number. If all kernels were random, the halves would be 0.05 from 1/2 on
+# average.
 
 # %%
 rows = [runs.summary(run) for run in runs.find("../results")]
@@ -136,7 +165,8 @@ assert min(shares["with groups"]) < 0.3 < 0.7 < max(shares["with groups"])
 # ## A network to ask
 #
 # AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers of
-# 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7.
+# 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7. After each epoch (each pass over the
+# 500 flowers) we keep its kernels.
 
 
 # %%
@@ -154,17 +184,33 @@ keras.utils.set_random_seed(0)
 model = build(figure_1(), classes=10)
 loss = "sparse_categorical_crossentropy"
 model.compile(PaperSGD(0.003), loss, jit_compile=False)
-model.fit(train, labels, batch_size=16, epochs=15, verbose=0)
+grown = [features.first_kernels(model)]  # each (5, 5, 3, 32)
+for _ in range(15):
+    model.fit(train, labels, batch_size=16, verbose=0)
+    grown.append(features.first_kernels(model))
 probabilities = model.predict(test, verbose=0)  # (100, 10)
 right = probabilities.argmax(axis=1) == truth
 print(f"right: {right.mean():.0%} of 100 new flowers; chance is 10 %")
 assert right.mean() > 0.2
 
 # %% [markdown]
-# Its own 32 kernels, of 5 x 5 pixels:
+# Its 32 kernels, of 5 x 5 pixels, before training and after each epoch. Press *play*, or move the slider. (Where scripts do
+# not run, as on GitHub, you see the first frame.)
 
 # %%
-figures.kernels(features.first_kernels(model), towers=1)
+words = "32 kernels grow out of noise: plain colors first, then edges"
+Player(lambda n: figures.kernels(grown[n], towers=1), 16, words, colors=256)
+
+# %% [markdown]
+# After the first epoch most kernels are one plain color. Stripes and edges come later. How far have the weights moved in
+# each epoch, compared with their size at the end?
+
+# %%
+size = np.linalg.norm(grown[-1])
+moved = [np.linalg.norm(step) / size for step in np.diff(grown, axis=0)]
+at_start = np.linalg.norm(grown[0]) / size
+print("moved:", ", ".join(f"{share:.0%}" for share in moved))
+print(f"before training they were {at_start:.1%} as large as at the end")
 
 # %% [markdown]
 # ## Right and wrong
@@ -234,11 +280,12 @@ show_neighbours(by_pixels)
 # ## What you predicted
 #
 # 1. Like noise: every pixel has a random color.
-# 2. Yes, somewhat: the second tower has less color. In most of our runs they hardly differ.
+# 2. Yes, somewhat: in the drawn network tower 2 has less color. In most of our runs on flowers they hardly differ.
 # 3. In about one of five cases; by chance it would be one of ten.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-assert second.mean() < first.mean()
+halves = np.split(features.colorfulness(drawn), 2)
+assert halves[1].mean() < halves[0].mean() and 108e6 / 204_800 > 500
 assert round(10 * same[1]) == 2
 apart = np.abs(np.array(shares["with groups"]) - 0.5)
 assert np.median(apart) < 0.1
@@ -255,6 +302,10 @@ assert round(std * (2 / np.pi) ** 0.5, 2) == 0.05
 # 2. How many bytes do the fc7 vectors of 1.2 million pictures need in float32?
 # 3. Write code: retrieve by the *cosine* of the angle between features instead of their distance. Does it change how
 #    often the neighbours are of the same species?
+# 4. Write code: `features.specialization` with two loops over the kernels of both towers. Try it on kernels of which the
+#    second tower has all the color.
+# 5. Train something: the small network on *grey* flowers, where the three colors of a pixel are their mean. What becomes of
+#    the color of its kernels?
 #
 # <details><summary>Answers</summary>
 #
@@ -262,8 +313,12 @@ assert round(std * (2 / np.pi) ** 0.5, 2) == 0.05
 # 2. 4096 x 4 x 1.2 million: 19.7 GB.
 # 3. Divide each vector by its length, then use `features.nearest`: for vectors of length 1 the nearest have the largest
 #    cosine.
+# 4. The share of pairs in which the second tower's kernel is the more colored one; here it is 1.
+# 5. It almost disappears: the three weights of a pixel get the same gradient, so what grows is grey.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [6_1_solutions](solutions/6_1_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 red_green = np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)

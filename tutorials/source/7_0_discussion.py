@@ -11,7 +11,10 @@
 # **Predict first.** (1) What share of its parameters and of its work does the network lose with conv4? (2) In how many
 # settings do the printed text and the authors' code differ? (3) Which parts of this network are still in use?
 #
-# Words that are new to you are in the [glossary](../docs/glossary.md), in English and Chinese.
+# To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
+# [the authors' code](https://github.com/computerhistory/AlexNet-Source-Code),
+# [each claim of this section](../docs/paper_ledger.md#7-discussion) and how it came out here,
+# and a [glossary](../docs/glossary.md) in English and Chinese.
 
 # %%
 # %matplotlib inline
@@ -23,6 +26,7 @@ import dataclasses
 
 import keras
 import numpy as np
+from IPython.display import Markdown
 
 from keras_alexnet import ARCHITECTURES, RECIPES, build, models, runs
 from keras_alexnet.data.drawings import petals
@@ -118,13 +122,16 @@ for what, own, other in models.differences(source, paper):
     if what != "size":  # 224 is printed in both
         ledger.append((what, own, other))
 ours = {"architecture", "crop_size", "mean", "dropout_form"}
+
+# %%
 for field in dataclasses.fields(RECIPES["source"]):
     pair = [getattr(RECIPES[k], field.name) for k in ("source", "text")]
     if pair[0] != pair[1] and field.name not in ours:
         ledger.append((field.name.replace("_", " "), *pair))
-for what, own, other in ledger:
-    print(f"{what}\n    source: {own}\n    text:   {other}")
+lines = ["| | text | source |", "|---|---|---|"]
+lines += [f"| {what} | {other} | {own} |" for what, own, other in ledger]
 assert len(ledger) == 14
+Markdown("\n".join(lines))
 
 # %% [markdown]
 # And the initial weights:
@@ -206,6 +213,7 @@ keras.utils.set_random_seed(0)
 model = build("paper", include_top=False, initial_weights="text")
 
 
+# %%
 def stds(batch_normalization):
     x, found = inputs, {}
     for layer in model.layers[1:]:
@@ -220,17 +228,20 @@ def stds(batch_normalization):
 
 # %%
 printed, normalized = stds(False), stds(True)
+assert normalized["conv5"] > 10 * printed["conv5"]
+names = list(printed)
 last = f"{printed['conv5']:.2g} as printed, {normalized['conv5']:.2g} with it"
 words = f"Signal by layer from the text's weights; at conv5 {last}"
+
+# %%
 figure = figures.sheet(6, 2.8, words)
 axes = figure.subplots()
-names, values = list(printed), list(printed.values())
+values = list(printed.values())
 axes.semilogy(names, values, "s--k", mfc="white", label="as printed")
 values = list(normalized.values())
 axes.semilogy(names, values, "o-k", label="with batch normalization")
 axes.set(ylabel="std over pictures")
 axes.legend(frameon=False)
-assert normalized["conv5"] > 10 * printed["conv5"]
 figure
 
 # %% [markdown]
@@ -273,6 +284,10 @@ assert printed["conv2"] < printed["conv1"]
 #    how it learns?
 # 3. Write code: initialize `build("paper", include_top=False)` by He's rule, and compare the std over pictures at conv5
 #    with the text's and the source's.
+# 4. Write code: what do the shortcuts of a ResNet do about weak weights? Send random inputs through 20 layers with weights of
+#    a std of 0.01, as they are, and with the input of each layer added to its output.
+# 5. Train something: a network of three hidden layers from weights of a std of 0.001 on 150 drawn flowers of 16 pixels, with
+#    batch normalization and without.
 #
 # <details><summary>Answers</summary>
 #
@@ -282,8 +297,12 @@ assert printed["conv2"] < printed["conv1"]
 #    noise change only the training.
 # 3. For each convolution, `layer.kernel.assign(np.random.normal(0, np.sqrt(2 / n), layer.kernel.shape))` with $n$ inputs
 #    per unit. The signal no longer fades; it is the largest of the three.
+# 4. Without shortcuts nothing is left; with them the signal keeps its size, since a layer that does little is harmless.
+# 5. Without it the loss stays at chance, ln 10. With it the network learns them by heart.
 #
 # </details>
+#
+# Solutions in code, to run and to change: [7_0_solutions](solutions/7_0_solutions.ipynb).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 costs = layer_costs(sketch("paper"))
@@ -291,6 +310,8 @@ convolutions = sum(c.parameters for c in costs if "conv" in c.name)
 assert 33 * 33 * 2 == 2178 and 55 * 55 * 96 == 290_400
 assert convolutions == 2_334_080 and 256 * 1000 + 1000 == 257_000
 assert round(totals(paper)[0] / (convolutions + 257_000)) == 24
+
+# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 by_source = build("paper", include_top=False, initial_weights="source")
 model, signal = by_source, {"text": printed["conv5"]}
 signal["source"] = stds(False)["conv5"]

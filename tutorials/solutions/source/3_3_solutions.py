@@ -1,8 +1,12 @@
 # %% [markdown]
 # # 3.3 Local response normalization: solutions
 #
-# Exercise 3 of [chapter 3.3](../3_3_local_response_normalization.ipynb): train `build("paper", input_shape=(67, 67, 3),
-# classes=10)` on drawn flowers for five epochs. What does norm1 multiply by before and after?
+# The exercises of [chapter 3.3](../3_3_local_response_normalization.ipynb) that write code or train something.
+#
+# ## Exercise 3
+#
+# Train `build("paper", input_shape=(67, 67, 3), classes=10)` on drawn flowers for five epochs. What does norm1 multiply by
+# before and after?
 
 # %%
 from keras_alexnet.command_line import quiet_terminal
@@ -10,9 +14,11 @@ from keras_alexnet.command_line import quiet_terminal
 quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
 
 import keras
+import numpy as np
 
 from keras_alexnet import PaperSGD, build, preprocess_input
 from keras_alexnet.data.drawings import petals
+from keras_alexnet.models import LocalResponseNormalization
 
 # %%
 pictures, labels = petals.draw(160, seed=0)
@@ -43,3 +49,58 @@ assert abs(at_start - 2**-0.75) < 0.02 and abs(at_end - at_start) < 0.02
 
 # %% [markdown]
 # After so short a training nothing has changed. Normalization acts on large activations, and those must grow first.
+#
+# ## Exercise 4
+#
+# Write the layer without a loop over channels: the sum over a window is a difference of two running sums.
+
+
+# %%
+def normalize(a, n=5, k=2.0, alpha=1e-4, beta=0.75):
+    edge = [(0, 0)] * (a.ndim - 1)
+    padded = np.pad(a**2, [*edge, (n // 2 + 1, n // 2)])
+    sums = padded.cumsum(axis=-1)  # of all channels up to here
+    energy = sums[..., n:] - sums[..., :-n]
+    return a / (k + alpha * energy) ** beta
+
+
+random = np.random.default_rng(0)
+activations = random.gamma(1.0, 40.0, (2, 6, 6, 96))
+by_library = LocalResponseNormalization()(activations.astype("float32"))
+off = np.abs(normalize(activations) / by_library - 1).max()
+print(f"{activations.shape[-1]} channels, all within 0.01 % of the library's")
+assert off < 1e-4
+
+# %% [markdown]
+# ## Exercise 5
+#
+# Find the gradient: how does the loss change with one input, when it changes all outputs of its window? Check it by moving
+# one input.
+#
+# With $d_i = k + \alpha \sum a_j^2$ and the gradient $g_i$ for output $i$, it is
+# $g_j\, d_j^{-\beta} - 2 \alpha \beta\, a_j \sum_i g_i\, a_i\, d_i^{-\beta - 1}$, summed over the windows that contain $j$.
+
+
+# %%
+def window_sums(values, n=5):
+    edge = [(0, 0)] * (values.ndim - 1)
+    sums = np.pad(values, [*edge, (n // 2 + 1, n // 2)]).cumsum(axis=-1)
+    return sums[..., n:] - sums[..., :-n]
+
+
+def gradient(a, g, k=2.0, alpha=1e-4, beta=0.75):
+    d = k + alpha * window_sums(a**2)
+    others = window_sums(g * a * d ** (-beta - 1))
+    return g * d**-beta - 2 * alpha * beta * a * others
+
+
+# %%
+g, moved = random.normal(size=activations.shape), activations.copy()
+moved[0, 1, 2, 40] += 1e-4
+change = (g * (normalize(moved) - normalize(activations))).sum() / 1e-4
+by_formula = gradient(activations, g)[0, 1, 2, 40]
+print(f"by formula {by_formula:.6f}, by moving it {change:.6f}")
+assert np.isclose(by_formula, change, rtol=1e-4)
+
+# %% [markdown]
+# A window that contains channel $j$ belongs to a channel that is in the window of $j$, so the same sums serve again.
