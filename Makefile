@@ -87,6 +87,7 @@ lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab tutorials
 
 site: $(READY) ## build the site: build/site/index.html
+	$(BIN)/python scripts/build_browser.py
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 benchmark: $(READY) ## measure the speed of this machine
