@@ -4,12 +4,13 @@
 const FOLDER = new URL(".", document.currentScript.src).href;
 const EXAMPLES = ["tulip", "daisy", "rose", "sunflower"];
 const SHOWN = 5;
+const PAPER = 224, LARGEST = 448; // pixels of the canvas: empty, and with a picture
 
 const box = document.getElementById("classifier");
 const canvas = box.querySelector("canvas");
 const paper = canvas.getContext("2d", { willReadFrequently: true });
 const status = box.querySelector("[role=status]");
-let network, facts, busy = false, again = false;
+let network, facts, ready = "", busy = false, again = false;
 
 async function load() {
   if (location.protocol === "file:") {
@@ -20,7 +21,7 @@ async function load() {
   ort.env.wasm.wasmPaths = FOLDER;
   facts = await (await fetch(FOLDER + "petals.json")).json();
   network = await ort.InferenceSession.create(FOLDER + "petals.onnx");
-  status.textContent =
+  status.textContent = ready =
     `Ready: ${(facts.bytes / 1e6).toFixed(1)} MB, right on ${Math.round(100 * facts.accuracy)} % of ` +
     `${facts.pictures} drawn flowers that it was not trained on.`;
   await classify();
@@ -66,7 +67,8 @@ function show(probabilities) {
 
 // Pictures
 
-function clear() {
+function clear(side) {
+  canvas.width = canvas.height = side; // which also clears it
   paper.fillStyle = "white";
   paper.fillRect(0, 0, canvas.width, canvas.height);
 }
@@ -81,12 +83,11 @@ async function take(blob) {
     return;
   }
   const side = Math.min(picture.width, picture.height);
-  canvas.width = canvas.height = Math.min(side, 448);
-  clear();
+  clear(Math.min(side, LARGEST));
   paper.imageSmoothingQuality = "high";
   const [left, top] = [(picture.width - side) / 2, (picture.height - side) / 2];
   paper.drawImage(picture, left, top, side, side, 0, 0, canvas.width, canvas.height);
-  status.textContent = "";
+  status.textContent = ready;
   await classify();
 }
 
@@ -113,7 +114,7 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", draw);
 box.querySelector(".clear").addEventListener("click", () => {
-  clear();
+  clear(PAPER);
   classify();
 });
 box.querySelector("[type=file]").addEventListener("change", (event) => {
@@ -129,7 +130,7 @@ for (const name of EXAMPLES) {
   box.querySelector(".examples").append(button);
 }
 
-clear();
+clear(PAPER);
 load().catch((error) => {
   status.textContent = `The network could not be loaded. Received: ${error.message}`;
 });
