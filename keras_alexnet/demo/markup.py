@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 DPI = 110  # of figures: sharp enough on a phone, and small
+READABLE = 560  # pixels: a figure that is wider than a phone scrolls sideways, so that its words can be read
 
 
 def part(content: Figure | str) -> str:
@@ -18,7 +19,9 @@ def part(content: Figure | str) -> str:
         return f"<p>{escape(content)}</p>"
     file = io.BytesIO()
     content.savefig(file, format="png", dpi=DPI)
-    return _image(file.getvalue(), content.get_label(), round(content.get_figwidth() * DPI))
+    width = round(content.get_figwidth() * DPI)
+    image = _image(file.getvalue(), content.get_label(), width, min(width, READABLE))
+    return f'<div class="figure" tabindex="0">{image}</div>'
 
 
 def picture(pixels: np.ndarray, words: str, width: int) -> str:
@@ -28,9 +31,10 @@ def picture(pixels: np.ndarray, words: str, width: int) -> str:
     return _image(file.getvalue(), words, width)
 
 
-def _image(png, words, width):
+def _image(png, words, width, least=0):
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return f'<img src="{source}" alt="{escape(words)}" style="width: {width}px; max-width: 100%; height: auto">'
+    style = f"width: {width}px; max-width: max(100%, {least}px); height: auto"
+    return f'<img src="{source}" alt="{escape(words)}" style="{style}">'
 
 
 def message(text: str) -> str:
@@ -54,4 +58,5 @@ def switched_off(rows: Sequence[tuple[str, str, float, float]]) -> str:
         for words, name, probability, of_answer in rows
     )
     head = f'<th scope="col">network</th><th scope="col">its answer</th><th scope="col">probability of {answer}</th>'
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>".replace("%<", "&nbsp;%<")
+    table = f'<table class="answers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return table.replace("%<", "&nbsp;%<")

@@ -29,13 +29,23 @@ LARGEST_FILE = "200mb"
 EXAMPLES = ("tulip", "daisy", "rose", "sunflower")
 
 STYLE = """
-.note { color: var(--body-text-color-subdued); max-width: 45em; margin: 0 0 0.6em; }
-p[role=alert] { color: var(--error-text-color, #b91c1c); font-weight: 600; margin: 0; }
-.html-container table { border-collapse: collapse; }
-.html-container :is(th, td) { text-align: left; padding: 0.3em 0.8em 0.3em 0; font-weight: normal; }
-.html-container thead th { border-bottom: 1px solid var(--border-color-primary); }
-.html-container img { background: white; }
+.note { max-width: 45em; margin: 0 0 0.6em; }
+p[role=alert] { color: #b91c1c; font-weight: 600; margin: 0; }
+.dark p[role=alert] { color: #fca5a5; }
+table.answers :is(th, td) { text-align: left; padding: 0.3em 0.6em !important; font-weight: normal; }
+.figure { overflow-x: auto; }
+.figure img { background: white; }
+.confidence-set, .confidence-set * { font-family: var(--font) !important; }
 """
+# Gradio's thumbnails of examples have no words. Their files are named after what they show.
+SCRIPT = """() => {
+  const silent = 'img:not([alt]), img[alt=""]';
+  const describe = () => document.querySelectorAll(silent).forEach((image) => {
+    image.alt = decodeURIComponent(image.src).split("/").pop().split(".")[0] || "picture";
+  });
+  new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
+  describe();
+}"""
 
 NOTES = {
     "Ten crops": "The network sees a square crop. As in the paper (section 4.1), the answer above is the mean over ten "
@@ -244,10 +254,11 @@ class Page:
         import gradio as gr
 
         details = []
-        for title, note in NOTES.items():
-            with gr.Tab(title, render_children=True):
-                gr.HTML(f'<p class="note">{note}</p>')
-                details += self._columns()
+        with gr.Tabs(overflow_behavior="wrap"):
+            for title, note in NOTES.items():
+                with gr.Tab(title, render_children=True):
+                    gr.HTML(f'<p class="note">{note}</p>')
+                    details += self._columns()
         return details
 
     def _columns(self):
@@ -277,8 +288,11 @@ class Page:
             ]
         with gr.Row():
             for each in self.explorers:
-                with gr.Column(min_width=300):
-                    crops += [gr.HTML(), self._label(each)]
+                with gr.Column(min_width=300), gr.Row():
+                    with gr.Column(min_width=262, scale=0):
+                        crops.append(gr.HTML())
+                    with gr.Column(min_width=262):
+                        crops.append(self._label(each))
         for slider in sliders:
             slider.input(
                 self.answer_crop,
@@ -328,6 +342,7 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
         pwa=False,
         theme=_theme(gr),
         css=STYLE,
+        js=SCRIPT,
     )
     return address
 
