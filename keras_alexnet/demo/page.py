@@ -79,13 +79,15 @@ def check_address(host: str, port: int) -> None:
     Raises:
         ValueError: If the port is in use, or the host is not one of this machine's.
     """
+    if not 0 < port < 1 << 16:
+        raise ValueError(f"Expected a port from 1 to 65535. Received: {port}")
     try:
         with socket.create_server((host, port)):
             pass
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ValueError(
             f"Expected a free port of this machine: give another with --port or --host. Received: {host}:{port}, "
-            f"{getattr(error, 'strerror', None) or error}"
+            f"{error.strerror or error}"
         ) from error
 
 
