@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # an extra, and it takes seconds
 
 SCENE = 512  # height and width in pixels of the picture that crops are cut out of by hand
 LARGEST_FILE = "200mb"
+COLORS = ("#d02060", "#e8b020", "#7030a0", "#2060c0", "#308030", "#000000")  # of the brush: petals, leaves, outlines
 EXAMPLES = ("tulip", "daisy", "rose", "sunflower")
 
 STYLE = """
@@ -45,6 +46,15 @@ SCRIPT = """() => {
   });
   new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
   describe();
+}"""
+
+# A drawing begins with the brush in hand. The canvas is made only when its tab is opened.
+TAKE_BRUSH = """() => {
+  const take = () => {
+    const brush = document.querySelector("button[aria-label=Brush]");
+    brush ? brush.click() : setTimeout(take, 200);
+  };
+  setTimeout(take, 200);
 }"""
 
 NOTES = {
@@ -221,13 +231,14 @@ class Page:
                         )
                         if examples:
                             gr.Examples(examples, upload, label="Examples", cache_examples=False)
-                    with gr.Tab("Drawing"):
+                    with gr.Tab("Drawing") as drawing:
                         pad = gr.ImageEditor(
                             label="Drawing",
                             type="numpy",
                             sources=(),
                             transforms=(),
                             layers=False,
+                            brush=gr.Brush(default_size=12, colors=[*COLORS]),
                             canvas_size=(320, 320),
                             fixed_canvas=True,
                             buttons=[],
@@ -240,6 +251,7 @@ class Page:
             sliders, crops = self._crop_tab(picture)
             outcome = [message, picture, *answers]
             options = {"api_visibility": "private"}
+            drawing.select(None, js=TAKE_BRUSH)
             given = upload.change(self.answer_file, upload, outcome, preprocess=False, **options)
             drawn = ask.click(self.answer_drawing, pad, outcome, **options)
             for event in (given, drawn):

@@ -208,6 +208,24 @@ def test_a_picture_with_alpha_is_answered(tab, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_drawing_is_answered(tab):
+    tab.get_by_role("tab", name="Drawing").click()
+    ask = tab.get_by_role("button", name="Classify the drawing")
+    ask.click()
+    tab.get_by_text("Draw something first.").wait_for()
+    tab.get_by_role("button", name="Brush Size").wait_for()  # is there once the brush is in hand
+    box = tab.locator("canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x - 40, y - 40)
+    tab.mouse.down()
+    tab.mouse.move(x + 40, y + 40, steps=8)
+    tab.mouse.up()
+    tab.wait_for_timeout(500)  # the canvas keeps a stroke a moment after it ends
+    ask.click()
+    assert classes(tab)
+
+
+@pytest.mark.slow
 def test_two_people_at_once_see_their_own_answers(served, browser, tmp_path):
     pages = [browser.new_context().new_page() for _ in range(2)]
     for color, page in zip(("black", "white"), pages, strict=True):
