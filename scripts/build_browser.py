@@ -18,9 +18,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
+
+if TYPE_CHECKING:  # TensorFlow takes seconds
+    from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.evaluation.classifier import Classifier
 
 OUT = pathlib.Path(__file__).resolve().parents[1] / "build" / "browser"
 RUNTIME = "onnxruntime-web@1.30.0"
@@ -90,8 +95,8 @@ def write_network(out: pathlib.Path) -> None:
         raise ValueError(f"Expected a network of at most {LARGEST} bytes. Received: {small.ByteSize()}")
     onnx.save(small, out / "petals.onnx")
     (answer,) = onnx_format.load(out / "petals.onnx")
-    centre = (classifier.recipe.resize_size - classifier.recipe.crop_size) // 2
-    inside = slice(centre, centre + classifier.recipe.crop_size)
+    margin = (classifier.recipe.resize_size - classifier.recipe.crop_size) // 2
+    inside = slice(margin, margin + classifier.recipe.crop_size)
     crops = np.stack([picture[inside, inside] for picture, _ in test.as_numpy_iterator()])
     received = answer(crops)
     facts = {
@@ -107,7 +112,7 @@ def write_network(out: pathlib.Path) -> None:
     (out / "petals.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def train(data: "datasets.Dataset") -> "Classifier":  # noqa: F821  both load TensorFlow
+def train(data: "Dataset") -> "Classifier":
     """Return the paper's network with fewer hidden units, trained on drawn flowers from the drawn kernels."""
     import keras
 

@@ -59,11 +59,11 @@ TAKE_BRUSH = """() => {
 
 NOTES = {
     "Ten crops": "The network sees a square crop. As in the paper (section 4.1), the answer above is the mean over ten "
-    "of them: four corners, the centre, and the mirror images of these.",
+    "of them: four corners, the center, and the mirror images of these.",
     "Where it looks": "Grad-CAM of the last convolution for the three most probable classes: the parts of the central "
     "crop that speak for the class are light.",
     "First layer": "The kernels of conv1 and, in the same order, their answers to the central crop: light is "
-    "positive, dark is negative, mid-grey is zero.",
+    "positive, dark is negative, mid-gray is zero.",
     "Strongest maps": "For the central crop, the maps of each convolution with the largest mean behind the ReLU.",
     "Neighbors": "The training pictures whose last hidden layer is nearest to that of this picture (section 6.1). A "
     "cross marks another class than the answer.",

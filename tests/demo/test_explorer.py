@@ -8,10 +8,15 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from PIL import Image
 
+import keras_alexnet
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.demo import markup
 from keras_alexnet.demo.explorer import Explorer
 from keras_alexnet.evaluation import predict
+from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.recipes import FIGURE_1
 
+SPECIES = ("<b>rose & co", "daisy", "tulip")
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
 
@@ -69,6 +74,18 @@ def test_a_network_with_one_tower_and_no_normalization_says_so(explorer):
     rows = explorer.without_parts(PICTURE)
     assert [words for words, *_ in rows] == ["whole network"]
     assert "neither response normalization nor a second tower" in markup.switched_off(rows)
+
+
+def test_the_network_of_figure_1_is_shown_at_32_pixels():
+    statistics = Statistics(np.full((32, 32, 3), 128, np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    model = keras_alexnet.build("figure_1", classes=3, input_shape=(32, 32, 3))
+    small = Explorer("figure_1", Classifier(model, SPECIES, FIGURE_1, statistics))
+    picture = small.resize(tf.constant(PICTURE))
+    assert small.ten_crops(picture).shape == (10, 32, 32, 3)
+    inside = small.inside(picture)
+    for figure in (small.class_maps(picture), small.kernels(), small.responses(inside), small.strongest_maps(inside)):
+        assert isinstance(figure, Figure)
+    assert len(small.without_parts(picture)) == 1
 
 
 def test_the_table_has_every_part_and_escapes_names():
