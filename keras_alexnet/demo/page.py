@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import os
 import pathlib
 import socket
@@ -338,6 +339,7 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     import gradio as gr  # after these, which it reads when it is imported
 
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
     pool = concurrent.futures.ThreadPoolExecutor(1)
     for each in explorers:
         each.read_training_pictures(pool)
@@ -359,6 +361,11 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
         js=SCRIPT,
     )
     return address
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """A person who leaves the page while a file is on its way is no fault, though the server logs a traceback."""
+    return not record.exc_info or type(record.exc_info[1]).__name__ != "ClientDisconnect"
 
 
 def _theme(gr: gradio) -> gradio.themes.Base:
