@@ -134,7 +134,7 @@ def train(data: "Dataset") -> "Classifier":
     steps = len(batches)
     rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
     model.compile(keras_alexnet.PaperSGD(rate), "sparse_categorical_crossentropy", jit_compile=False)
-    model.fit(batches, verbose=0)
+    model.fit(batches, shuffle=False, verbose=0)
     return Classifier(model, tuple(data.class_names), recipe, statistics)
 
 
