@@ -297,7 +297,7 @@ class Page:
         gr.Markdown("## Move the crop")
         with gr.Row():
             sliders = [
-                gr.Slider(20, 100, share, step=1, label="Size of the crop, % of the picture"),
+                gr.Slider(20, 100, share, step=1, label="Size, %"),
                 gr.Slider(0, 100, 50, step=1, label="Left to right, %"),
                 gr.Slider(0, 100, 50, step=1, label="Top to bottom, %"),
             ]
