@@ -47,7 +47,7 @@ def test_a_run_without_a_network_is_one_line(with_gradio, small_run, capsys):
     small_run.best.unlink()
     assert leave([small_run.folder, "--port", free_port()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("demo.py: Expected a run that has finished an epoch, with a best.keras. Received: ")
+    assert line.startswith("demo.py: Expected a run with at least one finished epoch (best.keras). Received: ")
 
 
 def free_port():
