@@ -12,11 +12,20 @@ const paper = canvas.getContext("2d", { willReadFrequently: true });
 const status = box.querySelector("[role=status]");
 let network, facts, ready = "", busy = false, again = false;
 
+function addScript(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: address, onload: resolve, onerror: () => reject(new Error(address)) });
+    document.head.append(script);
+  });
+}
+
 async function load() {
   if (location.protocol === "file:") {
     status.textContent = "Browsers read the network over http only: run python -m http.server in the folder of the site.";
     return;
   }
+  await addScript(FOLDER + "ort.wasm.min.js");
   ort.env.wasm.numThreads = 1; // several need headers that a plain server does not send
   ort.env.wasm.wasmPaths = FOLDER;
   facts = await (await fetch(FOLDER + "petals.json")).json();
