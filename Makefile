@@ -22,7 +22,7 @@ MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test
 	tests/evaluation/test_metrics.py
 
 # Groups of the slow tests, and the minutes after which a group is stopped. Most are folders of tests.
-SLOW ?= models data weights export reporting project training scripts rest jax interrupts jax-interrupts
+SLOW ?= models data weights export demo reporting project training scripts rest jax interrupts jax-interrupts
 MINUTES ?= 60
 PYTEST_SLOW = timeout $(MINUTES)m env $(PYTEST) -m slow
 
@@ -87,6 +87,7 @@ lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab tutorials
 
 site: $(READY) ## build the site: build/site/index.html
+	$(BIN)/python scripts/build_browser.py
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 benchmark: $(READY) ## measure the speed of this machine

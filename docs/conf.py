@@ -17,7 +17,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_design",
-    "chapters",  # these three are in _ext
+    "browser",  # these four are in _ext
+    "chapters",
     "docstrings",
     "reference",
 ]

@@ -135,6 +135,23 @@ def of_options(options: Options, files: LabelledFiles | None = None) -> Dataset:
     )
 
 
+def is_available(options: Options) -> bool:
+    """Return whether the data set that the options of a run name can be loaded without a download.
+
+    Raises:
+        ValueError: If there is no such data set, or its files are not as they should be.
+        OSError: If its files cannot be read.
+
+    Example:
+        >>> is_available(Options(dataset="petals"))
+        True
+    """
+    is_drawn = options.dataset.partition(":")[0] in ("petals", "drawn")
+    if is_drawn or sources.of_options(options):
+        return True
+    return tfds.is_prepared(_base_and_variant(options.dataset)[0], options.data_dir)
+
+
 def _identity(source, name, splits, official, seed, shares, **fields):
     """Return the identity of a data set with these splits. It includes the seed if any split depends on it."""
     decided = splits_drawn_by_seed(official)
@@ -256,9 +273,7 @@ def _select(split, chosen):
 
 
 def _load_tfds(name, data_dir, seed, shares):
-    base, _, variant = name.rpartition(":")
-    if variant not in VARIANTS:
-        base, variant = name, None
+    base, variant = _base_and_variant(name)
     version, class_names, official, digest = tfds.read(base, data_dir)
 
     def split_off(train, share):  # both parts keep the order of `train`
@@ -269,6 +284,11 @@ def _load_tfds(name, data_dir, seed, shares):
     fields = {"version": version, "variant": variant, "digest": digest}
     identity = _identity("tfds", base.partition(":")[0], splits, tuple(official), seed, shares, **fields)
     return Dataset(f"{name} {version}", class_names, splits, identity)
+
+
+def _base_and_variant(name):
+    base, _, variant = name.rpartition(":")
+    return (base, variant) if variant in VARIANTS else (name, None)
 
 
 def _rearrange(official, variant):

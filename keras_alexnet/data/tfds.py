@@ -43,6 +43,19 @@ def _digest(builder):
     return digest_of([(builder.info.full_name, 0, 0), *sizes])
 
 
+def is_prepared(name: str, data_dir: str | None = None) -> bool:
+    """Return whether a set has been prepared, so that `read` downloads nothing.
+
+    Args:
+        name: Name in TensorFlow Datasets, as in `read`.
+        data_dir: As in `read`.
+
+    Raises:
+        ValueError: If there is no such set.
+    """
+    return _builder(name, data_dir).is_prepared()
+
+
 def _builder(name, data_dir):
     import tensorflow_datasets as tfds  # takes ten seconds, and drawn flowers and folders do not need it
 

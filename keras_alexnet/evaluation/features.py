@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
@@ -137,6 +138,49 @@ def _is_relu(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu
 
 
+# Maps
+
+
+def activity_layers(model: keras.Model) -> dict[str, str]:
+    """Return the layer that holds the activity of each convolution: its nonlinearity, or itself where it has none.
+
+    Args:
+        model: The network.
+
+    Returns:
+        Names of layers by the name of the convolution, in the order of the network.
+
+    Example:
+        >>> from keras_alexnet import build
+        >>> activity_layers(build(include_top=False))["conv5"]
+        'relu5'
+    """
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            found[layer.name] = layer.name
+        elif found and isinstance(layer, keras.layers.ReLU | keras.layers.Activation) and len(layer.output.shape) == 4:
+            found[next(reversed(found))] = layer.name
+    return found
+
+
+def strongest(maps: np.ndarray, count: int) -> np.ndarray:
+    """Return the channels with the largest mean activity, strongest first.
+
+    Args:
+        maps: The maps of one layer for one image, `(height, width, channels)`.
+        count: How many to return; all channels if there are fewer.
+
+    Returns:
+        Integers `(count,)`.
+
+    Example:
+        >>> strongest(np.array([[[0.0, 3.0, 1.0]]]), count=2)
+        array([1, 2])
+    """
+    return np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:count]
+
+
 def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "relu5") -> np.ndarray:
     """Return a map of the image regions that support a class: Grad-CAM, on the TensorFlow backend.
 
@@ -158,15 +202,37 @@ def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "r
     Source: Selvaraju and others, "Grad-CAM: Visual explanations from deep networks via gradient-based localization",
     2017, equations 1 and 2.
     """
+    return class_mapper(model, layer)(image, label)
+
+
+def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return the function of an image and a class that `class_map` computes, compiled for many calls.
+
+    Args:
+        model: A network that ends in a `Dense` layer.
+        layer: Name of the layer whose maps are summed.
+
+    Raises:
+        ValueError: On another backend than TensorFlow.
+    """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"Class maps need the tensorflow backend. Received: {keras.backend.backend()}")
     import tensorflow as tf  # already loaded, as the backend
 
     last = model.layers[-1]
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
-    with tf.GradientTape() as tape:
-        maps, hidden = both(image[None], training=False)
-        logit = tf.tensordot(tf.cast(hidden[0], last.kernel.dtype), last.kernel[:, label], axes=1)
-    weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2), keepdims=True)
-    evidence = np.maximum(tf.reduce_sum(weights * maps, axis=-1)[0], 0).astype(np.float32)
-    return evidence / max(evidence.max(), np.finfo(np.float32).tiny)
+
+    @tf.function
+    def evidence(images, label):
+        with tf.GradientTape() as tape:
+            maps, hidden = both(images, training=False)  # (1, height, width, channels), (1, features)
+            kernel = tf.convert_to_tensor(last.kernel)[:, label]  # (features,)
+            logit = tf.tensordot(tf.cast(hidden[0], kernel.dtype), kernel, axes=1)
+        weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2), keepdims=True)
+        return tf.reduce_sum(weights * maps, axis=-1)[0]  # (height, width)
+
+    def class_map(image, label):
+        positive = np.maximum(evidence(tf.constant(image[None]), tf.constant(label)), 0).astype(np.float32)
+        return positive / max(positive.max(), np.finfo(np.float32).tiny)
+
+    return class_map

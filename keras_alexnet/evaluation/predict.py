@@ -66,6 +66,21 @@ def resized_pictures(files: Sequence[pathlib.Path], resize_size: int) -> tf.data
     return numbered.map(load, tf.data.AUTOTUNE).ignore_errors()
 
 
+def read_picture(file: str | pathlib.Path) -> tf.Tensor:
+    """Read a picture file for `decoding.load_resized`.
+
+    Returns:
+        Scalar string, the bytes of a picture that has been decoded once.
+
+    Raises:
+        ValueError: If it cannot be decoded, or has more than `decoding.MAX_PIXELS` pixels.
+    """
+    reason = decoding.check(file)
+    if isinstance(reason, str):
+        raise ValueError(f"Expected a picture. Received: {pathlib.Path(file).name}: {reason}")
+    return tf.constant(_contents(str(file).encode()))
+
+
 def _contents(path: bytes) -> bytes:
     contents = pathlib.Path(path.decode()).read_bytes()
     return decoding.rewrite(contents) if decoding.needs_rewriting(path.decode()) else contents

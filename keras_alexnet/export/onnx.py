@@ -96,6 +96,68 @@ def convert(model: keras.Model) -> "onnx.ModelProto":
     return result
 
 
+SMALL_WEIGHTS = ("float16", "int8")
+FEW_NUMBERS = 1024  # ours: smaller arrays, such as biases, stay in float32
+
+
+def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto":
+    """Return a network whose kernels are stored in fewer bytes. It still computes in float32.
+
+    Runtimes turn the kernels back into float32 when they load the file, so that it is small to send and no slower.
+
+    Args:
+        model: A network that `convert` returned.
+        kind: "float16" halves the file. "int8" divides it by four: each output channel has a scale of its own, and the
+            largest weight of the channel is 127.
+
+    Raises:
+        ValueError: If `kind` is neither, or a weight is too large for float16.
+    """
+    from onnx import helper, numpy_helper
+
+    if kind not in SMALL_WEIGHTS:
+        raise ValueError(f"`kind` must be {' or '.join(SMALL_WEIGHTS)}. Received: {kind!r}")
+    small = type(model)()
+    small.CopyFrom(model)
+    graph, nodes, arrays = small.graph, [], []
+    output_axes = {name: int(node.op_type == "Gemm") for node in graph.node for name in node.input}
+    for tensor in graph.initializer:
+        values, name = numpy_helper.to_array(tensor), tensor.name
+        if values.dtype != np.float32 or values.size < FEW_NUMBERS or values.ndim < 2:
+            arrays.append(tensor)
+        elif kind == "float16":
+            if np.abs(values).max() > np.finfo(np.float16).max:
+                raise ValueError(f"Expected weights that fit into float16. Received: {name}")
+            arrays.append(numpy_helper.from_array(values.astype(np.float16), f"{name}/float16"))
+            nodes.append(
+                helper.make_node("Cast", [f"{name}/float16"], [name], name=f"{name}/cast", to=tensor.data_type)
+            )
+        else:
+            stored, scales = _as_int8(values, output_axes[name])
+            arrays += [
+                numpy_helper.from_array(stored, f"{name}/int8"),
+                numpy_helper.from_array(scales, f"{name}/scale"),
+            ]
+            inputs = [f"{name}/int8", f"{name}/scale"]
+            nodes.append(
+                helper.make_node("DequantizeLinear", inputs, [name], name=f"{name}/cast", axis=output_axes[name])
+            )
+    del graph.initializer[:]
+    graph.initializer.extend(arrays)
+    nodes += graph.node
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return small
+
+
+def _as_int8(values, axis):
+    """Return the nearest multiples of a scale, from -127 to 127, and the scale of each channel along an axis."""
+    others = tuple(each for each in range(values.ndim) if each != axis)
+    largest = np.abs(values).max(axis=others, keepdims=True)
+    scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127
+    return np.rint(values / scales).astype(np.int8), scales.reshape(-1)
+
+
 @functools.singledispatch
 def _convert(layer, graph, x):
     """Add the operators of a layer and return the name of the result. ONNX maps are channels first."""

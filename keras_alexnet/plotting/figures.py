@@ -116,10 +116,40 @@ def kernels(kernels: np.ndarray, towers: int = 2) -> Figure:
         raise ValueError(
             f"The number of kernels must be divisible by towers. Received: {count} kernels, towers={towers}"
         )
-    mosaics = [_mosaic(part) for part in np.split(kernels, towers, axis=-1)]
+    largest = np.abs(kernels).max(axis=(0, 1, 2))
+    description = f"First-layer kernels: {count} of {height} x {width} pixels in {towers} tower" + "s" * (towers > 1)
+    return _mosaics(0.5 + 0.5 * kernels / np.where(largest > 0, largest, 1), towers, description)
+
+
+def responses(maps: np.ndarray, towers: int = 2) -> Figure:
+    """Draw the maps of a first layer in the order in which `kernels` draws its kernels.
+
+    All maps are scaled by the largest magnitude in any of them; zero is mid-gray, and negative values are darker.
+
+    Args:
+        maps: Outputs of the layer for one image, `(height, width, kernels)`.
+        towers: The number of towers.
+
+    Returns:
+        A figure with one axes for each tower.
+
+    Raises:
+        ValueError: If the number of maps is not divisible by `towers`.
+    """
+    height, width, count = maps.shape
+    if count % towers:
+        raise ValueError(f"The number of maps must be divisible by towers. Received: {count} maps, towers={towers}")
+    largest = np.abs(maps).max()
+    description = f"First-layer responses: {count} maps of {height} x {width} places in {towers} tower"
+    tiles = 0.5 + 0.5 * maps[:, :, None] / (largest if largest > 0 else 1)  # (height, width, 1, kernels)
+    return _mosaics(tiles, towers, description + "s" * (towers > 1))
+
+
+def _mosaics(tiles: np.ndarray, towers: int, description: str) -> Figure:
+    """Draw tiles `(height, width, channels, count)` of values from 0 to 1, one tower below the other."""
+    mosaics = [_mosaic(part) for part in np.split(tiles, towers, axis=-1)]
     rows, across = mosaics[0].shape[0], mosaics[0].shape[1]
-    description = f"First-layer kernels: {count} of {height} x {width} pixels in {towers} tower"
-    figure = sheet(8, max(1.0, 8 * rows / across) * towers, description + "s" * (towers > 1))
+    figure = sheet(8, max(1.0, 8 * rows / across) * towers, description)
     figure.get_layout_engine().set(hspace=0.06)
     for n, (axes, mosaic) in enumerate(zip(figure.subplots(towers, squeeze=False)[:, 0], mosaics, strict=True), 1):
         bare(axes).imshow(mosaic, interpolation="nearest")
@@ -127,13 +157,11 @@ def kernels(kernels: np.ndarray, towers: int = 2) -> Figure:
     return figure
 
 
-def _mosaic(kernels: np.ndarray) -> np.ndarray:
-    """Return the kernels as tiles in rows of 16 with white gaps of one pixel, RGB from 0 to 1."""
-    height, width, _, count = kernels.shape
+def _mosaic(tiles: np.ndarray) -> np.ndarray:
+    """Return the tiles in rows of 16 with white gaps of one pixel, RGB from 0 to 1."""
+    height, width, _, count = tiles.shape
     across = min(count, 16)
     rows = -(-count // across)
-    largest = np.abs(kernels).max(axis=(0, 1, 2), keepdims=True)
-    tiles = 0.5 + 0.5 * kernels / np.where(largest > 0, largest, 1)
     mosaic = np.ones((rows * (height + 1) - 1, across * (width + 1) - 1, 3))
     for n in range(count):
         top, left = n // across * (height + 1), n % across * (width + 1)

@@ -4,7 +4,7 @@ Pictures are arrays `(height, width, 3)` of any size with RGB values 0 to 255; o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ def predictions(
     class_names: Sequence[str],
     labels: Sequence[int | None] | None = None,
     top: int = 5,
+    per_row: int = PER_ROW,
 ) -> Figure:
     """Draw pictures with their most probable classes as bars, as on the left of the paper's figure 4.
 
@@ -32,6 +33,7 @@ def predictions(
         class_names: In the order of the columns of `probabilities`.
         labels: The correct class of each picture, None if unknown.
         top: Number of classes to show for each picture.
+        per_row: Number of pictures side by side.
 
     Returns:
         A figure with two axes for each picture: the picture, and its bars.
@@ -47,10 +49,10 @@ def predictions(
             f"Received: {len(images)} pictures, {len(probabilities)} rows"
         )
     labels = [None] * len(images) if labels is None else labels
-    across = min(PER_ROW, len(images))
+    across = min(per_row, len(images))
     down = math.ceil(len(images) / across)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    figure = sheet(2.2 * across, 3.3 * down, _describe(best, class_names, labels))
+    figure = sheet(2.2 * across, (2.2 + 0.22 * top) * down, _describe(best, class_names, labels))
     grid = figure.add_gridspec(2 * down, across, height_ratios=[2, 0.2 * best.shape[1]] * down)
     for n, image in enumerate(images):
         row, column = 2 * (n // across), n % across
@@ -60,7 +62,8 @@ def predictions(
 
 
 def _describe(best: np.ndarray, class_names: Sequence[str], labels: Sequence[int | None]) -> str:
-    words = f"Predictions: pictures with their {best.shape[1]} most probable classes"
+    guesses = best.shape[1]
+    words = f"Predictions: pictures with {f'their {guesses} most probable classes' if guesses > 1 else 'their class'}"
     known = [n for n, label in enumerate(labels) if label is not None]
     if known:
         words += f"; {sum(int(best[n, 0] == labels[n]) for n in known)} of {len(known)} are right at the first guess"
@@ -206,4 +209,30 @@ def class_maps(pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], names
         light = Image.fromarray(np.float32(evidence)).resize((width, height), Image.Resampling.BILINEAR)
         _show(cells[0, column], picture)
         _show(cells[1, column], picture * (0.15 + 0.85 * np.asarray(light)[..., None]), name)
+    return figure
+
+
+def strongest_maps(maps: Mapping[str, np.ndarray], numbers: Mapping[str, Sequence[int]]) -> Figure:
+    """Draw some maps of several layers, a row for each layer.
+
+    Each map is scaled by its largest value.
+
+    Args:
+        maps: For each layer, by name, its maps for one image, `(height, width, channels)`.
+        numbers: For each layer, the channels to draw, such as those of `features.strongest`.
+
+    Returns:
+        A figure with one axes for each map.
+    """
+    most = max(map(len, numbers.values()))
+    words = "; ".join(f"{name}: {', '.join(map(str, numbers[name]))}" for name in maps)
+    figure = sheet(1.1 * most, 1.45 * len(maps), f"Strongest maps: by layer, the maps with the largest mean. {words}")
+    cells = figure.subplots(len(maps), most, squeeze=False)
+    for row, (name, values) in zip(cells, maps.items(), strict=True):
+        for axes in row[len(numbers[name]) :]:
+            axes.set_axis_off()
+        for axes, n in zip(row, numbers[name], strict=False):
+            bare(axes).imshow(values[..., n], cmap="gray", interpolation="nearest")
+            axes.set_xlabel(f"map {n}", size=8)
+        row[0].set_title(f"{name}, {values.shape[0]} x {values.shape[1]} places", size=9, loc="left", parse_math=False)
     return figure

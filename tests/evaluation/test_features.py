@@ -117,6 +117,54 @@ def test_class_map_weights_maps_by_their_mean_gradient(model, view, label):
     np.testing.assert_allclose(found, expected / max(expected.max(), 1e-30), atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def deep():
+    """Between the maps and the classes: pooling, a hidden layer and its nonlinearity. In float64, for differences."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((9, 9, 3), dtype="float64")
+    x = keras.layers.Conv2D(4, 3, name="conv1", dtype="float64")(image)
+    x = keras.layers.Activation("tanh", name="tanh1", dtype="float64")(x)
+    x = keras.layers.Flatten(dtype="float64")(keras.layers.MaxPooling2D(2, 2, dtype="float64")(x))
+    x = keras.layers.Dense(6, "tanh", name="fc2", dtype="float64")(x)
+    return keras.Model(image, keras.layers.Dense(3, "softmax", name="fc3", dtype="float64")(x))
+
+
+def logits_of(model, maps):
+    """What follows the maps of `deep`, in NumPy."""
+    pooled = maps[:6, :6].reshape(3, 2, 3, 2, 4).max(axis=(1, 3)).reshape(-1)
+    (kernel2, bias2), (kernel3, bias3) = (model.get_layer(name).get_weights() for name in ("fc2", "fc3"))
+    return np.tanh(pooled @ kernel2 + bias2) @ kernel3 + bias3
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="class maps need the tensorflow backend")
+@pytest.mark.parametrize("label", [0, 2])
+def test_class_map_agrees_with_finite_differences(deep, label):
+    view, step = np.random.default_rng(1).normal(size=(9, 9, 3)), 1e-6
+    maps = np.asarray(features.activations(deep, "tanh1")(view[None]))[0]
+    gradient = np.zeros_like(maps)
+    for place in np.ndindex(maps.shape):
+        up, down = maps.copy(), maps.copy()
+        up[place] += step
+        down[place] -= step
+        gradient[place] = (logits_of(deep, up) - logits_of(deep, down))[label] / (2 * step)
+    expected = np.maximum((maps * gradient.mean(axis=(0, 1))).sum(axis=-1), 0)
+    assert expected.max() > 0
+    found = features.class_mapper(deep, "tanh1")(view, label)
+    np.testing.assert_allclose(found, expected / expected.max(), atol=1e-5)
+
+
+def test_the_activity_of_a_convolution_is_that_behind_its_nonlinearity(model, deep):
+    assert features.activity_layers(model) == {"conv1": "relu1"}
+    assert features.activity_layers(deep) == {"conv1": "tanh1"}
+
+
+def test_the_strongest_maps_have_the_largest_mean():
+    maps = np.random.default_rng(0).normal(size=(5, 7, 20))
+    means = [maps[:, :, n].sum() for n in range(20)]
+    assert features.strongest(maps, 3).tolist() == sorted(range(20), key=lambda n: -means[n])[:3]
+    assert len(features.strongest(maps, 30)) == 20
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="class maps need the tensorflow backend")
 def test_half_precision_gives_the_same_features_in_float32(model, view):
     half = network("mixed_bfloat16")

@@ -12,7 +12,7 @@ from small_networks import ZEROS
 
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.export import exporting, formats
+from keras_alexnet.export import exporting, formats, onnx
 from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -441,3 +441,41 @@ def test_class_names_of_a_file(tmp_path):
     (tmp_path / "names.txt").write_text("a\nb\n")
     with pytest.raises(ValueError, match=r"Expected 3 names, one per line\. Received: 2 in .*names\.txt"):
         exporting.with_class_names(classifier(), tmp_path / "names.txt")
+
+
+# Small weights
+
+
+def rounded(layer, kind):
+    """The kernel of a layer as the file holds it, computed one output channel at a time."""
+    kernel = layer.get_weights()[0]
+    if kind == "float16":
+        return kernel.astype(np.float16).astype(np.float32)
+    channels = []
+    for channel in np.moveaxis(kernel, -1, 0).astype(np.float64):
+        step = abs(channel).max() / 127
+        channels.append(np.floor(channel / step + 0.5) * step)
+    return np.stack(channels, axis=-1)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("float16", 0.51), ("int8", 0.27)])
+def test_small_weights_answer_as_the_network_with_rounded_kernels(tmp_path, images, kind, share):
+    pytest.importorskip("onnxruntime")
+    each = classifier(mean="network", include_preprocessing=True)
+    whole = convert(exporting.serving_model(each))
+    small = onnx.with_small_weights(whole, kind)
+    assert small.ByteSize() < share * whole.ByteSize()
+    (tmp_path / "small.onnx").write_bytes(small.SerializeToString())
+    (answer,) = onnx.load(tmp_path / "small.onnx")
+    before = answers_of_keras(each, images)
+    for layer in each.model.layers:
+        if layer.weights and np.prod(layer.get_weights()[0].shape) >= 1024:
+            layer.set_weights([rounded(layer, kind), *layer.get_weights()[1:]])
+    expected = answers_of_keras(each, images)
+    error = np.abs(answer(images) - expected).max()
+    assert error < 0.1 * np.abs(before - expected).max()
+
+
+def test_small_weights_of_an_unknown_kind_are_refused():
+    with pytest.raises(ValueError, match=r"`kind` must be float16 or int8\. Received: 'int4'"):
+        onnx.with_small_weights(None, "int4")

@@ -30,6 +30,19 @@ def test_kernels_of_any_number_and_size(shape, towers, mosaic):
     assert figure.axes[0].images[0].get_array()[0, 0].tolist() == [0.5, 0.5, 0.5]
 
 
+def test_responses_share_one_scale():
+    maps = np.random.default_rng(0).normal(size=(5, 6, 96))
+    figure = figures.responses(maps)
+    mosaics = [axes.images[0].get_array() for axes in figure.axes]
+    assert [mosaic.shape for mosaic in mosaics] == [(17, 111, 3)] * 2
+    for n in (0, 50):
+        top, left = n % 48 // 16 * 6, n % 16 * 7
+        tile = mosaics[n // 48][top : top + 5, left : left + 6, 0]
+        np.testing.assert_allclose(tile, 0.5 + 0.5 * maps[..., n] / np.abs(maps).max())
+    with pytest.raises(ValueError, match="Received: 9 maps, towers=2"):
+        figures.responses(np.zeros((3, 3, 9)))
+
+
 def test_kernels_that_cannot_be_shown():
     with pytest.raises(ValueError, match=r"1 channel.*Received: shape \(3, 3, 2, 4\)"):
         figures.kernels(np.zeros((3, 3, 2, 4)))

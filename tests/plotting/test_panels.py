@@ -128,3 +128,18 @@ def test_class_maps_darken_the_other_parts():
 def test_panels_can_be_drawn():
     figure = panels.predictions([PICTURE] * 3, np.eye(3), NAMES, labels=[0, 1, 2])
     figure.draw_without_rendering()
+
+
+def test_strongest_maps_have_a_row_for_each_layer():
+    maps = {"conv1": np.random.default_rng(0).normal(size=(6, 6, 9)), "conv2": np.ones((3, 3, 4))}
+    figure = panels.strongest_maps(maps, {"conv1": [7, 2, 0], "conv2": [1]})
+    shown = pictures(figure)
+    assert [axes.get_xlabel() for axes in shown] == ["map 7", "map 2", "map 0", "map 1"]
+    np.testing.assert_array_equal(shown[1].images[0].get_array(), maps["conv1"][..., 2])
+    assert "conv1: 7, 2, 0; conv2: 1" in figure.get_label()
+
+
+def test_predictions_side_by_side():
+    figure = panels.predictions([PICTURE] * 10, np.full((10, 3), 1 / 3), NAMES, top=1, per_row=5)
+    assert {axes.get_subplotspec().get_gridspec().ncols for axes in pictures(figure)} == {5}
+    assert "with their class" in figure.get_label()

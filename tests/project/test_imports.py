@@ -20,7 +20,7 @@ ROWS = (
     {"weights"},
     {"data"},
     {"evaluation"},
-    {"export", "reporting"},
+    {"demo", "export", "reporting"},
     {"training"},
     {"experiments"},
     {"commands"},

@@ -1,0 +1,52 @@
+"""Open a page on this machine to look into trained networks with pictures of your own.
+
+python scripts/demo.py runs/petals-1
+python scripts/demo.py runs/petals-1 runs/petals-2      side by side
+python scripts/demo.py caffe.keras --port 8000
+
+The page needs Gradio: pip install 'keras-alexnet[demo]'. It sends nothing to other machines, and only this machine can
+open it unless --host says otherwise. Ctrl-C ends it.
+"""
+
+import argparse
+import importlib.util
+import tempfile
+import threading
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.files import temporary_folder
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument(
+        "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files; several stand side by side"
+    )
+    line.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in (default: 127.0.0.1)"
+    )
+    line.add_argument("--port", type=int, default=7860, metavar="N", help="port to listen at (default: 7860)")
+    line.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
+    return line
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serve the page until a signal; the exit status is 2 for wrong input."""
+    line = parser()
+    arguments = line.parse_args(argv)
+    with one_line_errors(line):
+        if importlib.util.find_spec("gradio") is None:
+            raise ValueError("The page needs pip install 'keras-alexnet[demo]'. Received: no gradio")
+        from keras_alexnet.demo import page  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.demo.explorer import Explorer
+
+        page.check_address(arguments.host, arguments.port)
+        explorers = [Explorer.open(network, arguments.data_dir) for network in arguments.networks]
+        say(f"preparing {len(explorers)} network{'s' * (len(explorers) > 1)}")
+        for each in explorers:
+            each.warm_up()
+        with temporary_folder(tempfile.gettempdir()) as folder:
+            address = page.serve(explorers, arguments.host, arguments.port, folder)
+            say(f"open {address} in a browser; Ctrl-C ends the page")
+            threading.Event().wait()

@@ -1,0 +1,173 @@
+"""Make what the page that runs a network in the browser needs: the network, and ONNX Runtime for browsers from npm.
+
+python scripts/build_browser.py             into build/browser, from where `make site` takes it
+python scripts/build_browser.py --out DIR
+
+What is there already is kept. The network is a small AlexNet that is trained on drawn flowers, in a minute or two.
+Without npm, or without a connection to it, one line says so and the site is built without the page.
+"""
+
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
+import argparse
+import dataclasses
+import json
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from typing import TYPE_CHECKING
+
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
+
+if TYPE_CHECKING:  # TensorFlow takes seconds
+    from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.evaluation.classifier import Classifier
+
+OUT = pathlib.Path(__file__).resolve().parents[1] / "build" / "browser"
+RUNTIME = "onnxruntime-web@1.30.0"
+RUNTIME_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+HIDDEN = (512, 512)  # in place of 4096, or the file would have 97 MB
+EPOCHS = 5
+LARGEST = 10_000_000  # bytes of the network
+EXAMPLES = ("tulip", "daisy", "rose", "sunflower")
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    line = Parser(prog="build_browser.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--out", default=OUT, metavar="FOLDER", type=pathlib.Path, help="(default: build/browser)")
+    return line
+
+
+def fetch_runtime(out: pathlib.Path) -> None:
+    """Copy the files of ONNX Runtime for browsers out of its npm package.
+
+    Raises:
+        ValueError: If npm is missing, or cannot fetch it.
+    """
+    if all((out / name).exists() for name in RUNTIME_FILES):
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ValueError("The site is built without the page that runs a network in the browser. Received: no npm")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", RUNTIME, "--silent", "--pack-destination", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        archives = list(pathlib.Path(folder).glob("*.tgz"))
+        if done.returncode or not archives:
+            reason = (done.stderr.strip() or "nothing").splitlines()[0]
+            raise ValueError(
+                f"The site is built without the page that runs a network in the browser. Received: {reason}"
+            )
+        with tarfile.open(archives[0]) as archive:
+            for name in RUNTIME_FILES:
+                with archive.extractfile(f"package/dist/{name}") as source, (out / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+
+
+def write_network(out: pathlib.Path) -> None:
+    """Train the network and write `petals.onnx`, with `petals.json` that says what it is and how good.
+
+    Raises:
+        ValueError: If the file is too large.
+    """
+    if (out / "petals.json").exists():
+        return
+    import numpy as np
+    import onnx
+
+    from keras_alexnet.data import datasets, pipeline  # after the flags: TensorFlow takes seconds
+    from keras_alexnet.evaluation import evaluate
+    from keras_alexnet.export import onnx as onnx_format
+    from keras_alexnet.export.exporting import serving_model
+
+    data = datasets.load("petals")
+    classifier = train(data)
+    test = pipeline.resize_pictures(data.splits["test"], classifier.recipe.resize_size)
+    probabilities, labels = evaluate.probabilities(classifier.model, classifier.batches(test))
+    answers = probabilities[1].argmax(axis=1)
+    small = onnx_format.with_small_weights(onnx_format.convert(serving_model(classifier)), "float16")
+    if small.ByteSize() > LARGEST:
+        raise ValueError(f"Expected a network of at most {LARGEST} bytes. Received: {small.ByteSize()}")
+    onnx.save(small, out / "petals.onnx")
+    (answer,) = onnx_format.load(out / "petals.onnx")
+    margin = (classifier.recipe.resize_size - classifier.recipe.crop_size) // 2
+    inside = slice(margin, margin + classifier.recipe.crop_size)
+    crops = np.stack([picture[inside, inside] for picture, _ in test.as_numpy_iterator()])
+    received = answer(crops)
+    facts = {
+        "classes": list(data.class_names),
+        "crop_size": classifier.recipe.crop_size,
+        "resize_size": classifier.recipe.resize_size,
+        "bytes": small.ByteSize(),
+        "pictures": len(labels),
+        "accuracy": float((answers == labels).mean()),
+        "agreement": float((received.argmax(axis=1) == answers).mean()),
+        "difference": float(np.abs(received - probabilities[1]).max()),
+    }
+    (out / "petals.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def train(data: "Dataset") -> "Classifier":
+    """Return the paper's network with fewer hidden units, trained on drawn flowers from the drawn kernels."""
+    import keras
+
+    import keras_alexnet
+    from keras_alexnet.data import pipeline
+    from keras_alexnet.data.statistics import Statistics
+    from keras_alexnet.evaluation.classifier import Classifier
+    from keras_alexnet.models.architectures import ARCHITECTURES
+    from keras_alexnet.recipes import RECIPES
+
+    keras.utils.set_random_seed(0)
+    recipe = dataclasses.replace(RECIPES["petals"], epochs=EPOCHS)
+    net = dataclasses.replace(ARCHITECTURES["paper"], hidden=HIDDEN, dropout=recipe.dropout)
+    shape = (recipe.crop_size, recipe.crop_size, 3)
+    model = keras_alexnet.build(net, weights="drawn", input_shape=shape, classes=len(data.class_names))
+    pictures = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
+    statistics = Statistics.measure(pictures)
+    batches = pipeline.training_batches(pictures, statistics, recipe, 0, range(EPOCHS))
+    steps = len(batches)
+    rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
+    model.compile(keras_alexnet.PaperSGD(rate), "sparse_categorical_crossentropy", jit_compile=False)
+    model.fit(batches, shuffle=False, verbose=0)
+    return Classifier(model, tuple(data.class_names), recipe, statistics)
+
+
+def write_examples(out: pathlib.Path) -> None:
+    """Draw the pictures that a visitor can choose."""
+    from PIL import Image
+
+    from keras_alexnet.data.drawings import petals
+
+    for name in EXAMPLES:
+        pixels = petals.draw_one(petals.CLASS_NAMES.index(name), seed=1)
+        Image.fromarray(pixels).save(out / f"petals_{name}.png")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build; the exit status is 0 also without npm, 2 for wrong input."""
+    line = parser()
+    out = line.parse_args(argv).out
+    with one_line_errors(line):
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            fetch_runtime(out)
+        except ValueError as error:
+            say(error)
+            return
+        write_network(out)
+        write_examples(out)
+    facts = json.loads((out / "petals.json").read_text(encoding="utf-8"))
+    say(
+        f"{out / 'petals.onnx'}: {facts['bytes'] / 1e6:.1f} MB, {facts['accuracy']:.1%} of {facts['pictures']} test "
+        f"pictures right, {facts['agreement']:.1%} answered as by Keras"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,116 @@
+"""What the page computes, without Gradio."""
+
+import concurrent.futures
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from matplotlib.figure import Figure
+from PIL import Image
+
+import keras_alexnet
+from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.demo import markup
+from keras_alexnet.demo.explorer import Explorer
+from keras_alexnet.evaluation import predict
+from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.recipes import FIGURE_1
+
+SPECIES = ("<b>rose & co", "daisy", "tulip")
+PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def explorer(_small_run):
+    return Explorer.open(_small_run.folder)
+
+
+def test_the_mean_over_the_ten_crops_is_the_answer_of_predict(explorer, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    (expected,) = predict.predict(explorer.classifier, [tmp_path / "a.png"])
+    picture = explorer.resize(tf.constant(PICTURE))
+    found = explorer.probabilities(explorer.ten_crops(picture)).mean(axis=0)
+    np.testing.assert_allclose(found, expected.probabilities, atol=1e-6)
+
+
+def test_a_crop_by_hand_is_cut_where_the_sliders_say(explorer):
+    scene = np.zeros((512, 512, 3), np.uint8)
+    scene[256:, :256] = 200  # the lower left quarter
+    assert explorer.cut(scene, 0.5, 0, 1).shape == (67, 67, 3)
+    assert (explorer.cut(scene, 0.5, 0, 1)[1:-1, 1:-1] == 200).all()  # the border has a share of what is beyond
+    assert (explorer.cut(scene, 0.5, 1, 0)[1:-1, 1:-1] == 0).all()
+    assert 49 < explorer.cut(scene, 1, 0.5, 0.5).mean() < 51
+
+
+def test_a_crop_by_hand_takes_one_call_of_the_network(explorer, monkeypatch):
+    calls = []
+    run = explorer.classifier.model.predict_on_batch
+    monkeypatch.setattr(explorer.classifier.model, "predict_on_batch", lambda x: calls.append(x.shape) or run(x))
+    explorer.probabilities(explorer.cut(np.zeros((512, 512, 3), np.uint8), 0.9, 0.5, 0.5)[None])
+    assert calls == [(1, 67, 67, 3)]
+
+
+def test_the_best_classes_come_first(explorer):
+    assert list(explorer.best(np.float32([0.2, 0.1, 0.7]))) == ["tulip", "<b>rose & co", "daisy"]
+
+
+def test_every_part_has_words(explorer):
+    explorer.warm_up()
+    inside = explorer.inside(PICTURE)
+    figures = [
+        explorer.crops(PICTURE),
+        explorer.class_maps(PICTURE),
+        explorer.kernels(),
+        explorer.responses(inside),
+        explorer.strongest_maps(inside),
+    ]
+    for figure in figures:
+        assert isinstance(figure, Figure)
+        assert 'alt="' in markup.part(figure)
+        assert figure.get_label()
+
+
+def test_a_network_with_one_tower_and_no_normalization_says_so(explorer):
+    rows = explorer.without_parts(PICTURE)
+    assert [words for words, *_ in rows] == ["whole network"]
+    assert "neither response normalization nor a second tower" in markup.switched_off(rows)
+
+
+def test_the_network_of_figure_1_is_shown_at_32_pixels():
+    statistics = Statistics(np.full((32, 32, 3), 128, np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    model = keras_alexnet.build("figure_1", classes=3, input_shape=(32, 32, 3))
+    small = Explorer("figure_1", Classifier(model, SPECIES, FIGURE_1, statistics))
+    picture = small.resize(tf.constant(PICTURE))
+    assert small.ten_crops(picture).shape == (10, 32, 32, 3)
+    inside = small.inside(picture)
+    for figure in (small.class_maps(picture), small.kernels(), small.responses(inside), small.strongest_maps(inside)):
+        assert isinstance(figure, Figure)
+    assert len(small.without_parts(picture)) == 1
+
+
+def test_the_table_has_every_part_and_escapes_names():
+    rows = [("whole network", "<b>rose", 0.8, 0.8), ("without tower 1", "daisy", 0.6, 0.25)]
+    table = markup.switched_off(rows)
+    assert table.count("<tr>") == 3
+    assert "<b>" not in table
+    assert "25&nbsp;%" in table
+
+
+def test_neighbors_are_found_once_they_are_read(small_run):
+    explorer = Explorer.open(small_run.folder)
+    inside = explorer.inside(PICTURE)
+    assert "not a network file" in explorer.neighbors(PICTURE, inside)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        explorer.read_training_pictures(pool)
+    figure = explorer.neighbors(PICTURE, inside)
+    assert "6 neighbors of each" in figure.get_label()
+
+
+def test_a_run_whose_pictures_are_gone_says_so(small_run):
+    made_with = small_run.read_json("recipe.json")
+    made_with["options"]["dataset"] = "/nowhere/at/all"
+    small_run.write_json("recipe.json", made_with)
+    explorer = Explorer.open(small_run.folder)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        explorer.read_training_pictures(pool)
+    assert explorer.neighbors(PICTURE, explorer.inside(PICTURE)).startswith("The training pictures cannot be searched.")

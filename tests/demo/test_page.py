@@ -1,0 +1,254 @@
+"""The page: bad input in one line, and the page itself in a real browser."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_alexnet.commands import demo
+from keras_alexnet.demo import page as demo_page
+from keras_alexnet.demo.explorer import Explorer
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def leave(arguments):
+    with pytest.raises(SystemExit) as left:
+        demo.main([str(argument) for argument in arguments])
+    return left.value.code
+
+
+@pytest.fixture
+def with_gradio(monkeypatch):
+    """As if it was installed: what these tests refuse is refused before it is imported."""
+    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: object())
+
+
+# Bad input
+
+
+def test_without_gradio_one_line_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
+    assert leave(["runs/a"]) == 2
+    assert capsys.readouterr().err == "demo.py: The page needs pip install 'keras-alexnet[demo]'. Received: no gradio\n"
+
+
+def test_a_run_without_a_network_is_one_line(with_gradio, small_run, capsys):
+    small_run.best.unlink()
+    assert leave([small_run.folder, "--port", free_port()]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("demo.py: Expected a run with at least one finished epoch (best.keras). Received: ")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_a_port_in_use_is_one_line(with_gradio, small_run, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert leave([small_run.folder, "--port", port]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "demo.py: Expected a free port of this machine: give another with --port or --host. Received"
+    )
+    assert f"127.0.0.1:{port}, " in line
+
+
+@pytest.mark.parametrize("arguments", [["--port", "99999"], ["--host", "192.0.2.1"]])
+def test_an_impossible_address_is_one_line(with_gradio, small_run, capsys, arguments):
+    assert leave([small_run.folder, *arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def explorer(_small_run):
+    return Explorer.open(_small_run.folder)
+
+
+def test_text_and_giant_pictures_are_refused_in_one_line(explorer, tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
+    with pytest.raises(ValueError, match=r"^Expected a picture\. Received: text\.jpg: cannot identify.*$"):
+        demo_page.load(tmp_path / "text.jpg", [explorer])
+    with pytest.raises(ValueError, match=r"^Expected a picture\. Received: huge\.png: .*pixels.*$"):
+        demo_page.load(tmp_path / "huge.png", [explorer])
+
+
+def test_a_picture_is_kept_in_the_sizes_that_are_needed(explorer, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    picture = demo_page.load(tmp_path / "a.png", [explorer])
+    assert picture["scene"].shape == (512, 512, 3)
+    np.testing.assert_array_equal(picture["resized"][76], pixels)
+
+
+def test_a_drawing_lies_on_white_paper():
+    drawing = np.zeros((2, 2, 4), np.uint8)
+    drawing[0, 0] = (200, 10, 20, 255)
+    paper = demo_page.on_white(drawing)
+    assert paper[0, 0].tolist() == [200, 10, 20]
+    assert (paper[1] == 255).all()
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def served(_small_run, tmp_path_factory):
+    """Address of a page with one network, served by a process of its own."""
+    pytest.importorskip("gradio", reason="the page needs pip install 'keras-alexnet[demo]'")
+    port, log = free_port(), tmp_path_factory.mktemp("served") / "log.txt"
+    command = [sys.executable, SCRIPT, str(_small_run.folder), "--port", str(port)]
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env=os.environ) as process:
+        while "Ctrl-C" not in log.read_text() and process.poll() is None:
+            time.sleep(0.5)
+        if process.poll() is not None:
+            pytest.fail(log.read_text())
+        yield f"http://127.0.0.1:{port}/"
+        process.terminate()
+        assert process.wait(30) == 143
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(served, browser):
+    page = browser.new_page()
+    visit(page, served)
+    yield page
+    page.close()
+
+
+def visit(page, address):
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.locator("input[type=file]").first.wait_for(state="attached")
+
+
+def upload(page, file):
+    page.locator("input[type=file]").first.set_input_files(str(file))
+
+
+def classes(page):
+    """The classes of the first answer, once there is one."""
+    bars = page.locator(".confidence-set")
+    bars.first.wait_for()
+    return bars.all_inner_texts()
+
+
+@pytest.mark.slow
+def test_an_upload_is_answered_and_nothing_leaves_the_machine(served, browser, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)).save(tmp_path / "a.png")
+    page, hosts = browser.new_page(), set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    visit(page, served)
+    upload(page, tmp_path / "a.png")
+    assert {text.split("\n")[0] for text in classes(page)} >= {"daisy", "tulip"}
+    page.get_by_role("tab", name="Switched off").click()
+    page.get_by_text("neither response normalization").wait_for()
+    page.get_by_role("tab", name="Where it looks").click()
+    page.locator('img[alt^="Class maps"]').wait_for()
+    before = page.locator(".confidence-set").all_inner_texts()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.confidence-set')].map(e => e.innerText).join() !== before",
+        arg=",".join(before),
+    )
+    assert page.eval_on_selector_all("img", "images => images.filter(image => !image.alt).length") == 0
+    page.close()
+    assert {host for host in hosts if host not in ("", urlsplit(served).netloc)} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text", "huge"])
+def test_a_bad_file_is_one_line_and_the_page_goes_on(tab, tmp_path, kind):
+    if kind == "text":
+        (tmp_path / "text.jpg").write_text("no picture")
+    else:
+        Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
+    upload(tab, next(tmp_path.iterdir()))
+    alert = tab.get_by_role("alert").filter(has_text=f"Expected a picture. Received: {kind}")
+    alert.wait_for()
+    assert "\n" not in alert.inner_text().strip()
+    tab.get_by_role("button", name="Clear").or_(tab.get_by_role("button", name="Remove")).first.click()
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "good.png")
+    upload(tab, tmp_path / "good.png")
+    assert classes(tab)
+
+
+@pytest.mark.slow
+def test_a_picture_with_alpha_is_answered(tab, tmp_path):
+    Image.new("RGBA", (80, 90), (200, 30, 60, 120)).save(tmp_path / "alpha.png")
+    upload(tab, tmp_path / "alpha.png")
+    assert classes(tab)
+
+
+@pytest.mark.slow
+def test_a_drawing_is_answered(tab):
+    tab.get_by_role("tab", name="Drawing").click()
+    ask = tab.get_by_role("button", name="Classify the drawing")
+    ask.click()
+    tab.get_by_text("Draw something first.").wait_for()
+    tab.get_by_role("button", name="Brush Size").wait_for()  # is there once the brush is in hand
+    box = tab.locator("canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x - 40, y - 40)
+    tab.mouse.down()
+    tab.mouse.move(x + 40, y + 40, steps=8)
+    tab.mouse.up()
+    tab.wait_for_timeout(500)  # the canvas keeps a stroke a moment after it ends
+    ask.click()
+    assert classes(tab)
+
+
+@pytest.mark.slow
+def test_two_people_at_once_see_their_own_answers(served, browser, tmp_path):
+    pages = [browser.new_context().new_page() for _ in range(2)]
+    for color, page in zip(("black", "white"), pages, strict=True):
+        Image.new("RGB", (80, 80), color).save(tmp_path / f"{color}.png")
+        visit(page, served)
+    for color, page in zip(("black", "white"), pages, strict=True):
+        upload(page, tmp_path / f"{color}.png")
+    crops = []
+    for page in pages:
+        assert classes(page)
+        crop = page.locator('img[alt="The crop that the network sees"]')
+        crop.wait_for()
+        crops.append(crop.get_attribute("src"))
+    assert crops[0] != crops[1]
+    for page in pages:
+        page.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 400])
+def test_fits_the_window(served, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    visit(page, served)
+    page.get_by_role("heading", name=re.compile("AlexNet")).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
