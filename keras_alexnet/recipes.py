@@ -56,6 +56,7 @@ STRATEGIES = {  # how devices share a training, and the backends of Keras that h
     "mirrored": ("tensorflow", "jax"),
     "multiworker": ("tensorflow",),
     "one_weird_trick": ("jax",),
+    "towers": ("tensorflow",),
 }
 
 _MEANS = ("color", "image", "architecture", "network")
@@ -320,7 +321,8 @@ class Options:
     strategy: str = setting(
         "mirrored",
         "how devices share the work: mirrored, each has a part of the batch; multiworker, the same on several machines "
-        "(TF_CONFIG); one_weird_trick, on JAX, each also has a part of the fully connected layers",
+        "(TF_CONFIG); one_weird_trick, on JAX, each also has a part of the fully connected layers; towers, on "
+        "TensorFlow, each of two has half of the network (3.2)",
         _DEVICES,
         choices=tuple(STRATEGIES),
     )

@@ -12,7 +12,7 @@ import tqdm
 from keras_alexnet.files import atomic_write
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import checkpoints, errors, recovery
+from keras_alexnet.training import checkpoints, errors, recovery, towers
 from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
@@ -60,7 +60,8 @@ class LogWriter(keras.callbacks.Callback):
         if not self.is_chief:
             return
         if self.has_best:
-            network = keras.Model(self.model.input, self.model.output, name=self.model.name)  # without the optimizer
+            network = towers.plain(self.model)
+            network = keras.Model(network.input, network.output, name=network.name)  # without the optimizer
             with atomic_write(self.run.best) as temporary:
                 network.save(temporary)
         self.run.write_log(self.rows)

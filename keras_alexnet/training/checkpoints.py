@@ -13,6 +13,7 @@ import numpy as np
 from keras_alexnet.files import atomic_write, digest
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import CHECKPOINT, Run
+from keras_alexnet.training import towers
 
 KEPT = 2  # ours: the newest, and the previous one in case the newest is damaged
 NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
@@ -89,6 +90,7 @@ def save(
     Raises:
         OSError: If it cannot be written.
     """
+    model = towers.plain(model)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"epoch-{epochs:05d}" + (f"-step-{steps:08d}" if steps else "")
     with atomic_write(folder / f"{name}.keras") as temporary:

@@ -1,8 +1,9 @@
 """Devices and precision for training (paper section 3.2).
 
-The paper put half of the channels on each of two GPUs. `tf.distribute.MirroredStrategy`, and on JAX
-`keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch. With one weird
-trick, on JAX, each device has only a part of the fully connected layers. The result is the same as on one device.
+The paper put half of the channels on each of two GPUs, and so does `TowersStrategy`. `tf.distribute.MirroredStrategy`,
+and on JAX `keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch.
+With one weird trick, on JAX, each device has only a part of the fully connected layers. The result is the same as on
+one device.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from typing import Any
 import keras
 
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models.summary import sketch
 from keras_alexnet.recipes import STRATEGIES, Recipe
 from keras_alexnet.training import one_weird_trick
 
@@ -27,11 +29,13 @@ class Strategy:
 
     Attributes:
         replicas: Number of devices that share a batch.
+        devices: Number of devices that train.
         is_chief: Whether this process writes the run's files.
         is_alone: Whether this process trains without other processes.
     """
 
     replicas: int = 1
+    devices: int = 1
     is_chief: bool = True
     is_alone: bool = True
 
@@ -61,7 +65,7 @@ class Strategy:
         return contextlib.nullcontext()
 
     def adapt(self, network: keras.Model) -> keras.Model:
-        """Return the network in the form that `fit` needs here."""
+        """Return the network in the form that `fit` needs here. One that is compiled keeps its optimizer."""
         return network
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
@@ -79,7 +83,7 @@ class DistributedStrategy(Strategy):
 
     def __init__(self, strategy: "tf.distribute.Strategy") -> None:
         self._strategy = strategy
-        self.replicas = strategy.num_replicas_in_sync
+        self.replicas = self.devices = strategy.num_replicas_in_sync
 
     def scope(self) -> contextlib.AbstractContextManager:
         return self._strategy.scope()
@@ -101,7 +105,7 @@ class JaxDataParallel(Strategy):
 
     def __init__(self, devices: list[str]) -> None:
         self._distribution = _DataParallel(devices=devices)
-        self.replicas = len(devices)
+        self.replicas = self.devices = len(devices)
 
     def scope(self) -> contextlib.AbstractContextManager:
         return self._distribution.scope()
@@ -124,7 +128,7 @@ class OneWeirdTrick(JaxDataParallel):
 
     def __init__(self, devices: list[str]) -> None:
         self._devices = devices
-        self.replicas = len(devices)
+        self.replicas = self.devices = len(devices)
 
     def prepare(self, recipe: Recipe) -> None:
         super().prepare(recipe)
@@ -149,6 +153,38 @@ class _ModelParallel(_AnyBatch, keras.distribution.ModelParallel):
     pass
 
 
+class TowersStrategy(Strategy):
+    """The two towers of the paper on two devices of this machine, by `training.towers`.
+
+    Args:
+        names: Names of the devices, such as `["GPU:0", "GPU:1"]`.
+
+    Source: section 3.2.
+    """
+
+    devices = 2
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def prepare(self, recipe: Recipe) -> None:
+        super().prepare(recipe)
+        from keras_alexnet.training import towers
+
+        towers.check(sketch(recipe.architecture, input_shape=(recipe.crop_size, recipe.crop_size, 3)))
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """The plain network is made in the memory of the CPU: a device need not have room for all of it."""
+        import tensorflow as tf
+
+        return tf.device("CPU:0")
+
+    def adapt(self, network: keras.Model) -> keras.Model:
+        from keras_alexnet.training import towers
+
+        return towers.split(network, self._names)
+
+
 class MultiWorkerStrategy(DistributedStrategy):
     """Several processes, each with all of its devices. `TF_CONFIG` lists them."""
 
@@ -159,6 +195,8 @@ class MultiWorkerStrategy(DistributedStrategy):
         self.is_chief = (strategy.cluster_resolver.task_id or 0) == 0
 
     def adapt(self, network: keras.Model) -> keras.Model:
+        if network.compiled:
+            return network
         return WorkerModel(network.input, network.output, name=network.name)
 
 
@@ -172,11 +210,12 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         virtual_devices: Split the CPU into this many logical devices, to try this without GPUs. This must happen before
             TensorFlow uses the CPU.
         kind: "mirrored"; "multiworker" for several processes on one or more machines, each with its own `TF_CONFIG`
-            and with all of its GPUs; or "one_weird_trick", on JAX, to share the fully connected layers as well.
+            and with all of its GPUs; "one_weird_trick", on JAX, to share the fully connected layers as well; or
+            "towers", on TensorFlow, for the paper's two towers.
 
     Returns:
         A `Strategy` for one device, or one that wraps `tf.distribute.MirroredStrategy`,
-        `tf.distribute.MultiWorkerMirroredStrategy` or, on JAX, `keras.distribution.DataParallel` or
+        `tf.distribute.MultiWorkerMirroredStrategy`, `training.towers` or, on JAX, `keras.distribution.DataParallel` or
         `keras.distribution.ModelParallel`.
 
     Raises:
@@ -216,6 +255,8 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
     device_type = "CPU" if virtual_devices or not gpus else "GPU"
     names = [device.name for device in tf.config.list_logical_devices(device_type)]
+    if kind == "towers":
+        return TowersStrategy(_two(names, devices or virtual_devices))
     count = _checked_count(devices or virtual_devices or len(names), names)
     return Strategy() if count == 1 else DistributedStrategy(tf.distribute.MirroredStrategy(names[:count]))
 
@@ -249,6 +290,15 @@ def _several(names: list[str], kind: str) -> list[str]:
             f"Received: {len(names)}"
         )
     return names
+
+
+def _two(names: list[str], asked: int | None) -> list[str]:
+    if asked not in (None, 2) or len(names) < 2:
+        raise ValueError(
+            "--strategy towers needs two devices, one per tower: leave out --devices on GPUs, or give "
+            f"--virtual-devices 2 to rehearse it on the CPU. Received: {asked or len(names)}"
+        )
+    return names[:2]
 
 
 def _check_workers(devices: int | None, virtual_devices: int | None) -> None:

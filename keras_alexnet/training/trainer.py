@@ -129,7 +129,7 @@ def fit(
             if not run.has_recipe():  # a resumed run keeps its own
                 run.write_json(
                     "recipe.json",
-                    runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.replicas),
+                    runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.devices),
                 )
             if not run.classes.exists():
                 run.write_classes(data.class_names)
@@ -161,6 +161,11 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
         raise ValueError(
             "Histograms need the TensorFlow backend: leave out --tensorboard-verbose. "
             f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
+    if options.tensorboard_verbose and options.strategy == "towers":
+        raise ValueError(
+            "Histograms need the whole network on one device: leave out --tensorboard-verbose. "
+            f"Received: --tensorboard-verbose {options.tensorboard_verbose}"
         )
     if recipe.stop_after and "validation" not in data.splits:
         raise ValueError(f"--stop-after needs a validation split. Received: {data.name}")
@@ -260,7 +265,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     steps = pipeline.steps_of_an_epoch(len(train), recipe.batch_size, options.steps_per_epoch)
     validation = _validation_batches(job.data, statistics, recipe, strategy)
     with strategy.scope():
-        model = checkpoint.load() if checkpoint else job.new_model()
+        model = strategy.adapt(checkpoint.load()) if checkpoint else job.new_model()
     sample = None, None
     if chance is not None or options.tensorboard_verbose:
         sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))

@@ -93,6 +93,7 @@ def test_help_answers_without_tensorflow():
         (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),
         (["--devices", "9"], "Received: devices=9"),
         (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
+        (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to rehearse it on the CPU. Received: 3"),
         (["--size", "7"], "at least 8"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
@@ -263,6 +264,35 @@ def test_two_workers_write_one_run(pictures, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name != "pictures"] == ["run"]
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 1
     assert len(list(run.glob("tensorboard/train/events*.tfevents*"))) == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_begins_in_two_towers_continues_on_one_device(pictures, tmp_path):
+    """It leaves the log of a run on one device, with dropout, as the masks are the same; and the plain network."""
+
+    def train(*flags):
+        done = subprocess.run([sys.executable, SCRIPT, *flags], capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    divided, alone = tmp_path / "divided", tmp_path / "alone"
+    flags = shlex.split("--size 67 --side 76 --batch-size 4 --steps-per-epoch 2 --learning-rate 0.001 --weights none")
+    flags = ["--dataset", str(pictures), *flags, "--no-recover", "--precision", "float32", "--divide-after", "9"]
+    towers = ["--strategy", "towers", "--virtual-devices", "2"]
+    assert train(*flags, "--run", divided, "--epochs", "1", *towers) == (0, "")
+    assert json.loads((divided / "recipe.json").read_text())["devices"] == 2
+    assert train("--resume", divided, "--epochs", "2", "--strategy", "mirrored", "--devices", "1") == (0, "")
+    assert train(*flags, "--run", alone, "--epochs", "2") == (0, "")
+    logs = [Run(folder).read_log() for folder in (divided, alone)]
+    assert [row["epoch"] for row in logs[0]] == [1, 2]
+    for row, other in zip(*logs, strict=True):
+        assert row == pytest.approx(other, abs=1e-3)
+    import keras
+
+    kernels = [keras.models.load_model(folder / "best.keras").get_layer("conv2").kernel for folder in (divided, alone)]
+    np.testing.assert_allclose(*kernels, atol=1e-4)
+    status, error = train(*flags, "--run", tmp_path / "none", *towers, "--architecture", "half")
+    assert (status, "without groups" in error.splitlines()[-1]) == (2, True)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.slow

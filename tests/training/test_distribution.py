@@ -63,6 +63,26 @@ def test_a_batch_must_divide_among_the_devices(monkeypatch, kind):
         kind.prepare(kind.__new__(kind), Recipe(batch_size=7))
 
 
+def test_towers_need_a_network_that_has_them():
+    strategy = strategies.TowersStrategy(["CPU:0", "CPU:0"])
+    strategy.prepare(Recipe(batch_size=7))  # which need not divide among them
+    with pytest.raises(ValueError, match=r"layers in groups of two.* Received: alexnet_single_tower, without groups$"):
+        strategy.prepare(Recipe(architecture="single_tower"))
+
+
+@pytest.mark.parametrize("devices", [None, 1, 3])
+def test_towers_need_two_devices(devices):
+    """Of which the CPU is one."""
+    with pytest.raises(ValueError, match=rf"needs two devices, one per tower.* Received: {devices or 1}$"):
+        strategies.create_strategy(devices, kind="towers")
+
+
+def test_towers_name_the_backend_that_has_them(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"--strategy towers needs another backend: set KERAS_BACKEND to tensorflow"):
+        strategies.create_strategy(kind="towers")
+
+
 def test_one_device_needs_no_strategy_of_tensorflow():
     strategy = strategies.create_strategy(devices=1)
     assert type(strategy) is strategies.Strategy
