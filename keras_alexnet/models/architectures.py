@@ -497,7 +497,7 @@ def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
         kind: Kind of the rows, for the error message.
 
     Raises:
-        ValueError: If there is none. The message lists the nearest names.
+        ValueError: If there is none. The message lists the most similar names.
 
     Example:
         >>> lookup(ARCHITECTURES, "paper", "architecture").hidden
@@ -505,5 +505,6 @@ def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
     """
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4) or sorted(table)
-    raise ValueError(f"Unknown {kind}: use a known one, such as {', '.join(near)}. Received: {name!r}")
+    near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4)
+    known = f"Did you mean {', '.join(near)}?" if near else f"Known are {', '.join(sorted(table))}."
+    raise ValueError(f"Unknown {kind}. {known} Received: {name!r}")

@@ -108,7 +108,7 @@ def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):
     picture(tmp_path / "0.png")
     with pytest.raises(
         ValueError,
-        match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders, and 1 picture files",
+        match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders and 1 pictures outside",
     ):
         read(tmp_path)
 

@@ -192,9 +192,9 @@ def test_names_are_those_of_the_table():
 
 @pytest.mark.any_backend
 def test_unknown_name_is_refused_with_the_nearest_names():
-    with pytest.raises(ValueError, match=r"such as caffenet, caffe.*Received: 'cafenet'"):
+    with pytest.raises(ValueError, match=r"Did you mean caffenet, caffe.*Received: 'cafenet'"):
         lookup(ARCHITECTURES, "cafenet", "architecture")
-    with pytest.raises(ValueError, match=r"such as caffe, .*tflearn.*Received: 'xyz'"):
+    with pytest.raises(ValueError, match=r"Known are caffe, .*tflearn.*Received: 'xyz'"):
         lookup(ARCHITECTURES, "xyz", "architecture")
 
 

@@ -80,7 +80,7 @@ def test_a_seed_repeats_the_weights():
 
 
 def test_unknown_initial_weights_are_refused():
-    with pytest.raises(ValueError, match=r"set of initial weights, such as text.*Received: 'texts'"):
+    with pytest.raises(ValueError, match=r"set of initial weights\. Did you mean text.*Received: 'texts'"):
         build(initial_weights="texts")
 
 

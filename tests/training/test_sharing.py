@@ -86,5 +86,5 @@ def test_seconds_are_those_of_the_work_and_of_the_slower_direction():
 
 
 def test_unknown_ways_are_refused():
-    with pytest.raises(ValueError, match="way to share a network, such as"):
+    with pytest.raises(ValueError, match=r"Unknown way to share a network\. Did you mean towers"):
         of("two_towers")

@@ -95,7 +95,7 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
     """As `tflearn` had in version 0.1.0. The file itself loads unchanged."""
     old = build_small("tflearn", {"hidden_activation": "tanh"})
     old.save(tmp_path / "old.keras")
-    with pytest.raises(ValueError, match=r"alexnet_tflearn, with relu in fc6\. .*old\.keras with tanh"):
+    with pytest.raises(ValueError, match=r"alexnet_tflearn, which has relu in fc6\. .*old\.keras with tanh"):
         loading.load(network("tflearn"), tmp_path / "old.keras")
     loaded = keras.models.load_model(tmp_path / "old.keras")
     assert loaded.get_layer("fc7").activation is keras.activations.tanh
@@ -344,5 +344,7 @@ def test_file_of_another_architecture(tmp_path, steps, place):
     """Caffe's two networks have arrays of the same shapes."""
     path = tmp_path / "alexnet.caffemodel"
     path.write_bytes(foreign_weights.caffemodel(foreign_weights.of_caffe(), steps))
-    with pytest.raises(ValueError, match=rf"alexnet_caffe: step \d .* --architecture .* Received: {path} with {place}"):
+    with pytest.raises(
+        ValueError, match=rf"alexnet_caffe, whose step \d .* --architecture .* Received: {path} with {place}"
+    ):
         loading.load(network("caffe"), path)

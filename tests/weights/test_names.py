@@ -173,7 +173,7 @@ def test_weights_that_fit_several_networks_are_refused(tmp_path):
 
 def test_weights_of_no_network_are_refused(tmp_path):
     np.savez(tmp_path / "net.npz", **{"conv1/kernel": np.zeros((3, 3, 3, 8), np.float32)})
-    with pytest.raises(ValueError, match="the layers of none of them"):
+    with pytest.raises(ValueError, match="has the layers of no known network"):
         origin.trace(tmp_path / "net.npz")
 
 
