@@ -39,7 +39,7 @@ from keras_alexnet.experiments import ablations
 from keras_alexnet.models import GroupedConv2D, build, layer_costs, sketch
 from keras_alexnet.plotting import figures
 from keras_alexnet.plotting.players import Player
-from keras_alexnet.training import create_strategy
+from keras_alexnet.training import create_strategy, sharing, towers
 
 # %% [markdown]
 # TensorFlow must know that the CPU will act as two devices before it uses the CPU for the first time:
@@ -246,22 +246,124 @@ assert apart < moved / 100
 # | the function | a different one: conv2, conv4 and conv5 in groups | the same as on one device |
 #
 # How much is exchanged? Take a batch of 128 in float32. The paper's way: the layers that read both towers need the half
-# of their input that is on the other device. A device *receives* that half in the forward pass, and half of the
-# gradients in the backward pass. Today's way: a device receives the gradients of all weights once.
+# of their input that is on the other device, and send back the gradients of it. The classifier is on the first device.
+# Today's way: a device receives the gradients of all weights once.
 
 # %%
-costs = {cost.name: cost for cost in layer_costs(sketch("paper"))}
-read_by_both = ("pool2", "pool5", "fc6", "fc7")
-numbers = sum(int(np.prod(costs[name].shape)) for name in read_by_both)
-forward = 128 * numbers * 4 / 2  # bytes that one device receives
-gradients = 4 * sum(cost.parameters for cost in costs.values())
-print(f"paper: {forward / 1e6:.1f} MB forward, as much backward")
-print(f"today: {gradients / 1e6:.0f} MB of gradients")
-assert 7 < gradients / (2 * forward) < 9
+megabytes = {}
+for crossing in sharing.crossings(sketch("source")):
+    if crossing.receiver == 0:
+        size = 128 * 4 * crossing.numbers / 1e6
+        megabytes[crossing.layer, crossing.phase] = size
+        print(f"{crossing.layer} {crossing.phase}: {size:.1f} MB")
+whole = sharing.share("data_parallel", "source")
+received = sum(megabytes.values())
+print(f"paper: {received:.1f} MB, today: {whole.received / 1e6:.0f} MB")
+assert {name for name, _ in megabytes} == {"conv3", "fc6", "fc7", "fc8"}
+assert 8 < whole.received / 1e6 / received < 9
 
 # %% [markdown]
 # A device of the paper received about an eighth of what it would receive today. The paper's way was made for two GPUs
 # that could read each other's memory, and for a network that did not fit on one.
+#
+# ## The towers on two devices
+#
+# `towers.split` does what the paper did. Each device holds its half of the kernels, computes its half of the maps and of
+# the gradients, and updates its half of the weights. TensorFlow adds the exchange where a layer reads both towers.
+
+# %%
+keras.utils.set_random_seed(0)
+model = build(small, input_shape=(67, 67, 3), classes=10)
+loss = "sparse_categorical_crossentropy"
+model.compile(PaperSGD(0.005), loss, jit_compile=False)
+divided = towers.split(model, ["CPU:0", "CPU:1"])
+for kernel in divided.get_layer("conv2").weights[::2]:
+    print(kernel.path, tuple(kernel.shape), "on", kernel.value.device[-5:])
+
+# %%
+tower_losses = divided.fit(dataset, epochs=4, verbose=0).history["loss"]
+print("two towers ", [round(loss, 4) for loss in tower_losses])
+apart = largest(alone, divided.plain().get_weights())
+print(f"weights differ by {apart:.1e} from those of one device")
+assert np.allclose(losses, tower_losses, atol=1e-3)
+assert apart < moved / 100
+
+# %% [markdown]
+# The losses and the weights are once more those of one device. With dropout they are too: each tower draws the mask of
+# the whole layer and takes its own half. `python scripts/fit.py --strategy towers` trains this way on two GPUs, and with
+# `--virtual-devices 2` on a CPU. It saves the plain network, so a run can begin on two devices and continue on one.
+#
+# ## One weird trick
+#
+# The convolutions do 92 % of the work and have 4 % of the weights. So Krizhevsky (2014) let devices share the batch there,
+# where the gradients are few, and share the network in the fully connected layers, where the outputs are few. The
+# library has this on JAX: `--strategy one_weird_trick`.
+#
+# What does a device hold, see and send in each of the three ways?
+
+# %%
+ways = {"towers": "-", "data_parallel": "--", "one_weird_trick": ":"}
+parts = {
+    (way, devices, n): sharing.share(way, "source", devices, n)
+    for way in ways
+    for devices in (2, 4, 8)
+    for n in (128, 1024)
+}
+for (way, devices, n), part in parts.items():
+    if n == 128:
+        print(f"{devices} devices, {way}: {part.parameters / 1e6:.1f} million")
+        print(f"    weights, {part.pictures:.0f} pictures", end=", ")
+        print(f"{part.sent / 1e6:.0f} MB sent in a step")
+
+# %% [markdown]
+# More than two towers are another network: its convolutions have as many groups as there are devices. Activations grow
+# with the batch, and gradients do not:
+
+# %%
+words = "towers send more with a larger batch, data parallel devices do not"
+figure = figures.sheet(8, 2.6, f"Lines, megabytes sent by batch: {words}")
+panels = figure.subplots(1, 3, sharey=True)
+for devices, axes in zip((2, 4, 8), panels, strict=True):
+    for way, style in ways.items():
+        sent = [parts[way, devices, n].sent / 1e6 for n in (128, 1024)]
+        label = way.replace("_", " ")
+        axes.plot((128, 1024), sent, "k" + style, label=label)
+    axes.set(title=f"{devices} devices", xlabel="batch", xticks=(128, 1024))
+    axes.set_ylabel("MB sent in a step")
+panels[0].legend(fontsize=8)
+figure
+
+# %% [markdown]
+# Is that much? It depends on how long a device computes. The paper's five to six days tell how fast a GPU of 2012 did
+# this, and its link, PCIe 2.0, moved 8 GB/s. For today we assume 100 TFLOP/s and the 450 GB/s of an NVLink of 2022. The
+# times hold if nothing is sent while a device computes.
+
+# %%
+images = 90 * 1.2e6 / (5.5 * 86_400)  # per second
+then = images / 128 * parts["towers", 2, 128].operations  # of each GPU
+print(f"2012: {images:.0f} images/s, {then / 1e12:.2f} TFLOP/s per GPU")
+sending = {}
+for year, machine in {"2012": (then, 8e9), "today": (100e12, 450e9)}.items():
+    for (way, devices, n), part in parts.items():
+        computing = part.operations / machine[0]
+        sending[year, way, devices, n] = 1 - computing / part.seconds(*machine)
+
+# %%
+for year, devices in (("2012", 2), ("2012", 8), ("today", 2), ("today", 8)):
+    for n in (128, 1024):
+        shares = [sending[year, way, devices, n] for way in ways]
+        words = ", ".join(f"{share:.0%}" for share in shares)
+        print(f"{year}, {devices} devices, batch {n}: {words}")
+assert sending["2012", "data_parallel", 2, 128] < 0.06
+assert sending["today", "data_parallel", 8, 128] > 0.5
+
+# %% [markdown]
+# These are the shares of a step that go into sending, for towers, data parallel and one weird trick. In 2012 computing
+# took so long that, with two devices and the paper's batch, sending cost 1 % with towers and 5 % with two copies of the
+# network. Speed was no reason to divide the network; memory was. Today a device computes two hundred times as fast and
+# its link is fifty times as fast, so eight copies of the network and a batch of 128 spend more time on sending than on
+# computing. One weird trick needs a fraction of that. With a batch of 1024, eight towers send as much as eight copies
+# of the network do. The [page on the three ways](../docs/three_ways.md) has the tables.
 #
 # ## What you predicted
 #
