@@ -256,9 +256,9 @@ def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"architecture": "papper"}, r"Unknown architecture: .*such as paper\b.*Received: 'papper'"),
+        ({"architecture": "papper"}, r"Unknown architecture\. Did you mean paper\b.*Received: 'papper'"),
         ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
-        ({"initial_weights": "sourse"}, r"such as source\b.*Received: 'sourse'"),
+        ({"initial_weights": "sourse"}, r"Did you mean source\b.*Received: 'sourse'"),
         ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),
         ({"input_shape": (3, 227, 227)}, "at least 67x67"),
         ({"include_top": False, "input_shape": (None, 66, 3)}, "at least 67x67"),

@@ -86,8 +86,8 @@ def test_help_answers_without_tensorflow():
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["--recipe", "txt"], "such as text"),
-        (["--architecture", "papre"], "such as paper"),
+        (["--recipe", "txt"], "Did you mean text"),
+        (["--architecture", "papre"], "Did you mean paper"),
         (["--batch-size", "0"], "Received: 0"),
         (["--freeze-layer-after", "conv9:1"], "must name layers of conv1, conv2, conv3, fc4. Received: conv9:1"),
         (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),

@@ -47,7 +47,7 @@ def test_caffemodel_to_keras_file(caffemodel, capsys):
 
 
 WRONG = {
-    "architecture": ({"architecture": "cafenet"}, "such as caffenet.* Received: 'cafenet'"),
+    "architecture": ({"architecture": "cafenet"}, "Did you mean caffenet.* Received: 'cafenet'"),
     "classes": (
         {"classes": 1000},
         r"fc8 expects 1000 classes: .*for the classes of the file\. Received: 10 classes in .*\.caffemodel",
