@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from bad_pictures import COLOR, broken, encoded, mutated, odd, picture
 
+from keras_alexnet.commands import evaluate, fit
 from keras_alexnet.data import datasets, decoding, image_folder, picture_files, readable
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
@@ -108,9 +109,6 @@ def test_two_thousand_mutated_files(tmp_path):
 
 @pytest.mark.slow
 def test_training_and_evaluation_skip_broken_pictures(corpus, tmp_path, monkeypatch, capsys):
-    import evaluate
-    import fit
-
     monkeypatch.setattr(readable, "MAX_BAD_SHARE", 1.0)
     run = str(tmp_path / "run")
     network = ["--architecture", "figure_1", "--size", "16", "--side", "18", "--batch-size", "8", "--epochs", "1"]
