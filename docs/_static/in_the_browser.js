@@ -1,6 +1,7 @@
 // Classify what is on the canvas with the network of petals.onnx. Everything is read from this folder.
 "use strict";
 
+{ // a scope of its own: the theme of the site declares names such as `ready` as well
 const FOLDER = new URL(".", document.currentScript.src).href;
 const EXAMPLES = ["tulip", "daisy", "rose", "sunflower"];
 const SHOWN = 5;
@@ -143,3 +144,4 @@ clear(PAPER);
 load().catch((error) => {
   status.textContent = `The network could not be loaded. Received: ${error.message}`;
 });
+}
