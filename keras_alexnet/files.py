@@ -46,9 +46,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         ['classes.txt']
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(
-        f"{PARTIAL}{os.getpid()}-{path.name}"
-    )  # with the same extension, which writers depend on
+    # with the same extension, which writers depend on
+    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     _being_written.add(temporary)
     try:
         yield temporary

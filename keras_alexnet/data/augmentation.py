@@ -298,9 +298,8 @@ def add_color(image: tf.Tensor, color: Any) -> tf.Tensor:
     shape = tf.shape(image)
     width = shape[-2]
     rows = tf.reshape(tf.cast(image, tf.float32), (-1, width * 3))
-    row = tf.tile(
-        tf.cast(color, tf.float32), [width]
-    )  # TensorFlow adds whole rows many times faster than single pixels
+    # TensorFlow adds whole rows many times faster than single pixels
+    row = tf.tile(tf.cast(color, tf.float32), [width])
     return tf.ensure_shape(tf.reshape(rows + row, shape), image.shape)
 
 

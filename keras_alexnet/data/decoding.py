@@ -11,13 +11,14 @@ from PIL import Image, ImageOps
 from keras_alexnet.data.errors import first_line
 
 MAX_PIXELS = 100_000_000  # ours: larger pictures are rejected from their header, before memory is allocated
+# JPEG includes MPO, several JPEGs in one file, which many cameras write
 FORMATS = (
     "JPEG",
     "PNG",
     "BMP",
     "GIF",
     "WEBP",
-)  # JPEG includes MPO, several JPEGs in one file, which many cameras write
+)
 ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 
 
@@ -155,12 +156,13 @@ def _window(shape, ratio, resize_size, corner, crop_size):
     extent = tf.cast(tf.round(scale * crop_size), tf.int32)
     offset = tf.minimum(tf.cast(tf.round(scale * tf.cast(corner, tf.float32)), tf.int32), shorter - extent)
     top, left = tf.unstack((shape - shorter) // 2 + offset)
+    # colors of the last columns depend on pixels to their right
     return (
         top,
         left,
         extent,
         tf.minimum(extent + 8, shape[1] - left),
-    )  # colors of the last columns depend on pixels to their right
+    )
 
 
 def needs_rewriting(file: str | os.PathLike) -> bool:

@@ -20,9 +20,8 @@ from keras_alexnet.recipes import AUGMENTATIONS, Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()
-OPTIONS.experimental_distribute.auto_shard_policy = (
-    tf.data.experimental.AutoShardPolicy.DATA
-)  # sharding by file would change the batches
+# sharding by file would change the batches
+OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
 OPTIONS.autotune.enabled = False  # use one thread per core immediately, instead of waiting for the tuner in every pass
 MEMORY_SHARE = 0.25  # ours: fraction of the memory for the resized pictures of one split, or for the shuffle buffer
 MOST_REPEATS = 10  # ours: most repeats of a picture of a rare class per epoch of the largest class
@@ -103,9 +102,8 @@ def training_batches(
 
     def one_epoch(epoch):
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
-        tf.compat.v1.set_random_seed(
-            1
-        )  # for this function's graph; otherwise tf.random.set_seed would change the order too
+        # for this function's graph; otherwise tf.random.set_seed would change the order too
+        tf.compat.v1.set_random_seed(1)
         order = numbered.shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
         seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
         left = order.take(steps * recipe.batch_size).skip(seen)

@@ -217,9 +217,8 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
-    own = (
-        {"mean": "architecture"} if classifier.recipe.mean == "network" else {}
-    )  # the preprocessing inside the network
+    # the preprocessing inside the network
+    own = {"mean": "architecture"} if classifier.recipe.mean == "network" else {}
     mean, std = mean_and_std(classifier.statistics, dataclasses.replace(classifier.recipe, **own))
     return {
         "network": classifier.model.name,

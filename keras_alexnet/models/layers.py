@@ -372,9 +372,8 @@ class GroupedDense(keras.layers.Dense):
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         parts = ops.split(inputs, self.groups, -1)  # each (batch, inputs / groups)
-        kernels = ops.split(
-            ops.convert_to_tensor(self.kernel), self.groups, -1
-        )  # each (inputs / groups, units / groups)
+        # each (inputs / groups, units / groups)
+        kernels = ops.split(ops.convert_to_tensor(self.kernel), self.groups, -1)
         x = ops.concatenate([ops.matmul(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
         x = x if self.bias is None else ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
@@ -461,9 +460,8 @@ class PaperDropout(keras.layers.Dropout):
     """
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        return super().call(
-            inputs * (1 - self.rate), training=training
-        )  # in training, Keras divides by the same factor
+        # in training, Keras divides by the same factor
+        return super().call(inputs * (1 - self.rate), training=training)
 
 
 @register

@@ -90,9 +90,8 @@ class RateFactors(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         recipe, rows = self.log.recipe, self.log.rows
-        optimizer = getattr(
-            self.model.optimizer, "inner_optimizer", self.model.optimizer
-        )  # inside a LossScaleOptimizer
+        # inside a LossScaleOptimizer
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         factors = bias_factor(recipe, rows), layer_factors(recipe, len(rows), self.model.layers[-1].name)
         if factors != (optimizer.bias_learning_rate_factor, dict(optimizer.learning_rate_factors)):
             optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors = factors

@@ -43,9 +43,8 @@ class Published:
             ValueError: If it cannot be downloaded, or its digest is wrong.
         """
         path = self.find() or self._download()
-        received = digest(
-            path
-        )  # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
+        # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
+        received = digest(path)
         if not received.startswith(self.digest):
             raise ValueError(
                 f"The file is damaged, or not the published one: delete {path}. Its SHA-256 must begin with "

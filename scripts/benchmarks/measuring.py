@@ -19,6 +19,7 @@ import psutil
 from benchmarks.gpus import find_gpus
 from keras_alexnet.files import atomic_write
 
+# those that set the pace
 INSTRUCTION_SETS = (
     "avx",
     "avx2",
@@ -27,7 +28,7 @@ INSTRUCTION_SETS = (
     "avx512_vnni",
     "avx512_bf16",
     "amx_bf16",
-)  # those that set the pace
+)
 PACKAGES = ("tensorflow", "jax", "keras", "torch", "numpy", "pillow")
 
 

@@ -8,9 +8,8 @@ from scipy import ndimage
 from keras_alexnet.data import augmentation
 from keras_alexnet.data.augmentation import resample
 
-ROOTS = np.array(
-    [19.72, 37.09, 121.78]
-)  # of the eigenvalues of ImageNet's pixels, pixel values, from the authors' code
+# of the eigenvalues of ImageNet's pixels, pixel values, from the authors' code
+ROOTS = np.array([19.72, 37.09, 121.78])
 AXES = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
 
 
