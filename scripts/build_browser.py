@@ -33,7 +33,7 @@ RUNTIME_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd
 HIDDEN = (512, 512)  # in place of 4096, or the file would have 97 MB
 EPOCHS = 5
 LARGEST = 10_000_000  # bytes of the network
-EXAMPLES = ("tulip", "daisy", "rose", "sunflower")
+LEFT_OUT = "The site is built without the page that runs a network in the browser"
 
 
 def parser() -> Parser:
@@ -53,16 +53,14 @@ def fetch_runtime(out: pathlib.Path) -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise ValueError("The site is built without the page that runs a network in the browser. Received: no npm")
+        raise ValueError(f"{LEFT_OUT}. Received: no npm")
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", RUNTIME, "--silent", "--pack-destination", folder]
         done = subprocess.run(command, capture_output=True, text=True)
         archives = list(pathlib.Path(folder).glob("*.tgz"))
         if done.returncode or not archives:
             reason = (done.stderr.strip() or "nothing").splitlines()[0]
-            raise ValueError(
-                f"The site is built without the page that runs a network in the browser. Received: {reason}"
-            )
+            raise ValueError(f"{LEFT_OUT}. Received: {reason}")
         with tarfile.open(archives[0]) as archive:
             for name in RUNTIME_FILES:
                 with archive.extractfile(f"package/dist/{name}") as source, (out / name).open("wb") as target:
@@ -80,7 +78,8 @@ def write_network(out: pathlib.Path) -> None:
     import numpy as np
     import onnx
 
-    from keras_alexnet.data import datasets, pipeline  # after the flags: TensorFlow takes seconds
+    from keras_alexnet.data import augmentation, datasets, pipeline  # after the flags: TensorFlow takes seconds
+    from keras_alexnet.demo import examples
     from keras_alexnet.evaluation import evaluate
     from keras_alexnet.export import onnx as onnx_format
     from keras_alexnet.export.exporting import serving_model
@@ -95,12 +94,11 @@ def write_network(out: pathlib.Path) -> None:
         raise ValueError(f"Expected a network of at most {LARGEST} bytes. Received: {small.ByteSize()}")
     onnx.save(small, out / "petals.onnx")
     (answer,) = onnx_format.load(out / "petals.onnx")
-    margin = (classifier.recipe.resize_size - classifier.recipe.crop_size) // 2
-    inside = slice(margin, margin + classifier.recipe.crop_size)
-    crops = np.stack([picture[inside, inside] for picture, _ in test.as_numpy_iterator()])
-    received = answer(crops)
+    crops = test.map(lambda picture, _: augmentation.central_crop(picture, classifier.recipe.crop_size))
+    received = answer(np.stack(list(crops.as_numpy_iterator())))
     facts = {
         "classes": list(data.class_names),
+        "examples": list(examples.NAMES),
         "crop_size": classifier.recipe.crop_size,
         "resize_size": classifier.recipe.resize_size,
         "bytes": small.ByteSize(),
@@ -131,8 +129,7 @@ def train(data: "Dataset") -> "Classifier":
     pictures = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
     statistics = Statistics.measure(pictures)
     batches = pipeline.training_batches(pictures, statistics, recipe, 0, range(EPOCHS))
-    steps = len(batches)
-    rate = keras.optimizers.schedules.CosineDecay(0.003, steps)
+    rate = keras.optimizers.schedules.CosineDecay(0.003, len(batches))
     model.compile(keras_alexnet.PaperSGD(rate), "sparse_categorical_crossentropy", jit_compile=False)
     model.fit(batches, shuffle=False, verbose=0)
     return Classifier(model, tuple(data.class_names), recipe, statistics)
@@ -142,10 +139,9 @@ def write_examples(out: pathlib.Path) -> None:
     """Draw the pictures that a visitor can choose."""
     from PIL import Image
 
-    from keras_alexnet.data.drawings import petals
+    from keras_alexnet.demo import examples
 
-    for name in EXAMPLES:
-        pixels = petals.draw_one(petals.CLASS_NAMES.index(name), seed=1)
+    for name, pixels in examples.drawn().items():
         Image.fromarray(pixels).save(out / f"petals_{name}.png")
 
 

@@ -12,11 +12,9 @@ The table is written after each run. Run the same command again to continue.
 
 import argparse
 import itertools
-import math
 import multiprocessing
 import os
 import pathlib
-import shutil
 import statistics
 import sys
 import time
@@ -25,32 +23,28 @@ from collections.abc import Iterator
 from benchmarks import row_table
 from benchmarks.usual_code import USUAL, Training
 from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import temporary_folder
 
 OURS = "keras_alexnet"
+RESULT = "result.csv"  # from the process of a training
 CONTENDERS = (OURS, *USUAL)
 RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: the usual one, a third of it, and three times as much
 COLUMNS = ("set", "epochs", "contender", "rate", "seed", "validation_error", "test_error", "ten_crops", "seconds")
 TITLES = (
     "set", "epochs", "code", "learning rate", "seeds", "test error, %", "with ten crops, %", "minutes per training",
 )  # fmt: skip
-SUFFIXES = {True: ".jpg", False: ".png"}
 
 
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--work", metavar="FOLDER", required=True, help="folder for the pictures, the runs and the table")
+    row_table.add_flags(line)
     line.add_argument(
         "--sets", nargs="+", metavar="SET", required=True, help="folders, or data set names as for fit.py"
     )
     line.add_argument("--epochs", type=int, required=True, metavar="N", help="number of epochs")
-    line.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
     line.add_argument(
         "--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="the code to compare (default: all)"
-    )
-    line.add_argument(
-        "--minutes", type=float, default=math.inf, metavar="N", help="do not start another run after this time"
     )
     return line
 
@@ -59,23 +53,22 @@ def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
-    started, work = time.monotonic(), pathlib.Path(arguments.work)
     with one_line_errors(line):
-        work.mkdir(parents=True, exist_ok=True)
-        rows = row_table.read(work / "table.csv")
+        table = row_table.Table(arguments, COLUMNS, TITLES, summary)
         for name, contender in itertools.product(arguments.sets, arguments.contenders):
-            folder = work / pathlib.Path(name).name
+            folder = arguments.work / pathlib.Path(name).name
             if not folder.exists():
-                _in_a_process(_save_pictures, name, folder)
+                with temporary_folder(arguments.work) as temporary:
+                    _in_a_process(_save_pictures, name, temporary / "pictures")
+                    (temporary / "pictures").rename(folder)
             key = {"set": folder.name, "epochs": str(arguments.epochs), "contender": contender}
-            for rate, seed in _still_to_train(rows, key, arguments.seeds):
-                if time.monotonic() - started > 60 * arguments.minutes:
-                    say("The time is over. Run the same command again to continue.")
+            for rate, seed in _still_to_train(table.rows, key, arguments.seeds):
+                if table.is_late():
                     return
                 say(f"{folder.name}: {contender}{rate and f', learning rate {rate}'}, seed {seed}")
-                rows.append(key | {"rate": rate, "seed": seed} | _train(work, folder, contender, rate, seed, arguments))
-                _write(work, rows)
-    say((work / "table.md").read_text())
+                result = _train(arguments, folder, contender, rate, int(seed))
+                table.add(key | {"rate": rate, "seed": seed} | result)
+        table.show()
 
 
 def _still_to_train(rows: list[dict[str, str]], key: dict[str, str], seeds: int) -> Iterator[tuple[str, str]]:
@@ -96,12 +89,10 @@ def best_rate(rows: list[dict[str, str]]) -> str:
     return min(first, key=lambda row: (float(row["validation_error"]), float(row["rate"] or 0)))["rate"]
 
 
-def _train(work, folder, contender, rate, seed, arguments):
-    results = work / "result.csv"
-    results.unlink(missing_ok=True)
-    _in_a_process(_train_and_test, folder, contender, rate, int(seed), arguments.epochs, work / "run", results)
-    (row,) = row_table.read(results)
-    results.unlink()
+def _train(arguments, folder, contender, rate, seed):
+    with temporary_folder(arguments.work) as temporary:
+        _in_a_process(_train_and_test, folder, contender, rate, seed, arguments.epochs, temporary)
+        (row,) = row_table.read(temporary / RESULT)
     return row
 
 
@@ -121,24 +112,21 @@ def _save_pictures(name: str, folder: pathlib.Path) -> None:
 
     from keras_alexnet.data import datasets
 
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     data = datasets.load(name)
     for split, pictures in data.splits.items():
         for class_name in data.class_names:
-            (unfinished / split / class_name).mkdir(parents=True)
+            (folder / split / class_name).mkdir(parents=True)
         for number, (picture, label) in enumerate(pictures.as_numpy_iterator()):
             content = picture if isinstance(picture, bytes) else tf.io.encode_png(picture).numpy()
-            suffix = SUFFIXES[content.startswith(b"\xff\xd8")]
-            (unfinished / split / data.class_names[label] / f"{number:05}{suffix}").write_bytes(content)
-    unfinished.rename(folder)
+            suffix = ".jpg" if content.startswith(b"\xff\xd8") else ".png"
+            (folder / split / data.class_names[label] / f"{number:05}{suffix}").write_bytes(content)
 
 
-def _train_and_test(folder, contender, rate, seed, epochs, run, results):
+def _train_and_test(folder, contender, rate, seed, epochs, temporary):
     started = time.perf_counter()
     quiet_terminal()
     if contender == OURS:
-        row = _train_ours(folder, seed, epochs, run, started)
+        row = _train_ours(folder, seed, epochs, temporary / "run", started)
     else:
         from keras_alexnet.data import datasets
         from keras_alexnet.training import defaults
@@ -149,14 +137,13 @@ def _train_and_test(folder, contender, rate, seed, epochs, run, results):
         usual = USUAL[contender](Training(folder, epochs, float(rate), seed, *sizes))
         validation_error, seconds = usual.fit(), time.perf_counter() - started
         row = {"validation_error": validation_error, "test_error": usual.error("test"), "seconds": seconds}
-    row_table.write(results, row, [row])
+    row_table.write(temporary / RESULT, row, [row])
 
 
 def _train_ours(folder, seed, epochs, run, started):
     from keras_alexnet.commands import evaluate, fit
     from keras_alexnet.runs import Run
 
-    shutil.rmtree(run, ignore_errors=True)
     flags = ["--dataset", os.fspath(folder), "--run", os.fspath(run), "--seed", str(seed), "--epochs", str(epochs)]
     if status := fit.main(flags):
         sys.exit(status)
@@ -169,12 +156,6 @@ def _train_ours(folder, seed, epochs, run, started):
         "ten_crops": test["10_views"]["top1_error"],
         "seconds": seconds,
     }
-
-
-def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
-    row_table.write(work / "table.csv", COLUMNS, rows)
-    with atomic_write(work / "table.md") as temporary:
-        temporary.write_text(row_table.markdown(TITLES, summary(rows)))
 
 
 def summary(rows: list[dict[str, str]]) -> list[list[str]]:

@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import pathlib
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from typing import Any
 
 from benchmarks import everyday_sets, row_table
 from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import temporary_folder
 
 COLUMNS = {
     "set": "set",
@@ -48,13 +47,9 @@ SHARES = ("test_error", "class_error", "guessing")
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument(
-        "--work", metavar="FOLDER", required=True, help="folder for the data sets, the runs and the table"
-    )
+    row_table.add_flags(line)
     line.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
     line.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="additional folders of pictures")
-    line.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
-    line.add_argument("--minutes", type=float, default=math.inf, help="do not start another run after this time")
     line.add_argument("flags", nargs="*", metavar="-- FLAGS", help="flags of fit.py")
     return line
 
@@ -63,33 +58,29 @@ def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
-    started, work = time.monotonic(), pathlib.Path(arguments.work)
     with one_line_errors(line):
-        work.mkdir(parents=True, exist_ok=True)
-        rows = row_table.read(work / "table.csv")
+        table = row_table.Table(arguments, list(COLUMNS), list(COLUMNS.values()), _lines)
         for seed in range(arguments.seeds):
-            for name, folder in _folders(arguments, work):
+            for name, folder in _folders(arguments):
                 key = {"set": name, "flags": shlex.join(arguments.flags), "seed": str(seed)}
-                if row_table.has(rows, key):
+                if row_table.has(table.rows, key):
                     continue
-                if time.monotonic() - started > 60 * arguments.minutes:
-                    say("The time is over. Run the same command again to continue.")
+                if table.is_late():
                     return
-                rows.append(key | _train(folder, work / "run", seed, arguments.flags))
-                _write(work, rows)
-    say((work / "table.md").read_text())
+                with temporary_folder(arguments.work) as temporary:
+                    table.add(key | _train(folder, temporary / "run", seed, arguments.flags))
+        table.show()
 
 
-def _folders(arguments: argparse.Namespace, work: pathlib.Path) -> Iterable[tuple[str, pathlib.Path]]:
+def _folders(arguments: argparse.Namespace) -> Iterable[tuple[str, pathlib.Path]]:
     for name in arguments.sets:
-        yield name, everyday_sets.make(name, work)
+        yield name, everyday_sets.make(name, arguments.work)
     for folder in arguments.folders:
         yield pathlib.Path(folder).name, pathlib.Path(folder)
 
 
 def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> dict[str, str]:
-    """Train in a separate process, and return its row of the table. The run is removed."""
-    shutil.rmtree(run, ignore_errors=True)
+    """Train in a separate process, and return its row of the table."""
     say(f"\n{folder.name}, seed {seed}")
     process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=(folder, run, seed, flags))
     started = time.perf_counter()
@@ -97,7 +88,6 @@ def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str])
     _, status, usage = os.wait4(process.pid, 0)
     row = {"seconds": round(time.perf_counter() - started), "megabytes": round(usage.ru_maxrss / 1024)}
     row = {"status": os.waitstatus_to_exitcode(status)} | row | _numbers(run)
-    shutil.rmtree(run, ignore_errors=True)
     return {key: str(value) for key, value in row.items()}
 
 
@@ -131,11 +121,8 @@ def _numbers(run: pathlib.Path) -> dict[str, Any]:
     return numbers
 
 
-def _write(work: pathlib.Path, rows: list[dict[str, str]]) -> None:
-    row_table.write(work / "table.csv", COLUMNS, rows)
-    cells = [[_cell(key, row.get(key, "")) for key in COLUMNS] for row in rows]
-    with atomic_write(work / "table.md") as temporary:
-        temporary.write_text(row_table.markdown(list(COLUMNS.values()), cells))
+def _lines(rows: Iterable[dict[str, str]]) -> list[list[str]]:
+    return [[_cell(key, row.get(key, "")) for key in COLUMNS] for row in rows]
 
 
 def _cell(key: str, text: str) -> str:

@@ -3,7 +3,6 @@
 
 { // a scope of its own: the theme of the site declares names such as `ready` as well
 const FOLDER = new URL(".", document.currentScript.src).href;
-const EXAMPLES = ["tulip", "daisy", "rose", "sunflower"];
 const SHOWN = 5;
 const PAPER = 224, LARGEST = 448; // pixels of the canvas: empty, and with a picture
 
@@ -21,6 +20,18 @@ function addScript(address) {
   });
 }
 
+function addExamples(names) {
+  for (const name of names) {
+    const button = document.createElement("button"), image = new Image(56, 56);
+    button.type = "button";
+    image.src = `${FOLDER}petals_${name}.png`;
+    image.alt = `A drawn ${name}`;
+    button.append(image);
+    button.addEventListener("click", async () => take(await (await fetch(image.src)).blob()));
+    box.querySelector(".examples").append(button);
+  }
+}
+
 async function load() {
   if (location.protocol === "file:") {
     status.textContent = "Browsers read the network over http only: run python -m http.server in the folder of the site.";
@@ -30,6 +41,7 @@ async function load() {
   ort.env.wasm.numThreads = 1; // several need headers that a plain server does not send
   ort.env.wasm.wasmPaths = FOLDER;
   facts = await (await fetch(FOLDER + "petals.json")).json();
+  addExamples(facts.examples);
   network = await ort.InferenceSession.create(FOLDER + "petals.onnx");
   status.textContent = ready =
     `Ready: ${(facts.bytes / 1e6).toFixed(1)} MB, right on ${Math.round(100 * facts.accuracy)} % of ` +
@@ -130,16 +142,6 @@ box.querySelector(".clear").addEventListener("click", () => {
 box.querySelector("[type=file]").addEventListener("change", (event) => {
   if (event.target.files.length) take(event.target.files[0]);
 });
-for (const name of EXAMPLES) {
-  const button = document.createElement("button"), image = new Image(56, 56);
-  button.type = "button";
-  image.src = `${FOLDER}petals_${name}.png`;
-  image.alt = `A drawn ${name}`;
-  button.append(image);
-  button.addEventListener("click", async () => take(await (await fetch(image.src)).blob()));
-  box.querySelector(".examples").append(button);
-}
-
 clear(PAPER);
 load().catch((error) => {
   status.textContent = `The network could not be loaded. Received: ${error.message}`;

@@ -17,8 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import decoding
-from keras_alexnet.data.drawings import petals
-from keras_alexnet.demo import markup
+from keras_alexnet.demo import examples, markup
 from keras_alexnet.demo.explorer import GUESSES, Explorer
 from keras_alexnet.evaluation import predict
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:  # an extra, and it takes seconds
 SCENE = 512  # height and width in pixels of the picture that crops are cut out of by hand
 LARGEST_FILE = "200mb"
 COLORS = ("#d02060", "#e8b020", "#7030a0", "#2060c0", "#308030", "#000000")  # of the brush: petals, leaves, outlines
-EXAMPLES = ("tulip", "daisy", "rose", "sunflower")
 
 STYLE = """
 .note { max-width: 45em; margin: 0 0 0.6em; }
@@ -128,7 +126,7 @@ def on_white(drawing: np.ndarray) -> np.ndarray:
 
 def write_examples(folder: pathlib.Path) -> list[str]:
     """Write the example pictures into a folder: four drawn flowers and the two photographs of scikit-learn."""
-    pictures = {name: petals.draw_one(petals.CLASS_NAMES.index(name), seed=1) for name in EXAMPLES}
+    pictures = examples.drawn()
     photographs = sklearn.datasets.load_sample_images()
     names = [pathlib.Path(name).stem for name in photographs.filenames]
     pictures |= dict(zip(names, photographs.images, strict=True))
@@ -144,13 +142,13 @@ class Page:
 
     Args:
         explorers: The networks, which stand side by side.
-        examples: Paths of example pictures.
+        example_files: Paths of example pictures.
     """
 
-    def __init__(self, explorers: Sequence[Explorer], examples: Sequence[str] = ()):
+    def __init__(self, explorers: Sequence[Explorer], example_files: Sequence[str] = ()):
         self.explorers = tuple(explorers)
         self._drawing = threading.Lock()  # matplotlib's font cache is not made for several threads
-        self.blocks = self._build(list(examples))
+        self.blocks = self._build(list(example_files))
 
     # What happens
 
@@ -212,53 +210,64 @@ class Page:
 
     # What is where
 
-    def _build(self, examples):
+    def _build(self, example_files):
         import gradio as gr
 
+        options = {"api_visibility": "private"}
         with gr.Blocks(title="keras_alexnet", analytics_enabled=False) as blocks:
             gr.Markdown("# What does AlexNet see?\nChoose or draw a picture. It stays on this machine.")
             picture = gr.State()
             with gr.Row():
                 with gr.Column():
                     with gr.Tab("Picture"):
-                        upload = gr.Image(
-                            label="Picture",
-                            type="filepath",
-                            image_mode=None,
-                            sources=["upload", "webcam", "clipboard"],
-                            height=320,
-                            buttons=[],
-                            alt_text="The chosen picture",
-                        )
-                        if examples:
-                            gr.Examples(examples, upload, label="Examples", cache_examples=False)
+                        upload = self._upload(example_files)
                     with gr.Tab("Drawing") as drawing:
-                        pad = gr.ImageEditor(
-                            label="Drawing",
-                            type="numpy",
-                            sources=(),
-                            transforms=(),
-                            layers=False,
-                            brush=gr.Brush(default_size=12, colors=[*COLORS]),
-                            canvas_size=(320, 320),
-                            fixed_canvas=True,
-                            buttons=[],
-                        )
+                        pad = self._pad()
                         ask = gr.Button("Classify the drawing", variant="primary")
                 with gr.Column():
                     message = gr.HTML()
                     answers = [self._label(each) for each in self.explorers]
             details = self._tabs()
             sliders, crops = self._crop_tab(picture)
-            outcome = [message, picture, *answers]
-            options = {"api_visibility": "private"}
             drawing.select(None, js=TAKE_BRUSH)
+            outcome = [message, picture, *answers]
             given = upload.change(self.answer_file, upload, outcome, preprocess=False, **options)
             drawn = ask.click(self.answer_drawing, pad, outcome, **options)
             for event in (given, drawn):
                 event.then(self.answer_crop, [picture, *sliders], crops, **options)
                 event.then(self.details, picture, details, **options)
         return blocks
+
+    def _upload(self, example_files):
+        import gradio as gr
+
+        upload = gr.Image(
+            label="Picture",
+            type="filepath",
+            image_mode=None,
+            sources=["upload", "webcam", "clipboard"],
+            height=320,
+            buttons=[],
+            alt_text="The chosen picture",
+        )
+        if example_files:
+            gr.Examples(example_files, upload, label="Examples", cache_examples=False)
+        return upload
+
+    def _pad(self):
+        import gradio as gr
+
+        return gr.ImageEditor(
+            label="Drawing",
+            type="numpy",
+            sources=(),
+            transforms=(),
+            layers=False,
+            brush=gr.Brush(default_size=12, colors=[*COLORS]),
+            canvas_size=(320, 320),
+            fixed_canvas=True,
+            buttons=[],
+        )
 
     def _label(self, each):
         import gradio as gr

@@ -1,14 +1,73 @@
 """A table of runs that is written after each run, so that the same command can continue it."""
 
+import argparse
 import csv
 import datetime
+import math
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.measuring import machine
+from keras_alexnet.command_line import Parser, say
 from keras_alexnet.files import atomic_write
 
 Row = Mapping[str, str]
+
+
+def add_flags(line: Parser) -> None:
+    """Add the flags of `Table` to a command line."""
+    line.add_argument(
+        "--work", metavar="FOLDER", required=True, type=pathlib.Path, help="folder for the pictures and the table"
+    )
+    line.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
+    line.add_argument(
+        "--minutes", type=float, default=math.inf, metavar="N", help="do not start another run after this time"
+    )
+
+
+class Table:
+    """The rows in `table.csv` and `table.md` of a folder, which is made if it does not exist.
+
+    Args:
+        arguments: The flags of `add_flags`.
+        columns: Names of the values of a row.
+        titles: Titles of the Markdown table.
+        lines: Returns the cells of its lines from the rows.
+
+    Attributes:
+        rows: The rows so far, those of earlier calls included.
+    """
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        columns: Sequence[str],
+        titles: Sequence[str],
+        lines: Callable[[list[dict[str, str]]], Iterable[Sequence[str]]],
+    ):
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        self._folder, self._columns, self._titles, self._lines = arguments.work, columns, titles, lines
+        self._end = time.monotonic() + 60 * arguments.minutes
+        self.rows = read(self._folder / "table.csv")
+
+    def is_late(self) -> bool:
+        """Return whether the time is over, and if so, say how to continue."""
+        if time.monotonic() <= self._end:
+            return False
+        say("The time is over. Run the same command again to continue.")
+        return True
+
+    def add(self, row: Row) -> None:
+        """Add a row and write both files."""
+        self.rows.append({name: str(value) for name, value in row.items()})
+        write(self._folder / "table.csv", self._columns, self.rows)
+        with atomic_write(self._folder / "table.md") as temporary:
+            temporary.write_text(markdown(self._titles, self._lines(self.rows)))
+
+    def show(self) -> None:
+        """Print the Markdown table."""
+        say((self._folder / "table.md").read_text())
 
 
 def read(path: pathlib.Path) -> list[dict[str, str]]:

@@ -231,6 +231,7 @@ class Keras:
             validation_data=self.pictures("validation"),
             epochs=self.training.epochs,
             callbacks=[keep],
+            shuffle=False,  # the data set shuffles
             verbose=0,
         )
         return 1 - max(history.history["val_accuracy"])

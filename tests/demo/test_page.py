@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from chromium import chromium
 from PIL import Image
 
 from keras_alexnet.commands import demo
@@ -19,7 +19,6 @@ from keras_alexnet.demo import page as demo_page
 from keras_alexnet.demo.explorer import Explorer
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def leave(arguments):
@@ -123,13 +122,8 @@ def served(_small_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

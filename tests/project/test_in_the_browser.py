@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from chromium import chromium
 from PIL import Image
 
 from keras_alexnet.data.drawings import petals
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def test_without_npm_one_line_says_so(tmp_path):
@@ -75,13 +75,8 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def answer(page):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,9 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from chromium import chromium
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE, LAPTOP = 400, 1280  # pixels wide
 
 pytestmark = pytest.mark.slow
@@ -95,12 +94,8 @@ SEARCH_BOXES = """[...document.querySelectorAll('.search-button, .search-button-
 @pytest.fixture(scope="module")
 def seen(pages):
     """By page and window width: the rendered page, and its network requests."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
     found = {}
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page, asked = browser.new_page(), []
         page.route(re.compile("^https?://"), lambda route: (asked.append(route.request.url), route.abort()))
         for path in pages:
@@ -117,7 +112,6 @@ def seen(pages):
                 heights = page.evaluate("[...document.querySelectorAll('math')].map(formula => formula.clientHeight)")
                 found[str(path.name), width] = once | {"asked": list(asked), "formulas": heights}
                 asked.clear()
-        browser.close()
     return found
 
 
@@ -149,11 +143,7 @@ def test_formulas_are_rendered(seen):
 
 def test_a_player_plays(site):
     """On the static page, without a notebook server."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page()
         page.goto((site / "tutorials" / "3_4_overlapping_pooling.html").as_uri())
         player = page.locator(".player")
@@ -163,4 +153,3 @@ def test_a_player_plays(site):
         assert player.locator("img").get_attribute("src") != first
         player.get_by_role("button").click()
         page.wait_for_function("document.querySelector('.player output').textContent === '9 of 9'")
-        browser.close()

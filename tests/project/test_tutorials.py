@@ -16,13 +16,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from chromium import chromium
 from PIL import Image
 
 import build_tutorials as script
 
 ROOT = Path(__file__).parents[2]
 BUILT = sorted((ROOT / "tutorials").glob("*.ipynb"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def cells(path, kind):
@@ -293,7 +293,6 @@ def _wait_for(address, server, seconds=120):
 @contextlib.contextmanager
 def run_all(lab, name, until=None):
     """Open a chapter without its outputs, up to a cell that contains `until`, and run it. Yield its page and path."""
-    playwright = pytest.importorskip("playwright.sync_api")
     address, folder = lab
     notebook = json.loads((ROOT / "tutorials" / f"{name}.ipynb").read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
@@ -303,8 +302,7 @@ def run_all(lab, name, until=None):
         del notebook["cells"][last + 1 :]
     path = folder / f"{name}.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/{path.name}")
         page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
@@ -312,11 +310,9 @@ def run_all(lab, name, until=None):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         yield page, path
-        browser.close()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 def test_run_all_in_jupyterlab(lab):
     with run_all(lab, "3_4_overlapping_pooling") as (page, path):
         end = time.monotonic() + 300
@@ -336,7 +332,6 @@ def test_run_all_in_jupyterlab(lab):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 def test_a_slider_moves_its_picture_in_jupyterlab(lab):
     with run_all(lab, "3_3_local_response_normalization", until="@interact") as (page, _):
         picture = page.locator(".jupyter-widgets img")

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from chromium import chromium
 from PIL import Image
 
 from keras_alexnet.data import datasets, pipeline
@@ -11,8 +12,6 @@ from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.reporting import report, run_figures
 from keras_alexnet.runs import Run
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -297,13 +296,10 @@ def contrast(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_in_a_browser(evaluated, width, scheme):
-    playwright = pytest.importorskip("playwright.sync_api")
     messages, requests = [], []
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
@@ -317,7 +313,6 @@ def test_in_a_browser(evaluated, width, scheme):
         colors = page.eval_on_selector_all(
             "main *, header *", "all => all.filter(e => e.innerText?.trim()).map(e => getComputedStyle(e).color)"
         )
-        browser.close()
     assert messages == []
     assert [address for address in requests if not address.startswith(("data:", "file:"))] == []
     assert len([address for address in requests if address.startswith("file:")]) == 1

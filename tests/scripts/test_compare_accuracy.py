@@ -51,9 +51,8 @@ def test_the_table_names_the_machine_and_escapes_cells():
     assert "cores" in table[-1]
 
 
-def training(folder, **others):
-    sizes = {"batch_size": 4, "crop_size": 67, "resize_size": 75}
-    return usual_code.Training(folder, 1, 1e-4, 0, **sizes | others)
+def training(folder, epochs=1):
+    return usual_code.Training(folder, epochs, 1e-4, seed=0, batch_size=4, crop_size=67, resize_size=75)
 
 
 @pytest.fixture
