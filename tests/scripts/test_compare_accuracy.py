@@ -93,7 +93,7 @@ def test_the_usual_code_learns_which_class_is_dark(name, tmp_path):
             for number in range(8):
                 pixels = random.integers(darkest, darkest + 100, (75, 75, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(tmp_path / split / label / f"{number}.png")
-    usual = usual_code.USUAL[name](training(tmp_path, epochs=6))
+    usual = usual_code.USUAL[name](training(tmp_path, epochs=25))
     assert usual.fit() == 0
     assert usual.error("test") == 0
 
