@@ -96,10 +96,12 @@ benchmark: $(READY) ## measure the speed of this machine
 benchmark-gpu: $(READY) ## measure TensorFlow, JAX and PyTorch on the GPUs of this machine
 	$(BIN)/python scripts/benchmark.py --gpu
 
+# In the mode "compat", a program in the folder that holds the checkout imports the package, not the checkout.
 $(READY): $(BIN)/python
 	@echo "Installing the versions of constraints.txt into $(VENV) (3.5 GB and a few minutes the first time)"
 	@rm -f $(VENV)/ready-*
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--config-settings editable_mode=compat --editable '.[dev]'
 	@touch $@
 
 $(BIN)/python:

@@ -5,9 +5,12 @@ import pathlib
 import sys
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # autodoc imports TensorFlow, which logs what it did not find
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+from keras_alexnet.command_line import quiet_terminal  # noqa: E402  found by the line above
+
+quiet_terminal()  # autodoc imports TensorFlow
 
 project = "keras_alexnet"
 author = "The keras_alexnet authors"

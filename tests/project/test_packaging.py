@@ -2,7 +2,9 @@
 
 import ast
 import importlib.metadata
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -122,3 +124,13 @@ def test_every_slow_test_is_in_a_group_of_the_makefile():
     }
     folders = {path.relative_to(ROOT / "tests").parts[0] for path in slow}
     assert {"rest" if folder.endswith(".py") else folder for folder in folders} <= set(groups)
+
+
+def test_a_program_beside_the_checkout_imports_the_package(tmp_path):
+    """A folder of the same name comes first on its path. It is no package, and must not hide the installed one."""
+    (tmp_path / "keras_alexnet").mkdir()
+    program = tmp_path / "program.py"
+    program.write_text("import keras_alexnet\nprint(keras_alexnet.__version__)\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
