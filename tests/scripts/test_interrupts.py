@@ -11,6 +11,7 @@ the signal is sent, and how long after it. The place in the program that it meet
 import functools
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def start_script(name, arguments, output):
 
 def start_loaded(name, arguments, output):
     """Start a script in a fork of a process that has TensorFlow loaded, which saves half of the time."""
-    output.touch()
+    output.write_text("")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["keras_alexnet.training.trainer", "keras_alexnet.reporting.run_figures"])
     process = context.Process(target=run_script, args=(name, [str(word) for word in arguments], output))
@@ -93,8 +94,8 @@ def interrupt(begin, output, number, line, delay):
         time.sleep(delay)
         if status() is None:
             break
-        assert status() in (0, 1), output.read_text()
-        delay /= 2  # it had ended before
+        assert status() in (0, 1), output.read_text()  # it had ended before
+        delay /= 2
     os.kill(process.pid, number)
     return finish(status), delay
 
@@ -113,8 +114,12 @@ def test_no_interrupt_of_a_training_is_lost(pictures, tmp_path, seed):
     number = (signal.SIGINT, signal.SIGTERM)[seed // len(STAGES) % 2]
     line, longest = STAGES[seed % len(STAGES)]
     delay = np.random.default_rng(seed).uniform(0 if line else 0.5, longest)
-    begin = start_loaded if line else start_script
-    begin = functools.partial(begin, "fit", ["--dataset", pictures, *TOY, "--run", run.folder])
+
+    def begin(output):
+        shutil.rmtree(run.folder, ignore_errors=True)  # of a training that had ended before the signal
+        start = start_loaded if line else start_script
+        return start("fit", ["--dataset", pictures, *TOY, "--run", run.folder], output)
+
     status, delay = interrupt(begin, output, number, line, delay)
     said = output.read_text()
     outcome = outcome_of(run, status, number, said)
