@@ -47,6 +47,7 @@ def test_a_recipe_with_the_old_names_is_read(folder):
     assert (recipe.crop_size, recipe.resize_size, recipe.weight_decay) == (24, 28, 0.0005)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_evaluated_as_it_was(folder):
     run = Run.open(folder / "finished")
     before = json.loads((run.folder / "evaluation-validation.json").read_text())

@@ -91,6 +91,7 @@ def test_color_alone_does_not_identify_the_species(flowers):
     assert accuracy(linear(), color_histograms(images), labels) < 0.35
 
 
+@pytest.mark.slow
 def test_shape_identifies_the_species(flowers):
     images, labels = flowers
     assert accuracy(linear(), edge_histograms(images), labels) > 0.6

@@ -71,7 +71,14 @@ def test_set_too_large_for_memory_is_streamed(images, statistics, monkeypatch):
     np.testing.assert_array_equal(crops[18:], again)
 
 
-@pytest.mark.parametrize("names", [("crop", "mirror"), ("vertical_flip", "rotation"), ("resized_crop",)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("resized_crop",),
+        pytest.param(("crop", "mirror"), marks=pytest.mark.slow),
+        pytest.param(("vertical_flip", "rotation"), marks=pytest.mark.slow),
+    ],
+)
 def test_crops_of_files_equal_crops_of_resized_pictures(statistics, names):
     """For a data set too large for memory: equal to within a pixel; rotation decodes the whole picture here too."""
     waves = np.sin(np.mgrid[:64, :96].sum(axis=0) / 15)[None, ..., None] * np.linspace(60, 120, 6)[:, None, None, None]
@@ -205,7 +212,9 @@ def test_lighting_follows_the_recipe(resized, images, statistics):
     np.testing.assert_allclose(moves(lighting="source"), 0.1 * np.sqrt(statistics.eigenvalues), rtol=0.15)
 
 
-@pytest.mark.parametrize("epochs", [range(4), range(1, 4), range(2, 4), range(3, 4)], ids=str)
+@pytest.mark.parametrize(
+    "epochs", [*(pytest.param(range(first, 4), marks=pytest.mark.slow) for first in (0, 1, 3)), range(2, 4)], ids=str
+)
 def test_lighting_ends_after_the_epoch_that_the_recipe_names(resized, statistics, epochs):
     """From the third epoch on, crops are those of a recipe without it; nothing else changes."""
     names = ("crop", "mirror", "lighting")
@@ -218,6 +227,7 @@ def test_lighting_ends_after_the_epoch_that_the_recipe_names(resized, statistics
         np.testing.assert_array_equal(labels[number * size :][:size], own_labels)
 
 
+@pytest.mark.slow
 def test_lighting_that_ended_is_continued_within_an_epoch(resized, statistics):
     made = recipe(augmentation=("crop", "lighting"), lighting_until=2)
     whole, _ = seen(resized, statistics, made, 5, range(4))

@@ -177,6 +177,7 @@ def test_specialization_by_network():
     assert lines == [["paper", "2", "0.30, 0.90", "0.30"]]
 
 
+@pytest.mark.slow
 def test_the_page_has_the_specialization_of_random_kernels():
     random = np.random.default_rng(0)
     shares = [features.specialization(random.normal(size=(3, 3, 3, 96))) for _ in range(1000)]

@@ -71,6 +71,7 @@ def assert_answers(each, images, answers):
 # Each format, by its own runtime
 
 
+@pytest.mark.slow
 def test_savedmodel(tmp_path, images):
     tf = pytest.importorskip("tensorflow")
     each = classifier()
@@ -218,9 +219,12 @@ def is_chain(row):
 AVERAGED = [("one_weird_trick", size) for size in (67, 160, 224, 260)]  # 1, 4, 6 (as it is) and 7 places to 6
 
 
+CASES = [*((name, SIZE) for name, row in ARCHITECTURES.items() if row.size > 32 and is_chain(row)), *AVERAGED]
+QUICK = [("paper", SIZE), ("source", SIZE), ("one_weird_trick", 67)]
+
+
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [*((name, SIZE) for name, row in ARCHITECTURES.items() if row.size > 32 and is_chain(row)), *AVERAGED],
+    ("name", "size"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in QUICK)]
 )
 def test_every_architecture_in_onnx(name, size):
     onnxruntime = pytest.importorskip("onnxruntime")

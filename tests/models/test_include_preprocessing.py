@@ -41,7 +41,9 @@ def pair():
     return pair_of("caffe")
 
 
-@pytest.mark.parametrize("name", ["caffe", "one_weird_trick", "tflearn"])
+@pytest.mark.parametrize(
+    "name", ["caffe", *(pytest.param(name, marks=pytest.mark.slow) for name in ("one_weird_trick", "tflearn"))]
+)
 def test_answers_are_those_for_preprocessed_pictures(name):
     """Compare with an explicit `(pixels - mean) / std`."""
     row = ARCHITECTURES[name]
@@ -112,6 +114,7 @@ def test_a_saved_network_gives_the_same_answers(pair, tmp_path):
     np.testing.assert_array_equal(numbers(loaded(PICTURES)), numbers(pair[1](PICTURES)))
 
 
+@pytest.mark.slow
 @pytest.mark.any_backend
 def test_a_file_of_it_is_predicted_with_pixels_as_they_are(pair, tmp_path):
     tf = pytest.importorskip("tensorflow")
@@ -131,6 +134,7 @@ def test_a_file_of_it_is_predicted_with_pixels_as_they_are(pair, tmp_path):
 # Training
 
 
+@pytest.mark.slow
 def test_fine_tuning_trains_the_same_layers(pair, tmp_path, capsys):
     pair[0].save(tmp_path / "net.keras")
     model = network(weights=tmp_path / "net.keras", classes=3, include_preprocessing=True)

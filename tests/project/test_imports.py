@@ -80,6 +80,7 @@ def test_importing_the_package_loads_nothing():
     assert loaded_after("import keras_alexnet", "tensorflow") == []
 
 
+@pytest.mark.slow
 def test_a_network_on_jax_loads_no_tensorflow():
     pytest.importorskip("jax")
     sketch = "from keras_alexnet.models.summary import sketch; sketch().compile(keras_alexnet.PaperSGD())"

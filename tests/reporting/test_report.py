@@ -149,6 +149,7 @@ def test_an_ensemble_has_a_row(evaluated, small_run):
     assert "12.3 %" not in first
 
 
+@pytest.mark.slow
 def test_a_loaded_classifier_is_used(evaluated, small_run):
     classifier = Classifier.of_run(evaluated[0])
     small_run.best.unlink()

@@ -186,6 +186,7 @@ def test_input_pipeline(tmp_path, capsys):
     assert one["subject"].startswith("4 JPEGs of 500 x 700, ")
 
 
+@pytest.mark.slow
 def test_without_pytorch(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(rivals, "HAS_PYTORCH", False)
     table, (one,) = measured(tmp_path, capsys, "--only", "pipeline")

@@ -11,6 +11,7 @@ def leave(arguments):
     return left.value.code
 
 
+@pytest.mark.slow
 def test_evaluates_a_run(small_run, capsys):
     evaluate.main([str(small_run.folder)])
     output = capsys.readouterr().out

@@ -209,6 +209,7 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     assert "6 pictures of the validation split" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_nan_loss_is_one_line(pictures, tmp_path, capsys):
     flags = ["--steps-per-epoch", "4", "--learning-rate", "1e9"]
     with pytest.raises(SystemExit) as stop:

@@ -128,6 +128,7 @@ def test_without_internet_one_line_says_where_to_put_the_file(cache, pictures, t
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_predict_names_the_classes_of_imagenet(arrays, pictures, cache, capsys):
     """Compare with ONNX Runtime on the same file, for the central crop minus the mean."""
     pytest.importorskip("onnxruntime")

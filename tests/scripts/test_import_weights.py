@@ -33,6 +33,7 @@ def leave(words):
     return left.value.code
 
 
+@pytest.mark.slow
 def test_caffemodel_to_keras_file(caffemodel, capsys):
     import_weights.main(arguments(caffemodel))
     *lines, last = capsys.readouterr().out.splitlines()

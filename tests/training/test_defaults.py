@@ -215,6 +215,7 @@ def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
         assert ("it would be 300 epochs" in capsys.readouterr().out) == (not flags)
 
 
+@pytest.mark.slow
 def test_speed_is_measured_with_steps_of_the_network():
     recipe = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_size=4)
     assert measure_speed(recipe, classes=2) > 0

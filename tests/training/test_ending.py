@@ -43,6 +43,7 @@ def test_stop_after_ends_training_and_resuming_does_not_continue(folder, tmp_pat
     assert train(folder, run, recipe)["epochs"] == 3
 
 
+@pytest.mark.slow
 def test_max_minutes_ends_training_and_resuming_continues(folder, tmp_path):
     run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, epochs=2)
     assert train(folder, run, recipe, max_minutes=1e-9)["epochs"] == 1

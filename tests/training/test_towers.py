@@ -65,7 +65,15 @@ def assert_same_weights(model, other, atol):
 # What the towers compute, which is the same on any devices
 
 
-@pytest.mark.parametrize("name", ["paper", "source", "source_no_communication", "source_low_resolution"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "paper",
+        "source",
+        pytest.param("source_no_communication", marks=pytest.mark.slow),
+        pytest.param("source_low_resolution", marks=pytest.mark.slow),
+    ],
+)
 def test_outputs_are_those_of_the_plain_network(name):
     arguments = {"classifier_activation": None, "include_preprocessing": True}
     network = build(small(name), input_shape=(SIZE, SIZE, 3), classes=CLASSES, **arguments)
