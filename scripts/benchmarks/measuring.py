@@ -77,7 +77,7 @@ class Measurement:
         topic: What is measured, as named by `--only`.
         subject: Batch size, precision and shape.
         unit: Unit of the rates.
-        rates: One number per round, by contender. All others are compared with the first.
+        rates: One number per round, by contender. All others are compared with the first. For the unit MB, amounts.
         busy: Mean utilization of each GPU in a contender's turns, in percent, where it was measured.
     """
 
@@ -94,10 +94,14 @@ class Measurement:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Return how many times faster the first contender is than each other: the median of the ratios per round."""
+        """Return how many times better the first contender is than each other: the median of the ratios per round.
+
+        Better is a higher rate, or a smaller amount of memory.
+        """
         (_, first), *others = self.rates.items()
+        sign = -1 if self.unit == "MB" else 1
         return {
-            name: statistics.median(ours / theirs for ours, theirs in zip(first, rates, strict=True))
+            name: statistics.median((ours / theirs) ** sign for ours, theirs in zip(first, rates, strict=True))
             for name, rates in others
         }
 
@@ -156,14 +160,15 @@ class Report:
 
     def markdown(self) -> str:
         """Return the table, the machine, and the measurements that were left out."""
-        lines = ["| measured | | against | times as fast |", "|---|---|---|---|"]
+        lines = ["| measured | | against | ratio |", "|---|---|---|---|"]
         lines += [row for measurement in self.measurements for row in measurement.rows()]
         rounds = sorted({len(rates) for measurement in self.measurements for rates in measurement.rates.values()})
         lines += [
             "",
-            f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The last "
-            "column is the median of the ratios within each round, so that changes of the machine affect it little. "
-            f"It may differ from the ratio of the two medians. {self._described()}",
+            f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The ratio is how "
+            "many times as fast the first one is, or how many times as much memory the other one needs. It is the "
+            "median of the ratios within each round, so that changes of the machine affect it little, and may differ "
+            f"from the ratio of the two medians. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)

@@ -122,6 +122,11 @@ def test_ratios_are_of_rounds(tmp_path):
     assert list(measurement.rows()) == ["| training, batch 64, images/s | ours: 20.0 | theirs: 5.00 | 3.00 |"]
 
 
+def test_the_ratio_of_memory_is_that_of_the_other():
+    measurement = measuring.Measurement("memory", "batch 64", "MB", {"ours": [200.0], "theirs": [500.0]})
+    assert measurement.ratios == {"theirs": 2.5}
+
+
 def test_the_report_is_on_disk_after_each_measurement(tmp_path):
     path = tmp_path / "speed.json"
     report = measuring.Report(path)
@@ -228,6 +233,16 @@ def test_wrong_input_is_one_line(argv, received, capsys):
     assert error.startswith("benchmark.py: ")
     assert received in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.slow  # a process for each contender
+def test_memory(tmp_path, capsys):
+    _, (one,) = measured(tmp_path, capsys, "--only", "memory")
+    ours, *others = one["rates"]
+    assert ours == "keras_alexnet"
+    assert others[:2] == ["Keras the obvious way, jit_compile=False", "Keras the obvious way, jit_compile='auto'"]
+    weights = 4 * sketch(input_shape=(SIZE, SIZE, 3)).count_params() / 1e6  # MB
+    assert all(peak > 3 * weights for (peak,) in one["rates"].values())  # with gradients and velocities
 
 
 # Between frameworks

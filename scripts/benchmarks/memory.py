@@ -1,0 +1,84 @@
+"""The memory that training needs, for benchmark.py. Each contender runs in its own process."""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+
+from benchmarks import network_speed, rivals
+from benchmarks.measuring import Report, available_cores
+
+SCRIPTS = pathlib.Path(__file__).parents[1]
+PYTORCH = "PyTorch"
+KERAS = {f"Keras the obvious way, {setting}": setting for setting in ("jit_compile=False", "jit_compile='auto'")}
+STEPS = 3  # the second and third run beside the velocities that the first has created
+UNIT = 1 << (0 if sys.platform == "darwin" else 10)  # bytes; of `ru_maxrss`
+
+
+def memory(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare the peak memory of training steps, beyond what the process needs before it has a network.
+
+    It contains the weights, the velocities, the gradients, the batch and what is kept for the backward pass.
+    """
+    contenders = [network_speed.OURS, *KERAS, PYTORCH]
+    if not rivals.HAS_PYTORCH:
+        report.leave_out(rivals.NO_PYTORCH)
+        contenders.remove(PYTORCH)
+    batch = arguments.batch_sizes[-1]
+    settings = {"batch": batch, "size": arguments.size, "threads": available_cores()}
+    peaks = {name: [_peak_in_a_process(settings | {"contender": name})] for name in contenders}
+    report.add("memory", f"batch {batch}, float32", "MB", peaks)
+
+
+def _peak_in_a_process(settings):
+    own = {"PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-P", "-m", "benchmarks.memory", json.dumps(settings)]
+    return float(subprocess.run(command, env=os.environ | own, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def _peak():
+    """Return the largest amount of memory that this process has used so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
+
+
+def main() -> None:
+    """Print by how many MB the peak grows while the contender of the command line is built and trained."""
+    settings = argparse.Namespace(**json.loads(sys.argv[1]))
+    _load_frameworks(settings.contender)
+    before = _peak()
+    network = _network(settings)
+    images, labels = network_speed.random_batch(network, settings.batch, settings.size)
+    for _ in range(STEPS):
+        network.train_on_batch(images, labels)
+    print(_peak() - before)
+
+
+def _load_frameworks(contender):
+    """Import and start what every program needs, so that it does not count."""
+    import tensorflow as tf
+
+    from keras_alexnet.training import trainer  # noqa: F401
+
+    tf.matmul(*[tf.ones((8, 8))] * 2)
+    if contender == PYTORCH:
+        import torch
+
+        torch.ones(8, 8) @ torch.ones(8, 8)
+
+
+def _network(settings):
+    if settings.contender == network_speed.OURS:
+        return network_speed.ours(settings)
+    import keras_alexnet
+
+    model = keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=rivals.CLASSES)
+    if settings.contender == PYTORCH:
+        return rivals.PyTorchNetwork(model, "channels_last", "float32", settings.threads)
+    return rivals.keras_networks(model)[KERAS[settings.contender]]()
+
+
+if __name__ == "__main__":
+    main()
