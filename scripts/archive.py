@@ -11,8 +11,7 @@ import argparse
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
-from keras_alexnet.experiments import page
-from keras_alexnet.experiments.archive import archive_run
+from keras_alexnet.experiments import archive, page
 from keras_alexnet.runs import Run
 
 
@@ -20,7 +19,8 @@ def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="archive.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("runs", nargs="*", metavar="RUN", help="a finished run folder")
-    line.add_argument("--folder", default="results", help="the folder of archived runs (default: results)")
+    line.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
+    line.add_argument("--replace", action="store_true", help="replace an archived run that has other results")
     line.add_argument("--readme", action="store_true", help="write README.md in that folder, from all archived runs")
     return line
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
         if not arguments.runs and not arguments.readme:
             raise ValueError("Expected a run folder to archive, or --readme. Received: neither")
         for folder in arguments.runs:
-            say(f"Archived {archive_run(Run.open(folder), arguments.folder).folder}")
+            say(f"Archived {folder} in {archive.add(Run.open(folder), arguments.folder, arguments.replace)}")
         if arguments.readme:
             say(f"Wrote {page.write(arguments.folder)}")
 

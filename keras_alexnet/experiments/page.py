@@ -4,8 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_alexnet import runs
-from keras_alexnet.experiments import ablations, tables
+from keras_alexnet.experiments import ablations, archive, tables
 from keras_alexnet.files import atomic_write
 
 NONE_YET = "None yet."
@@ -108,7 +107,7 @@ def write(folder: str | pathlib.Path) -> pathlib.Path:
         ValueError: If there are no runs, or two of them have the same recipe and seed.
     """
     path = pathlib.Path(folder) / "README.md"
-    text = page([runs.summary(run) for run in runs.find(folder)])
+    text = page(archive.rows(folder))
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
