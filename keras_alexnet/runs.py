@@ -306,14 +306,14 @@ def record(run: Run) -> dict[str, typing.Any]:
     """
     results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
     # In version 0.1.0 the errors on the validation split were in results.json, as "validation_1_view".
-    older = {key: results.pop(key) for key in [*results] if key.startswith("validation_")}
-    evaluations = {"validation": {key.removeprefix("validation_"): value for key, value in older.items()}}
+    prefix = "validation_"
+    older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
     return {
         "run": run.folder.absolute().name,
         **run.read_json("recipe.json"),
         "results": results,
         "recoveries": run.read_recoveries(),
-        "evaluations": (evaluations if older else {}) | _read_all(run, "evaluation-"),
+        "evaluations": ({"validation": older} if older else {}) | _read_all(run, "evaluation-"),
         "ensembles": _read_all(run, "ensemble-"),
         "log": run.read_log(),
     }
@@ -321,7 +321,8 @@ def record(run: Run) -> dict[str, typing.Any]:
 
 def _read_all(run: Run, prefix: str) -> dict[str, typing.Any]:
     """Return the content of the JSON files that begin with a prefix, by the rest of their names."""
-    return {path.stem.removeprefix(prefix): run.read_json(path.name) for path in run.folder.glob(f"{prefix}*.json")}
+    files = sorted(run.folder.glob(f"{prefix}*.json"))
+    return {path.stem.removeprefix(prefix): run.read_json(path.name) for path in files}
 
 
 def summary(run: Run) -> dict[str, typing.Any]:
@@ -338,7 +339,7 @@ def summarize(record: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """Return a summary of a run for tables.
 
     `results` has the numbers of each evaluated split by number of crops, as returned by `evaluation.metrics.measure`.
-    `ensembles` has those of ensembles with this run.
+    `ensembles` has those of ensembles with this run. `note` says what has changed since, for some archived runs.
 
     Args:
         record: The result of `record`.
@@ -348,6 +349,7 @@ def summarize(record: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
         "run": record["run"],
         "date": record.get("date"),
         "command": record.get("command"),
+        "note": record.get("note"),
         "dataset": options.dataset,
         "seed": options.seed,
         "weights": options.weights,

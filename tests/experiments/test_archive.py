@@ -203,4 +203,4 @@ def test_the_script_without_anything_to_do_is_one_line(capsys):
     with pytest.raises(SystemExit) as left:
         script.main([])
     assert left.value.code == 2
-    assert capsys.readouterr().err == "archive.py: Expected a run folder to archive, or --readme. Received: neither\n"
+    assert capsys.readouterr().err == "archive.py: Expected a run folder to archive, or --pages. Received: neither\n"

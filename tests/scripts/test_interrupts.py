@@ -166,7 +166,7 @@ def arguments_of(name, run, folder):
         "predict": [run.folder, run.read_options().dataset],
         "export": [run.folder, "--to", "onnx", "--out", folder / "out.onnx"],
         "runs": [run.folder.parent],
-        "archive": [run.folder, "--folder", folder / "archive", "--readme"],
+        "archive": [run.folder, "--folder", folder / "archive", "--pages"],
         "benchmark": ["--only", "lrn"],
         "build_tutorials": ["--check"],
     }[name]
