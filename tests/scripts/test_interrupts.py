@@ -156,6 +156,8 @@ def arguments_of(name, run, folder):
     """The arguments of each command; outputs go to a folder."""
     from keras_alexnet.models.alexnet import build
 
+    if name == "archive":
+        run.write_json("results.json", {})  # as in a finished run
     if name == "import_weights":
         network = build("figure_1", classes=3)
         network.save_weights(folder / "network.weights.h5")
