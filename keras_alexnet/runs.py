@@ -197,7 +197,7 @@ class Run:
         self.write_json("recipe.json", made_with)
 
     def write_kernels(self, kernels: "np.ndarray") -> None:
-        """Write the kernels of the first layer as float16, for an archived run, which has no network.
+        """Write the kernels of the first layer as float16, so that they can be shown without the network.
 
         Args:
             kernels: Shape `(height, width, 3, kernels)`.
@@ -293,46 +293,74 @@ def find(folder: str | os.PathLike[str]) -> list[Run]:
     return [Run(file.parent) for file in newest_first]
 
 
-def summary(run: Run) -> dict[str, typing.Any]:
-    """Return a summary of a run for tables.
+def record(run: Run) -> dict[str, typing.Any]:
+    """Return all that the files of a run say about it: how it was made, its log and its results.
 
-    `results` has the numbers of each evaluated split by number of crops, as returned by `evaluation.metrics.measure`.
-    `ensembles` has those of ensembles with this run.
+    Returns:
+        A mapping for JSON: `run`, its name; the content of `recipe.json`; `results`, the content of `results.json`;
+        `evaluations` and `ensembles`, the results of `scripts/evaluate.py` by what was evaluated, such as "test";
+        `recoveries`; and `log`, one row per epoch.
 
     Raises:
         ValueError: If its files are invalid.
     """
-    made_with, log = run.read_json("recipe.json"), run.read_log()
-    recipe, options = run.read_recipe(), run.read_options()
+    results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
+    # In version 0.1.0 the errors on the validation split were in results.json, as "validation_1_view".
+    prefix = "validation_"
+    older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
     return {
-        "run": run.folder.name,
-        "date": made_with.get("date"),
-        "command": made_with.get("command"),
+        "run": run.folder.absolute().name,
+        **run.read_json("recipe.json"),
+        "results": results,
+        "recoveries": run.read_recoveries(),
+        "evaluations": ({"validation": older} if older else {}) | _read_all(run, "evaluation-"),
+        "ensembles": _read_all(run, "ensemble-"),
+        "log": run.read_log(),
+    }
+
+
+def _read_all(run: Run, prefix: str) -> dict[str, typing.Any]:
+    """Return the content of the JSON files that begin with a prefix, by the rest of their names."""
+    files = sorted(run.folder.glob(f"{prefix}*.json"))
+    return {path.stem.removeprefix(prefix): run.read_json(path.name) for path in files}
+
+
+def summary(run: Run) -> dict[str, typing.Any]:
+    """Return a summary of a run for tables; see `summarize`.
+
+    Raises:
+        ValueError: If its files are invalid.
+    """
+    with run._as_written():
+        return summarize(record(run))
+
+
+def summarize(record: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+    """Return a summary of a run for tables.
+
+    `results` has the numbers of each evaluated split by number of crops, as returned by `evaluation.metrics.measure`.
+    `ensembles` has those of ensembles with this run. `note` says what has changed since, for some archived runs.
+
+    Args:
+        record: The result of `record`.
+    """
+    recipe, options, log = Recipe.of(record["recipe"]), Options(**record["options"]), record["log"]
+    return {
+        "run": record["run"],
+        "date": record.get("date"),
+        "command": record.get("command"),
+        "note": record.get("note"),
         "dataset": options.dataset,
         "seed": options.seed,
         "weights": options.weights,
         "epochs": f"{len(log)} of {recipe.epochs}",
         "recipe": dataclasses.asdict(recipe),
+        "log": log,
         "training_errors": [row.get("top1_error") for row in log],
-        "specialization": _read_results(run).get("specialization"),
-        "results": {split: _evaluation(run, split) for split in SPLITS},
-        "ensembles": {
-            split: run.read_json(name) for split in SPLITS if (run.folder / (name := f"ensemble-{split}.json")).exists()
-        },
+        "specialization": record["results"].get("specialization"),
+        "results": {split: record["evaluations"].get(split, {}) for split in SPLITS},
+        "ensembles": {split: record["ensembles"][split] for split in SPLITS if split in record["ensembles"]},
     }
-
-
-def _read_results(run: Run) -> dict[str, typing.Any]:
-    return run.read_json("results.json") if (run.folder / "results.json").exists() else {}
-
-
-def _evaluation(run: Run, split: str) -> dict[str, typing.Any]:
-    """Return the numbers of an evaluation. In version 0.1.0 those of the validation split were in `results.json`."""
-    if (run.folder / f"evaluation-{split}.json").exists():
-        return run.read_json(f"evaluation-{split}.json")
-    prefix = f"{split}_"
-    results = _read_results(run)
-    return {key.removeprefix(prefix): numbers for key, numbers in results.items() if key.startswith(prefix)}
 
 
 def describe_recovery(recovery: Mapping[str, typing.Any]) -> str:

@@ -163,20 +163,20 @@ def test_a_folder_with_any_file_of_the_user_is_no_new_run(tmp_path):
         assert lost(folder, [name]) == []
 
 
-def test_an_archived_run_with_any_file_of_the_user_is_not_replaced(tmp_path):
-    source = tmp_path / "runs" / "petals-1"
+def test_archiving_a_run_keeps_all_other_files(tmp_path):
+    source, results = tmp_path / "runs" / "petals-1", tmp_path / "results"
     write_own(source)
-    archived = archive.archive_run(Run(source), tmp_path / "results").folder
-    for name in NAMES:
-        if name == "evaluation-test (1).json":
-            continue  # this could be the evaluation of a split "test (1)"
-        fill(archived, [name])
-        with pytest.raises(ValueError, match="move the other files away"):
-            archive.archive_run(Run(source), tmp_path / "results")
-        assert lost(archived, [name]) == []
-        (archived / name).unlink()
-        with contextlib.suppress(OSError):
-            os.removedirs((archived / name).parent)
+    Run(source).write_json("recipe.json", {"recipe": {}, "options": {}})
+    for name in ("results.json", "evaluation-test.json"):
+        Run(source).write_json(name, {})
+    (source / "log.csv").unlink()
+    names = [name for name in NAMES if not name.endswith("/recipe.json")]  # else it is a folder of run folders
+    fill(results, names)
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    for replace in (False, True):
+        archive.add(Run(source), results, replace)
+        assert lost(results, names) == []
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
 
 
 def test_a_file_that_exists_is_not_written(tmp_path):

@@ -62,8 +62,6 @@ def copy_pages(docs: pathlib.Path) -> None:
     _empty(docs / "project")
     for source, name in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        if source == "results/README.md":
-            text = re.sub(r"\[([^\]]+)\]\(\1\)", r"\1", text)  # links to the folders of the runs
         text = text.replace("](docs/", "](../").replace("](../docs/", "](../")
         (docs / name).write_text(text, encoding="utf-8")
 

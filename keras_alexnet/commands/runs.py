@@ -8,13 +8,16 @@ import argparse
 
 from keras_alexnet import runs
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.experiments import archive
 from keras_alexnet.reporting import tables
 
 
 def parser() -> Parser:
     """Return the command line."""
     line = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("folder", nargs="?", default="runs", help="a folder that contains run folders (default: runs)")
+    line.add_argument(
+        "folder", nargs="?", default="runs", help="a folder that contains run folders, or an archive (default: runs)"
+    )
     line.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
     # In version 0.1.0 these two did what scripts/archive.py does now.
     line.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
@@ -27,13 +30,13 @@ def main(argv: list[str] | None = None) -> None:
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
-        if arguments.add or arguments.readme:
-            from keras_alexnet.experiments import archive, page
         for run in arguments.add:
-            archive.archive_run(runs.Run.open(run), arguments.folder)
-        rows = [runs.summary(run) for run in runs.find(arguments.folder)]
+            archive.add(runs.Run.open(run), arguments.folder)
+        rows = archive.rows(arguments.folder)
         say(tables.runs(rows))
         if arguments.settings:
             say(f"\n{tables.settings(rows)}")
         if arguments.readme:
+            from keras_alexnet.experiments import page  # on use: it loads SciPy
+
             page.write(arguments.folder)

@@ -1,86 +1,124 @@
-"""Archive finished runs in this repository."""
+"""The archive of finished runs: one file with a line of JSON for each run, sorted by name.
 
-import fnmatch
-import os
+A line is what `runs.record` returns, without the network. Its lists of rows, the log and the errors of the classes, are
+stored by column, which is half as long.
+"""
+
+import json
 import pathlib
-import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from keras_alexnet.files import temporary_folder
-from keras_alexnet.runs import Run
+from keras_alexnet import runs
+from keras_alexnet.files import atomic_write
 
-FILES = ("recipe.json", "log.csv", "results.json")
-RESULTS = ("evaluation-*.json", "ensemble-*.json", "recoveries.json", "kernels.npz")
-FIGURES = ("curves.png", "kernels.png")
-OWN = (*FILES, *RESULTS, *(f"figures/{name}" for name in FIGURES))
-MOST_BYTES = 300 * 1024  # ours, per run: archived runs are part of the repository
+FILE = "runs.jsonl"
+
+Record = Mapping[str, Any]  # what `runs.record` returns
 
 
-def archive_run(run: Run, folder: str | pathlib.Path) -> Run:
-    """Copy the recipe, log, results, first kernels and two figures of a finished run, without its network.
+def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pathlib.Path:
+    """Add a finished run to an archive, without its network.
 
-    An older archived run of the same name is replaced when the copy is complete.
+    The line of an archived run of the same name is updated if the run still has everything that the line has, as after
+    another evaluation.
 
     Args:
         run: A finished run.
-        folder: The folder of archived runs; the copy has the run's name.
+        folder: The folder of the archive, which is created if it is missing.
+        replace: Whether to replace an archived run of the same name even if some of its results are lost.
 
     Returns:
-        The archived run.
+        The file of the archive.
 
     Raises:
-        ValueError: If the run is not finished, its files are too large, it is the archived run itself, or the folder
-            to replace has other files in it.
+        ValueError: If the run is not finished, results would be lost, or the folder has run folders.
     """
     if not (run.folder / "results.json").exists():
         raise ValueError(f"Expected a finished run: continue it with --resume {run.folder}. Received: {run.folder}")
-    files = [run.folder / name for name in FILES]
-    files += sorted(path for pattern in RESULTS for path in run.folder.glob(pattern))
-    files += [path for name in FIGURES if (path := run.figures / name).exists()]
-    size = sum(path.stat().st_size for path in files)
-    if size > MOST_BYTES:
-        raise ValueError(f"Expected files of at most {MOST_BYTES} bytes to archive. Received: {size} in {run.folder}")
-    target = pathlib.Path(folder) / run.folder.name
-    _check_target(target, run)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(target.parent) as temporary:
-        new = temporary / "new"
-        for path in files:
-            copy = new / path.relative_to(run.folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-        _replace(target, new, temporary.with_name(f"{temporary.name}-old"))
-    return Run(target)
+    folder = pathlib.Path(folder)
+    if any(folder.glob("*/recipe.json")):
+        raise ValueError(f"The folder of the archive must not contain run folders: choose another. Received: {folder}")
+    new = runs.record(run)
+    runs.summarize(new)  # raises if a setting is invalid
+    records = {record["run"]: record for record in read(folder)} if (folder / FILE).exists() else {}
+    if new["run"] in records and not replace:
+        _check_kept(records[new["run"]], new)
+    records[new["run"]] = new
+    lines = [json.dumps(_pack(records[name]), ensure_ascii=False) for name in sorted(records)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / FILE) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return folder / FILE
 
 
-def _check_target(target: pathlib.Path, run: Run) -> None:
-    """Raise if this would replace the run itself or files that `archive_run` did not write."""
-    if not os.path.lexists(target):
-        return
-    if target.exists() and target.samefile(run.folder):
-        raise ValueError(f"This run is already in the archive. Received: {run.folder}")
-    if target.is_symlink() or not target.is_dir():
-        raise ValueError(f"Expected the folder of an archived run to replace: move this file away. Received: {target}")
-    for path in sorted(target.rglob("*")):
-        name = path.relative_to(target).as_posix()
-        known = name == "figures" or any(
-            fnmatch.fnmatch(name, pattern) and name.count("/") == pattern.count("/") for pattern in OWN
-        )
-        if not known:
-            raise ValueError(f"Expected an archived run to replace: move the other files away. Received: {path}")
+def read(folder: str | pathlib.Path) -> list[dict[str, Any]]:
+    """Return the archived runs as `runs.record` returned them, sorted by name.
 
-
-def _replace(target: pathlib.Path, new: pathlib.Path, old: pathlib.Path) -> None:
-    """Move a folder to its place and remove the old one. If that fails, move the old folder back.
-
-    `old` is outside of the temporary folder, so that a signal between two moves does not remove it.
+    Raises:
+        ValueError: If a line is not one of `add`.
     """
-    if target.exists():
-        target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    if old.exists():
-        shutil.rmtree(old)
+    records = []
+    with (pathlib.Path(folder) / FILE).open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                records.append(_unpack(json.loads(line)))
+                runs.summarize(records[-1])
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ValueError(
+                    f"Expected an archived run in each line. Received: {file.name}, line {number}: {error}"
+                ) from error
+    return records
+
+
+def rows(folder: str | pathlib.Path) -> list[dict[str, Any]]:
+    """Return the summaries of the runs in an archive, or in a folder of run folders, newest first.
+
+    Raises:
+        ValueError: If there are no runs, or a line of the archive is not one of `add`.
+    """
+    if not (pathlib.Path(folder) / FILE).exists():
+        return [runs.summary(run) for run in runs.find(folder)]
+    return sorted(map(runs.summarize, read(folder)), key=lambda row: row["date"] or "", reverse=True)
+
+
+def _check_kept(old: Record, new: Record) -> None:
+    """Raise if an archived run has results that the new line would not have."""
+    kept = _flat(new)
+    lost = [part for part, value in _flat(old).items() if kept.get(part) != value]
+    if lost:
+        raise ValueError(
+            f"An archived run of this name has other results: rename the run folder, or replace the archived run with "
+            f"--replace. Received: {new['run']}, which differs in {', '.join(lost)}"
+        )
+
+
+def _flat(record: Record) -> dict[str, Any]:
+    """Return the parts of a record as JSON, with each evaluation as a part of its own."""
+    kinds = ("evaluations", "ensembles")
+    parts = {f"{kind} {name}": value for kind in kinds for name, value in record[kind].items()}
+    return {key: json.dumps(value) for key, value in (record | parts).items() if key not in kinds}
+
+
+def _pack(record: Record) -> dict[str, Any]:
+    """Store the tables of a record by column."""
+    return _convert(record, lambda table: {key: [row[key] for row in table] for key in (table[0] if table else ())})
+
+
+def _unpack(line: Record) -> dict[str, Any]:
+    """Restore the tables that `_pack` stored by column."""
+
+    def rows_of(columns: Mapping[str, list]) -> list[dict[str, Any]]:
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    return _convert(line, rows_of)
+
+
+def _convert(record: Record, table: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a record with its tables, the log and the errors of the classes, converted."""
+
+    def of(evaluation: Record) -> dict[str, Any]:
+        return {key: table(value) if key == "classes" else value for key, value in evaluation.items()}
+
+    results = {kind: {name: of(each) for name, each in record[kind].items()} for kind in ("evaluations", "ensembles")}
+    return {**record, **results, "log": table(record["log"])}

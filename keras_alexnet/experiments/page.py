@@ -1,20 +1,38 @@
-"""The results page: README.md in the folder of archived runs."""
+"""The pages that show the archive: its README.md, and the numbers that other pages take from it.
 
+A page marks such a number: `<!-- archive: flowers, test, ten views, top-1 error -->50.3<!-- /archive -->`.
+"""
+
+import difflib
+import itertools
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_alexnet import runs
-from keras_alexnet.experiments import ablations, tables
+from keras_alexnet.experiments import ablations, archive, tables
 from keras_alexnet.files import atomic_write
 
+PAGES = (  # with marked numbers, in the repository
+    "README.md",
+    "docs/differences.md",
+    "docs/paper_ledger.md",
+    "docs/results.md",
+    "docs/what_posts_get_wrong.md",
+)
+MARKED = re.compile(r"(<!-- archive: ([^>]*) -->)(.*?)(<!-- /archive -->)", re.DOTALL)
 NONE_YET = "None yet."
+
+SPLITS = ("validation", "test")
+VIEWS = {"1_view": "one view", "10_views": "ten views"}
 
 TEMPLATE = """# Archived runs
 
-Each folder is one run without its network: the recipe with versions, commit and machine, the log, the results and two
-figures. The command reproduces the run. All errors are in percent. `python scripts/archive.py --readme` writes this
-page.
+Each line of `runs.jsonl` is one run without its network, in JSON: the command that reproduces the run, its settings,
+data, versions, commit, machine and date, its log, and its evaluations. `keras_alexnet.experiments.archive` reads and
+writes the file. The test errors are from `python scripts/evaluate.py RUN --split test`, with `--views 10`, or with
+`--views 1` where a table has no errors for ten views. All errors are in percent. `python scripts/archive.py --pages`
+writes this page.
 
 ## Recipes from random weights
 
@@ -97,18 +115,105 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         fine_tuning=tables.fine_tuning(rows) or NONE_YET,
         figure_1=tables.figure_1(rows) or NONE_YET,
         specialization=tables.specialization(rows) or NONE_YET,
-        all_runs=tables.all_runs(rows),
+        all_runs="\n\n".join(filter(None, (tables.all_runs(rows), tables.notes(rows)))),
     )
 
 
 def write(folder: str | pathlib.Path) -> pathlib.Path:
-    """Write `README.md` into a folder of archived runs, and return its path.
+    """Write `README.md` into the folder of an archive, and return its path.
 
     Raises:
         ValueError: If there are no runs, or two of them have the same recipe and seed.
     """
     path = pathlib.Path(folder) / "README.md"
-    text = page([runs.summary(run) for run in runs.find(folder)])
+    _write(path, page(archive.rows(folder)))
+    return path
+
+
+def write_numbers(root: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> list[pathlib.Path]:
+    """Write the archive's numbers into the pages of a repository, and return the paths of those that have changed.
+
+    Args:
+        root: The folder of the repository.
+        rows: As for `page`.
+
+    Raises:
+        ValueError: If a page asks for a number that the archive does not have. Then no page is written.
+    """
+    known, changed = numbers(rows), {}
+    for path in (root / name for name in PAGES):
+        before = path.read_text(encoding="utf-8")
+        if (after := fill(before, known)) != before:
+            changed[path] = after
+    for path, text in changed.items():
+        _write(path, text)
+    return list(changed)
+
+
+def fill(text: str, known: Mapping[str, str]) -> str:
+    """Return a page with the values of today in its marked places.
+
+    Args:
+        text: The page.
+        known: The values by name, as returned by `numbers`.
+
+    Raises:
+        ValueError: If the page asks for a value that is not known.
+
+    Example:
+        >>> fill("It is <!-- archive: error -->?<!-- /archive --> %.", {"error": "37.5"})
+        'It is <!-- archive: error -->37.5<!-- /archive --> %.'
+    """
+
+    def value(place: re.Match) -> str:
+        begin, name, _, end = place.groups()
+        if name not in known:
+            similar = "; ".join(difflib.get_close_matches(name, known, n=5, cutoff=0))
+            raise ValueError(f"Expected the name of a number, such as: {similar}. Received: {name}")
+        around = "\n\n" if "\n" in known[name] else ""  # Markdown needs empty lines around a table
+        return f"{begin}{around}{known[name]}{around}{end}"
+
+    return MARKED.sub(value, text)
+
+
+def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return all that pages can show of the archive, by name.
+
+    Errors are means over the seeds, in percent, such as "flowers, test, ten views, top-1 error". Differences between
+    paired runs are in points, with their 95 % interval, such as "half, top-1 difference".
+
+    Args:
+        rows: As for `page`.
+
+    Raises:
+        ValueError: If two runs have the same recipe and seed.
+    """
+    known = {"recipes from random weights": tables.from_scratch(rows)}
+    groups = tables.groups_of_seeds(rows, at_least=1)
+    results = {tables.common_name(group): [row["results"] for row in group] for group in groups}
+    for row in rows:
+        if row["ensembles"]:
+            results[f"ensemble with {row['run']}"] = [row["ensembles"]]
+    for (name, of_runs), split, views, k in itertools.product(results.items(), SPLITS, tables.VIEWS, (1, 5)):
+        if all(views in each.get(split, {}) for each in of_runs):
+            place = f"{name}, {split}, {VIEWS[views]}, top-{k}"
+            error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)
+            known |= {f"{place} error": f"{error:.1f}", f"{place} accuracy": f"{100 - error:.1f}"}
+    for k in (1, 5):
+        for name, difference in ablations.differences(rows, f"top{k}_error").items():
+            known |= _difference(f"{name}, top-{k}", difference)
+    for name, difference in tables.fine_tuning_differences(rows).items():
+        known |= _difference(f"{name}, top-1", difference)
+    ratios = tables.epoch_ratios(rows).values()
+    if ratios:
+        known["figure 1, ratio"] = f"{min(ratios):.1f} to {max(ratios):.1f}"
+    return known
+
+
+def _difference(name: str, difference: ablations.Difference) -> dict[str, str]:
+    return {f"{name} difference": str(difference), f"{name} points": f"{abs(difference.mean):.1f}"}
+
+
+def _write(path: pathlib.Path, text: str) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return path

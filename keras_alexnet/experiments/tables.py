@@ -23,13 +23,20 @@ Row = Mapping[str, Any]  # what `runs.summary` returns for one run
 def all_runs(rows: Sequence[Row]) -> str:
     """Return a table of all runs by name: command, date, and top-1 and top-5 errors in percent."""
     return markdown(
-        {"run": f"[{row['run']}]({row['run']})", "command": f"`{row['command']}`", "date": row["date"]}
+        {"run": row["run"], "command": f"`{row['command']}`", "date": row["date"]}
         | {
             f"{split}, {name}": _both_errors(row["results"][split].get(views))
             for split in ("validation", "test")
             for views, name in VIEWS.items()
         }
         for row in sorted(rows, key=lambda row: row["run"])
+    )
+
+
+def notes(rows: Sequence[Row]) -> str:
+    """Return a Markdown list of the notes on runs that today's code does not reproduce with their commands."""
+    return "\n".join(
+        f"- {row['run']}: {row['note']}" for row in sorted(rows, key=lambda row: row["run"]) if row["note"]
     )
 
 
@@ -40,14 +47,14 @@ def _both_errors(numbers: Mapping[str, float] | None) -> str:
 def seeds(rows: Sequence[Row]) -> str:
     """Return a table of the recipes with several seeds: mean, lowest and highest top-1 errors in percent."""
     return markdown(
-        {"runs": _common_name(group), "seeds": len(group)}
+        {"runs": common_name(group), "seeds": len(group)}
         | {
             f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
             for split in ("validation", "test")
             for key, name in VIEWS.items()
             if all(key in row["results"][split] for row in group)
         }
-        for group in _groups_of_seeds(rows)
+        for group in groups_of_seeds(rows)
     )
 
 
@@ -65,7 +72,7 @@ def from_scratch(rows: Sequence[Row]) -> str:
         if row["dataset"].startswith("oxford_flowers102") and not row["weights"] and row["results"]["test"]
     ]
     lines = []
-    for group in sorted(_groups_of_seeds(tested, at_least=1), key=_mean_test_error):
+    for group in sorted(groups_of_seeds(tested, at_least=1), key=_mean_test_error):
         recipe, (_, _, split) = Recipe.of(group[0]["recipe"]), group[0]["dataset"].partition(":")
         if (name := _name_of(recipe)) is not None:
             line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs}
@@ -102,17 +109,17 @@ def _test_errors(group: Sequence[Row]) -> dict[str, str]:
     }
 
 
-def _groups_of_seeds(rows: Sequence[Row], at_least: int = 2) -> list[list[Row]]:
+def groups_of_seeds(rows: Sequence[Row], at_least: int = 2) -> list[list[Row]]:
     """Group the runs that differ only in their seeds, by name."""
 
     def recipe(row: Row) -> tuple[str, str, str]:
         return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
 
     groups = [list(by_seed(group).values()) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe)]
-    return sorted((group for group in groups if len(group) >= at_least), key=_common_name)
+    return sorted((group for group in groups if len(group) >= at_least), key=common_name)
 
 
-def _common_name(group: Sequence[Row]) -> str:
+def common_name(group: Sequence[Row]) -> str:
     """Return the name of the runs without the seed at its end."""
     first = group[0]["run"]
     return first.rpartition("-")[0] or first
@@ -142,6 +149,13 @@ def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | N
     return result
 
 
+def epoch_ratios(rows: Sequence[Row]) -> dict[int, float]:
+    """Return how many times as many epochs tanh needs as ReLU in figure 1, by seed; six in the paper."""
+    epochs = epochs_by_nonlinearity(rows)
+    fast, slow = (epochs.get(name, {}) for name in NONLINEARITIES.values())
+    return {seed: slow[seed] / fast[seed] for seed in sorted(fast.keys() & slow.keys()) if fast[seed] and slow[seed]}
+
+
 def figure_1(rows: Sequence[Row]) -> str:
     """Return a table of the epochs of figure 1 and their ratio, which is six in the paper."""
     epochs = epochs_by_nonlinearity(rows)
@@ -150,12 +164,9 @@ def figure_1(rows: Sequence[Row]) -> str:
         {"": f"epochs to {TARGET:.0%}, {name}"} | {f"seed {seed}": _epochs(of_seeds.get(seed)) for seed in numbers}
         for name, of_seeds in epochs.items()
     ]
-    if len(epochs) == 2:
-        fast, slow = epochs.values()
-        ratios = {seed: slow[seed] / fast[seed] for seed in numbers if fast.get(seed) and slow.get(seed)}
-        if ratios:
-            shown = {f"seed {seed}": f"{ratio:.1f}" for seed, ratio in ratios.items()}
-            lines.append({"": "ratio (the paper: six)"} | shown)
+    if ratios := epoch_ratios(rows):
+        shown = {f"seed {seed}": f"{ratio:.1f}" for seed, ratio in ratios.items()}
+        lines.append({"": "ratio (the paper: six)"} | shown)
     return markdown(lines)
 
 
@@ -196,22 +207,39 @@ def fine_tuning(rows: Sequence[Row]) -> str:
         Top-1 errors on the test pictures with one view, and their difference, paired by seed.
     """
     lines = []
-    for group in _groups_of_seeds(rows):
-        first = group[0]
-        what = Recipe.of(first["recipe"]), "top1_error", first["dataset"]
-        tuned, scratch = (errors_by_seed(rows, *what, weights) for weights in (first["weights"], None))
-        if first["weights"] and (difference := Difference.paired(tuned, scratch)):
+    for group in groups_of_seeds(rows):
+        tuned, scratch = _errors_tuned_and_not(rows, group[0])
+        if difference := Difference.paired(tuned, scratch):
             paired = sorted(tuned.keys() & scratch.keys())
+            weights = group[0]["weights"]
             lines.append(
                 {
-                    "runs": _common_name(group),
-                    "start": pathlib.PurePath(first["weights"]).parent.name or first["weights"],
+                    "runs": common_name(group),
+                    "start": pathlib.PurePath(weights).parent.name or weights,
                     "from there": _spread([tuned[seed] for seed in paired]),
                     "from random weights": _spread([scratch[seed] for seed in paired]),
                     "difference": str(difference),
                 }
             )
     return markdown(lines)
+
+
+def fine_tuning_differences(rows: Sequence[Row]) -> dict[str, Difference]:
+    """Return the differences of `fine_tuning`, by the names of the runs."""
+    pairs = {common_name(group): _errors_tuned_and_not(rows, group[0]) for group in groups_of_seeds(rows)}
+    found = {name: Difference.paired(*pair) for name, pair in pairs.items()}
+    return {name: difference for name, difference in found.items() if difference}
+
+
+def _errors_tuned_and_not(rows: Sequence[Row], tuned: Row) -> tuple[dict[int, float], dict[int, float]]:
+    """Return errors by seed for the runs that differ from one only in the seed, and for those from random weights.
+
+    Both are empty if the run itself started from random weights.
+    """
+    if not tuned["weights"]:
+        return {}, {}
+    what = Recipe.of(tuned["recipe"]), "top1_error", tuned["dataset"]
+    return errors_by_seed(rows, *what, tuned["weights"]), errors_by_seed(rows, *what)
 
 
 def specialization(rows: Sequence[Row]) -> str:

@@ -2,15 +2,15 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from keras_alexnet import runs
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import page, tables
+from keras_alexnet.experiments import archive, page, tables
 from keras_alexnet.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
         "seed": seed,
         "recipe": dataclasses.asdict(RECIPES[recipe]) | {"augmentation": list(RECIPES[recipe].augmentation)},
         "ensembles": {},
+        "note": None,
         "training_errors": list(training),
         "specialization": specialization,
         "results": {"validation": {"1_view": one, "10_views": ten}, "test": {}},
@@ -186,49 +187,51 @@ def test_the_page_has_the_specialization_of_random_kernels():
     )
 
 
-def test_the_page_of_results_has_the_table_of_recipes():
-    rows = [runs.summary(run) for run in runs.find(ROOT / "results")]
-    assert tables.from_scratch(rows) in (ROOT / "docs" / "results.md").read_text()
+@pytest.fixture(scope="module")
+def archived():
+    """The lines of the archive by name, and the page of results as one line without its marks."""
+    lines = map(json.loads, (ROOT / "results" / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    text = re.sub("<!--.*?-->", "", (ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
+    return {line["run"]: line for line in lines}, " ".join(text.split())
 
 
-def test_the_page_of_results_has_the_result_of_figure_1():
+def test_the_page_of_results_has_the_result_of_figure_1(archived):
     """By NumPy's own interpolation, on the logs; the first epoch is 1."""
+    lines, page_of_results = archived
     reached = {}
-    for run in runs.find(ROOT / "results"):
-        if run.folder.name.startswith("figure_1"):
-            log = run.read_log()
-            errors = [row["top1_error"] for row in log]
+    for name, line in lines.items():
+        if name.startswith("figure_1"):
+            errors = line["log"]["top1_error"]
             after = next(n for n, error in enumerate(errors) if error <= 0.25)
-            reached[run.folder.name] = np.interp(0.25, errors[after - 1 : after + 1][::-1], [after + 1, after])
+            reached[name] = np.interp(0.25, errors[after - 1 : after + 1][::-1], [after + 1, after])
     ratios = [reached[f"figure_1_tanh-{seed}"] / reached[f"figure_1-{seed}"] for seed in range(3)]
-    said = f"{min(ratios):.1f} to {max(ratios):.1f} times faster than tanh"
-    assert said in " ".join((ROOT / "docs" / "results.md").read_text().split())
+    assert f"{min(ratios):.1f} to {max(ratios):.1f} times faster than tanh" in page_of_results
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ablation_half", "half of the kernels costs {:.1f} points ({:.1f} to {:.1f};"),
-        ("ablation_text_initial_weights", "the text's initial weights cost {:.1f} ({:.1f} to {:.1f})"),
-        ("ablation_no_normalization", "normalization has {:+.1f} ({:.1f} to {:.1f};"),
-        ("from_petals", "--head new`) lowers the error by {:.1f} ({:.1f} to {:.1f})"),
+        ("ablation_half", "Half of the kernels costs {} points"),
+        ("ablation_text_initial_weights", "The text's initial weights cost {}."),
+        ("ablation_no_normalization", "normalization has {};"),
+        ("from_petals", "--head new`) changes the error by {} points"),
     ],
 )
-def test_the_page_of_results_says_what_the_changes_cost(name, said):
-    """By scipy's paired test, on the files of the evaluations."""
-    folder = ROOT / "results"
+def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
+    """By scipy's paired test, on the evaluations."""
+    lines, page_of_results = archived
 
     def errors(name):
-        files = [folder / f"{name}-{seed}" / "evaluation-test.json" for seed in range(3)]
-        return [100 * json.loads(file.read_text())["1_view"]["top1_error"] for file in files]
+        tests = [lines[f"{name}-{seed}"]["evaluations"]["test"] for seed in range(3)]
+        return [100 * test["1_view"]["top1_error"] for test in tests]
 
-    pair = (errors("ablation"), errors(name)) if name == "from_petals" else (errors(name), errors("ablation"))
+    pair = errors(name), errors("ablation")
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
-    measured = said.format(np.subtract(*pair).mean(), interval.low, interval.high)
-    assert measured in " ".join((ROOT / "docs" / "results.md").read_text().split())
+    measured = f"{np.subtract(*pair).mean():+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
+    assert said.format(measured) in page_of_results
 
 
 def test_an_archived_run_keeps_the_name_of_a_recipe_that_has_changed_since():
-    archived = runs.summary(runs.Run.open(ROOT / "results" / "source-0"))
-    assert Recipe.of(archived["recipe"]) != RECIPES["source"]
-    assert cells(tables.from_scratch([archived]))[2][:2] == ["`source`", "train"]
+    source = next(row for row in archive.rows(ROOT / "results") if row["run"] == "source-0")
+    assert Recipe.of(source["recipe"]) != RECIPES["source"]
+    assert cells(tables.from_scratch([source]))[2][:2] == ["`source`", "train"]

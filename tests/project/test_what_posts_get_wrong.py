@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "what_posts_get_wrong.md").read_text(encoding="utf-8")
-PAGE = " ".join(TEXT.split())
+PAGE = " ".join(re.sub("<!--.*?-->", "", TEXT).split())
 
 # Section 3.5: name, kernels, width of a kernel, channels that it sees, width of the map.
 CONVOLUTIONS = [

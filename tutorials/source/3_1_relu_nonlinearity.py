@@ -26,10 +26,10 @@ import keras
 import numpy as np
 from IPython.display import Markdown
 
-from keras_alexnet import PaperSGD, build, preprocess_input, runs
+from keras_alexnet import PaperSGD, build, preprocess_input
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import tables
+from keras_alexnet.experiments import archive, tables
 from keras_alexnet.models import figure_1, layer_costs, sketch
 from keras_alexnet.plotting import charts, figures
 
@@ -235,7 +235,7 @@ assert relus == 658_272 and relus / work < 0.001
 # as the paper's.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 curves = {}
 for row in rows:
     net = row["recipe"]["architecture"]

@@ -33,9 +33,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import ARCHITECTURES, PaperSGD, preprocess_input, runs
+from keras_alexnet import ARCHITECTURES, PaperSGD, preprocess_input
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import GroupedConv2D, build, layer_costs, sketch
 from keras_alexnet.plotting import figures
 from keras_alexnet.plotting.players import Player
@@ -174,7 +174,7 @@ assert totals["half"][0] == 59_798_312
 # error do the other two cost compared with `paper`? In brackets is the 95 % interval of the mean over seeds.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 for name in ("half", "single_tower"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 found = ablations.differences(rows)

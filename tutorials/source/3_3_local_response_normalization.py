@@ -30,9 +30,9 @@ import numpy as np
 import tensorflow as tf
 from ipywidgets import interact
 
-from keras_alexnet import ARCHITECTURES, build, models, runs
+from keras_alexnet import ARCHITECTURES, build, models
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import LocalResponseNormalization
 from keras_alexnet.plotting import charts, figures
 
@@ -273,7 +273,7 @@ print(f"{name} is faster, forward and backward")
 # In brackets is the 95 % interval of the mean over seeds.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 print(ablations.describe(rows, "no_normalization"))
 
 # %%

@@ -26,9 +26,9 @@ import keras
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from keras_alexnet import ARCHITECTURES, runs
+from keras_alexnet import ARCHITECTURES
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import layer_costs, sketch
 from keras_alexnet.plotting import charts, figures
 from keras_alexnet.plotting.players import Player
@@ -204,7 +204,7 @@ assert sizes["tflearn"] == [29, 15, 8]
 # same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 print(ablations.describe(rows, "no_overlap"))
 
 # %%

@@ -28,10 +28,9 @@ import numpy as np
 import tensorflow as tf
 from ipywidgets import interact
 
-from keras_alexnet import runs
 from keras_alexnet.data import Statistics, augmentation
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.plotting import charts, diagrams, figures, panels
 
 pictures, labels = petals.draw(60, seed=4)
@@ -242,17 +241,17 @@ figure
 # the training set).
 
 # %%
-archived = {run.folder.name: run for run in runs.find("../results")}
+rows = archive.rows("../results")
+logs_of = {row["run"]: row["log"] for row in rows}
 names = {"crops and mirrors": "ablation"}
 names["neither"] = "ablation_no_crop_no_mirror"
 logs = {
-    way: [archived[f"{name}-{seed}"].read_log() for seed in range(3)]
+    way: [logs_of[f"{name}-{seed}"] for seed in range(3)]
     for way, name in names.items()
 }
 charts.overfitting(logs)
 
 # %%
-rows = [runs.summary(run) for run in archived.values()]
 for name in ("no_crop_no_mirror", "no_lighting"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 

@@ -29,9 +29,9 @@ import itertools
 import keras
 import numpy as np
 
-from keras_alexnet import ARCHITECTURES, RECIPES, runs
+from keras_alexnet import ARCHITECTURES, RECIPES
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import PaperDropout
 from keras_alexnet.plotting import charts, figures
 
@@ -306,16 +306,16 @@ assert with_it["training"][10] > 2 * without["training"][10]
 # --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`.
 
 # %%
-archived = {run.folder.name: run for run in runs.find("../results")}
+rows = archive.rows("../results")
+logs_of = {row["run"]: row["log"] for row in rows}
 names = {"with dropout": "ablation", "without dropout": "ablation_no_dropout"}
 logs = {
-    way: [archived[f"{name}-{seed}"].read_log() for seed in range(3)]
+    way: [logs_of[f"{name}-{seed}"] for seed in range(3)]
     for way, name in names.items()
 }
 charts.overfitting(logs)
 
 # %%
-rows = [runs.summary(run) for run in archived.values()]
 print("the cost of leaving dropout out, on the test pictures:")
 print(ablations.describe(rows, "no_dropout"))
 for way, of_seeds in logs.items():

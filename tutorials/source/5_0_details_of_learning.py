@@ -28,11 +28,12 @@ import keras
 import numpy as np
 from ipywidgets import interact
 
-from keras_alexnet import PaperSGD, build, preprocess_input, runs
+from keras_alexnet import PaperSGD, build, preprocess_input
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.plotting import charts, figures
 from keras_alexnet.plotting.players import Player
+from keras_alexnet.recipes import Recipe
 from keras_alexnet.training import schedules
 
 # %% [markdown]
@@ -310,7 +311,7 @@ figure
 # (passes over the training pictures), with three seeds. In brackets is the 95 % interval of the mean.
 
 # %%
-rows = [runs.summary(each) for each in runs.find("../results")]
+rows = archive.rows("../results")
 for name in ("text_initial_weights", "decay_into_weights"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 start = "ablation_text_initial_weights"
@@ -349,8 +350,8 @@ assert ones > zeros + 0.1 and round(zeros, 1) == 0.5
 # (the *patience*). Both depend only on the log, so we can replay an archived run on Flowers-102.
 
 # %%
-run = runs.Run.open("../results/flowers-0")
-log, recipe = run.read_log(), run.read_recipe()
+row = next(row for row in rows if row["run"] == "flowers-0")
+log, recipe = row["log"], Recipe(**row["recipe"])
 epochs = range(len(log))
 replayed = [schedules.learning_rate(recipe, log[:n]) for n in epochs]
 assert np.allclose(replayed, [row["learning_rate"] for row in log])

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 6, tables 1 and 2 | `evaluation/`, `runs.py`, `results/` | a minute, drawn flowers |
+# | section 6, tables 1 and 2 | `evaluation/`, `experiments/`, `results/` | a minute, drawn flowers |
 #
 # **The paper says:** on ILSVRC-2010 the network has 37.5 % top-1 and 17.0 % top-5 errors; the best before had 45.7 % and
 # 25.7 %. In the contest of 2012 an average of seven networks has 15.3 % top-5 errors, the second best entry 26.2 %.
@@ -26,10 +26,10 @@ import keras
 import numpy as np
 from IPython.display import Markdown
 
-from keras_alexnet import PaperSGD, build, figure_1, runs
+from keras_alexnet import PaperSGD, build, figure_1
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.experiments import tables
+from keras_alexnet.experiments import archive, tables
 from keras_alexnet.plotting import figures
 
 # %% [markdown]
@@ -55,14 +55,15 @@ from keras_alexnet.plotting import figures
 #
 # ## Our archived runs
 #
-# Every folder in `results/` is a run of `scripts/fit.py`, with its recipe, its log and its errors. A recipe holds all
-# settings of a training. The table has our two recipes for Flowers-102, `flowers` and the short `ablation`, and those
-# that others used for larger data sets: `text` from the printed paper, `source` from the authors' own code, and more. All
-# start from random weights. The numbers are errors on the test pictures in percent; for several seeds, the mean, the
-# lowest and the highest. An *epoch* is one pass over the training pictures. The tables say *view* for crop.
+# Every line of `results/runs.jsonl` is a run of `scripts/fit.py`, with its recipe, its log and its errors. A recipe
+# holds all settings of a training. The table has our two recipes for Flowers-102, `flowers` and the short `ablation`,
+# and those that others used for larger data sets: `text` from the printed paper, `source` from the authors' own code,
+# and more. All start from random weights. The numbers are errors on the test pictures in percent; for several seeds,
+# the mean, the lowest and the highest. An *epoch* is one pass over the training pictures. The tables say *view* for
+# crop.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 Markdown(tables.from_scratch(rows))
 
 # %% [markdown]

@@ -28,10 +28,10 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1, runs
+from keras_alexnet import ARCHITECTURES, PaperSGD, build, figure_1
 from keras_alexnet.data.drawings import petals
 from keras_alexnet.evaluation import features
-from keras_alexnet.experiments import tables
+from keras_alexnet.experiments import archive, tables
 from keras_alexnet.plotting import figures, panels
 from keras_alexnet.plotting.players import Player
 from keras_alexnet.weights import names
@@ -54,7 +54,7 @@ figures.kernels(drawn)
 # Our archived run on Flowers-102 has other kernels. The archive kept them as a picture only:
 
 # %%
-file = "../results/flowers-0/figures/kernels.png"
+file = "../results/flowers-0-kernels.png"
 archived = plt.imread(file)[:, 40:, :3]  # without the names at the left
 words = "The 96 kernels of the first layer after Flowers-102, mostly blobs"
 figure = figures.sheet(8, 3, words)
@@ -139,7 +139,7 @@ figures.kernels(measured["ImageNet"]) if caffe else None
 # average.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 Markdown(tables.specialization(rows))
 
 # %%

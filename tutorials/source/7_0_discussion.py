@@ -28,9 +28,9 @@ import keras
 import numpy as np
 from IPython.display import Markdown
 
-from keras_alexnet import ARCHITECTURES, RECIPES, build, models, runs
+from keras_alexnet import ARCHITECTURES, RECIPES, build, models
 from keras_alexnet.data.drawings import petals
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import layer_costs, sketch
 from keras_alexnet.plotting import charts, figures
 
@@ -70,7 +70,7 @@ assert without(4).convolutions == no_conv4.convolutions
 # no_conv4`. How many points of error does removing the layer cost? In brackets is the 95 % interval of the mean.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 print(ablations.describe(rows, "no_conv4"))
 
 # %% [markdown]

@@ -31,9 +31,8 @@ quiet_terminal()  # keeps TensorFlow's first lines out of the notebook
 import numpy as np
 from scipy.stats import binomtest
 
-from keras_alexnet import runs
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.experiments import ablations
+from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.models import layer_costs, sketch
 from keras_alexnet.plotting import figures
 
@@ -241,7 +240,7 @@ figure
 # brackets is the 95 % interval of the mean over seeds.
 
 # %%
-rows = [runs.summary(run) for run in runs.find("../results")]
+rows = archive.rows("../results")
 pairs = {"half": "half", "148": "no_normalization", "147": "no_overlap"}
 ours = ablations.differences(rows), ablations.differences(rows, "top5_error")
 for run, name in pairs.items():
