@@ -2,6 +2,7 @@
 
   python scripts/benchmark.py --json speed.json         everything: about ten minutes on two cores
   python scripts/benchmark.py --only lrn pipeline       only these measurements
+  python scripts/benchmark.py --only prediction --batch-sizes 1 --precisions float32     one picture at a time
   python scripts/benchmark.py --gpu                     TensorFlow, JAX and PyTorch on the GPUs of this machine
 
 Do not run other programs at the same time: they do not slow down all contenders equally.
@@ -38,7 +39,8 @@ GPU_COMPARISONS = {
 LEGEND = """
 keras_alexnet is the network as `trainer.fit` compiles it. "Keras the obvious way" is `Conv2D(groups=2)`, `tf.nn.lrn`
 in a `Lambda` layer and `SGD`; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly on all cores.
-Each uses the faster of two settings, which is shown. All start from the same weights.
+Each uses the faster of two settings, which is shown. All start from the same weights. "ONNX Runtime" runs the file
+that keras_alexnet exports, which takes bytes and turns them into numbers itself.
 """
 GPU_LEGEND = """
 Each contender runs in its own process, except for the pipeline. "keras_alexnet" is the network as `trainer.fit`

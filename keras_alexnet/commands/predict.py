@@ -12,6 +12,7 @@ import argparse
 import json
 import pathlib
 import sys
+import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from keras_alexnet.runs import Run
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.evaluation.classifier import Classifier
-    from keras_alexnet.evaluation.predict import Prediction
+    from keras_alexnet.evaluation.predictions import Prediction
 
 
 def parser() -> Parser:
@@ -47,16 +48,39 @@ def parser() -> Parser:
     return line
 
 
-def classifier_and_pictures(arguments: argparse.Namespace) -> tuple["Classifier", list]:
-    """Return the network, and the paths of the pictures."""
+def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Prediction]", types.ModuleType]:
+    """Return the names of the classes, the predictions, and the module that made them and can draw them.
+
+    A few pictures are classified in NumPy if possible. This takes a second, and the import of TensorFlow takes several.
+    """
+    from keras_alexnet.data import picture_files
+    from keras_alexnet.evaluation import predict_in_numpy
+
+    network, *pictures = map(pathlib.Path, arguments.paths)
+    if arguments.weights:
+        network, pictures = None, arguments.paths
+    elif not pictures:
+        raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
+    small = network and predict_in_numpy.load(network)
+    classifier = small or load(network, arguments)
+    files = picture_files.picture_files(pictures)
+    if small:
+        predictions = predict_in_numpy.predict(small, files, arguments.views)
+        if predictions is not None:
+            return small.class_names, predictions, predict_in_numpy
+        classifier = load(network, arguments)
+    from keras_alexnet.evaluation import predict
+
+    return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
+
+
+def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classifier":
+    """Load the network of a run folder or file, or the one of `--weights`, with Keras."""
     from keras_alexnet.evaluation.classifier import Classifier
 
-    if arguments.weights:
-        return Classifier.of_imagenet(arguments.weights, arguments.architecture), arguments.paths
-    network, *pictures = map(pathlib.Path, arguments.paths)
-    if not pictures:
-        raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
-    return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network), pictures
+    if network is None:
+        return Classifier.of_imagenet(arguments.weights, arguments.architecture)
+    return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network)
 
 
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:
@@ -76,21 +100,18 @@ def main(argv: list[str] | None = None) -> None:
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:
             raise ValueError(f"Expected --top of 1 or more. Received: {top}")
-        from keras_alexnet.data import picture_files
-        from keras_alexnet.evaluation import predict  # after the flags: TensorFlow takes seconds
-        from keras_alexnet.plotting import figures
-        from keras_alexnet.reporting import tables
-
         if arguments.figure:
+            from keras_alexnet.plotting import figures  # Matplotlib takes a second
+
             figures.check_path(arguments.figure)
             check_new(arguments.figure, "--figure")
-        classifier, pictures = classifier_and_pictures(arguments)
-        files = picture_files.picture_files(pictures)
-        predictions = predict.predict(classifier, files, arguments.views)
-        names, good = classifier.class_names, [each for each in predictions if not each.problem]
+        names, predictions, predict = classify(arguments)
+        good = [each for each in predictions if not each.problem]
         if arguments.json:
             say(json.dumps([as_json(each, names, top) for each in predictions], indent=2))
         elif good:
+            from keras_alexnet.reporting import tables
+
             say(tables.predictions((each.file, each.best(names, top)) for each in good))
         if arguments.figure and good:
             figures.save(predict.panel(good, names), arguments.figure)
@@ -98,5 +119,7 @@ def main(argv: list[str] | None = None) -> None:
     for each in bad:
         say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
     if not arguments.json:
-        say(f"\n{predict.summary(predictions)}")
+        from keras_alexnet.evaluation.predictions import summary
+
+        say(f"\n{summary(predictions)}")
     sys.exit(2 if bad else 0)

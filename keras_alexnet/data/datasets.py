@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import class_names, csv_labels, decoding, errors, readable, sources, splitting, tfds
+from keras_alexnet.data import class_names, csv_labels, errors, readable, rewriting, sources, splitting, tfds
 from keras_alexnet.data.drawings import formulas, petals, textures
 from keras_alexnet.data.duplicates import Copies
 from keras_alexnet.data.identity import SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
@@ -262,7 +262,7 @@ def _read_files(pictures):
 def _read_file(path, label, needs_rewriting):
     contents = tf.io.read_file(path)
     picture = tf.cond(
-        needs_rewriting, lambda: tf.numpy_function(decoding.rewrite, [contents], tf.string), lambda: contents
+        needs_rewriting, lambda: tf.numpy_function(rewriting.rewrite, [contents], tf.string), lambda: contents
     )
     return tf.ensure_shape(picture, ()), label
 

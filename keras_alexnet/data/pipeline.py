@@ -14,8 +14,7 @@ import psutil
 import tensorflow as tf
 
 from keras_alexnet.data import augmentation, decoding
-from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.data.statistics import Statistics, mean_and_std
 from keras_alexnet.recipes import AUGMENTATIONS, Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
@@ -343,30 +342,6 @@ def preprocess(image: tf.Tensor, statistics: Statistics | None, recipe: Recipe) 
     """
     mean, std = mean_and_std(statistics, recipe)
     return _divide(_subtract(image, mean), std)
-
-
-def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean to subtract from a crop, and the standard deviation to divide by.
-
-    Args:
-        statistics: Statistics of the training set. May be None if the recipe uses the mean of the architecture.
-        recipe: Determines the mean and the crop size.
-
-    Returns:
-        The mean, float32 `(3,)`, or `(crop_size, crop_size, 3)` for a mean image; and the standard deviation, float32
-        `(3,)`. The standard deviation is 1 except with the mean of the architecture, since the paper keeps pixel values
-        0 to 255. For a network that preprocesses its input itself, the mean is 0 as well.
-    """
-    if recipe.mean == "network":
-        return np.zeros(3, np.float32), np.ones(3, np.float32)
-    if recipe.mean == "architecture":
-        architecture = ARCHITECTURES[recipe.architecture]
-        return np.float32(architecture.mean), np.float32(architecture.std)
-    if recipe.mean == "color":
-        return statistics.mean_color, np.ones(3, np.float32)
-    margin = (len(statistics.mean_image) - recipe.crop_size) // 2
-    centre = slice(margin, margin + recipe.crop_size)
-    return statistics.mean_image[centre, centre], np.ones(3, np.float32)
 
 
 def _subtract(image, mean):

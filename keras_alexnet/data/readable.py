@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from keras_alexnet.data import decoding, errors, picture_files
+from keras_alexnet.data import decoding, errors, picture_files, rewriting
 from keras_alexnet.data.labelled_files import LabelledFiles, refuse_empty
 from keras_alexnet.files import printable
 
@@ -25,7 +25,7 @@ class Picture(NamedTuple):
 
     path: str
     label: int
-    needs_rewriting: bool  # by decoding.rewrite, before decoding.decode
+    needs_rewriting: bool  # by rewriting.rewrite, before decoding.decode
     size: int  # bytes
 
 
@@ -55,7 +55,7 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
     """Return the readable pictures by path, and list the others on stderr."""
     results, damaged = [], []
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decoding.MAX_PIXELS is the limit here
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # rewriting.MAX_PIXELS is the limit here
         for start in range(0, len(entries), CHUNK):
             with errors.libjpeg_warnings() as lines:
                 chunk = list(pool.map(_try, entries[start : start + CHUNK]))
@@ -96,6 +96,6 @@ def _is_damaged(picture: Picture) -> bool:
     with errors.libjpeg_warnings() as lines:
         decoding.check(picture.path)
     with contextlib.suppress(Exception):  # Pillow cannot decode some of them; those are left unchanged
-        decoding.rewrite(pathlib.Path(picture.path).read_bytes())
+        rewriting.rewrite(pathlib.Path(picture.path).read_bytes())
         return bool(lines) and not picture.needs_rewriting
     return False

@@ -2,12 +2,17 @@
 
 import dataclasses
 import os
+import typing
 import zipfile
 
 import numpy as np
-import tensorflow as tf
 
 from keras_alexnet.files import atomic_write
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import Recipe
+
+if typing.TYPE_CHECKING:  # statistics are read without it
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Statistics:
         return self.mean_image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
 
     @classmethod
-    def measure(cls, pictures: tf.data.Dataset) -> "Statistics":
+    def measure(cls, pictures: "tf.data.Dataset") -> "Statistics":
         """Measure the resized pictures of a training split in one pass.
 
         Args:
@@ -39,6 +44,8 @@ class Statistics:
         Raises:
             ValueError: If there are no pictures.
         """
+        import tensorflow as tf
+
         count, images_sum, products_sum = 0, 0.0, 0.0
         for size, image, products in pictures.batch(32).map(_sums, tf.data.AUTOTUNE).as_numpy_iterator():
             count, images_sum, products_sum = count + size, images_sum + image, products_sum + products
@@ -69,8 +76,34 @@ class Statistics:
             raise ValueError(f"Expected a file written by Statistics.save. Received: {path}") from None
 
 
+def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean to subtract from a crop, and the standard deviation to divide by.
+
+    Args:
+        statistics: Statistics of the training set. May be None if the recipe uses the mean of the architecture.
+        recipe: Determines the mean and the crop size.
+
+    Returns:
+        The mean, float32 `(3,)`, or `(crop_size, crop_size, 3)` for a mean image; and the standard deviation, float32
+        `(3,)`. The standard deviation is 1 except with the mean of the architecture, since the paper keeps pixel values
+        0 to 255. For a network that preprocesses its input itself, the mean is 0 as well.
+    """
+    if recipe.mean == "network":
+        return np.zeros(3, np.float32), np.ones(3, np.float32)
+    if recipe.mean == "architecture":
+        architecture = ARCHITECTURES[recipe.architecture]
+        return np.float32(architecture.mean), np.float32(architecture.std)
+    if recipe.mean == "color":
+        return statistics.mean_color, np.ones(3, np.float32)
+    margin = (len(statistics.mean_image) - recipe.crop_size) // 2
+    centre = slice(margin, margin + recipe.crop_size)
+    return statistics.mean_image[centre, centre], np.ones(3, np.float32)
+
+
 def _sums(batch, _):
     """Return the number of images, their sum, and the sum of the outer products of all colors, exactly in float64."""
+    import tensorflow as tf
+
     colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)  # (pixels of all images, 3)
     image = tf.cast(tf.reduce_sum(tf.cast(batch, tf.int32), axis=0), tf.float64)
     return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)

@@ -3,20 +3,41 @@
 import dataclasses
 import json
 import pathlib
+import typing
+from collections.abc import Callable
 from typing import Self
 
-import keras
-import tensorflow as tf
-
-from keras_alexnet.data import pipeline
 from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.weights import loading, names, origin
 
+if typing.TYPE_CHECKING:  # a `NumpyNetwork` needs neither, and importing them takes seconds
+    import keras
+    import tensorflow as tf
+
+Load = Callable[[pathlib.Path], "keras.Model | NumpyNetwork"]
 BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more memory than one
+
+
+def load_model(path: str | pathlib.Path) -> "keras.Model":
+    """Load a saved network without its optimizer. Code in the file is not executed.
+
+    Raises:
+        ValueError: If the file cannot be read, does not contain a network, or contains code.
+    """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(f"Expected a .keras file. Received: {path}, which does not exist")
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # an unknown file can fail anywhere: archive, configuration, weights, layers
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
+        raise ValueError(
+            f"Expected a .keras file of a network without custom code. Received: {path}: {reason}"
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,29 +45,33 @@ class Classifier:
     """A trained network with everything that is needed to classify a picture.
 
     Attributes:
-        model: The network.
+        model: The network. A `NumpyNetwork` is for `evaluation.predict_in_numpy` only.
         class_names: One name for each output, in order.
         recipe: The recipe that it was trained with: crop size, resize size and mean.
         statistics: Statistics of its training set; None if they are unknown and not needed.
     """
 
-    model: keras.Model
+    model: "keras.Model | NumpyNetwork"
     class_names: tuple[str, ...]
     recipe: Recipe
     statistics: Statistics | None = None
 
     @classmethod
-    def of_run(cls, run: Run) -> Self:
+    def of_run(cls, run: Run, load: Load = load_model) -> Self:
         """Load the best network of a run.
+
+        Args:
+            run: The run.
+            load: Returns the network of a file.
 
         Raises:
             ValueError: If the run has no network yet, or its files do not match.
         """
-        return cls._in_run(run, network_file(run))
+        return cls._in_run(run, network_file(run), load)
 
     @classmethod
-    def _in_run(cls, run: Run, file: pathlib.Path) -> Self:
-        model, names = load_model(file), run.read_classes()
+    def _in_run(cls, run: Run, file: pathlib.Path, load: Load) -> Self:
+        model, names = load(file), run.read_classes()
         if model.output_shape[-1] != len(names):
             raise ValueError(
                 f"Expected as many outputs as classes.txt has names, {len(names)}. Received: {file} with "
@@ -55,12 +80,16 @@ class Classifier:
         return cls(model, names, run.read_recipe(), Statistics.load(run.statistics))
 
     @classmethod
-    def of_file(cls, path: str | pathlib.Path) -> Self:
+    def of_file(cls, path: str | pathlib.Path, load: Load = load_model) -> Self:
         """Load the network of a `.keras` file.
 
         A file inside a run folder uses the run's recipe, statistics and class names. Any other file uses defaults: the
         mean and std of the architecture that the network is named after, unless the network preprocesses its input
         itself; the paper's ratio of 256 to 227 for resizing; and numbers as class names.
+
+        Args:
+            path: The file.
+            load: Returns the network of a file.
 
         Raises:
             ValueError: If the file does not contain an image classifier, contains code, or does not match the run.
@@ -68,8 +97,8 @@ class Classifier:
         path = pathlib.Path(path)
         for folder in path.absolute().parents[:2]:  # best.keras is in the run's folder, checkpoints are one deeper
             if (folder / "recipe.json").is_file():
-                return cls._in_run(Run.open(folder), path)
-        model = load_model(path)
+                return cls._in_run(Run.open(folder), path, load)
+        model = load(path)
         crop_size = _input_size(model, path)
         architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
         recipe = Recipe(
@@ -92,6 +121,9 @@ class Classifier:
             ValueError: If this network has no such weights, they cannot be downloaded, or they are for another number
                 of classes.
         """
+        from keras_alexnet.models.alexnet import build
+        from keras_alexnet.weights import loading, origin
+
         known = origin.trace(weights, architecture)
         recipe = Recipe(**known.settings())
         model = build(
@@ -102,11 +134,13 @@ class Classifier:
         loading.load(model, known.path)
         return cls(model, imagenet_class_names(), recipe)
 
-    def batches(self, pictures: tf.data.Dataset, views: int = 1) -> tf.data.Dataset:
+    def batches(self, pictures: "tf.data.Dataset", views: int = 1) -> "tf.data.Dataset":
         """Return batches of network inputs from resized pictures, with about `BATCH_SIZE` crops each.
 
         See `pipeline.evaluation_batches`.
         """
+        from keras_alexnet.data import pipeline
+
         size = max(1, BATCH_SIZE // views)
         return pipeline.evaluation_batches(pictures, self.statistics, self.recipe, size, views)
 
@@ -117,6 +151,10 @@ def imagenet_class_names() -> tuple[str, ...]:
     Raises:
         ValueError: If the file is missing and cannot be downloaded.
     """
+    import keras
+
+    from keras_alexnet.weights import names
+
     name = "imagenet_class_index.json"
     try:
         path = names.find_file(name) or keras.utils.get_file(
@@ -133,15 +171,17 @@ def imagenet_class_names() -> tuple[str, ...]:
     return tuple(index[str(n)][1] for n in range(len(index)))
 
 
-def outputs_logits(model: keras.Model) -> bool:
+def outputs_logits(model: "keras.Model") -> bool:
     """Return whether a network ends before its softmax."""
+    import keras
+
     last = model.layers[-1]
     while isinstance(last, keras.Model):
         last = last.layers[-1]
     return getattr(last, "activation", None) is keras.activations.linear
 
 
-def _input_size(model: keras.Model, path: pathlib.Path) -> int:
+def _input_size(model, path) -> int:
     """Return the height and width of a model's input images."""
     shapes = model.input_shape, model.output_shape
     if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) != 4 or len(shapes[1]) != 2:
@@ -163,20 +203,3 @@ def network_file(run: Run) -> pathlib.Path:
     if not run.best.is_file():
         raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {run.folder}")
     return run.best
-
-
-def load_model(path: str | pathlib.Path) -> keras.Model:
-    """Load a saved network without its optimizer. Code in the file is not executed.
-
-    Raises:
-        ValueError: If the file cannot be read, does not contain a network, or contains code.
-    """
-    if not pathlib.Path(path).is_file():
-        raise ValueError(f"Expected a .keras file. Received: {path}, which does not exist")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # an unknown file can fail anywhere: archive, configuration, weights, layers
-        reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
-        raise ValueError(
-            f"Expected a .keras file of a network without custom code. Received: {path}: {reason}"
-        ) from error

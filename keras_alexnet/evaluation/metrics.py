@@ -1,6 +1,5 @@
 """Top-1 and top-5 error as defined in the paper, with intervals and likelihood (paper sections 2 and 6)."""
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 from scipy import stats
+
+from keras_alexnet.evaluation.top_k import check_k, check_labels, is_beyond
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -40,7 +41,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     """
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
-        _check_k(k)
+        check_k(k)
         self.k = int(k)
         super().__init__(fn=_is_beyond, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
 
@@ -51,7 +52,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
 def _is_beyond(labels, scores, k):
     """1.0 where at least `k` other classes score as well as the label's, else 0.0."""
     labels, scores = ops.convert_to_tensor(labels), ops.convert_to_tensor(scores)
-    _check_labels(labels)
+    check_labels(labels)
     labels = ops.cast(ops.reshape(labels, (-1, 1)), "int32")  # (batch, 1)
     of_label = ops.take_along_axis(scores, labels, axis=-1)  # (batch, 1)
     ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # without the label itself
@@ -105,48 +106,7 @@ class MeanClassError(keras.metrics.Metric):
         return {"name": self.name, "dtype": self.dtype, "classes": self.classes}
 
 
-def _check_k(k):
-    if not isinstance(k, numbers.Integral) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"`k` must be an integer of at least 1. Received: k={k!r}")
-
-
-def _check_labels(labels):
-    if getattr(labels.shape, "rank", 1) is None:  # a TensorFlow tensor of unknown rank
-        return
-    shape = tuple(labels.shape)
-    if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
-        raise ValueError(
-            "Labels must be integers of shape (batch,) or (batch, 1): use argmax(labels, axis=-1) for one-hot labels. "
-            f"Received: labels of shape {shape}"
-        )
-
-
 # The same for arrays of a whole data set
-
-
-def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Return whether the label of each picture is not among the `k` most probable classes.
-
-    Classes that tie with the correct one, and NaN, count as more probable.
-
-    Args:
-        probabilities: Shape `(pictures, classes)`.
-        labels: Integers, `(pictures,)`.
-        k: Number of guesses.
-
-    Returns:
-        Booleans, `(pictures,)`.
-
-    Raises:
-        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
-
-    Source: section 2.
-    """
-    _check_k(k)
-    labels = np.asarray(labels)
-    _check_labels(labels)
-    of_label = probabilities[np.arange(len(labels)), labels.reshape(-1)]  # (pictures,)
-    return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
 
 
 def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:

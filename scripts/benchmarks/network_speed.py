@@ -28,7 +28,7 @@ if typing.TYPE_CHECKING:
 
 OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-TRIAL_BATCH = 16  # images; a rival's best setting is found with these
+TRIAL_BATCH = 16  # images at most; a rival's best setting is found with these
 PRODUCT_SIDE = 4096  # of the square matrices whose product is the peak
 EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 is compared with ours in float32"
 
@@ -63,10 +63,20 @@ def _compare(topic, step, arguments, report):
             continue
         with precision(name):
             makers = {OURS: functools.partial(ours, arguments), **_best_rivals(step, arguments, name, report)}
+            if topic == "prediction" and name == "float32":
+                makers |= _onnx_runtime(arguments, report)
             for batch in arguments.batch_sizes:
                 # New networks each time: TensorFlow generalizes a function that sees a second shape.
                 rates = _race(step, {who: make() for who, make in makers.items()}, batch, arguments)
                 report.add(topic, f"batch {batch}, {name}", "images/s", rates)
+
+
+def _onnx_runtime(arguments, report):
+    """Return a function that builds our network in ONNX Runtime, by name, or nothing if that is not installed."""
+    if rivals.HAS_ONNX_RUNTIME:
+        return {"ONNX Runtime": lambda: rivals.OnnxNetwork(ours(arguments))}
+    report.leave_out(rivals.NO_ONNX_RUNTIME)
+    return {}
 
 
 def _race(step, networks, batch, arguments):
@@ -125,6 +135,8 @@ def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
     images, labels = random_arrays(batch, size)
     if isinstance(network, rivals.PyTorchNetwork):
         return network.tensors(images, labels)
+    if isinstance(network, rivals.OnnxNetwork):
+        return np.uint8(np.clip(images + 128, 0, 255)), labels
     return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
 
 
@@ -138,15 +150,16 @@ def _best_rivals(step, arguments, name, report):
         report.leave_out(rivals.NO_PYTORCH)
     best = {}
     for rival, makers in choices.items():
-        times = {setting: _trial(step, make(), arguments.size) for setting, make in makers.items()}
+        batch = min(TRIAL_BATCH, arguments.batch_sizes[0])
+        times = {setting: _trial(step, make(), batch, arguments.size) for setting, make in makers.items()}
         setting = min(times, key=times.get)
         best[f"{rival}, {setting}"] = makers[setting]
     return best
 
 
-def _trial(step, network, size):
+def _trial(step, network, batch, size):
     """Return the seconds that a network's second step takes on a small batch."""
-    call = step(network, *random_batch(network, TRIAL_BATCH, size))
+    call = step(network, *random_batch(network, batch, size))
     call()
     started = time.perf_counter()
     call()

@@ -26,6 +26,8 @@ LEARNING_RATE, MOMENTUM, DECAY = 0.01, 0.9, 0.0005  # section 5
 WORKERS = 2  # of the DataLoader
 HAS_PYTORCH = importlib.util.find_spec("torch") is not None
 NO_PYTORCH = "PyTorch, which is not installed (pip install torch)"
+HAS_ONNX_RUNTIME = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+NO_ONNX_RUNTIME = "ONNX Runtime, which is not installed (pip install onnx onnxruntime)"
 
 
 def final_side(size: int) -> int:
@@ -159,6 +161,26 @@ class PyTorchNetwork:
         self.network.eval()
         with torch.inference_mode(), self.precision():
             return self.network(images).softmax(-1).float().cpu().numpy()
+
+
+class OnnxNetwork:
+    """The network as this library exports it to ONNX, in ONNX Runtime on all cores.
+
+    Args:
+        model: The network.
+    """
+
+    def __init__(self, model: "keras.Model"):
+        import onnxruntime
+
+        from keras_alexnet.export import onnx
+
+        file = onnx.convert(model).SerializeToString()
+        self.session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities, of shape `(batch, classes)`, for uint8 images."""
+        return self.session.run(["probabilities"], {"image": images})[0]
 
 
 def pytorch_layers(side: int) -> "torch.nn.Sequential":

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, rewriting
 
 
 def smooth(height=60, width=90):
@@ -35,7 +35,7 @@ def decoded(picture, tmp_path):
     """As a folder's files are read."""
     file = tmp_path / "file"
     file.write_bytes(picture)
-    return decoding.decode(decoding.rewrite(picture) if decoding.needs_rewriting(file) else picture).numpy()
+    return decoding.decode(rewriting.rewrite(picture) if rewriting.needs_rewriting(file) else picture).numpy()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -92,7 +92,7 @@ UPRIGHT = {
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_orientation(kind, orientation, tmp_path):
     exif = Image.Exif()
-    exif[decoding.ORIENTATION] = orientation
+    exif[rewriting.ORIENTATION] = orientation
     picture = encoded(smooth(), kind, exif=exif, quality=95)
     difference = np.abs(decoded(picture, tmp_path).astype(int) - UPRIGHT[orientation](pillow(picture)))
     assert difference.mean() < 1.5
@@ -106,7 +106,7 @@ def test_more_than_100_megapixels_are_refused_by_the_header(tmp_path):
         b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
     )
     with pytest.warns(Image.DecompressionBombWarning), pytest.raises(ValueError, match="10001 x 10000"):
-        decoding.needs_rewriting(file)
+        rewriting.needs_rewriting(file)
 
 
 def loaded(pictures, side):

@@ -70,6 +70,13 @@ def test_the_pytorch_network_is_the_same_function(model, images, memory_format):
     assert np.isfinite(network.train_on_batch(tensor, labels))
 
 
+def test_the_network_in_onnx_runtime_is_the_same_function(model):
+    pytest.importorskip("onnxruntime")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    expected = model.predict_on_batch(pixels.astype("float32"))
+    np.testing.assert_allclose(rivals.OnnxNetwork(model).predict_on_batch(pixels), expected, rtol=0, atol=1e-4)
+
+
 def test_side_of_the_last_maps():
     assert [rivals.final_side(size) for size in (67, 99, 227)] == [1, 2, 6]
     features = sketch(include_top=False, input_shape=(99, 99, 3))
@@ -167,8 +174,8 @@ def test_training_and_prediction(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(network_speed, "_trial", lambda *_: next(seconds))
     _, measurements = measured(tmp_path, capsys, "--only", "training", "prediction")
     others = ["PyTorch, channels_last"] if rivals.HAS_PYTORCH else []
-    for one in measurements:
-        check(one, "images/s", "keras_alexnet", "Keras the obvious way, jit_compile=False", *others)
+    for one, more in zip(measurements, ([], ["ONNX Runtime"] * rivals.HAS_ONNX_RUNTIME), strict=True):
+        check(one, "images/s", "keras_alexnet", "Keras the obvious way, jit_compile=False", *others, *more)
     assert [(one["topic"], one["subject"]) for one in measurements] == [
         ("training", "batch 2, float32"),
         ("prediction", "batch 2, float32"),

@@ -95,6 +95,54 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
     assert "without custom code. Received: " in line
 
 
+def imported_by(arguments):
+    """Run the script, and return what it printed and the large packages that it imported."""
+    code = (
+        f"import atexit, os, sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _command\n"
+        "large = {'keras', 'tensorflow', 'torch', 'jax', 'matplotlib', 'pandas', 'sklearn', 'scipy', 'tqdm'}\n"
+        "atexit.register(lambda: print('imported', *sorted(large & set(sys.modules))))\n"
+        "_command.run('predict')"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    printed, _, names = done.stdout.rpartition("imported")
+    return done.returncode, printed, set(names.split())
+
+
+@pytest.mark.parametrize("options", [[], ["--top", "2", "--views", "1"], ["--json"]])
+def test_a_few_pictures_are_classified_without_tensorflow(small_run, picture, options, capsys):
+    Image.open(picture).save(picture.with_suffix(".jpg"))
+    arguments = [small_run.folder, picture.parent, *options]
+    status, printed, imported = imported_by(arguments)
+    assert (status, imported) == (0, set())
+    assert leave(arguments) == 0
+    assert printed == capsys.readouterr().out
+
+
+def test_a_figure_needs_matplotlib_only(small_run, picture, tmp_path):
+    status, _, imported = imported_by([small_run.folder, picture, "--figure", tmp_path / "panel.png"])
+    assert (status, imported & {"keras", "tensorflow", "pandas", "scipy"}) == (0, set())
+    with Image.open(tmp_path / "panel.png") as panel:
+        assert panel.info["Title"] == "Predictions"
+
+
+def test_both_ways_print_the_same(small_run, picture, capsys, monkeypatch):
+    Image.open(picture).save(picture.with_suffix(".jpg"))
+    printed = {}
+    for most in (0, 1000):
+        monkeypatch.setattr("keras_alexnet.evaluation.predict_in_numpy.MOST_CROPS", most)
+        for options in ((), ("--json",)):
+            assert leave([small_run.folder, picture.parent, *options]) == 0
+            printed[most, options] = capsys.readouterr().out
+    assert printed[0, ()] == printed[1000, ()]
+    by_tensorflow, in_numpy = (json.loads(printed[most, ("--json",)]) for most in (0, 1000))
+    for one, other in zip(by_tensorflow, in_numpy, strict=True):
+        for expected, row in zip(one.pop("predictions"), other.pop("predictions"), strict=True):
+            assert row == expected | {"probability": pytest.approx(expected["probability"], abs=1e-4)}
+        assert one == other
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -1,0 +1,103 @@
+"""What a network predicts for picture files, as lines and as a figure (paper section 6.1); needs no TensorFlow."""
+
+import dataclasses
+import pathlib
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_alexnet.evaluation.top_k import is_beyond
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 16  # ours: pictures in a panel
+SHOWN_SIZE = 256  # pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """A network's prediction for one picture file.
+
+    Attributes:
+        file: Path of the picture.
+        label: Index of the correct class if the picture is in a folder of that name, else None.
+        probabilities: Float32 `(classes,)`, or None if the picture cannot be read.
+        problem: Why the picture cannot be read, or None.
+    """
+
+    file: pathlib.Path
+    label: int | None
+    probabilities: np.ndarray | None = None
+    problem: str | None = None
+
+    def best(self, class_names: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
+        """Return the most probable classes, each with `class`, `probability` and, if the label is known, `right`.
+
+        Example:
+            >>> Prediction(pathlib.Path("a.jpg"), None, np.array([0.25, 0.75])).best(("daisy", "rose"), top=1)
+            [{'class': 'rose', 'probability': 0.75}]
+        """
+        order = np.argsort(-self.probabilities, kind="stable")[:top]
+        return [
+            {"class": class_names[n], "probability": float(self.probabilities[n])}
+            | ({} if self.label is None else {"right": bool(n == self.label)})
+            for n in order
+        ]
+
+
+def label_of(file: pathlib.Path, class_names: Sequence[str]) -> int | None:
+    """Return the index of the class that a picture's folder is named after, None if there is none.
+
+    Example:
+        >>> label_of(pathlib.Path("rose/a.jpg"), ("daisy", "rose"))
+        1
+    """
+    folder = file.absolute().parent.name
+    return class_names.index(folder) if folder in class_names else None
+
+
+def summary(predictions: Sequence[Prediction]) -> str:
+    """Return the number of pictures, the number of unreadable ones, and the accuracy if labels are known.
+
+    The top-5 accuracy is left out if there are five classes or fewer.
+
+    Example:
+        >>> right = Prediction(pathlib.Path("rose/a.jpg"), 1, np.array([0.25, 0.75]))
+        >>> summary([right, Prediction(pathlib.Path("rose/b.jpg"), 1, problem="truncated")])
+        '2 pictures, 1 of them unreadable; top-1 accuracy 100.0 % (1 of 1)'
+    """
+    readable = [each for each in predictions if each.probabilities is not None]
+    words = f"{len(predictions)} picture{'s' * (len(predictions) != 1)}"
+    if len(readable) < len(predictions):
+        words += f", {len(predictions) - len(readable)} of them unreadable"
+    labeled = [each for each in readable if each.label is not None]
+    if not labeled:
+        return words
+    probabilities = np.stack([each.probabilities for each in labeled])
+    wrong = {
+        k: is_beyond(probabilities, np.array([each.label for each in labeled]), k)
+        for k in ((1, 5) if probabilities.shape[1] > 5 else (1,))
+    }
+    right = {k: len(labeled) - int(beyond.sum()) for k, beyond in wrong.items()}
+    accuracies = (f"top-{k} accuracy {n / len(labeled):.1%} ({n} of {len(labeled)})" for k, n in right.items())
+    return f"{words}; {', '.join(accuracies)}".replace("%", " %")
+
+
+def panel(pictures: Sequence[np.ndarray], readable: Sequence[Prediction], class_names: Sequence[str]) -> "Figure":
+    """Draw the first `SHOWN` pictures with their most probable classes.
+
+    Args:
+        pictures: The pictures, at most `SHOWN`.
+        readable: Predictions of these and possibly more pictures.
+        class_names: In the order of the network's outputs.
+
+    Source: section 6.1, figure 4.
+    """
+    from keras_alexnet.plotting import panels  # Matplotlib takes a second
+
+    shown = readable[:SHOWN]
+    labels = [each.label for each in shown]
+    return panels.predictions(pictures, np.stack([each.probabilities for each in shown]), class_names, labels)

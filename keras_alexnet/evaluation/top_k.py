@@ -1,0 +1,60 @@
+"""Whether a label is among the most probable classes (paper section 2), without Keras."""
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+
+def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Return whether the label of each picture is not among the `k` most probable classes.
+
+    Classes that tie with the correct one, and NaN, count as more probable.
+
+    Args:
+        probabilities: Shape `(pictures, classes)`.
+        labels: Integers, `(pictures,)`.
+        k: Number of guesses.
+
+    Returns:
+        Booleans, `(pictures,)`.
+
+    Raises:
+        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
+
+    Source: section 2.
+    """
+    check_k(k)
+    labels = np.asarray(labels)
+    check_labels(labels)
+    of_label = probabilities[np.arange(len(labels)), labels.reshape(-1)]  # (pictures,)
+    return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
+
+
+def check_k(k: Any) -> None:
+    """Check the number of guesses.
+
+    Raises:
+        ValueError: If it is no integer of at least 1.
+    """
+    if not isinstance(k, numbers.Integral) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"`k` must be an integer of at least 1. Received: k={k!r}")
+
+
+def check_labels(labels: Any) -> None:
+    """Check that labels are not one-hot.
+
+    Args:
+        labels: An array, or a tensor of any backend.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if getattr(labels.shape, "rank", 1) is None:  # a TensorFlow tensor of unknown rank
+        return
+    shape = tuple(labels.shape)
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
+        raise ValueError(
+            "Labels must be integers of shape (batch,) or (batch, 1): use argmax(labels, axis=-1) for one-hot labels. "
+            f"Received: labels of shape {shape}"
+        )
