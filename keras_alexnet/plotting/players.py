@@ -13,8 +13,9 @@ DPI = 120  # of the frames; shown at 80, so that they are sharp
 COLORS = 16  # ours: enough for grayscale drawings
 PAUSE = 700  # milliseconds between two frames
 
-# Without its script, as on GitHub, the page shows the first frame.
-PAGE = """<div class="player" data-player="{name}" style="max-width: {width}px">
+# Without its script, as on GitHub, the page shows the first frame. `data-lm-suppress-shortcuts` makes JupyterLab leave
+# the arrow keys to the slider; otherwise they select another cell.
+PAGE = """<div class="player" data-player="{name}" data-lm-suppress-shortcuts="true" style="max-width: {width}px">
 <img src="{first}" alt="{words}" style="width: 100%; background: white">
 <div style="display: flex; gap: 0.6em; align-items: center">
 <button type="button">play</button>
@@ -55,7 +56,7 @@ class Player:
         draw: Returns the figure of a frame, from 0 to `count - 1`.
         count: The number of frames.
         description: The alternative text.
-        colors: The number of colors of a frame, up to 256; drawings in grey need few.
+        colors: The number of colors of a frame, up to 256; drawings in gray need few.
 
     Example:
         >>> def draw(n):
