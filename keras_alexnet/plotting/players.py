@@ -13,13 +13,14 @@ DPI = 120  # of the frames; shown at 80, so that they are sharp
 COLORS = 16  # ours: enough for grayscale drawings
 PAUSE = 700  # milliseconds between two frames
 
-# Without its script, as on GitHub, the page shows the first frame. `data-lm-suppress-shortcuts` makes JupyterLab leave
-# the arrow keys to the slider; otherwise they select another cell.
-PAGE = """<div class="player" data-player="{name}" data-lm-suppress-shortcuts="true" style="max-width: {width}px">
+# Without its script, as on GitHub, the page shows the first frame. JupyterLab leaves keys to an element
+# with `data-lm-suppress-shortcuts`; otherwise the arrow keys, which move the slider, select another cell.
+PAGE = """<div class="player" data-player="{name}" style="max-width: {width}px">
 <img src="{first}" alt="{words}" style="width: 100%; background: white">
 <div style="display: flex; gap: 0.6em; align-items: center">
-<button type="button">play</button>
-<input type="range" min="0" max="{last}" value="0" style="flex: 1; min-width: 0" aria-label="{words}">
+<button type="button" data-lm-suppress-shortcuts>play</button>
+<input type="range" data-lm-suppress-shortcuts min="0" max="{last}" value="0" aria-label="{words}"
+style="flex: 1; min-width: 0">
 <output>1 of {count}</output>
 </div>
 <script type="application/json">{frames}</script>
