@@ -50,7 +50,8 @@ html_theme_options = {
 }
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = ["tables.js"]
+html_js_files = ["wide.js"]
+html_context = {"default_mode": "auto"}  # without it, the theme reports an invalid mode on every page
 html_math_renderer = "mathml"
 html_sourcelink_suffix = ""
 html_domain_indices = False  # the pages of the reference list the modules

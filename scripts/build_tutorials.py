@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TUTORIALS = pathlib.Path(__file__).resolve().parents[1] / "tutorials"
 SOLUTIONS = TUTORIALS / "solutions"
 CELL_LIMIT = 400  # seconds, for a busy machine; a whole chapter takes about 60 on two idle cores
+# How a sum is divided among threads changes its last digits, and a training enlarges them.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 # This cell runs after a chapter's first cell and is removed afterwards. It saves the description of each figure as its
 # alternative text, and figures with color pictures as JPEG, which is much smaller. Drawings have twice the resolution
@@ -89,7 +91,7 @@ def build(source: pathlib.Path) -> "nbformat.NotebookNode":
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": source.parents[1]}},
-    ).execute(env=os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONWARNINGS": "ignore"})
+    ).execute(env=os.environ | ONE_THREAD | {"KERAS_BACKEND": "tensorflow", "PYTHONWARNINGS": "ignore"})
     del notebook.cells[first + 1]
     widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {"state": {}})
     for n, cell in enumerate(notebook.cells, 1):

@@ -1,9 +1,11 @@
-"""Convert docstrings, in Google style with Markdown, for Sphinx, and render their formulas."""
+"""Convert docstrings, in Google style with Markdown, and signatures for Sphinx, and render formulas."""
 
+import inspect
 import re
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util.inspect import stringify_signature
 
 RETURNS = re.compile(r"^(Returns|Yields):\n((?:[ \t]+.*(?:\n|$)|\n(?=[ \t]))+)", re.MULTILINE)
 
@@ -37,6 +39,32 @@ def _process(app, what, name, obj, options, lines):
     lines[:] = as_restructured_text("\n".join(lines)).split("\n")
 
 
+def signature_of(kind: str, thing: object, found: str | None) -> str | None:
+    """Return the signature to show.
+
+    For Keras's classes, which have a `__new__` of any arguments, it is that of `__init__`. A default such as
+    `<factory>`, which Sphinx cannot parse, becomes "...".
+
+    Args:
+        kind: The kind of thing, such as "class".
+        thing: The documented class or function.
+        found: The signature that Sphinx found.
+
+    Example:
+        >>> signature_of("function", len, "(rows: dict[str, int]=<factory>)")
+        '(rows: dict[str, int]=...)'
+    """
+    if kind == "class" and found == "(*args, **kwargs)":
+        own = inspect.signature(thing.__init__)
+        _, *parameters = own.parameters.values()
+        found = stringify_signature(own.replace(parameters=parameters), unqualified_typehints=True)
+    return found and re.sub(r"<(?:factory|function [\w.<>]+(?: at 0x\w+)?)>", "...", found)
+
+
+def _process_signature(app, what, name, obj, options, signature, return_annotation):
+    return signature_of(what, obj, signature), return_annotation
+
+
 def _inline_formula(translator, node):
     """Render formulas as MathML, which browsers support without scripts or downloads."""
     translator.body.append(tex2mathml(node.astext()))
@@ -52,3 +80,4 @@ def setup(app):
     """Register before Napoleon, which has the default priority of 500."""
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("autodoc-process-docstring", _process, priority=100)
+    app.connect("autodoc-process-signature", _process_signature)

@@ -32,14 +32,14 @@ THUMBNAILS = {
     "4_2_dropout": (0, WHOLE),
     "5_0_details_of_learning": (2, WHOLE),
     "6_0_results": (0, WHOLE),
-    "6_1_qualitative_evaluations": (0, (0.05, 0, 0.5, 0.95)),
+    "6_1_qualitative_evaluations": (1, (0.015, 0, 0.484, 1)),
     "7_0_discussion": (0, WHOLE),
     "8_0_the_authors_lab_notebook": (1, WHOLE),
 }
 PICTURES = {
     "predictions": ("1_0_introduction", 0, (0, 0, 1, 0.5)),
     "network": ("3_5_overall_architecture", 2, (0, 0.02, 1, 0.8)),
-    "kernels": ("6_1_qualitative_evaluations", 0, (0.03, 0, 1, 1)),
+    "kernels": ("6_1_qualitative_evaluations", 1, (0.01, 0, 0.96, 1)),
 }
 
 

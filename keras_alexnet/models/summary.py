@@ -111,7 +111,8 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
     if changes:
         lines += ["", "Differences from paper:"]
     for what, own, other in changes:
-        lines += _wrapped(f"{_LABELS.get(what, what)}: {_words(own)} (paper: {_words(other)})", "  ")
+        text = _weights_text if what == "initial weights" else setting_words
+        lines += _wrapped(f"{_LABELS.get(what, what)}: {text(own)} (paper: {text(other)})", "  ")
     return "\n".join(lines)
 
 
@@ -185,12 +186,19 @@ _LABELS = {  # of settings with short names
 }
 
 
-def _words(value):
-    """Format a setting for reading."""
+def setting_words(value: Any) -> str:
+    """Format the value of a setting for reading.
+
+    Example:
+        >>> setting_words(("relu", "norm", "pool")), setting_words({"window": 5, "k": 1.0}), setting_words(None)
+        ('relu, norm, pool', 'window 5, k 1.0', 'none')
+    """
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {setting_words(part)}" for key, part in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    if value in INITIAL_WEIGHTS:
-        return f"{value}, {in_words(INITIAL_WEIGHTS[value])}"
     return {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))
+
+
+def _weights_text(name):
+    return f"{name}, {in_words(INITIAL_WEIGHTS[name])}"

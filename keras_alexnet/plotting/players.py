@@ -13,12 +13,14 @@ DPI = 120  # of the frames; shown at 80, so that they are sharp
 COLORS = 16  # ours: enough for grayscale drawings
 PAUSE = 700  # milliseconds between two frames
 
-# Without its script, as on GitHub, the page shows the first frame.
+# Without its script, as on GitHub, the page shows the first frame. JupyterLab leaves keys to an element
+# with `data-lm-suppress-shortcuts`; otherwise the arrow keys, which move the slider, select another cell.
 PAGE = """<div class="player" data-player="{name}" style="max-width: {width}px">
 <img src="{first}" alt="{words}" style="width: 100%; background: white">
 <div style="display: flex; gap: 0.6em; align-items: center">
-<button type="button">play</button>
-<input type="range" min="0" max="{last}" value="0" style="flex: 1; min-width: 0" aria-label="{words}">
+<button type="button" data-lm-suppress-shortcuts>play</button>
+<input type="range" data-lm-suppress-shortcuts min="0" max="{last}" value="0" aria-label="{words}"
+style="flex: 1; min-width: 0">
 <output>1 of {count}</output>
 </div>
 <script type="application/json">{frames}</script>
@@ -55,7 +57,7 @@ class Player:
         draw: Returns the figure of a frame, from 0 to `count - 1`.
         count: The number of frames.
         description: The alternative text.
-        colors: The number of colors of a frame, up to 256; drawings in grey need few.
+        colors: The number of colors of a frame, up to 256; drawings in gray need few.
 
     Example:
         >>> def draw(n):

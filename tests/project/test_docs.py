@@ -36,6 +36,18 @@ def extension(name):
     return module
 
 
+def accidental_lists(text):
+    """Lines within a paragraph that Markdown takes for the first item of a list, such as "+ 1) / 2"."""
+    found, before, fenced = [], "", False
+    for line in text.splitlines():
+        fenced ^= line.lstrip().startswith(("```", ":::"))
+        item = re.match(r"(?:[-+*]|1[.)]) +\S", line)
+        if item and not fenced and re.match(r"[^\s|#<>:`]", before) and not re.match(r"(?:[-+*]|\d+[.)]) ", before):
+            found.append(line)
+        before = line
+    return found
+
+
 # The reference
 
 
@@ -114,6 +126,20 @@ def test_no_docstring_of_the_library_has_a_misread_type():
     assert [name for name, text in documented if ":rtype:" in as_napoleon_reads(translate(text))] == []
 
 
+def test_the_signature_of_a_layer_is_that_of_its_constructor():
+    pytest.importorskip("sphinx")
+    shown = extension("docstrings").signature_of("class", keras_alexnet.LocalResponseNormalization, "(*args, **kwargs)")
+    assert shown.startswith("(window: int = 5, k: float = 2.0, ")
+
+
+def test_a_default_that_is_no_literal_is_left_out_of_a_signature():
+    pytest.importorskip("sphinx")
+    shown = extension("docstrings").signature_of
+    assert shown("function", None, "(a: dict=<factory>)") == "(a: dict=...)"
+    assert shown("function", None, "(a: F = <function run.<locals>.<lambda> at 0x7f>)") == "(a: F = ...)"
+    assert shown("class", None, None) is None
+
+
 # The chapters in the site
 
 
@@ -144,6 +170,31 @@ def test_every_chapter_has_a_thumbnail_on_both_front_pages(chapter):
 
 def test_readme_is_a_front_page():
     assert len(README.splitlines()) <= 120
+
+
+@every_page
+def test_code_fits_a_small_laptop(page):
+    """84 columns at 1280 pixels. Longer lines wrap."""
+    blocks = re.findall(r"^```\w+\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > 84] == []
+
+
+@every_page
+def test_no_line_of_a_paragraph_begins_a_list(page):
+    assert accidental_lists(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tutorials").glob("**/source/*.py")), ids=lambda path: path.stem)
+def test_no_line_of_a_paragraph_of_a_chapter_begins_a_list(path):
+    cells = path.read_text(encoding="utf-8").split("# %%")
+    prose = [re.sub(r"^# ?", "", cell, flags=re.MULTILINE) for cell in cells if cell.startswith(" [markdown]")]
+    assert [line for cell in prose for line in accidental_lists(cell)] == []
+
+
+def test_lines_that_begin_a_list_are_found():
+    assert accidental_lists("as wide as (n\n+ 2p - k) / s") == ["+ 2p - k) / s"]
+    assert accidental_lists("5 x 5 x (96 +\n1) = 2425") == ["1) = 2425"]
+    assert accidental_lists("A list:\n\n- one\n- two\n  lines\n- three\n\n```\na\n- b\n```\n5 -\n2 = 3") == []
 
 
 @every_page

@@ -7,7 +7,7 @@
 #
 # **The paper says:** to learn thousands of objects from millions of pictures, a model needs a large capacity and prior
 # knowledge of what pictures are like. Convolutional networks have both. In 2012, for the first time, there are enough
-# labelled pictures to train a large one, and GPUs that are fast enough.
+# labeled pictures to train a large one, and GPUs that are fast enough.
 #
 # **Predict first.** (1) How many multiplications does the network need for one picture? (2) How many operations
 # (multiplications and additions) does training take, with 1.2 million pictures seen 90 times? (3) A small network has
@@ -115,7 +115,7 @@ panels.predictions([photograph[0, ::2, ::2]], answer, species)
 # Three things came together.
 #
 # - **Data.** Earlier data sets had tens of thousands of pictures (Caltech-101, CIFAR). ImageNet has 15 million, which
-#   people labelled over the internet, in 22,000 categories.
+#   people labeled over the internet, in 22,000 categories.
 # - **GPUs.** The network trains in five to six days on two GTX 580 cards.
 # - **The network.** It is deep and convolutional, with ReLUs and dropout. Nearly all of these were known; nobody had
 #   combined them at this size.
@@ -149,11 +149,11 @@ assert 0.25 < rate / peak < 0.4
 #
 # Section 1 says that convolutions make two assumptions about pictures, and that both are mostly right: *locality*, which
 # means that pixels depend on pixels nearby, and *stationarity*, which means that the statistics are the same everywhere.
-# Here is how much the grey values of two pixels in a photograph have to do with each other, by their distance, and for
-# neighbours in its four quarters:
+# Here is how much the gray values of two pixels in a photograph have to do with each other, by their distance, and for
+# neighbors in its four quarters:
 
 # %%
-grey = load_sample_image("china.jpg")[:426].mean(axis=2)  # (426, 640)
+gray = load_sample_image("china.jpg")[:426].mean(axis=2)  # (426, 640)
 
 
 def correlation(part, distance):
@@ -161,12 +161,12 @@ def correlation(part, distance):
     return np.corrcoef(*pair)[0, 1]
 
 
-by_distance = {n: correlation(grey, n) for n in (1, 4, 16, 64)}
+by_distance = {n: correlation(gray, n) for n in (1, 4, 16, 64)}
 for distance, value in by_distance.items():
     print(f"{distance:2} pixels apart: correlation {value:.2f}")
-halves = [np.split(half, 2, axis=1) for half in np.split(grey, 2)]
+halves = [np.split(half, 2, axis=1) for half in np.split(gray, 2)]
 quarters = [correlation(quarter, 1) for pair in halves for quarter in pair]
-print("neighbours, by quarter:", ", ".join(f"{q:.2f}" for q in quarters))
+print("neighbors, by quarter:", ", ".join(f"{q:.2f}" for q in quarters))
 assert by_distance[1] > 0.9 > by_distance[64] and min(quarters) > 0.7
 
 # %% [markdown]

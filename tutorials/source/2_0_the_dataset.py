@@ -95,7 +95,7 @@ one = pictures[0].astype(float)
 shown = {"a picture": one, "mean image": mean_image}
 shown["minus the mean image"] = one - mean_image + 128
 shown["minus the mean color"] = one - mean_color + 128
-words = "A picture, the mean of 160, and the picture minus it; grey is zero"
+words = "A picture, the mean of 160, and the picture minus it; gray is zero"
 figure = figures.sheet(8, 2.4, words)
 parts = zip(figure.subplots(1, 4), shown.items(), strict=True)
 for axes, (name, picture) in parts:

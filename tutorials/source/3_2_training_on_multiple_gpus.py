@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 3.2 | `models/layers.py` (`GroupedConv2D`), `training/strategies.py` | half a minute, no data |
+# | section 3.2 | `models/layers.py` (`GroupedConv2D`), `training/towers.py` | a minute, drawn flowers |
 #
 # **The paper says:** a GTX 580 has 3 GB, too little for the network, so half of the kernels are on each of two GPUs. The
 # GPUs exchange data in certain layers only. Compared with a net that has half as many kernels and runs on one GPU, this
@@ -227,7 +227,7 @@ def largest(some, others):
 
 
 moved, apart = largest(alone, start), largest(alone, shared)
-print(f"weights moved by up to {moved:.1e} and differ by {apart:.1e}")
+print(f"weights differ by {apart / moved:.2%} of how far they moved")
 assert np.allclose(losses, shared_losses, atol=1e-3)
 assert apart < moved / 100
 
@@ -284,7 +284,7 @@ for kernel in divided.get_layer("conv2").weights[::2]:
 tower_losses = divided.fit(dataset, epochs=4, verbose=0).history["loss"]
 print("two towers ", [round(loss, 4) for loss in tower_losses])
 apart = largest(alone, divided.plain().get_weights())
-print(f"weights differ by {apart:.1e} from those of one device")
+print(f"weights differ by {apart / moved:.2%} of how far they moved")
 assert np.allclose(losses, tower_losses, atol=1e-3)
 assert apart < moved / 100
 
@@ -309,11 +309,14 @@ parts = {
     for devices in (2, 4, 8)
     for n in (128, 1024)
 }
+
+# %%
+head = "way", "devices", "million weights", "pictures", "MB sent"
+print("{:17}{:>7}{:>17}{:>10}{:>9}".format(*head))
 for (way, devices, n), part in parts.items():
     if n == 128:
-        print(f"{devices} devices, {way}: {part.parameters / 1e6:.1f} million")
-        print(f"    weights, {part.pictures:.0f} pictures", end=", ")
-        print(f"{part.sent / 1e6:.0f} MB sent in a step")
+        print(f"{way:17}{devices:7}{part.parameters / 1e6:17.1f}", end="")
+        print(f"{part.pictures:10.0f}{part.sent / 1e6:9.0f}")
 
 # %% [markdown]
 # More than two towers are another network: its convolutions have as many groups as there are devices. Activations grow
@@ -349,21 +352,24 @@ for year, machine in {"2012": (then, 8e9), "today": (100e12, 450e9)}.items():
         sending[year, way, devices, n] = 1 - computing / part.seconds(*machine)
 
 # %%
+head = "devices", "batch", *ways
+print("{:7}{:>7}{:>7}{:>10}{:>15}{:>17}".format("", *head))
 for year, devices in (("2012", 2), ("2012", 8), ("today", 2), ("today", 8)):
     for n in (128, 1024):
         shares = [sending[year, way, devices, n] for way in ways]
-        words = ", ".join(f"{share:.0%}" for share in shares)
-        print(f"{year}, {devices} devices, batch {n}: {words}")
-assert sending["2012", "data_parallel", 2, 128] < 0.06
+        row = "{:10.1%}{:15.1%}{:17.1%}".format(*shares)
+        print(f"{year:7}{devices:7}{n:7}{row}")
+assert sending["2012", "towers", 2, 128] < 0.01
+assert round(sending["2012", "data_parallel", 2, 128], 2) == 0.05
 assert sending["today", "data_parallel", 8, 128] > 0.5
 
 # %% [markdown]
-# These are the shares of a step that go into sending, for towers, data parallel and one weird trick. In 2012 computing
-# took so long that, with two devices and the paper's batch, sending cost 1 % with towers and 5 % with two copies of the
-# network. Speed was no reason to divide the network; memory was. Today a device computes two hundred times as fast and
-# its link is fifty times as fast, so eight copies of the network and a batch of 128 spend more time on sending than on
-# computing. One weird trick needs a fraction of that. With a batch of 1024, eight towers send as much as eight copies
-# of the network do. The [page on the three ways](../docs/three_ways.md) has the tables.
+# These are the shares of a step that go into sending. In 2012 computing took so long that, with two devices and the
+# paper's batch, sending cost less than 1 % with towers and 5 % with two copies of the network. Speed was no reason to
+# divide the network; memory was. Today a device computes two hundred times as fast and its link is fifty times as fast,
+# so eight copies of the network and a batch of 128 spend more time on sending than on computing. One weird trick needs a
+# fraction of that. With a batch of 1024, eight towers send as much as eight copies of the network do. The
+# [page on the three ways](../docs/three_ways.md) has the tables.
 #
 # ## What you predicted
 #

@@ -5,11 +5,11 @@
 # |---|---|---|
 # | section 3.3 | `models/layers.py` | half a minute, drawn flowers |
 #
-# **The paper says:** each activation is divided by a measure of its neighbours' energy, over $n = 5$ channels with $k =
+# **The paper says:** each activation is divided by a measure of its neighbors' energy, over $n = 5$ channels with $k =
 # 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. This lowers the top-1 error by 1.4 and the top-5 error by 1.2 points.
 #
-# **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbours? (2) By what
-# factor does the layer multiply an activation of 10 if all its neighbours are 10 too? (3) The same $\alpha$ and $n$ in
+# **Predict first.** (1) One channel is twenty times as active as the others. What happens to its neighbors? (2) By what
+# factor does the layer multiply an activation of 10 if all its neighbors are 10 too? (3) The same $\alpha$ and $n$ in
 # TensorFlow, PyTorch and Caffe: are the results the same?
 #
 # To read beside it: [the paper](https://proceedings.neurips.cc/paper_files/paper/2012/hash/c399862d3b9d6b76c8436e924a68c45b-Abstract.html),
@@ -64,7 +64,7 @@ assert np.allclose(layer(activations), expected, rtol=1e-5)
 # ## One loud channel
 #
 # Twenty channels have an activation of 20; now one of them rises to 400. What follows is called *lateral inhibition* in
-# biology: a strong unit weakens its neighbours.
+# biology: a strong unit weakens its neighbors.
 #
 # In JupyterLab you can move the sliders: how loud the channel is, how many channels a window has, and the exponent. On
 # the page you see where they start.
@@ -84,7 +84,7 @@ def one_of_twenty(loudness, n=5, beta=0.75):
 @interact(loudness=(20, 1000, 20), n=(1, 19, 2), beta=(0.0, 1.5, 0.25))
 def one_loud(loudness=400, n=5, beta=0.75):
     before, after, kept = one_of_twenty(loudness, n, beta)
-    words = f"neighbours keep {kept[9]:.0%}, channel 0 keeps {kept[0]:.0%}"
+    words = f"neighbors keep {kept[9]:.0%}, channel 0 keeps {kept[0]:.0%}"
     figure = figures.sheet(7.5, 3, f"Bars, one loud channel: {words}")
     figure.suptitle(f"activation before, after: {words}", size=10)
     axes = figure.subplots(1, 2, sharey=True)
@@ -95,16 +95,16 @@ def one_loud(loudness=400, n=5, beta=0.75):
 
 
 # %% [markdown]
-# The loud channel is divided by the same number as its neighbours, so nothing changes *among* these few. Two things do
-# change: the neighbours fall against the channels further away, and so does the loud channel.
+# The loud channel is divided by the same number as its neighbors, so nothing changes *among* these few. Two things do
+# change: the neighbors fall against the channels further away, and so does the loud channel.
 
 # %%
 loud, after, kept = one_of_twenty(400)
-print(f"neighbours keep {kept[9]:.0%}, channels further away {kept[5]:.0%}")
+print(f"neighbors keep {kept[9]:.0%}, channels further away {kept[5]:.0%}")
 far = loud[10] / loud[5], after[10] / after[5]
 print(f"loud to far channel: {far[0]:.0f} before, {far[1]:.1f} after")
 near = loud[10] / loud[9], after[10] / after[9]
-print(f"loud to neighbour:   {near[0]:.0f} before, {near[1]:.0f} after")
+print(f"loud to neighbor:   {near[0]:.0f} before, {near[1]:.0f} after")
 assert kept[9] < 0.3 and np.isclose(kept[5], 1)
 assert np.isclose(*near) and far[1] < far[0] / 4
 
@@ -120,7 +120,7 @@ assert np.isclose(factors[0.001], 2**-0.75)
 assert round(2**-0.75, 3) == 0.595 and round(factors[10.0], 3) == 0.584
 
 # %% [markdown]
-# Small activations are all multiplied by $2^{-0.75} = 0.595$, whatever their neighbours are. The layer is then only a
+# Small activations are all multiplied by $2^{-0.75} = 0.595$, whatever their neighbors are. The layer is then only a
 # constant. It matters from about 30 on.
 #
 # ## Does it do anything in AlexNet?
@@ -171,7 +171,7 @@ assert learned[0] < 0.5 < 0.57 < learned[1]
 # ## Four meanings of alpha and n
 #
 # Give each framework the paper's numbers, $\alpha = 10^{-4}$ and $n = 5$. TensorFlow does what the *text* (the printed
-# paper) says, if its `depth_radius` is $n // 2$. PyTorch, Caffe and ONNX divide $\alpha$ by the window size. In all four,
+# paper) says, if its `depth_radius` is `n // 2`. PyTorch, Caffe and ONNX divide $\alpha$ by the window size. In all four,
 # $k$ is 1 by default, and Caffe's AlexNet keeps that. The *source* (the authors' own code) divides too, and each GPU
 # normalizes only its own channels. The library's layer can do all of these:
 
@@ -231,7 +231,7 @@ for name in ("source", "caffe", "caffenet", "one_weird_trick"):
     net, text = ARCHITECTURES[name], ARCHITECTURES["paper"]
     for what, own, _ in models.differences(net, text):
         if "norm" in what:
-            print(f"    {what}: {own}")
+            print(f"    {what}: {models.setting_words(own)}")
 
 # %% [markdown]
 # ## What it costs
@@ -306,14 +306,14 @@ assert 2 * len(ablations.differences(rows)) == 22
 # %% [markdown]
 # ## What you predicted
 #
-# 1. Its neighbours fall to about a fifth. Against the channels further away, the loud channel falls as much.
+# 1. Its neighbors fall to about a fifth. Against the channels further away, the loud channel falls as much.
 # 2. By 0.584, nearly the 0.595 that it multiplies everything by.
 # 3. No: in PyTorch and Caffe the result differs by a third on average, and with $k$ left at 1 it is twice as large.
 #
 # ## Exercises
 #
 # 1. Which activation, if it is the same in all channels, is divided by exactly 2?
-# 2. A window at the edge of the channels has fewer neighbours. If all activations are equal, does the first channel come
+# 2. A window at the edge of the channels has fewer neighbors. If all activations are equal, does the first channel come
 #    out larger or smaller than one in the middle?
 # 3. Train something: `build("paper", input_shape=(67, 67, 3), classes=10)` on drawn flowers, for five epochs. What does
 #    norm1 multiply by before and after?

@@ -125,12 +125,12 @@ Player(window, 9, "A window of 3 in steps of 2, its maximum beside it")
 # ## On a flower
 #
 # A map of the edges in a picture, pooled in both ways. Both halve the width and the height. Overlapping windows leave
-# fewer gaps in thin lines, because each window shares a row and a column with its neighbours.
+# fewer gaps in thin lines, because each window shares a row and a column with its neighbors.
 
 # %%
 daisy = petals.draw_one(petals.CLASS_NAMES.index("daisy"), 2)
-grey = daisy.mean(axis=2)[:225:2, :225:2]  # (113, 113)
-edges = np.abs(np.diff(grey, axis=1))[:, :112]
+gray = daisy.mean(axis=2)[:225:2, :225:2]  # (113, 113)
+edges = np.abs(np.diff(gray, axis=1))[:, :112]
 shown = {"edges": edges, "maximum, z = 3": pool(edges, 3, 2)}
 shown["maximum, z = 2"] = pool(edges, 2, 2)
 shown["average, z = 3"] = pool(edges, 3, 2, np.mean)

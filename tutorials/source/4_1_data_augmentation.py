@@ -93,7 +93,7 @@ assert np.array_equal(again, same) and not np.array_equal(again, other)
 # ## PCA lighting: along which colors do pictures differ?
 #
 # Take all pixels as points in the cube of red, green and blue. The eigenvectors of their covariance are the axes along
-# which they vary. In photographs, and here, the first axis is nearly grey: pictures differ most in brightness.
+# which they vary. In photographs, and here, the first axis is nearly gray: pictures differ most in brightness.
 
 # %%
 colors = pictures.reshape(-1, 3).astype(float)

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 4.2 | `models/layers.py` (`PaperDropout`), `recipes.py` | half a minute, drawn flowers |
+# | section 4.2 | `models/layers.py` (`PaperDropout`), `recipes.py` | a minute, drawn flowers |
 #
 # **The paper says:** in training, each unit of the first two fully connected layers is set to zero with probability 0.5.
 # At test time all units are active and their outputs are halved. That approximates the geometric mean of the predictions
@@ -96,7 +96,7 @@ usual = train(start / 2, rate=0.05, decay=0.01, scale=2)
 at_test = inputs @ paper * 0.5
 for name, weights in (("corrected", exact), ("usual settings", usual)):
     off = np.abs(inputs @ weights - at_test).max()
-    print(f"{name}: the outputs differ by up to {off:.1e}")
+    print(f"{name}: the outputs differ by up to {off:.4f}")
 assert np.allclose(inputs @ exact, at_test)
 assert np.abs(inputs @ usual - at_test).max() > 0.01
 
@@ -175,7 +175,7 @@ last = random.normal(size=(units, classes))
 every = softmax((masks[:, None] * activations) @ last)  # (1024, 50, 4)
 halved = softmax(0.5 * activations @ last)  # (50, 4)
 difference = np.abs(geometric_mean(every) - halved).max()
-print(f"{len(masks)} networks: halving differs by {difference:.1e}")
+print(f"{len(masks)} networks: halving differs by {difference:.6f}")
 assert np.allclose(geometric_mean(every), halved)
 
 # %% [markdown]

@@ -156,6 +156,7 @@ axes, counts = figure.subplots(), range(1, 6)
 axes.plot(counts, alone, "x", color="black", label="each alone")
 axes.plot(counts, together, "o-", color="black", label="the first n")
 axes.set(xlabel="networks", ylabel="top-1 error", ylim=(0, 1))
+axes.set_xticks(counts)
 axes.legend(frameon=False)
 figure
 

@@ -74,7 +74,7 @@ untrained = features.first_kernels(build(include_top=False))
 figures.kernels(untrained[..., :32], towers=1)
 
 # %% [markdown]
-# How colored is a kernel? Split the three weights of each pixel into a grey part (their mean) and the rest. The color is
+# How colored is a kernel? Split the three weights of each pixel into a gray part (their mean) and the rest. The color is
 # the rest's share of the sum of squares. For random weights it is 2/3, since two of three directions are color.
 
 
@@ -226,7 +226,7 @@ of_chosen = probabilities[chosen], petals.CLASS_NAMES, truth[chosen]
 panels.predictions(shown, *of_chosen)
 
 # %% [markdown]
-# ## Neighbours by features and by pixels
+# ## Neighbors by features and by pixels
 #
 # The last layer before the classifier gives each picture a vector of *features*: 4096 numbers in AlexNet, 1024 here. We
 # compute the Euclidean distance between two vectors, in NumPy, and find the five nearest training pictures of each new
@@ -248,7 +248,7 @@ same = [
     (labels[nearest] == truth[:, None]).mean()
     for nearest in (by_features, by_pixels)
 ]
-print("neighbours of the same species:", end=" ")
+print("neighbors of the same species:", end=" ")
 print(f"{same[0]:.0%} by features, {same[1]:.0%} by pixels")
 assert same[0] > same[1]
 
@@ -257,23 +257,23 @@ queries = [chosen[1], int(np.flatnonzero(truth == 7)[0])]
 asked_for = [others[query][::2, ::2] for query in queries]
 
 
-def show_neighbours(nearest):
+def show_neighbors(nearest):
     found = [[pictures[n][::2, ::2] for n in nearest[q]] for q in queries]
     species = truth[queries], labels[nearest[queries]], petals.CLASS_NAMES
     return panels.neighbors(asked_for, found, *species)
 
 
-show_neighbours(by_features)
+show_neighbors(by_features)
 
 # %% [markdown]
-# The neighbours of the same flowers by pixels share brightness and position, more than the species:
+# The neighbors of the same flowers by pixels share brightness and position, more than the species:
 
 # %%
-show_neighbours(by_pixels)
+show_neighbors(by_pixels)
 
 # %% [markdown]
 # The paper remarks that short binary codes would be faster than Euclidean distances in 4096 dimensions. That idea became a
-# field of its own: embeddings, and indexes that find their neighbours.
+# field of its own: embeddings, and indexes that find their neighbors.
 #
 # For your own runs, `fit.py` and `evaluate.py` draw all of these figures into the run's `report.html`.
 #
@@ -301,20 +301,20 @@ assert round(std * (2 / np.pi) ** 0.5, 2) == 0.05
 # 1. What is the colorfulness of a kernel that is red against green, with no weight on blue?
 # 2. How many bytes do the fc7 vectors of 1.2 million pictures need in float32?
 # 3. Write code: retrieve by the *cosine* of the angle between features instead of their distance. Does it change how
-#    often the neighbours are of the same species?
+#    often the neighbors are of the same species?
 # 4. Write code: `features.specialization` with two loops over the kernels of both towers. Try it on kernels of which the
 #    second tower has all the color.
-# 5. Train something: the small network on *grey* flowers, where the three colors of a pixel are their mean. What becomes of
+# 5. Train something: the small network on *gray* flowers, where the three colors of a pixel are their mean. What becomes of
 #    the color of its kernels?
 #
 # <details><summary>Answers</summary>
 #
-# 1. 1: the mean of +1, -1 and 0 is 0, so no part of it is grey.
+# 1. 1: the mean of +1, -1 and 0 is 0, so no part of it is gray.
 # 2. 4096 x 4 x 1.2 million: 19.7 GB.
 # 3. Divide each vector by its length, then use `features.nearest`: for vectors of length 1 the nearest have the largest
 #    cosine.
 # 4. The share of pairs in which the second tower's kernel is the more colored one; here it is 1.
-# 5. It almost disappears: the three weights of a pixel get the same gradient, so what grows is grey.
+# 5. It almost disappears: the three weights of a pixel get the same gradient, so what grows is gray.
 #
 # </details>
 #

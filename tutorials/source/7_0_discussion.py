@@ -124,12 +124,21 @@ for what, own, other in models.differences(source, paper):
 ours = {"architecture", "crop_size", "mean", "dropout_form"}
 
 # %%
+meant = {"lighting_until": {None: "the end"}}
+meant["divide_after"] = {(): "by validation error"}
+meant["bias_divide_after"] = {None: "with the weights", (): "never"}
 for field in dataclasses.fields(RECIPES["source"]):
     pair = [getattr(RECIPES[k], field.name) for k in ("source", "text")]
     if pair[0] != pair[1] and field.name not in ours:
+        words = meant.get(field.name, {})
+        pair = [words.get(value, value) for value in pair]
         ledger.append((field.name.replace("_", " "), *pair))
+
+# %%
 lines = ["| | text | source |", "|---|---|---|"]
-lines += [f"| {what} | {other} | {own} |" for what, own, other in ledger]
+for what, *pair in ledger:
+    own, other = map(models.setting_words, pair)
+    lines.append(f"| {what} | {other} | {own} |")
 assert len(ledger) == 14
 Markdown("\n".join(lines))
 

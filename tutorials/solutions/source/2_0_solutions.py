@@ -72,7 +72,8 @@ for count, picture in enumerate(pictures, 1):
     mean += (picture - mean) / count  # the mean of the first `count`
 dataset = tf.data.Dataset.from_tensor_slices((pictures, labels))
 by_library = Statistics.measure(dataset).mean_image
-print(f"largest difference {np.abs(mean - by_library).max():.1e}")
+off = np.abs(mean - by_library).max()
+print(f"largest difference {off:.3f}, on a scale of 0 to 255")
 assert np.allclose(mean, by_library, atol=1e-3)
 
 # %% [markdown]

@@ -5,7 +5,7 @@
 #
 # ## Exercise 3
 #
-# Retrieve by the *cosine* of the angle between features instead of their distance. Does it change how often the neighbours
+# Retrieve by the *cosine* of the angle between features instead of their distance. Does it change how often the neighbors
 # are of the same species? (To save time, the network sees 250 flowers eight times.)
 
 # %%
@@ -80,9 +80,9 @@ assert min(shares.values()) > 0.12  # by chance 0.1
 # %%
 random = np.random.default_rng(0)
 kernels = random.normal(size=(11, 11, 3, 96))
-grey = kernels[..., :48].mean(axis=2, keepdims=True)
+gray = kernels[..., :48].mean(axis=2, keepdims=True)
 split = kernels.copy()
-split[..., :48] = grey  # the first tower without color
+split[..., :48] = gray  # the first tower without color
 
 
 def specialization(kernels):
@@ -100,8 +100,8 @@ assert specialization(split) == 1
 # %% [markdown]
 # ## Exercise 5
 #
-# Train the network on *grey* flowers, where the three colors of a pixel are their mean. What becomes of the color of its
-# kernels, and does it name new grey flowers?
+# Train the network on *gray* flowers, where the three colors of a pixel are their mean. What becomes of the color of its
+# kernels, and does it name new gray flowers?
 
 
 # %%
@@ -111,14 +111,14 @@ def without_color(pictures):
 
 # %%
 in_grey, color = learn(without_color(train)), {}
-cases = ("color", model, test), ("grey", in_grey, without_color(test))
+cases = ("color", model, test), ("gray", in_grey, without_color(test))
 for name, each, new in cases:
     color[name] = features.colorfulness(features.first_kernels(each))
     right = each.predict(new, batch_size=100, verbose=0).argmax(1) == truth
     print(f"{name}: {right.mean():.0%} right", end=", ")
     print(f"color of the kernels {color[name].mean():.4f}")
-assert color["grey"].mean() < 0.01 < color["color"].mean()
+assert color["gray"].mean() < 0.01 < color["color"].mean()
 
 # %% [markdown]
-# The three inputs of a pixel are equal, so the three weights get the same gradient, and what grows is grey. The little color
+# The three inputs of a pixel are equal, so the three weights get the same gradient, and what grows is gray. The little color
 # that is left is what the kernels started with.
