@@ -22,7 +22,7 @@ MODEL_SIDE_TESTS := $(MODEL_SIDE) tests/models tests/weights tests/training/test
 	tests/evaluation/test_metrics.py
 
 # Groups of the slow tests, and the minutes after which a group is stopped. Most are folders of tests.
-SLOW ?= models data weights export demo reporting project training scripts rest jax interrupts jax-interrupts
+SLOW ?= models data weights evaluation export demo reporting experiments project training scripts rest jax interrupts jax-interrupts
 MINUTES ?= 60
 PYTEST_SLOW = timeout $(MINUTES)m env $(PYTEST) -m slow
 

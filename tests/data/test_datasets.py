@@ -218,6 +218,7 @@ def test_complete_official_splits(toys):
         assert levels(dataset.splits[split]) == found  # the same order again
 
 
+@pytest.mark.slow
 def test_validation_is_the_last_tenth_of_a_permutation(toys, toy_folder):
     dataset = toys("no_validation", seed=5)
     assert sizes(dataset) == {"train": 36, "validation": 4, "test": 5}

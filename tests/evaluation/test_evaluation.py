@@ -117,6 +117,7 @@ def test_identity_in_fields_is_compared_as_well(small_run, data):
     evaluate.evaluate_runs([small_run], data, "test", views=1)
 
 
+@pytest.mark.slow
 def test_classes_in_another_order_are_matched_by_name(small_run, data):
     small_run.write_classes(data.class_names[::-1])
     (backwards,) = evaluate.evaluate_runs([small_run], data, "test", views=1)

@@ -62,7 +62,12 @@ def in_numpy(path, files, views):
     return np.stack([each.probabilities for each in predictions])
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+QUICK = ("paper", "source")
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES if name not in QUICK)]
+)
 def test_every_architecture(name, files, tmp_path):
     save_network(ARCHITECTURES[name], tmp_path / "network.keras")
     classifier = Classifier.of_file(tmp_path / "network.keras")
@@ -72,6 +77,7 @@ def test_every_architecture(name, files, tmp_path):
         np.testing.assert_allclose(in_numpy(tmp_path / "network.keras", files, views), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{"include_preprocessing": True}, {"classifier_activation": None}])
 def test_networks_that_preprocess_or_end_in_logits(arguments, files, tmp_path):
     save_network(ARCHITECTURES["one_weird_trick"], tmp_path / "network.keras", **arguments)
@@ -87,6 +93,7 @@ def test_a_mixed_precision_is_computed_in_float32(files, tmp_path):
     np.testing.assert_array_equal(in_numpy(tmp_path / "mixed.keras", files, 1), expected)
 
 
+@pytest.mark.slow
 def test_a_run_has_its_own_classes_and_mean(small_run, files):
     for path in (small_run.folder, small_run.best):
         in_keras, quick = Classifier.of_run(small_run), predict_in_numpy.load(path)

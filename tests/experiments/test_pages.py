@@ -186,6 +186,7 @@ def test_a_table_in_a_chapter_is_that_of_today(call, shown):
     assert shown == getattr(tables, call[1])(ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "shown"), cells_with(r"ablations\.describe\(rows, "))
 def test_the_ablations_in_a_chapter_are_those_of_today(call, shown):
     known = "\n".join(ablations.describe(ROWS, name) for name in ablations.differences(ROWS)).splitlines()

@@ -125,6 +125,7 @@ def test_tflite(tmp_path, images):
     assert_answers(each, images, runner(image=images)["probabilities"])
 
 
+@pytest.mark.slow
 def test_the_description_is_enough_to_prepare_pictures(tmp_path):
     """The JSON file is enough to prepare pictures: everything outside the network, and nothing twice."""
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -270,6 +271,7 @@ def test_figure_1_in_onnx():
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_sigmoids_stay_sigmoids(images):
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier(classifier_activation="sigmoid")
@@ -462,6 +464,7 @@ def rounded(layer, kind):
     return np.stack(channels, axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "share"), [("float16", 0.51), ("int8", 0.27)])
 def test_small_weights_answer_as_the_network_with_rounded_kernels(tmp_path, images, kind, share):
     pytest.importorskip("onnxruntime")

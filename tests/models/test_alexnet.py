@@ -86,6 +86,7 @@ def test_without_top_any_size(pooling, shape):
     assert sketch(include_top=False, pooling=pooling).output_shape == shape
 
 
+@pytest.mark.slow
 @slow_to_compile
 @pytest.mark.parametrize("name", ["paper", "source"])
 def test_unknown_size_gives_the_maps_of_the_known(name):

@@ -122,6 +122,7 @@ def saved_by_tensorflow(network, folder):
     tf.saved_model.save(network, folder, signatures={"serving_default": served})
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("save", [saved_by_keras, saved_by_an_archive, saved_by_tensorflow])
 def test_saved_models_hold_plain_operations(save, network, tmp_path):

@@ -99,9 +99,8 @@ def small_model(*layers):
     return keras.Model(image, keras.layers.Dense(3, dtype="float32")(keras.layers.Flatten()(x)))
 
 
-@pytest.mark.parametrize(
-    "policy", ["mixed_bfloat16", *(pytest.param(name, marks=pytest.mark.slow) for name in ("float32", "mixed_float16"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_a_network_of_all_layers_trains_under_every_policy(policy):
     """Each of them passes the gradient on to the first kernel."""
     keras.config.set_dtype_policy(policy)

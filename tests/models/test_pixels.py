@@ -90,6 +90,7 @@ def test_pixel_values_up_to_255_are_right(form):
     network().fit(**form(255 * DIVIDED - 120), verbose=0)
 
 
+@pytest.mark.slow
 @quietly
 @every_form
 def test_looking_changes_no_number(form):

@@ -273,6 +273,7 @@ def test_pictures_are_found_by_their_indices(evaluated):
         np.testing.assert_array_equal(picture, every[index])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_picture_is_not_its_own_neighbor(evaluated, monkeypatch, split):
     run, evaluation = evaluated

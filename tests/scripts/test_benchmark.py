@@ -53,6 +53,7 @@ def check(measurement, unit, *contenders):
 # The rivals compute what our network computes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, "auto"])
 def test_the_obvious_keras_network_is_the_same_function(model, images, jit_compile):
     network = rivals.keras_network(model, jit_compile)
@@ -70,6 +71,7 @@ def test_the_pytorch_network_is_the_same_function(model, images, memory_format):
     assert np.isfinite(network.train_on_batch(tensor, labels))
 
 
+@pytest.mark.slow
 def test_the_network_in_onnx_runtime_is_the_same_function(model):
     pytest.importorskip("onnxruntime")
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)

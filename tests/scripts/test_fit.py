@@ -130,6 +130,7 @@ def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp_path, capsys):
     run = tmp_path / "run"
     fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])

@@ -174,6 +174,7 @@ def test_sparse_gradients_are_those_of_all_rows(decay_into):
     np.testing.assert_allclose(received[0], received[1], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay_into", ["velocity", "weights"])
 def test_trains_an_embedding(decay_into):
     model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(10, 3), keras.layers.Flatten()])
@@ -229,6 +230,7 @@ def test_a_layer_learns_at_a_rate_of_its_own():
         np.testing.assert_allclose(own, factor * usual, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_frozen_layer_keeps_its_weights_and_its_velocity():
     """Momentum does not move a frozen layer."""
     x, y = random(8, 5), random(8, 3, seed=1)
@@ -254,6 +256,7 @@ def compiled():
     return model
 
 
+@pytest.mark.slow
 def test_resumed_is_unbroken(tmp_path):
     x, y = random(16, 5), random(16, 3, seed=1)
     unbroken, broken = compiled(), compiled()

@@ -91,10 +91,11 @@ def test_outputs_are_those_of_the_plain_network(name):
     np.testing.assert_allclose(outputs, expected, atol=1e-5 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "optimizer"),
     [
-        pytest.param({"dropout": 0.0}, {}, id="without dropout", marks=pytest.mark.slow),
+        pytest.param({"dropout": 0.0}, {}, id="without dropout"),
         pytest.param({"dropout_form": "paper"}, {"global_clipnorm": 0.5}, id="with the same masks, clipped gradients"),
     ],
 )

@@ -102,6 +102,7 @@ def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
     assert loading.load(old, tmp_path / "old.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "own"), [("paper", "inverted"), ("inverted", "paper"), ("paper", "paper")])
 def test_a_network_with_another_form_of_dropout_keeps_its_answers(tmp_path, images, file, own):
     """The paper's form halves the inputs of fc7 and fc8 at test time; their kernels are rescaled to compensate."""

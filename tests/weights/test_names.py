@@ -157,6 +157,7 @@ def test_a_state_dict_is_recognized(tmp_path):
     assert (known.architecture, known.crop_size) == ("one_weird_trick", 224)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["paper", "no_overlap", "source"])
 def test_a_keras_file_is_recognized_by_its_name(tmp_path, name):
     build(small(name), input_shape=(99, 99, 3)).save(tmp_path / "net.keras")
@@ -164,6 +165,7 @@ def test_a_keras_file_is_recognized_by_its_name(tmp_path, name):
     assert (known.architecture, known.crop_size, known.resize_size) == (name, 99, 112)
 
 
+@pytest.mark.slow
 def test_weights_that_fit_several_networks_are_refused(tmp_path):
     build(small("paper"), input_shape=(67, 67, 3)).save_weights(tmp_path / "net.weights.h5")
     with pytest.raises(ValueError, match=r"pass --architecture\. Received: .*net\.weights\.h5.* paper and of"):
