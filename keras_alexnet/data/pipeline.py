@@ -5,6 +5,7 @@ Pictures are resized once (`resize_pictures`). `training_batches` takes a new ra
 """
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -230,7 +231,8 @@ def evaluation_batches(
         statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: The recipe that the network was trained with.
         batch_size: Pictures in a batch.
-        views: 1 for the central crop, 10 for the ten crops of section 4.1.
+        views: 1 for the central crop, 10 for the ten crops of section 4.1. They are flipped only if the recipe flips
+            training crops.
 
     Returns:
         A dataset of `(images, label (batch,))`. Images are float32 `(batch, crop_size, crop_size, 3)` for one view and
@@ -241,7 +243,8 @@ def evaluation_batches(
     """
     if views not in (1, 10):
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
-    cut = augmentation.central_crop if views == 1 else augmentation.ten_crops
+    ten_crops = functools.partial(augmentation.ten_crops, mirror="mirror" in recipe.augmentation)
+    cut = augmentation.central_crop if views == 1 else ten_crops
 
     def labelled_crops(image, label):
         return preprocess(cut(image, recipe.crop_size), statistics, recipe), label

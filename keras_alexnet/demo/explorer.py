@@ -126,7 +126,8 @@ class Explorer:
 
     def ten_crops(self, picture: np.ndarray) -> np.ndarray:
         """Return the ten crops of a picture, uint8 `(10, crop_size, crop_size, 3)`."""
-        return augmentation.ten_crops(tf.constant(picture), self.crop_size).numpy()
+        is_flipped = "mirror" in self.classifier.recipe.augmentation
+        return augmentation.ten_crops(tf.constant(picture), self.crop_size, is_flipped).numpy()
 
     def central_crop(self, picture: np.ndarray) -> np.ndarray:
         """Return the central crop of a picture, uint8 `(crop_size, crop_size, 3)`."""

@@ -113,13 +113,13 @@ def test_a_line_is_resampled_as_in_tensorflow(before, after):
 
 
 @pytest.mark.parametrize("mean", ["color", "image", "architecture", "network"])
-@pytest.mark.parametrize("views", [1, 10])
-def test_views_are_those_of_evaluation(views, mean):
+@pytest.mark.parametrize(("views", "augmentation"), [(1, ("crop",)), (10, ("crop",)), (10, ("crop", "mirror"))])
+def test_views_are_those_of_evaluation(views, augmentation, mean):
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (76, 76, 3), np.uint8)
     mean_image = random.uniform(0, 255, image.shape).astype(np.float32)
     statistics = Statistics(mean_image, np.ones(3, np.float32), np.eye(3, dtype=np.float32))
-    recipe = Recipe(architecture="one_weird_trick", crop_size=67, resize_size=76, mean=mean)
+    recipe = Recipe(architecture="one_weird_trick", crop_size=67, resize_size=76, mean=mean, augmentation=augmentation)
     pictures = tf.data.Dataset.from_tensors((image, 0))
     ((expected, _),) = pipeline.evaluation_batches(pictures, statistics, recipe, 1, views).as_numpy_iterator()
     actual = pipeline_in_numpy.views_of(image, statistics, recipe, views)
