@@ -69,4 +69,5 @@ def test_memory_and_cost_stay_the_same_over_a_million_pictures(little_memory):
     print(f"MiB {np.round(memory)}, microseconds of processor an image {np.round(np.array(seconds) / part * 1e6)}")
     assert seen == count
     assert max(memory[1:]) - memory[1] < 50
-    assert max(seconds[1:]) < 1.5 * min(seconds[1:])
+    # The least of several parts, which other programs on the machine affect little.
+    assert min(seconds[-4:]) < 2 * min(seconds[:4])
