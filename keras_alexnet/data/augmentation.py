@@ -126,27 +126,38 @@ def random_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
     return crop(image, random_corner(tf.shape(image)[:2], size, seed), size)
 
 
-def ten_crops(image: tf.Tensor, size: int, mirror: bool = True) -> tf.Tensor:
+def five_crops(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Return the crops at the four corners and in the center.
+
+    Args:
+        image: `(height, width, 3)`.
+        size: Height and width of each crop in pixels.
+
+    Returns:
+        `(5, size, size, 3)` of the dtype of `image`: top left, top right, bottom left, bottom right, center.
+    """
+    bottom, right = tf.shape(image)[0] - size, tf.shape(image)[1] - size
+    corners = [crop(image, (top, left), size) for top in (0, bottom) for left in (0, right)]
+    return tf.stack([*corners, central_crop(image, size)])
+
+
+def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     """Return the ten crops over which the paper averages its predictions.
 
     Args:
         image: `(height, width, 3)`.
         size: Height and width of each crop in pixels.
-        mirror: Whether the second five are flipped. A network that was trained without flips may not know what they
-            show, such as a mirrored digit.
 
     Returns:
-        `(10, size, size, 3)` of the dtype of `image`: top left, top right, bottom left, bottom right, center, then the
-        horizontal flips of these five in the same order, or, without `mirror`, the same five again.
+        `(10, size, size, 3)` of the dtype of `image`: those of `five_crops`, then their horizontal flips in the same
+        order.
 
     Example:
         >>> ten_crops(tf.zeros((256, 256, 3)), 224).shape
         TensorShape([10, 224, 224, 3])
     """
-    bottom, right = tf.shape(image)[0] - size, tf.shape(image)[1] - size
-    corners = [crop(image, (top, left), size) for top in (0, bottom) for left in (0, right)]
-    five = tf.stack([*corners, central_crop(image, size)])  # (5, size, size, 3)
-    return tf.concat([five, tf.image.flip_left_right(five) if mirror else five], axis=0)  # (10, size, size, 3)
+    five = five_crops(image, size)
+    return tf.concat([five, tf.image.flip_left_right(five)], axis=0)  # (10, size, size, 3)
 
 
 def random_resized_crop(image: tf.Tensor, size: int, seed: Any, smallest_area: float = 0.08) -> tf.Tensor:

@@ -13,12 +13,7 @@ CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg
 CONVERTIBLE += (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # of cameras
 SYSTEM_FOLDERS = ("__MACOSX",)  # added by archives made on macOS
 # in lower case; the last is from macOS, the others from Windows
-SYSTEM_FILES = (
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-    "icon\r",
-)
+SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
 LAYOUT = (
     "Expected layout: one folder per class, such as FOLDER/daisy/1.jpg and FOLDER/rose/2.jpg; with your own splits, "
     "the same in FOLDER/train, FOLDER/validation and FOLDER/test; or a CSV file of files and labels"

@@ -5,7 +5,6 @@ Pictures are resized once (`resize_pictures`). `training_batches` takes a new ra
 """
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -231,26 +230,40 @@ def evaluation_batches(
         statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: The recipe that the network was trained with.
         batch_size: Pictures in a batch.
-        views: 1 for the central crop, 10 for the ten crops of section 4.1. They are flipped only if the recipe flips
-            training crops.
+        views: 1 for the central crop, 10 for the crops of `averaged_crops`.
 
     Returns:
         A dataset of `(images, label (batch,))`. Images are float32 `(batch, crop_size, crop_size, 3)` for one view and
-        `(batch, 10, crop_size, crop_size, 3)` for ten, in the order of `augmentation.ten_crops`.
+        `(batch, crops, crop_size, crop_size, 3)` for ten, in the order of `averaged_crops`.
 
     Raises:
         ValueError: If `views` is neither.
     """
     if views not in (1, 10):
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
-    ten_crops = functools.partial(augmentation.ten_crops, mirror="mirror" in recipe.augmentation)
-    cut = augmentation.central_crop if views == 1 else ten_crops
 
     def labelled_crops(image, label):
-        return preprocess(cut(image, recipe.crop_size), statistics, recipe), label
+        crops = averaged_crops(image, recipe) if views == 10 else augmentation.central_crop(image, recipe.crop_size)
+        return preprocess(crops, statistics, recipe), label
 
     batches = pictures.map(labelled_crops, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten crops of 128 images take 0.8 GB
+
+
+def averaged_crops(image: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Return the crops over which predictions are averaged: the ten of section 4.1, or five without flips.
+
+    A network that was trained without flips may not know what a flipped picture shows, such as a mirrored digit.
+
+    Args:
+        image: `(resize_size, resize_size, 3)`.
+        recipe: The recipe that the network was trained with.
+
+    Returns:
+        `(crops, crop_size, crop_size, 3)` of the dtype of `image`; 10 crops if the recipe has `mirror`, else 5.
+    """
+    crops = augmentation.ten_crops if "mirror" in recipe.augmentation else augmentation.five_crops
+    return crops(image, recipe.crop_size)
 
 
 AFFINE = ("rotation", "scaling", "translation")  # `augmentation.affine` does all three in one pass over the pixels

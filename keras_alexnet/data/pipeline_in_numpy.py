@@ -107,40 +107,37 @@ def views_of(image: np.ndarray, statistics: Statistics | None, recipe: Recipe, v
         image: Uint8 `(resize_size, resize_size, 3)`.
         statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: The recipe that the network was trained with.
-        views: 1 for the central crop, 10 for the ten crops of section 4.1. They are flipped only if the recipe flips
-            training crops.
+        views: 1 for the central crop, 10 for the crops of `averaged_crops`.
 
     Returns:
-        Float32 `(views, crop_size, crop_size, 3)`.
+        Float32 `(crops, crop_size, crop_size, 3)`.
     """
     mean, std = mean_and_std(statistics, recipe)
-    crops = (
-        ten_crops(image, recipe.crop_size, "mirror" in recipe.augmentation)
-        if views == 10
-        else _central(image, recipe.crop_size)[None]
-    )
+    crops = averaged_crops(image, recipe) if views == 10 else _central(image, recipe.crop_size)[None]
     return (crops - mean) / std
 
 
-def ten_crops(image: np.ndarray, size: int, mirror: bool = True) -> np.ndarray:
-    """Return the four corners and the center of a picture, then the same five flipped (section 4.1).
+def averaged_crops(image: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return the crops over which predictions are averaged, see `pipeline.averaged_crops`.
 
     Args:
-        image: `(height, width, 3)`.
-        size: Height and width of each crop in pixels.
-        mirror: Whether the second five are flipped.
+        image: `(resize_size, resize_size, 3)`.
+        recipe: The recipe that the network was trained with.
 
     Returns:
-        `(10, size, size, 3)` of the dtype of `image`, in the order of `augmentation.ten_crops`.
+        `(crops, crop_size, crop_size, 3)` of the dtype of `image`.
 
     Example:
-        >>> ten_crops(np.zeros((256, 256, 3)), 224).shape
+        >>> averaged_crops(np.zeros((256, 256, 3)), Recipe(crop_size=224)).shape
         (10, 224, 224, 3)
     """
+    size = recipe.crop_size
     bottom, right = image.shape[0] - size, image.shape[1] - size
     corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
     crops = [image[top : top + size, left : left + size] for top, left in corners] + [_central(image, size)]
-    return np.stack(crops + [crop[:, ::-1] if mirror else crop for crop in crops])
+    if "mirror" in recipe.augmentation:
+        crops += [crop[:, ::-1] for crop in crops]
+    return np.stack(crops)
 
 
 def _central(image, size):

@@ -7,13 +7,7 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000  # ours: larger pictures are rejected from their header, before memory is allocated
 # JPEG includes MPO, several JPEGs in one file, which many cameras write
-FORMATS = (
-    "JPEG",
-    "PNG",
-    "BMP",
-    "GIF",
-    "WEBP",
-)
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 
 

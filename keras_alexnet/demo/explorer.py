@@ -99,7 +99,7 @@ class Explorer:
         """Compute everything once for a black picture, because the first call of a network takes seconds."""
         black = np.zeros((self.resize_size, self.resize_size, 3), np.uint8)
         self.probabilities(self.central_crop(black)[None])
-        self.probabilities(self.ten_crops(black))
+        self.probabilities(self.averaged_crops(black))
         self.class_maps(black)
         self.inside(black)
         self.without_parts(black)
@@ -124,10 +124,9 @@ class Explorer:
         """Resize a picture as in evaluation; `picture` is what `decoding.load_resized` takes."""
         return decoding.load_resized(picture, self.resize_size).numpy()
 
-    def ten_crops(self, picture: np.ndarray) -> np.ndarray:
-        """Return the ten crops of a picture, uint8 `(10, crop_size, crop_size, 3)`."""
-        is_flipped = "mirror" in self.classifier.recipe.augmentation
-        return augmentation.ten_crops(tf.constant(picture), self.crop_size, is_flipped).numpy()
+    def averaged_crops(self, picture: np.ndarray) -> np.ndarray:
+        """Return the crops of a picture over which the answer is averaged, uint8 `(crops, crop_size, crop_size, 3)`."""
+        return pipeline.averaged_crops(tf.constant(picture), self.classifier.recipe).numpy()
 
     def central_crop(self, picture: np.ndarray) -> np.ndarray:
         """Return the central crop of a picture, uint8 `(crop_size, crop_size, 3)`."""
@@ -176,8 +175,8 @@ class Explorer:
     # Parts of the page
 
     def crops(self, picture: np.ndarray) -> Figure:
-        """Draw the ten crops, each with its most probable class."""
-        crops = self.ten_crops(picture)
+        """Draw the averaged crops, each with its most probable class."""
+        crops = self.averaged_crops(picture)
         names = self.classifier.class_names
         return panels.predictions(crops, self.probabilities(crops), names, top=1, per_row=CROPS_PER_ROW)
 

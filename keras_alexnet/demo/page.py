@@ -58,7 +58,8 @@ TAKE_BRUSH = """() => {
 
 NOTES = {
     "Ten crops": "The network sees a square crop. As in the paper (section 4.1), the answer above is the mean over ten "
-    "of them: four corners, the center, and the mirror images of these.",
+    "of them: four corners, the center, and the mirror images of these. A network that was trained without mirror "
+    "images gets only five.",
     "Where it looks": "Grad-CAM of the last convolution for the three most probable classes: the parts of the central "
     "crop that speak for the class are light.",
     "First layer": "The kernels of conv1 and, in the same order, their answers to the central crop: light is "
@@ -176,7 +177,7 @@ class Page:
     def _answers(self, picture):
         answers = []
         for each in self.explorers:
-            crops = each.ten_crops(picture["resized"][each.resize_size])
+            crops = each.averaged_crops(picture["resized"][each.resize_size])
             answers.append(each.best(each.probabilities(crops).mean(axis=0)))
         return ["", picture, *answers]
 

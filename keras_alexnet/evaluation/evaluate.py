@@ -20,7 +20,7 @@ from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, network_file, outputs_logits
 from keras_alexnet.runs import Run
 
-CENTRAL = 4  # position of the central crop among the ten
+CENTRAL = 4  # position of the central crop among those of `pipeline.averaged_crops`
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -32,7 +32,7 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
     Args:
         model: A network that returns probabilities or logits.
         batches: Pairs `(crops, labels)` from `pipeline.evaluation_batches`: crops float32 `(batch, size, size, 3)`, or
-            `(batch, 10, size, size, 3)` for ten views of each picture.
+            `(batch, crops, size, size, 3)` for ten views of each picture.
 
     Returns:
         Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten views; and the
@@ -49,7 +49,7 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
         if gives_logits:
             outputs = special.softmax(outputs, axis=-1)
         if crops.ndim == 5:
-            outputs = outputs.reshape(*crops.shape[:2], -1)  # (batch, 10, classes)
+            outputs = outputs.reshape(*crops.shape[:2], -1)  # (batch, crops, classes)
             averaged.append(outputs.mean(axis=1))
             outputs = outputs[:, CENTRAL]
         central.append(outputs)  # (batch, classes)

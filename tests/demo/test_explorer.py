@@ -29,7 +29,7 @@ def test_the_mean_over_the_ten_crops_is_the_answer_of_predict(explorer, tmp_path
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     (expected,) = predict.predict(explorer.classifier, [tmp_path / "a.png"])
     picture = explorer.resize(tf.constant(PICTURE))
-    found = explorer.probabilities(explorer.ten_crops(picture)).mean(axis=0)
+    found = explorer.probabilities(explorer.averaged_crops(picture)).mean(axis=0)
     np.testing.assert_allclose(found, expected.probabilities, atol=1e-6)
 
 
@@ -81,7 +81,7 @@ def test_the_network_of_figure_1_is_shown_at_32_pixels():
     model = keras_alexnet.build("figure_1", classes=3, input_shape=(32, 32, 3))
     small = Explorer("figure_1", Classifier(model, SPECIES, FIGURE_1, statistics))
     picture = small.resize(tf.constant(PICTURE))
-    assert small.ten_crops(picture).shape == (10, 32, 32, 3)
+    assert small.averaged_crops(picture).shape == (5, 32, 32, 3)  # trained without flips
     inside = small.inside(picture)
     for figure in (small.class_maps(picture), small.kernels(), small.responses(inside), small.strongest_maps(inside)):
         assert isinstance(figure, Figure)
