@@ -53,25 +53,20 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
 
     A few pictures are classified in NumPy if possible. This takes a second, and the import of TensorFlow takes several.
     """
-    from keras_alexnet.data import picture_files
+    from keras_alexnet.data.picture_files import picture_files
     from keras_alexnet.evaluation import predict_in_numpy
 
-    network, *pictures = map(pathlib.Path, arguments.paths)
-    if arguments.weights:
-        network, pictures = None, arguments.paths
-    elif not pictures:
+    network, *pictures = (None, *arguments.paths) if arguments.weights else map(pathlib.Path, arguments.paths)
+    if not pictures:
         raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
-    small = network and predict_in_numpy.load(network)
-    classifier = small or load(network, arguments)
-    files = picture_files.picture_files(pictures)
-    if small:
-        predictions = predict_in_numpy.predict(small, files, arguments.views)
+    if network and (classifier := predict_in_numpy.load(network)):
+        predictions = predict_in_numpy.predict(classifier, picture_files(pictures), arguments.views)
         if predictions is not None:
-            return small.class_names, predictions, predict_in_numpy
-        classifier = load(network, arguments)
+            return classifier.class_names, predictions, predict_in_numpy
     from keras_alexnet.evaluation import predict
 
-    return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
+    classifier = load(network, arguments)
+    return classifier.class_names, predict.predict(classifier, picture_files(pictures), arguments.views), predict
 
 
 def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classifier":

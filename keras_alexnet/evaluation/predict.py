@@ -11,7 +11,7 @@ import tqdm
 from keras_alexnet.data import decoding, errors
 from keras_alexnet.evaluation import evaluate, predictions
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.evaluation.predictions import SHOWN, SHOWN_SIZE, Prediction, summary  # noqa: F401  offered here too
+from keras_alexnet.evaluation.predictions import SHOWN, SHOWN_SIZE, Prediction
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure

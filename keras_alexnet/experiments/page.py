@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_alexnet import runs
 from keras_alexnet.experiments import ablations, archive, tables
 from keras_alexnet.files import atomic_write
 
@@ -23,7 +24,6 @@ PAGES = (  # with marked numbers, in the repository
 MARKED = re.compile(r"(<!-- archive: ([^>]*) -->)(.*?)(<!-- /archive -->)", re.DOTALL)
 NONE_YET = "None yet."
 
-SPLITS = ("validation", "test")
 VIEWS = {"1_view": "one view", "10_views": "ten views"}
 
 TEMPLATE = """# Archived runs
@@ -194,7 +194,7 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for row in rows:
         if row["ensembles"]:
             results[f"ensemble with {row['run']}"] = [row["ensembles"]]
-    for (name, of_runs), split, views, k in itertools.product(results.items(), SPLITS, tables.VIEWS, (1, 5)):
+    for (name, of_runs), split, views, k in itertools.product(results.items(), runs.SPLITS, tables.VIEWS, (1, 5)):
         if all(views in each.get(split, {}) for each in of_runs):
             place = f"{name}, {split}, {VIEWS[views]}, top-{k}"
             error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)

@@ -107,6 +107,11 @@ def _race(topic, contenders, settings, arguments, report):
     report.add(topic, f"batch {settings['batch']}, {settings['precision']}", "images/s", rates, busy)
 
 
+def python_path() -> str:
+    """Return `PYTHONPATH` for a process that runs a module of `benchmarks`."""
+    return os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")])
+
+
 class Worker:
     """A contender in a process of its own, which lives within a `with` block. A call is one turn.
 
@@ -142,7 +147,7 @@ class Worker:
         backend = "torch" if self.settings["contender"] == worker.PYTORCH else self.settings["contender"]
         own = {
             "KERAS_BACKEND": backend,
-            "PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": python_path(),
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the memory of the GPU is for all contenders
         }
         command = [sys.executable, "-P", "-m", "benchmarks.worker", json.dumps(self.settings)]

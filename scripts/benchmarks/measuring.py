@@ -20,15 +20,8 @@ from benchmarks.gpus import find_gpus
 from keras_alexnet.files import atomic_write
 
 # those that set the pace
-INSTRUCTION_SETS = (
-    "avx",
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx512_vnni",
-    "avx512_bf16",
-    "amx_bf16",
-)
+INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+AMOUNTS = ("MB",)  # units of which less is better; the others are rates
 PACKAGES = ("tensorflow", "jax", "keras", "torch", "numpy", "pillow")
 
 
@@ -77,7 +70,8 @@ class Measurement:
         topic: What is measured, as named by `--only`.
         subject: Batch size, precision and shape.
         unit: Unit of the rates.
-        rates: One number per round, by contender. All others are compared with the first. For the unit MB, amounts.
+        rates: One number per round, by contender: a rate, or an amount if the unit is in `AMOUNTS`. All others are
+            compared with the first.
         busy: Mean utilization of each GPU in a contender's turns, in percent, where it was measured.
     """
 
@@ -99,7 +93,7 @@ class Measurement:
         Better is a higher rate, or a smaller amount of memory.
         """
         (_, first), *others = self.rates.items()
-        sign = -1 if self.unit == "MB" else 1
+        sign = -1 if self.unit in AMOUNTS else 1
         return {
             name: statistics.median((ours / theirs) ** sign for ours, theirs in zip(first, rates, strict=True))
             for name, rates in others

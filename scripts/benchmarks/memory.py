@@ -3,17 +3,20 @@
 import argparse
 import json
 import os
-import pathlib
 import resource
 import subprocess
 import sys
+from typing import Any
 
-from benchmarks import network_speed, rivals
+from benchmarks import frameworks, network_speed, rivals, worker
 from benchmarks.measuring import Report, available_cores
 
-SCRIPTS = pathlib.Path(__file__).parents[1]
-PYTORCH = "PyTorch"
-KERAS = {f"Keras the obvious way, {setting}": setting for setting in ("jit_compile=False", "jit_compile='auto'")}
+CONTENDERS = {
+    network_speed.OURS: "tensorflow",
+    "Keras the obvious way, jit_compile=False": "jit_compile=False",
+    "Keras the obvious way, jit_compile='auto'": "jit_compile='auto'",
+    "PyTorch": worker.PYTORCH,
+}
 STEPS = 3  # the second and third run beside the velocities that the first has created
 UNIT = 1 << (0 if sys.platform == "darwin" else 10)  # bytes; of `ru_maxrss`
 
@@ -23,20 +26,21 @@ def memory(arguments: argparse.Namespace, report: Report) -> None:
 
     It contains the weights, the velocities, the gradients, the batch and what is kept for the backward pass.
     """
-    contenders = [network_speed.OURS, *KERAS, PYTORCH]
-    if not rivals.HAS_PYTORCH:
-        report.leave_out(rivals.NO_PYTORCH)
-        contenders.remove(PYTORCH)
     batch = arguments.batch_sizes[-1]
-    settings = {"batch": batch, "size": arguments.size, "threads": available_cores()}
-    peaks = {name: [_peak_in_a_process(settings | {"contender": name})] for name in contenders}
+    settings = {"batch": batch, "size": arguments.size, "precision": "float32", "threads": available_cores()}
+    peaks = {}
+    for name, contender in CONTENDERS.items():
+        if contender == worker.PYTORCH and not rivals.HAS_PYTORCH:
+            report.leave_out(rivals.NO_PYTORCH)
+            continue
+        peaks[name] = [_peak_in_a_process(settings | {"contender": contender})]
     report.add("memory", f"batch {batch}, float32", "MB", peaks)
 
 
 def _peak_in_a_process(settings):
-    own = {"PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-P", "-m", "benchmarks.memory", json.dumps(settings)]
-    return float(subprocess.run(command, env=os.environ | own, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    environment = os.environ | {"PYTHONPATH": frameworks.python_path()}
+    return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def _peak():
@@ -63,21 +67,16 @@ def _load_frameworks(contender):
     from keras_alexnet.training import trainer  # noqa: F401
 
     tf.matmul(*[tf.ones((8, 8))] * 2)
-    if contender == PYTORCH:
+    if contender == worker.PYTORCH:
         import torch
 
         torch.ones(8, 8) @ torch.ones(8, 8)
 
 
-def _network(settings):
-    if settings.contender == network_speed.OURS:
-        return network_speed.ours(settings)
-    import keras_alexnet
-
-    model = keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=rivals.CLASSES)
-    if settings.contender == PYTORCH:
-        return rivals.PyTorchNetwork(model, "channels_last", "float32", settings.threads)
-    return rivals.keras_networks(model)[KERAS[settings.contender]]()
+def _network(settings: argparse.Namespace) -> Any:
+    if settings.contender.startswith("jit_compile"):
+        return rivals.keras_networks(worker.plain_network(settings))[settings.contender]()
+    return worker.network_of(settings)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks import network_speed, rivals
 
@@ -39,7 +40,7 @@ def _prediction(settings) -> Callable[[int], None]:
 def _repeated(make_step, settings):
     """Return a function that takes a number of steps on one batch, which is on the device."""
     with network_speed.precision(settings.precision):
-        network = _network(settings)
+        network = network_of(settings)
     step = make_step(network, *network_speed.random_batch(network, settings.batch, settings.size))
 
     def steps(count: int) -> None:
@@ -49,13 +50,18 @@ def _repeated(make_step, settings):
     return steps
 
 
-def _network(settings):
+def network_of(settings: argparse.Namespace) -> Any:
+    """Return the contender's network, compiled for training, of this library or in PyTorch."""
     if settings.contender != PYTORCH:
         return network_speed.ours(settings)
+    return rivals.PyTorchNetwork(plain_network(settings), "channels_last", settings.precision, settings.threads)
+
+
+def plain_network(settings: argparse.Namespace) -> Any:
+    """Return the network of this library that gives the others their weights."""
     import keras_alexnet
 
-    model = keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=rivals.CLASSES)
-    return rivals.PyTorchNetwork(model, "channels_last", settings.precision, settings.threads)
+    return keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=rivals.CLASSES)
 
 
 def _fit(settings) -> Callable[[int], None]:

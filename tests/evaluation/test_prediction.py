@@ -8,6 +8,7 @@ from PIL import Image
 from keras_alexnet.data import picture_files, pipeline
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.evaluation.predictions import SHOWN, Prediction, summary
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
@@ -100,18 +101,18 @@ def test_damaged_jpeg_data_are_counted_in_one_line(small_run, tmp_path, capfd):
 
 def test_the_summary_has_both_accuracies_with_more_than_five_classes(tmp_path):
     ranks = {"first": [0.5, 0.1, 0.1, 0.1, 0.1, 0.1], "sixth": [0.0, 0.2, 0.2, 0.2, 0.2, 0.2]}
-    predictions = [predict.Prediction(tmp_path / name, 0, np.float32(shares)) for name, shares in ranks.items()]
+    predictions = [Prediction(tmp_path / name, 0, np.float32(shares)) for name, shares in ranks.items()]
     expected = "2 pictures; top-1 accuracy 50.0 % (1 of 2), top-5 accuracy 50.0 % (1 of 2)"
-    assert predict.summary(predictions) == expected
+    assert summary(predictions) == expected
 
 
 def test_panel_shows_at_most_sixteen_pictures(small_run, tmp_path):
-    files = [tmp_path / f"{n:02}.png" for n in range(predict.SHOWN + 2)]
+    files = [tmp_path / f"{n:02}.png" for n in range(SHOWN + 2)]
     for file in files:
         Image.fromarray(PICTURE).save(file)
-    predictions = [predict.Prediction(file, None, np.float32([0.2, 0.5, 0.3])) for file in files]
+    predictions = [Prediction(file, None, np.float32([0.2, 0.5, 0.3])) for file in files]
     figure = predict.panel(predictions, small_run.read_classes())
-    assert len([axes for axes in figure.axes if axes.images]) == predict.SHOWN
+    assert len([axes for axes in figure.axes if axes.images]) == SHOWN
 
 
 def test_a_network_file_inside_a_run_has_its_class_names(small_run):
