@@ -177,8 +177,13 @@ class Recipe:
         _LEARNING,
         choices=BALANCES,
     )
-    stop_after: int | None = setting(
-        None, "stop after this many epochs without a lower validation error; the best network is kept", _LEARNING
+    stop_after: int | None = setting(None, "stop after this many epochs without a lower validation error", _LEARNING)
+    keep: str = setting(
+        "best",
+        "the network to keep as best.keras: best, of the epoch with the lowest validation error; or last, of the last "
+        "epoch (ours)",
+        _LEARNING,
+        choices=("best", "last"),
     )
 
     def __post_init__(self):
@@ -194,6 +199,7 @@ class Recipe:
         _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
         _check_choice("schedule", self.schedule, ("divided", "cosine", "exponential"))
         _check_choice("balance", self.balance, BALANCES)
+        _check_choice("keep", self.keep, ("best", "last"))
         if self.stop_after is not None and self.stop_after < 1:
             raise ValueError(f"`stop_after` must be at least 1. Received: {self.stop_after}")
         _check_choice("dropout_form", self.dropout_form, ("inverted", "paper"))

@@ -54,7 +54,7 @@ class Run:
 
     @property
     def best(self) -> pathlib.Path:
-        """The network of the epoch with the lowest validation error, or of the last epoch, without its optimizer."""
+        """The network that the recipe keeps, of the best or of the last epoch, without its optimizer."""
         return self.folder / "best.keras"
 
     @property

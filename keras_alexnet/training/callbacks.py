@@ -24,8 +24,9 @@ TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 class LogWriter(keras.callbacks.Callback):
     """Write the run's log after each epoch, and set the learning rate of the next one.
 
-    It also saves the best network: that of the epoch with the lowest validation error, or of the last epoch without
-    validation. Of equal errors the first counts, except that the last epoch of a cosine schedule wins.
+    It also saves the best network so far: that of the epoch with the lowest validation error. Of equal errors the first
+    counts, except that the last epoch of a cosine schedule wins. Without validation, and with `keep="last"`, the
+    network of the last epoch replaces it at the end.
 
     It comes before `CheckpointWriter`. A crash between the two is harmless: a log that is ahead of the checkpoint is
     truncated when the run is resumed.
@@ -69,7 +70,7 @@ class LogWriter(keras.callbacks.Callback):
     def _is_best(self) -> bool:
         name, ends = self.recipe.error_name(), self.model.stop_training
         *before, last = self.rows
-        if name not in last:
+        if name not in last or (ends and self.recipe.keep == "last"):
             return ends
         lowest = min((row[name] for row in before), default=math.inf)
         return last[name] < lowest or (last[name] == lowest and ends and self.recipe.schedule == "cosine")

@@ -10,6 +10,8 @@ With the paper's settings, training on a small data set diverges or stays at cha
   would end before the network gets better than chance.
 - If these epochs would take more than 20 minutes, the number is reduced, to a third at least, so that a first result
   does not take an hour.
+- The network of the last epoch is kept, when the learning rate has decayed to zero. With few validation pictures, the
+  lowest of many errors is mostly luck.
 - Crops have a random size and are resized. With the paper's crops, a network overfits a small data set after about 40
   epochs. Pictures of up to 64 pixels have too few pixels to enlarge a part of them.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
@@ -148,6 +150,8 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         settings["resize_size"] = max(given["crop_size"], round(given["crop_size"] * resize_size / crop_size))
     if "divide_after" in given or "patience" in given:
         settings["schedule"] = "divided"
+    if (settings | given)["schedule"] == "cosine" and "stop_after" not in given:
+        settings["keep"] = "last"
     return Recipe(**settings | given)
 
 

@@ -91,6 +91,14 @@ def test_settings_of_the_user_take_precedence():
     assert recipe.resize_size == 112
 
 
+@pytest.mark.parametrize(
+    ("given", "keep"),
+    [({}, "last"), ({"stop_after": 5}, "best"), ({"patience": 5}, "best"), ({"stop_after": 5, "keep": "last"}, "last")],
+)
+def test_the_last_network_is_kept_where_the_schedule_ends_at_zero(given, keep):
+    assert recipe_for(facts(), **given).keep == keep
+
+
 def test_a_network_of_other_layers_keeps_its_initial_weights():
     assert recipe_for(facts(), architecture="figure_1").initial_weights is None
 

@@ -62,6 +62,32 @@ def test_without_validation_the_last_network_is_kept_when_the_time_ends(folder, 
     np.testing.assert_array_equal(best.get_weights()[0], last.get_weights()[0])
 
 
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"keep": "best"}, 2),
+        ({"keep": "last"}, 4),
+        ({"keep": "best", "schedule": "cosine"}, 4),  # of equal errors the last
+        ({"keep": "last", "epochs": 5}, 2),  # killed before the last epoch
+        ({"keep": "last", "epochs": 5, "stop_after": 2}, 4),
+    ],
+)
+def test_the_network_of_the_chosen_epoch_is_kept(tmp_path, settings, kept):
+    """The weight is the number of the epoch, and the errors are given."""
+    images = keras.Input((1,))
+    model = keras.Model(images, keras.layers.Dense(1, use_bias=False, name="dense")(images))
+    model.compile(keras.optimizers.SGD(), "mse")
+    run = Run.create(tmp_path / "run")
+    writer = callbacks.LogWriter(run, Recipe(**{"epochs": 4} | settings), [], is_chief=True)
+    writer.set_model(model)
+    model.stop_training = False
+    for epoch, error in enumerate((0.5, 0.2, 0.4, 0.2)):
+        writer.on_epoch_begin(epoch)
+        model.set_weights([np.full((1, 1), epoch + 1.0)])
+        writer.on_epoch_end(epoch, {"val_top1_error": error})
+    assert keras.models.load_model(run.best).get_weights()[0].item() == kept
+
+
 def test_stop_after_needs_validation(folder, tmp_path):
     data = datasets.load(str(folder))
     data = dataclasses.replace(data, splits={"train": data.splits["train"]})
