@@ -1,6 +1,6 @@
 """Compare the speed of this library on this machine with plain Keras and PyTorch code.
 
-  python scripts/benchmark.py --json speed.json         everything: about ten minutes on two cores
+  python scripts/benchmark.py --json speed.json         everything, which takes more than ten minutes on two cores
   python scripts/benchmark.py --only lrn pipeline       only these measurements
   python scripts/benchmark.py --only prediction --batch-sizes 1 --precisions float32     one picture at a time
   python scripts/benchmark.py --gpu                     TensorFlow, JAX and PyTorch on the GPUs of this machine
@@ -116,12 +116,14 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(line):
         check(arguments)
         report = measuring.Report(arguments.json)
-        say("This takes about ten minutes. Do not run other programs at the same time.", file=sys.stderr)
+        say("Do not run other programs until this ends.", file=sys.stderr)
         if arguments.gpu:
             _hide_gpus()
             if not gpus.find_gpus():
                 report.leave_out("GPUs: nvidia-smi found none, so all contenders ran on the CPU")
-        for name in arguments.only or _comparisons(arguments):
+        names = arguments.only or list(_comparisons(arguments))
+        for number, name in enumerate(names, 1):
+            say(f"{name} ({number} of {len(names)})", file=sys.stderr)
             _comparisons(arguments)[name](arguments, report)
     say(report.markdown() + (GPU_LEGEND if arguments.gpu else LEGEND))
 

@@ -33,7 +33,8 @@ def measured(tmp_path, capsys, *argv):
     report = json.loads(path.read_text())
     assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
     out, err = capsys.readouterr()
-    assert err.startswith("This takes about ten minutes")
+    assert err.startswith("Do not run other programs until this ends.\n")
+    assert "(1 of " in err
     return out, report["measurements"]
 
 
