@@ -76,7 +76,10 @@ class Recipe:
 
     architecture: str = setting("paper", "name in ARCHITECTURES, see keras_alexnet.describe", _NETWORK)
     initial_weights: str | None = setting(
-        None, "initial weights by name (default: the architecture's own); with text the signal fades", _NETWORK
+        None,
+        "name of the initial weights (default: the architecture's own); with text, those of the paper, activations "
+        "shrink from layer to layer",
+        _NETWORK,
     )
     dropout: float = setting(0.5, "fraction of the hidden units that is dropped in training (4.2)", _NETWORK)
     dropout_form: str = setting(
@@ -88,7 +91,7 @@ class Recipe:
     )
     crop_size: int = setting(
         227,
-        "height and width of the network's input in pixels; 224, as in the paper, gives the same maps",
+        "height and width of the network's input in pixels; 224, as in the paper, gives maps of the same sizes",
         _PICTURES,
         ("size",),
     )

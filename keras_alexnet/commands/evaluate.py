@@ -17,7 +17,13 @@ def parser() -> Parser:
     line = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several also give an ensemble")
     line.add_argument("--split", default="test", help="train, validation, test or all (default: test)")
-    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="1, or 10 for both results (default: 10)")
+    line.add_argument(
+        "--views",
+        type=int,
+        choices=(1, 10),
+        default=10,
+        help="1: the central crop; 10: also the average of ten crops, of five if trained without flips (default: 10)",
+    )
     line.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
     line.add_argument(
         "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"

@@ -160,7 +160,10 @@ def following_from(
     if options.weights == names.DRAWN:
         say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
     if recipe.epochs < suited and not options.max_minutes:
-        say(f"On a faster machine it would be {suited} epochs. For as many here, and more time: --epochs {suited}.")
+        say(
+            f"The number of epochs was reduced from {suited} to limit the time on this machine. To train for all of "
+            f"them: --epochs {suited}."
+        )
     if options.quick:
         say(
             f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
