@@ -5,6 +5,7 @@ can be reproduced.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -395,8 +396,8 @@ class Options:
         ):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
-        if self.max_minutes is not None and not self.max_minutes > 0:
-            raise ValueError(f"`max_minutes` must be more than zero. Received: {self.max_minutes}")
+        if self.max_minutes is not None and not 0 < self.max_minutes < math.inf:
+            raise ValueError(f"`max_minutes` must be a number of more than zero. Received: {self.max_minutes}")
         if self.tensorboard_verbose not in (0, 1, 2, 3):
             raise ValueError(f"`tensorboard_verbose` must be 0, 1, 2 or 3. Received: {self.tensorboard_verbose}")
 
@@ -598,7 +599,8 @@ PURPOSES = {  # of each recipe, for --help
 
 # The number of training pictures that each recipe is for. With less than 1 % of them it is likely to fail.
 MADE_FOR = {
-    **dict.fromkeys(("text", "source", "caffe", "torchvision"), 1_200_000),
+    **dict.fromkeys(("text", "source", "caffe", "torchvision", "source_2010", "source_half"), 1_200_000),
+    **dict.fromkeys(("source_155", "source_156", "source_157", "source_158"), 1_200_000),
     **dict.fromkeys(("figure_1", "figure_1_tanh"), 50_000),
     "tflearn": 1_224,
     **dict.fromkeys(("flowers", "ablation"), 1_020),

@@ -191,10 +191,11 @@ class Run:
             raise ValueError(f"Expected a recipe.json written by fit.py. Received: {self.folder}: {error}") from error
 
     def extend(self, epochs: int) -> None:
-        """Increase the number of epochs of the run."""
+        """Increase the number of epochs of the run, if it is lower."""
         made_with = self.read_json("recipe.json")
-        made_with["recipe"]["epochs"] = epochs
-        self.write_json("recipe.json", made_with)
+        if made_with["recipe"]["epochs"] < epochs:
+            made_with["recipe"]["epochs"] = epochs
+            self.write_json("recipe.json", made_with)
 
     def write_kernels(self, kernels: "np.ndarray") -> None:
         """Write the kernels of the first layer as float16, so that they can be shown without the network.

@@ -78,10 +78,14 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
         options = dataclasses.replace(options, class_names=_absolute(options.class_names))
     if options.quick and options.max_minutes is None:
         options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
-    if options.checkpoint_path:
-        options = dataclasses.replace(options, checkpoint_path=str(pathlib.Path(options.checkpoint_path).absolute()))
+    for field in ("checkpoint_path", "data_dir"):
+        if path := getattr(options, field):
+            options = dataclasses.replace(options, **{field: str(pathlib.Path(path).expanduser().absolute())})
+    if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):
+        options = dataclasses.replace(options, weights=_absolute(options.weights))
     name = arguments.recipe
-    if options.weights in (None, names.DRAWN):  # else the weights determine the settings
+    # weights and a time limit determine the settings
+    if options.weights in (None, names.DRAWN) and options.max_minutes is None:
         name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
@@ -213,7 +217,7 @@ def main(argv: list[str] | None = None) -> int:
         from keras_alexnet.training import checkpoints, trainer
 
         if run:
-            _prepare_to_continue(run, recipe)
+            _say_how_it_continues(run, recipe)
         else:
             folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
             _refuse_checkpoints_of_another_run(checkpoints.folder_of(Run(folder), options), options)
@@ -280,15 +284,14 @@ def _compare_backends(run: Run, options: Options) -> None:
     say(f"The run began on {began} and continues on {now}: rounding and the dropout masks differ.")
 
 
-def _prepare_to_continue(run: Run, recipe: Recipe) -> None:
-    """Add epochs to a run if requested, and say what that changes."""
+def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
+    """Say what more epochs change, or that there is nothing left to train."""
     if recipe.epochs > run.read_recipe().epochs:
         if recipe.schedule == "cosine":
             say(
                 f"The cosine schedule now ends after epoch {recipe.epochs}, so the learning rate first rises again. "
                 f"The result differs from that of a new run with --epochs {recipe.epochs}."
             )
-        run.extend(recipe.epochs)
     elif run.is_finished():
         say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")
 

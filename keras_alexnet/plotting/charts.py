@@ -75,9 +75,15 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
-    """Print the learning rate above the axes, and mark each division with a line and the divisor."""
+    """Print the learning rate above the axes, and mark each division by ten with a line and the divisor."""
     rates, free = log["learning_rate"], 0
-    for step in (0, *np.flatnonzero(rates[1:] < rates[:-1]) + 1):
+    drops = np.flatnonzero(rates[1:] < rates[:-1]) + 1
+    tens = np.log10(rates[0] / np.maximum(rates[drops], np.finfo(float).tiny))
+    if not np.allclose(tens, np.rint(tens)):  # a rate that decays in each step
+        name = f"rate {rates.max():.2g}, decaying to {rates[-1]:.1g}"
+        axes.text(log["epoch"][0] - 0.5, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
+        return
+    for step in (0, *drops):
         start, name = log["epoch"][step] - 0.5, f"rate {rates[0]:.3g}"
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")

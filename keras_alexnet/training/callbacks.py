@@ -24,6 +24,8 @@ TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 class LogWriter(keras.callbacks.Callback):
     """Write the run's log after each epoch, and set the learning rate of the next one.
 
+    The logged learning rate is that of the last step of the epoch.
+
     It also saves the best network so far: that of the epoch with the lowest validation error. Of equal errors the first
     counts, except that the last epoch of a cosine schedule wins. Without validation, and with `keep="last"`, the
     network of the last epoch replaces it at the end.
@@ -35,6 +37,7 @@ class LogWriter(keras.callbacks.Callback):
         run: The run.
         recipe: Its recipe.
         rows: The log of the epochs so far.
+        steps: Number of steps per epoch.
         is_chief: Whether this process writes.
         factor: Factor of the recipe's learning rates.
 
@@ -42,9 +45,12 @@ class LogWriter(keras.callbacks.Callback):
         has_best: Whether the last epoch is the best so far.
     """
 
-    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], is_chief: bool, factor: float = 1.0) -> None:
+    def __init__(
+        self, run: Run, recipe: Recipe, rows: list[dict], steps: int, is_chief: bool, factor: float = 1.0
+    ) -> None:
         super().__init__()
-        self.run, self.recipe, self.rows, self.is_chief, self.factor = run, recipe, rows, is_chief, factor
+        self.run, self.recipe, self.rows, self.is_chief = run, recipe, rows, is_chief
+        self.steps, self.factor = steps, factor
         self.has_best = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -52,7 +58,9 @@ class LogWriter(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        row = {"epoch": epoch + 1, "learning_rate": self.rate}
+        last_step = (epoch + 1) * self.steps - 1
+        rate = self.rate * step_factor(self.recipe, last_step, self.recipe.epochs * self.steps)
+        row = {"epoch": epoch + 1, "learning_rate": rate}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
         if self.recipe.is_over(self.rows):
@@ -276,11 +284,12 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         batch_size: Images per step.
+        epochs: Number of epochs of the run. A single `fit` may end earlier.
     """
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, epochs: int) -> None:
         super().__init__()
-        self.batch_size = batch_size
+        self.batch_size, self.all_epochs = batch_size, epochs
         self.bar = tqdm.tqdm(disable=True)
         self.began, self.epochs, self.left = time.perf_counter(), 0, ""
 
@@ -293,7 +302,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.shown = [name for name in LOGGED if name != "top5_error" or classes >= TOP5_CLASSES]
         self.started, self.images = time.perf_counter(), 0
         total = self.params["steps"] * self.batch_size
-        title = f"epoch {epoch + 1}/{self.params['epochs']}{self.left}"
+        title = f"epoch {epoch + 1}/{self.all_epochs}{self.left}"
         self.bar = tqdm.tqdm(total=total, desc=title, unit="img", leave=False, disable=None)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -313,11 +322,10 @@ class ProgressBar(keras.callbacks.Callback):
         evaluated = "".join(f"validation {errors}  |  " for errors in validation)
         rate = self.images / (self.trained - self.started) if self.images else 0
         self.epochs += 1
-        epochs_left = self.params["epochs"] - epoch - 1
+        epochs_left = self.all_epochs - epoch - 1
         seconds = (time.perf_counter() - self.began) / self.epochs * epochs_left
         self.left = f", {duration(seconds)} left" if epochs_left else ""
-        number = f"{epoch + 1}/{self.params['epochs']}"
-        print(f"epoch {number}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
+        print(f"epoch {epoch + 1}/{self.all_epochs}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -126,7 +126,9 @@ def fit(
     with files.locked(run.folder) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
-            if not run.has_recipe():  # a resumed run keeps its own
+            if run.has_recipe():  # a resumed run keeps its own
+                run.extend(recipe.epochs)
+            else:
                 run.write_json(
                     "recipe.json",
                     runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.devices),
@@ -269,7 +271,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     sample = None, None
     if chance is not None or options.tensorboard_verbose:
         sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
-    bar = ProgressBar(recipe.batch_size)
+    bar = ProgressBar(recipe.batch_size, recipe.epochs)
     with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
         if step == steps:
@@ -317,7 +319,7 @@ def _callbacks(
     guard = LossGuard(run, recipe, rows, steps, first_steps, chance, sample[0])
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
-    log = LogWriter(run, recipe, rows, is_chief, factor)
+    log = LogWriter(run, recipe, rows, steps, is_chief, factor)
     stepwise = recipe.schedule != "divided" or recipe.warmup_steps
     schedule = [StepSchedule(log, steps, first_steps)] if stepwise else []
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)

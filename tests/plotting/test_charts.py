@@ -62,6 +62,12 @@ def test_learning_rates_that_would_overlap_have_no_label():
         assert texts(axes) == ["rate 0.1", "/ 10"]
 
 
+def test_a_rate_that_decays_in_each_step_is_not_marked_as_divided():
+    for axes in charts.learning_curves(log(4, rates=(0.01, 0.005, 0.0015, 4e-6))).axes:
+        assert not [x for x in axes.get_lines() if x.get_linestyle() == ":"]
+        assert texts(axes) == ["rate 0.01, decaying to 4e-06"]
+
+
 @pytest.mark.parametrize("broken", [0, 2])
 def test_learning_curves_draw_a_log_with_nan(broken):
     rows = log(3)

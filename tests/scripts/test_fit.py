@@ -20,9 +20,11 @@ import pytest
 from small_pictures import save_classes
 
 from keras_alexnet.commands import evaluate, fit
-from keras_alexnet.files import locked
+from keras_alexnet.data import datasets
+from keras_alexnet.files import LockedError, locked
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
+from keras_alexnet.training import trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -37,6 +39,9 @@ def pictures(tmp_path):
 TOY = shlex.split(
     "--architecture figure_1 --size 16 --side 18 --batch-size 4 --epochs 1 --steps-per-epoch 1 --learning-rate 0.001"
 )
+
+
+FOR_FEW = ("flowers", "ablation", "petals", "tflearn")  # recipes; 16 pictures are more than 1 % of theirs
 
 
 def chosen(*argv):
@@ -54,6 +59,15 @@ def test_the_recipe_follows_the_data():
 def test_a_relative_folder_is_stored_as_an_absolute_one(pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     assert chosen("--dataset", "pictures")[1].dataset == str(pictures)
+    assert chosen("--weights", "pictures")[1].weights == str(pictures)
+    assert chosen("--data-dir", "not_yet_there")[1].data_dir == str(pictures.parent / "not_yet_there")
+
+
+def test_a_name_of_weights_is_not_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("imagenet", "drawn"):
+        (tmp_path / name).mkdir()
+        assert chosen("--weights", name)[1].weights == name
 
 
 def test_an_unknown_flag_names_the_nearest(capsys):
@@ -335,22 +349,29 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
 
 def test_a_longer_cosine_schedule_is_announced(small_run, capsys):
     recipe = small_run.read_recipe()
-    fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=5))
+    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=5))
     assert capsys.readouterr().out == ""
-    fit._prepare_to_continue(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"))
+    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"))
     assert (
         "The cosine schedule now ends after epoch 9, so the learning rate first rises again" in capsys.readouterr().out
     )
-    assert small_run.read_recipe().epochs == 9
 
 
-@pytest.mark.parametrize(("recipe", "is_warned_of"), [("text", True), ("flowers", False)])
+def test_a_run_that_another_process_trains_keeps_its_number_of_epochs(small_run, pictures):
+    recipe = small_run.read_recipe()
+    longer, data = dataclasses.replace(recipe, epochs=recipe.epochs + 1), datasets.load(str(pictures))
+    with locked(small_run.folder), pytest.raises(LockedError):
+        trainer.fit(longer, data, small_run, small_run.read_options())
+    assert small_run.read_recipe() == recipe
+
+
+@pytest.mark.parametrize(("recipe", "is_warned_of"), [(name, name not in FOR_FEW) for name in fit.RECIPES])
 def test_a_recipe_for_many_more_pictures_gives_a_warning(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.parser().parse_args(["--recipe", recipe])
     assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
-    assert ("is for about 1,200,000 training pictures" in told) == is_warned_of
+    assert (f"The recipe {recipe} is for about " in told) == is_warned_of
     assert ("Received: 16. Leave out --recipe" in told) == is_warned_of
 
 
@@ -388,6 +409,12 @@ def test_flag_names_of_tflearn():
 def test_quick_is_two_minutes_unless_other_minutes_are_given():
     assert chosen("--quick")[1].max_minutes == 2
     assert chosen("--quick", "--max-minutes", "5")[1].max_minutes == 5
+
+
+def test_with_a_time_limit_the_settings_follow_from_the_pictures():
+    assert chosen("--quick")[0] is None
+    assert chosen("--dataset", "oxford_flowers102", "--max-minutes", "5")[0] is None
+    assert chosen("--quick", "--recipe", "petals")[0] == fit.RECIPES["petals"]
 
 
 @pytest.mark.slow

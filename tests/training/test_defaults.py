@@ -220,7 +220,7 @@ def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
         arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
         recipe, _ = fit.following_from(data, arguments, fit.chosen(arguments)[1])
         assert recipe.epochs == expected
-        assert ("it would be 300 epochs" in capsys.readouterr().out) == (not flags)
+        assert ("was reduced from 300 to limit" in capsys.readouterr().out) == (not flags)
 
 
 @pytest.mark.slow

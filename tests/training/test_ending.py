@@ -78,7 +78,7 @@ def test_the_network_of_the_chosen_epoch_is_kept(tmp_path, settings, kept):
     model = keras.Model(images, keras.layers.Dense(1, use_bias=False, name="dense")(images))
     model.compile(keras.optimizers.SGD(), "mse")
     run = Run.create(tmp_path / "run")
-    writer = callbacks.LogWriter(run, Recipe(**{"epochs": 4} | settings), [], is_chief=True)
+    writer = callbacks.LogWriter(run, Recipe(**{"epochs": 4} | settings), [], steps=1, is_chief=True)
     writer.set_model(model)
     model.stop_training = False
     for epoch, error in enumerate((0.5, 0.2, 0.4, 0.2)):

@@ -145,7 +145,7 @@ def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_p
     assert told.count("went back to the initial weights") == 3
     assert "In epoch 6 the loss was 0.693 after 24 steps, where chance has 0.693: went back" in told
     assert [row["epoch"] for row in run.read_log()] == list(range(1, 13))
-    assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27)
+    assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27 * (1 + math.cos(math.pi * 3 / 48)) / 2)
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_a_rate_of_3_is_divided_until_it_trains(folder, tmp_path, capsys):
     rows = Run.open(run).read_log()
     assert len(rows) == 3
     assert all(row["loss"] < 10 * math.log(2) for row in rows)
-    assert rows[0]["learning_rate"] == pytest.approx(3 / 3 ** len(found))
+    assert rows[0]["learning_rate"] == pytest.approx(3 / 3 ** len(found) * (1 + math.cos(math.pi / 6)) / 2)
     assert "went back to" in (run / "report.html").read_text()
 
 
