@@ -172,8 +172,10 @@ def quiet_terminal() -> None:
     sys.stderr.flush()
     if os.fork() == 0:
         os.close(write_end)
-        _pass_on(read_end, terminal, [NOISE] if has_gpu else [NOISE, NOISE_WITHOUT_GPU])
-        os._exit(0)
+        try:
+            _pass_on(read_end, terminal, [NOISE] if has_gpu else [NOISE, NOISE_WITHOUT_GPU])
+        finally:  # also if the terminal is closed
+            os._exit(0)
     os.close(read_end)
     os.dup2(write_end, 2)
     os.close(write_end)

@@ -57,6 +57,16 @@ class Run:
         """The network that the recipe keeps, of the best or of the last epoch, without its optimizer."""
         return self.folder / "best.keras"
 
+    def find_best(self) -> pathlib.Path:
+        """Return `best`.
+
+        Raises:
+            ValueError: If there is none yet.
+        """
+        if not self.best.is_file():
+            raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {self.folder}")
+        return self.best
+
     @property
     def last(self) -> pathlib.Path:
         """Folder of the checkpoints; see `training.checkpoints`."""

@@ -8,6 +8,7 @@ A JSON file next to it has the class names and says how to prepare pictures.
 """
 
 import argparse
+import dataclasses
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
@@ -20,7 +21,9 @@ def parser() -> Parser:
     line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
     line.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
-    line.add_argument("--classes", metavar="FILE", help="class names, one per line (default: the run's, or numbers)")
+    line.add_argument(
+        "--classes", metavar="FILE", help="class names, as for fit.py --class-names (default: the run's, or numbers)"
+    )
     line.add_argument("--out", metavar="PATH", help="the file to write (default: next to the network, with its name)")
     return line
 
@@ -30,14 +33,16 @@ def main(argv: list[str] | None = None) -> None:
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
-        from keras_alexnet.evaluation.classifier import Classifier, network_file
-        from keras_alexnet.export import exporting  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.data import class_names
+        from keras_alexnet.evaluation.classifier import Classifier  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.export import exporting
 
         source = pathlib.Path(arguments.network)
-        source = network_file(Run.open(source)) if source.is_dir() else source
+        source = Run.open(source).find_best() if source.is_dir() else source
         classifier = Classifier.of_file(source)
         if arguments.classes:
-            classifier = exporting.with_class_names(classifier, arguments.classes)
+            names = class_names.read(arguments.classes, classifier.class_names)
+            classifier = dataclasses.replace(classifier, class_names=names)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
         export = exporting.export(classifier, out, arguments.to)
     say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")

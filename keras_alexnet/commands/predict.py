@@ -59,14 +59,15 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
     network, *pictures = (None, *arguments.paths) if arguments.weights else map(pathlib.Path, arguments.paths)
     if not pictures:
         raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
+    files = picture_files(pictures)
     if network and (classifier := predict_in_numpy.load(network)):
-        predictions = predict_in_numpy.predict(classifier, picture_files(pictures), arguments.views)
+        predictions = predict_in_numpy.predict(classifier, files, arguments.views)
         if predictions is not None:
             return classifier.class_names, predictions, predict_in_numpy
     from keras_alexnet.evaluation import predict
 
     classifier = load(network, arguments)
-    return classifier.class_names, predict.predict(classifier, picture_files(pictures), arguments.views), predict
+    return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
 
 
 def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classifier":

@@ -24,6 +24,7 @@ OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoSha
 OPTIONS.autotune.enabled = False  # use one thread per core immediately, instead of waiting for the tuner in every pass
 MEMORY_SHARE = 0.25  # ours: fraction of the memory for the resized pictures of one split, or for the shuffle buffer
 MOST_REPEATS = 10  # ours: most repeats of a picture of a rare class per epoch of the largest class
+COUNTED = 20_000  # ours: labels are counted in at most this many pictures of a data set that has to be read for it
 SAMPLE = 100  # pictures from which the mean size of a split's pictures is estimated
 
 

@@ -205,7 +205,8 @@ class Page:
             shown = [gr.skip()] * len(parts)
             resized = picture["resized"][each.resize_size]
             with self._drawing:
-                inside.setdefault(each, each.inside(resized))
+                if each not in inside:
+                    inside[each] = each.inside(resized)
                 shown[n] = part(each, resized, inside[each])
             yield shown
 

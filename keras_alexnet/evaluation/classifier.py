@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Self
 
 from keras_alexnet.data.statistics import Statistics
-from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
@@ -58,7 +58,7 @@ class Classifier:
 
     @classmethod
     def of_run(cls, run: Run, load: Load = load_model) -> Self:
-        """Load the best network of a run.
+        """Load the network that a run keeps.
 
         Args:
             run: The run.
@@ -67,7 +67,7 @@ class Classifier:
         Raises:
             ValueError: If the run has no network yet, or its files do not match.
         """
-        return cls._in_run(run, network_file(run), load)
+        return cls._in_run(run, run.find_best(), load)
 
     @classmethod
     def _in_run(cls, run: Run, file: pathlib.Path, load: Load) -> Self:
@@ -85,7 +85,7 @@ class Classifier:
 
         A file inside a run folder uses the run's recipe, statistics and class names. Any other file uses defaults: the
         mean and std of the architecture that the network is named after, unless the network preprocesses its input
-        itself; the paper's ratio of 256 to 227 for resizing; and numbers as class names.
+        itself; the usual size before cropping, see `usual_resize_size`; and numbers as class names.
 
         Args:
             path: The file.
@@ -104,7 +104,7 @@ class Classifier:
         recipe = Recipe(
             architecture=architecture.name,
             crop_size=crop_size,
-            resize_size=round(crop_size * 256 / 227),
+            resize_size=usual_resize_size(crop_size),
             mean="network" if any(layer.name == "preprocessing" for layer in model.layers) else "architecture",
         )
         return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
@@ -192,14 +192,3 @@ def _input_size(model, path) -> int:
     if height is None or height != width or channels != 3:
         raise ValueError(f"Expected a network for square RGB images. Received: {path} with {shapes[0]}")
     return height
-
-
-def network_file(run: Run) -> pathlib.Path:
-    """Return the file of a run's best network.
-
-    Raises:
-        ValueError: If there is none yet.
-    """
-    if not run.best.is_file():
-        raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {run.folder}")
-    return run.best

@@ -17,11 +17,10 @@ from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.evaluation.classifier import Classifier, network_file, outputs_logits
+from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.runs import Run
 
 CENTRAL = 4  # position of the central crop among those of `pipeline.averaged_crops`
-SPLITS = ("train", "validation", "test", "all")
 
 
 def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -73,7 +72,7 @@ def pictures_of(data: Dataset, split: str) -> tf.data.Dataset:
 
     Args:
         data: The data set.
-        split: One of `SPLITS`; "all" joins the splits, for data that were not used for training.
+        split: "train", "validation" or "test"; "all" joins them, for data that were not used for training.
 
     Raises:
         ValueError: If the data set has no such split, or the split is empty.
@@ -188,7 +187,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
     Args:
         runs: The runs to evaluate.
         data: A data set with the classes that the runs were trained on, possibly in another order.
-        split: One of `SPLITS`.
+        split: "train", "validation", "test" or "all".
         views: 1, or 10 for the results of one view and of ten.
 
     Returns:
@@ -203,7 +202,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
     """
     pictures = pictures_of(data, split)
     for run in runs:  # check all runs before the first evaluation
-        network_file(run)
+        run.find_best()
         class_positions(run.read_classes(), data.class_names)
         trained_on = identity_of(run.read_data())
         if may_share_training_pictures(trained_on, data.identity, split):

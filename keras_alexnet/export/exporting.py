@@ -17,7 +17,7 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
-from keras_alexnet.data.pipeline import mean_and_std
+from keras_alexnet.data.statistics import mean_and_std
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
 from keras_alexnet.files import atomic_write, check_new, temporary_folder
@@ -189,21 +189,6 @@ def log_error(received: np.ndarray, wanted: np.ndarray) -> float:
     """
     received, wanted = (np.log(np.maximum(each, LEAST_PROBABILITY, dtype=float)) for each in (received, wanted))
     return float(np.abs(received - wanted).max() / max(1, np.abs(wanted).max()))
-
-
-def with_class_names(classifier: Classifier, path: str | os.PathLike) -> Classifier:
-    """Return a classifier with the class names of a text file, one per line.
-
-    Raises:
-        ValueError: If the number of names differs from the number of classes.
-        OSError: If the file cannot be read.
-    """
-    names = tuple(pathlib.Path(path).read_text(encoding="utf-8").splitlines())
-    if len(names) != len(classifier.class_names):
-        raise ValueError(
-            f"Expected {len(classifier.class_names)} names, one per line. Received: {len(names)} in {path}"
-        )
-    return dataclasses.replace(classifier, class_names=names)
 
 
 def _images_per_second(answer, images, seconds=0.5):

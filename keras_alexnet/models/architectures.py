@@ -488,6 +488,22 @@ ARCHITECTURES = {
 }
 
 
+def usual_resize_size(crop_size: int) -> int:
+    """Return the shorter side of a picture before a crop of this size, if nothing else is known.
+
+    It is 256 for crops of 224 and 227 pixels, as in the paper, Caffe and torchvision, and in proportion for smaller
+    ones.
+
+    Args:
+        crop_size: Height and width of the crop in pixels.
+
+    Example:
+        >>> usual_resize_size(224), usual_resize_size(131)
+        (256, 148)
+    """
+    return max(256, crop_size) if crop_size >= 224 else round(crop_size * 256 / 227)
+
+
 def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
     """Return the row of a table with this name.
 

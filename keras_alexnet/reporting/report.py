@@ -48,10 +48,9 @@ def write(run: runs.Run) -> Path:
         importlib.resources.files("keras_alexnet.reporting").joinpath("report.html.jinja").read_text(encoding="utf-8")
     )
     page = environment.from_string(template).render(contents(run))
-    path = run.folder / "report.html"
-    with atomic_write(path) as temporary:
+    with atomic_write(run.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return path
+    return run.report
 
 
 def contents(run: runs.Run) -> dict[str, Any]:

@@ -34,7 +34,6 @@ from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
 
 SAMPLE = 100  # pictures that are decoded to measure their size
-COUNTED = 20_000  # labels are counted in at most this many training pictures
 SMALL, LARGE = 64, 200  # shorter side in pixels: small crops up to SMALL, the paper's crops from LARGE
 FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
 MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
@@ -98,7 +97,7 @@ def measure_facts(data: Dataset) -> DataFacts:
         pixels = (decoding.decode(picture) if picture.dtype == tf.string else picture).numpy()  # (height, width, 3)
         sides.append(min(pixels.shape[:2]))
         is_grey = is_grey and bool((pixels == pixels[..., :1]).all())
-    counted = pipeline.count_labels(train.take(COUNTED), len(data.class_names))
+    counted = pipeline.count_labels(train.take(pipeline.COUNTED), len(data.class_names))
     counts = np.rint(counted * len(train) / counted.sum()).astype(int)
     order, shown = np.argsort(counts, kind="stable"), min(SHOWN, len(counts) // 2)
     named = [(data.class_names[label], int(counts[label])) for label in order]

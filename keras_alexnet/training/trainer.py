@@ -34,8 +34,6 @@ from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading, names
 
-COUNTED = 20_000  # labels are counted in this many pictures if the data set does not fit in memory
-
 
 def compiled_model(
     recipe: Recipe,
@@ -254,7 +252,9 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options
     if recipe.balance == "none" and not options.recover:
         return None
     in_memory = pipeline.fits_in_memory(train, recipe.resize_size)
-    return pipeline.count_labels(train if in_memory else data.splits["train"].take(COUNTED), len(data.class_names))
+    return pipeline.count_labels(
+        train if in_memory else data.splits["train"].take(pipeline.COUNTED), len(data.class_names)
+    )
 
 
 def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float | None) -> None:

@@ -81,18 +81,13 @@ def has_convolutions_of(model: keras.Model, file: WeightFile) -> bool:
 
 
 def network_file(path: str | os.PathLike) -> pathlib.Path:
-    """Return the file of the best network if the path is a run folder, else the path.
+    """Return the file of the network if the path is a run folder, else the path.
 
     Raises:
         ValueError: If the path is a folder without a run, or the run has no network yet.
     """
     path = pathlib.Path(path)
-    if not path.is_dir():
-        return path
-    best = Run.open(path).best
-    if not best.is_file():
-        raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {path}")
-    return best
+    return Run.open(path).find_best() if path.is_dir() else path
 
 
 def _match(model, file, path, replace_head):

@@ -4,13 +4,11 @@ import dataclasses
 import os
 import pathlib
 
-from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats, loading, names
 from keras_alexnet.weights.conventions import WeightFile
-
-RESIZE_SIZE = 256  # in the paper, Caffe and torchvision, for crops of 227 or 224 pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _run_of(path):
 def _of_publisher(path, architecture, size=None):
     """Return the origin of a network with the mean and the sizes of its authors."""
     size = size or ARCHITECTURES[architecture].size
-    return Origin(path, architecture, size, RESIZE_SIZE if size >= 224 else round(size * RESIZE_SIZE / 227))
+    return Origin(path, architecture, size, usual_resize_size(size))
 
 
 def _recognize(file: WeightFile, path: pathlib.Path) -> str:

@@ -441,14 +441,6 @@ def test_every_signature_is_checked(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_class_names_of_a_file(tmp_path):
-    (tmp_path / "names.txt").write_text("a\nb\nc\n")
-    assert exporting.with_class_names(classifier(), tmp_path / "names.txt").class_names == ("a", "b", "c")
-    (tmp_path / "names.txt").write_text("a\nb\n")
-    with pytest.raises(ValueError, match=r"Expected 3 names, one per line\. Received: 2 in .*names\.txt"):
-        exporting.with_class_names(classifier(), tmp_path / "names.txt")
-
-
 # Small weights
 
 

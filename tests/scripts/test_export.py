@@ -61,7 +61,10 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
-        (["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"], "Expected 3 names"),
+        (
+            ["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"],
+            "The file must have a name on each line for the 3 classes",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
