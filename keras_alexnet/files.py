@@ -65,6 +65,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         _being_written.discard(temporary)
 
 
+def absolute_if_exists(name: str) -> str:
+    """Return the absolute path of a file or folder that exists, else the name, such as that of a data set."""
+    path = pathlib.Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
+
+
 def check_new(path: str | os.PathLike[str], flag: str) -> None:
     """Check that a file that the user names does not exist, so that it is not overwritten.
 

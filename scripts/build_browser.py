@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
+from keras_alexnet.files import atomic_write
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.data.datasets import Dataset
@@ -63,8 +64,8 @@ def fetch_runtime(out: pathlib.Path) -> None:
             raise ValueError(f"{LEFT_OUT}. Received: {reason}")
         with tarfile.open(archives[0]) as archive:
             for name in RUNTIME_FILES:
-                with archive.extractfile(f"package/dist/{name}") as source, (out / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
+                with archive.extractfile(f"package/dist/{name}") as source, atomic_write(out / name) as temporary:
+                    temporary.write_bytes(source.read())
 
 
 def write_network(out: pathlib.Path) -> None:
@@ -107,7 +108,8 @@ def write_network(out: pathlib.Path) -> None:
         "agreement": float((received.argmax(axis=1) == answers).mean()),
         "difference": float(np.abs(received - probabilities[1]).max()),
     }
-    (out / "petals.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    with atomic_write(out / "petals.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def train(data: "Dataset") -> "Classifier":

@@ -2,14 +2,18 @@
 
   python scripts/compare_accuracy.py --work /tmp/compared --sets cats_dogs --epochs 20
 
-The other code is torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. All
-train on the same pictures for the same number of epochs, with the default crop size and batch size, and keep the epoch
-with the lowest validation error. The other code tries three learning rates with the first seed and uses the one with
-the lowest validation error for all seeds. Each network is evaluated once on the test pictures, with central crops.
+The other code is torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. It
+keeps the epoch with the lowest validation error, as is usual, and fit.py the last one. All train on the same pictures
+for the same number of epochs, with the default crop size and batch size. The other code tries three learning rates
+with the first seed and uses the one with the lowest validation error for all seeds. Each network is evaluated once on
+the test pictures, with central crops.
 
 The table is written after each run. Run the same command again to continue.
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import itertools
 import multiprocessing
@@ -22,7 +26,8 @@ from collections.abc import Iterator
 
 from benchmarks import row_table
 from benchmarks.usual_code import USUAL, Training
-from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import temporary_folder
 
 OURS = "keras_alexnet"
@@ -53,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    with one_line_errors(line), exit_on_signals(row_table.stop_trainings):
         table = row_table.Table(arguments, COLUMNS, TITLES, summary)
         for name, contender in itertools.product(arguments.sets, arguments.contenders):
             folder = arguments.work / pathlib.Path(name).name
@@ -151,7 +156,7 @@ def _train_ours(folder, seed, epochs, run, started):
     evaluate.main([os.fspath(run)])
     test = Run(run).read_json("evaluation-test.json")
     return {
-        "validation_error": min(row["val_top1_error"] for row in Run(run).read_log()),
+        "validation_error": Run(run).read_log()[-1]["val_top1_error"],
         "test_error": test["1_view"]["top1_error"],
         "ten_crops": test["10_views"]["top1_error"],
         "seconds": seconds,
@@ -185,4 +190,4 @@ def _spread(errors: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,10 +6,14 @@ Use the file as initial weights: `python scripts/fit.py --dataset my_pictures --
 the fully connected layers, so the input may have any size. A file that exists is kept unless --overwrite is given.
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import pathlib
 
-from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new, digest
 
 
@@ -39,5 +43,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    quiet_terminal()
-    main()
+    run(main)

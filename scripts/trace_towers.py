@@ -7,6 +7,9 @@ The figure shows one step, from a trace of TensorFlow's profiler. The script pri
 both towers work at once, and the steps per second of one device and of the two towers.
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import dataclasses
 import functools
@@ -21,7 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.measuring import machine
-from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.plotting import figures
 
 ROUNDS, ROUND_SECONDS = 5, 5.0
@@ -173,5 +177,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    quiet_terminal()
-    raise SystemExit(main())
+    run(main)

@@ -8,6 +8,9 @@ The table is written after each run, as CSV and Markdown. Runs that are already 
 stopped and restarted at any time.
 """
 
+import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
+
+# isort: split
 import argparse
 import math
 import multiprocessing
@@ -20,7 +23,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks import everyday_sets, row_table
-from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
+from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import temporary_folder
 
 COLUMNS = {
@@ -58,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 0 on success, 2 for wrong input."""
     line = parser()
     arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    with one_line_errors(line), exit_on_signals(row_table.stop_trainings):
         table = row_table.Table(arguments, list(COLUMNS), list(COLUMNS.values()), _lines)
         for seed in range(arguments.seeds):
             for name, folder in _folders(arguments):
@@ -131,4 +135,4 @@ def _cell(key: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

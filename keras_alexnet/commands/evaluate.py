@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
+from keras_alexnet.data import sources
 from keras_alexnet.runs import Run
 
 
@@ -42,7 +43,8 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation import evaluate
         from keras_alexnet.reporting import report, run_figures, tables
 
-        name, folder = arguments.dataset or options.dataset, arguments.data_dir or options.data_dir
+        name = sources.stored_name(arguments.dataset) if arguments.dataset else options.dataset
+        folder = arguments.data_dir or options.data_dir
         data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
 from keras_alexnet.data import sources
-from keras_alexnet.files import LockedError
+from keras_alexnet.files import LockedError, absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe, too_few_pictures
 from keras_alexnet.runs import Run
@@ -72,17 +72,16 @@ def parser() -> Parser:
 def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     """Return the recipe and the options of a new run. The recipe is None if it is to be chosen from the data."""
     options = Options(**_given_options(arguments))
-    if options.dataset != "petals":  # the run may be resumed from another directory
-        options = dataclasses.replace(options, dataset=_absolute(options.dataset))
+    options = dataclasses.replace(options, dataset=sources.stored_name(options.dataset))
     if options.class_names:
-        options = dataclasses.replace(options, class_names=_absolute(options.class_names))
+        options = dataclasses.replace(options, class_names=absolute_if_exists(options.class_names))
     if options.quick and options.max_minutes is None:
         options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
     for field in ("checkpoint_path", "data_dir"):
         if path := getattr(options, field):
             options = dataclasses.replace(options, **{field: str(pathlib.Path(path).expanduser().absolute())})
     if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):
-        options = dataclasses.replace(options, weights=_absolute(options.weights))
+        options = dataclasses.replace(options, weights=absolute_if_exists(options.weights))
     name = arguments.recipe
     # weights and a time limit determine the settings
     if options.weights in (None, names.DRAWN) and options.max_minutes is None:
@@ -90,12 +89,6 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
-
-
-def _absolute(name: str) -> str:
-    """Return the absolute path of a file or folder that exists, else the name."""
-    path = pathlib.Path(name).expanduser()
-    return str(path.resolve()) if path.exists() else name
 
 
 def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:

@@ -8,7 +8,6 @@ import shutil
 import stat
 import sys
 import tarfile
-import tempfile
 import time
 import zipfile
 import zlib
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import PARTIAL, LockedError, digest, locked, printable
+from keras_alexnet.files import PARTIAL, LockedError, digest, locked, printable, temporary_folder
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -109,17 +108,14 @@ def _remove_stale(cache: pathlib.Path) -> None:
 
 def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
     """Unpack an archive to a temporary folder, and rename it when it is complete."""
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder.parent))
     try:
-        with locked(temporary):
+        with temporary_folder(folder.parent) as temporary, locked(temporary):
             _write_members(archive, temporary / "files")
             with contextlib.suppress(OSError):  # another process was faster
                 (temporary / "files").rename(folder)
     except DAMAGED as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"The archive cannot be unpacked. Received: {archive}: {reason}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import re
 from keras_alexnet.data import archives, class_names, csv_labels, duplicates, flowers17, image_folder, splitting
 from keras_alexnet.data.labelled_files import LabelledFiles
 from keras_alexnet.data.picture_files import LAYOUT
+from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.recipes import Options
 
 TFDS_NAME = re.compile(r"[A-Za-z]\w*(/[\w.-]+)?(:[\w.+*-]+)*")  # name, configuration, version and variant
@@ -53,6 +54,15 @@ def of_options(options: Options) -> LabelledFiles | None:
     """Return the picture files of the data set in the options of a run, see `find`."""
     shares = splitting.Shares(options.validation_share, options.test_share)
     return find(options.dataset, options.data_dir, options.class_names, shares)
+
+
+def stored_name(name: str) -> str:
+    """Return the name of a data set as a run stores it: an absolute path, since it may be resumed from elsewhere.
+
+    Args:
+        name: As for `find`.
+    """
+    return name if name == "petals" else absolute_if_exists(name)
 
 
 def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> pathlib.Path | None:

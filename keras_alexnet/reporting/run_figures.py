@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from keras_alexnet.data import pipeline
 from keras_alexnet.data.datasets import Dataset
-from keras_alexnet.evaluation import evaluate, features
+from keras_alexnet.evaluation import evaluate, features, neighbors
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.evaluate import Evaluation
 from keras_alexnet.plotting import charts, figures, panels
@@ -17,15 +16,14 @@ from keras_alexnet.runs import Run
 
 SHOWN = 8  # ours: pictures in a panel
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
-CORPUS = 2000  # ours: neighbors are searched among at most this many training pictures
 
 
 def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None = None) -> None:
     """Draw all figures of a run into its folder.
 
     The figures are `curves.png`, `kernels.png`, and for the evaluated split `<split>-confusion.png`,
-    `<split>-right.jpg`, `<split>-wrong.jpg` (the most confident mistakes) and `<split>-neighbors.jpg` (the training
-    pictures with the nearest features).
+    `<split>-right.jpg` and `<split>-wrong.jpg` (the most confident mistakes). For the data that the run was trained on,
+    there is also `<split>-neighbors.jpg` (the training pictures with the nearest features).
 
     Args:
         run: The run.
@@ -41,7 +39,9 @@ def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None 
     drawn = _of_training(run, classifier.model)
     if evaluation:
         stem = evaluate.stem(run, evaluation.data, evaluation.split)
-        drawn |= {f"{stem}-{name}": figure for name, figure in _of_evaluation(classifier, evaluation).items()}
+        has_training_pictures = stem == evaluation.split and "train" in evaluation.data.splits
+        found = _of_evaluation(classifier, evaluation, has_training_pictures)
+        drawn |= {f"{stem}-{name}": figure for name, figure in found.items()}
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
         figures.save(figure, run.figures / name)
@@ -54,7 +54,7 @@ def _of_training(run: Run, model: keras.Model) -> dict[str, Figure]:
     return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
 
 
-def _of_evaluation(classifier: Classifier, evaluation: Evaluation) -> dict[str, Figure]:
+def _of_evaluation(classifier: Classifier, evaluation: Evaluation, has_training_pictures: bool) -> dict[str, Figure]:
     names, labels = evaluation.data.class_names, evaluation.labels
     drawn = {"confusion.png": panels.confusion(confusions(evaluation), names)}
     right, wrong, queries = right_indices(evaluation), wrong_indices(evaluation), query_indices(evaluation)
@@ -63,7 +63,7 @@ def _of_evaluation(classifier: Classifier, evaluation: Evaluation) -> dict[str, 
         if len(indices):
             shown = [pictures[index] for index in indices]
             drawn[f"{kind}.jpg"] = panels.predictions(shown, evaluation.best[indices], names, labels[indices])
-    if "train" in evaluation.data.splits:
+    if has_training_pictures:
         asked = [pictures[index] for index in queries]
         drawn["neighbors.jpg"] = _neighbors(classifier, evaluation.data, asked, labels[queries])
     return drawn
@@ -111,14 +111,12 @@ def pictures_at(pictures: tf.data.Dataset, indices: Sequence[int] | np.ndarray) 
 
 def _neighbors(classifier: Classifier, data: Dataset, queries: Sequence[np.ndarray], labels: np.ndarray) -> Figure:
     """Draw pictures with their nearest training pictures, without the query itself."""
-    corpus = pipeline.resize_pictures(data.splits["train"].take(CORPUS), classifier.recipe.resize_size)
-    corpus_labels = np.array([label for _, label in corpus.as_numpy_iterator()])
+    corpus = neighbors.TrainingPictures.of(data.splits["train"], classifier)
     asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
-    descriptors = np.split(features.descriptors(classifier, asked.concatenate(corpus)), [len(queries)])  # in one pass
-    found = features.nearest(*descriptors, min(NEIGHBORS + 1, len(corpus_labels)))
-    pictures = pictures_at(corpus, found)
-    others = [
-        row[1:] if (pictures[row[0]] == query).all() else row[:-1] for row, query in zip(found, queries, strict=True)
-    ]
-    rows = [[pictures[index] for index in row] for row in others]
-    return panels.neighbors(queries, rows, labels, corpus_labels[np.array(others)], data.class_names)
+    rows, row_labels = [], []
+    for query, descriptor in zip(queries, features.descriptors(classifier, asked), strict=True):
+        pictures, their_labels = corpus.nearest(descriptor, NEIGHBORS + 1)
+        others = slice(1, None) if (pictures[0] == query).all() else slice(-1)
+        rows.append(pictures[others])
+        row_labels.append(their_labels[others])
+    return panels.neighbors(queries, rows, labels, np.stack(row_labels), data.class_names)

@@ -188,9 +188,10 @@ class LossGuard(keras.callbacks.Callback):
 class CheckpointWriter(keras.callbacks.Callback):
     """Save checkpoints, so that a killed run loses little.
 
-    It saves after the first, each best and the last epoch. After other epochs it saves only if saving takes less than
-    5 % of the time, since with a small data set a checkpoint takes longer than the steps of an epoch. It also saves
-    after every N steps or epochs if the options say so, and when the run is asked to stop. It comes after `LogWriter`.
+    It saves after the first and the last epoch, and after each best one if the recipe keeps that. After other epochs it
+    saves only if saving takes less than 5 % of the time, since with a small data set a checkpoint takes longer than the
+    steps of an epoch. It also saves after every N steps or epochs if the options say so, and when the run is asked to
+    stop. It comes after `LogWriter`.
 
     Args:
         folder: Folder of the checkpoints.
@@ -241,7 +242,8 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         every = self.options.checkpoint_epochs
         in_turn = (epoch + 1) % every == 0 if every else time.perf_counter() >= self.due_at
-        if epoch == 0 or in_turn or self.log.has_best or self.model.stop_training or self.stop.is_set():
+        has_best = self.log.has_best and self.log.recipe.keep == "best"
+        if epoch == 0 or in_turn or has_best or self.model.stop_training or self.stop.is_set():
             self._save(epoch + 1)
 
     def _save(self, epochs, steps=0, metrics=()):

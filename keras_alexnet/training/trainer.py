@@ -1,4 +1,4 @@
-"""Training, from the first batch to the best network (paper section 5)."""
+"""Training, from the first batch to the last (paper section 5)."""
 
 import contextlib
 import dataclasses
@@ -95,7 +95,7 @@ def compiled_model(
 def fit(
     recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy | None = None
 ) -> dict | None:
-    """Train a recipe and save the best network in the run's folder. Continue from the newest checkpoint, if any.
+    """Train a recipe and save the network in the run's folder. Continue from the newest checkpoint, if any.
 
     A run that is killed at any moment continues from its newest complete checkpoint and writes the same log as without
     the interruption, bit for bit with `options.deterministic` on CPUs. On SIGINT and SIGTERM it saves a checkpoint

@@ -4,6 +4,7 @@ import argparse
 import csv
 import datetime
 import math
+import multiprocessing
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,6 +69,14 @@ class Table:
     def show(self) -> None:
         """Print the Markdown table."""
         say((self._folder / "table.md").read_text())
+
+
+def stop_trainings() -> str:
+    """Stop the processes that this one has started, and return what to print when a signal ends this one."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+        process.join()
+    return "Stopped. Run the same command again to continue."
 
 
 def read(path: pathlib.Path) -> list[dict[str, str]]:

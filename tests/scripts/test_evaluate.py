@@ -1,3 +1,4 @@
+import pathlib
 import shutil
 
 import pytest
@@ -59,6 +60,17 @@ def test_evaluates_on_other_pictures(small_run, capsys):
     evaluate.main([str(small_run.folder), "--dataset", folder, "--split", "all", "--views", "1"])
     assert "12 pictures of the all split" in capsys.readouterr().out
     assert small_run.read_json("evaluation-validation-all.json")["pictures"] == 12
+    figures = {path.name for path in small_run.figures.iterdir()}
+    assert "validation-all-confusion.png" in figures
+    assert "validation-all-neighbors.jpg" not in figures  # these pictures were not in training
+
+
+@pytest.mark.slow
+def test_its_own_pictures_are_recognized_under_a_relative_path(small_run, monkeypatch):
+    folder = pathlib.Path(small_run.read_options().dataset)
+    monkeypatch.chdir(folder.parent)
+    evaluate.main([str(small_run.folder), "--dataset", folder.name, "--views", "1"])
+    assert small_run.read_json("evaluation-test.json")["pictures"] == 12
 
 
 @pytest.mark.parametrize(
