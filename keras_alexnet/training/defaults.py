@@ -263,7 +263,8 @@ def announce(
 QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of one at 131 pixels
 USUAL_MINUTES = 20  # of training steps if no time limit is given, unless `LEAST_SHARE` of the epochs takes longer
 LEAST_SHARE = 1 / 3
-PLANNED_SHARE = 0.8  # fraction of the time for training steps; start, validation and checkpoints need the rest
+PLANNED_SHARE = 0.8  # fraction of the time for epochs; the start, validation and checkpoints need the rest
+EPOCH_SECONDS = 0.3  # of an epoch besides its steps, which matter where it has only a few
 FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
 WARMUP_SHARE = 0.2  # largest fraction of the planned steps that may be warm-up
 
@@ -284,16 +285,16 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
     Example:
         >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
         >>> recipe.epochs, steps
-        (24, None)
+        (23, None)
         >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
         >>> recipe.epochs, steps
         (4, 187)
     """
-    images = PLANNED_SHARE * seconds * images_per_second
-    epochs, steps = int(images / pictures), None
+    epochs, steps = int(PLANNED_SHARE * seconds / (pictures / images_per_second + EPOCH_SECONDS)), None
     if epochs >= recipe.epochs:
         return recipe, None
     if epochs < FEWEST_EPOCHS:
+        images = PLANNED_SHARE * seconds * images_per_second
         epochs, steps = FEWEST_EPOCHS, max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
         steps = min(steps, max(1, pictures // recipe.batch_size))
     all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))

@@ -192,6 +192,12 @@ def test_a_plan_fits_into_the_time():
     assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe, None)
 
 
+def test_an_epoch_of_a_single_step_takes_longer_than_the_step():
+    """On two cores, 32 pictures of 131 pixels: 0.6 s for the step and 0.2 to 0.3 s for the rest of an epoch."""
+    planned, _ = plan(recipe_for(facts(32, 2)), 32, seconds=60, images_per_second=32 / 0.6)
+    assert 40 < planned.epochs * (0.6 + 0.25) < 55
+
+
 def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     planned, steps = plan(recipe_for(facts(50_000)), 50_000, seconds=120, images_per_second=40)
     assert planned.epochs == 4
