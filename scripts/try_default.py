@@ -4,7 +4,8 @@
   python scripts/try_default.py --work /tmp/sets --folders my_pictures  also your own folder
   python scripts/try_default.py --work /tmp/sets -- --crop-size 67      flags of fit.py after the two dashes
 
-The table is written after each run, as CSV and Markdown. Runs that are already in it are skipped, so the script can be
+Drawn sets with fewer than 100 test pictures are tested on as many new pictures as they have, drawn in the same way. The
+table is written after each run, as CSV and Markdown. Runs that are already in it are skipped, so the script can be
 stopped and restarted at any time.
 """
 
@@ -41,10 +42,12 @@ COLUMNS = {
     "last_loss": "last loss",
     "chance": "ln(classes)",
     "recoveries": "recoveries",
+    "tested": "test pictures",
     "test_error": "test error",
     "class_error": "mean per-class error",
     "guessing": "chance error",
 }
+ENOUGH = 100  # test pictures
 SHARES = ("test_error", "class_error", "guessing")
 
 
@@ -71,8 +74,9 @@ def main(argv: list[str] | None = None) -> None:
                     continue
                 if table.is_late():
                     return
+                new = arguments.work / "new" if name in everyday_sets.SETS else None
                 with temporary_folder(arguments.work) as temporary:
-                    table.add(key | _train(folder, temporary / "run", seed, arguments.flags))
+                    table.add(key | _train(folder, temporary / "run", seed, arguments.flags, new))
         table.show()
 
 
@@ -83,10 +87,13 @@ def _folders(arguments: argparse.Namespace) -> Iterable[tuple[str, pathlib.Path]
         yield pathlib.Path(folder).name, pathlib.Path(folder)
 
 
-def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> dict[str, str]:
+def _train(
+    folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str], new: pathlib.Path | None
+) -> dict[str, str]:
     """Train in a separate process, and return its row of the table."""
     say(f"\n{folder.name}, seed {seed}")
-    process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=(folder, run, seed, flags))
+    arguments = folder, run, seed, flags, new
+    process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=arguments)
     started = time.perf_counter()
     process.start()
     _, status, usage = os.wait4(process.pid, 0)
@@ -95,13 +102,20 @@ def _train(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str])
     return {key: str(value) for key, value in row.items()}
 
 
-def _fit_and_evaluate(folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str]) -> None:
+def _fit_and_evaluate(
+    folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str], new: pathlib.Path | None
+) -> None:
     quiet_terminal()
     from keras_alexnet.commands import evaluate, fit
+    from keras_alexnet.runs import Run
 
     status = fit.main(["--dataset", str(folder), "--run", str(run), "--seed", str(seed), *flags])
     if status == 0:
-        evaluate.main([str(run)])
+        other_pictures = []
+        if new and Run(run).read_data()["sizes"]["test"] < ENOUGH:
+            new.mkdir(exist_ok=True)
+            other_pictures = ["--dataset", str(everyday_sets.make(folder.name, new, seed=1)), "--split", "all"]
+        evaluate.main([str(run), *other_pictures])
     sys.exit(status)
 
 
@@ -118,8 +132,9 @@ def _numbers(run: pathlib.Path) -> dict[str, Any]:
     numbers |= {"epochs": len(rows), "recoveries": len(opened.read_recoveries())}
     if rows:
         numbers |= {"highest_loss": f"{max(row['loss'] for row in rows):.3f}", "last_loss": f"{rows[-1]['loss']:.3f}"}
-    if (run / "evaluation-test.json").exists():
-        results = opened.read_json("evaluation-test.json")["10_views"]
+    for path in set(run.glob("evaluation-*.json")) - {run / "evaluation-validation.json"}:
+        evaluation = opened.read_json(path.name)
+        results, numbers["tested"] = evaluation["10_views"], evaluation["pictures"]
         numbers |= {"test_error": f"{results['top1_error']:.3f}", "class_error": f"{results['mean_class_error']:.3f}"}
         numbers |= {"guessing": f"{1 - 1 / classes:.3f}"}
     return numbers

@@ -54,6 +54,7 @@ def test_the_table_is_continued(tmp_path, capsys):
         (row,) = csv.DictReader(file)
     assert (row["set"], row["seed"], row["epochs"], row["classes"]) == ("two_by_twenty", "0", "2", "2")
     assert 0 <= float(row["test_error"]) <= 1
+    assert row["tested"] == "40"  # new pictures, not the four of the test split
     assert "| two_by_twenty |" in (tmp_path / "table.md").read_text()
     before = (tmp_path / "table.csv").read_text()
     try_default.main([*argv, "--", *flags])
