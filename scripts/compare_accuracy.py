@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from benchmarks import row_table
 from benchmarks.usual_code import USUAL, Training
 from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
-from keras_alexnet.commands.__main__ import run
+from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
 
 OURS = "keras_alexnet"
@@ -190,4 +190,4 @@ def _spread(errors: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    commands.run(main)

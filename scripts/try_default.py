@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks import everyday_sets, row_table
 from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
-from keras_alexnet.commands.__main__ import run
+from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
 
 COLUMNS = {
@@ -132,11 +132,12 @@ def _numbers(run: pathlib.Path) -> dict[str, Any]:
     numbers |= {"epochs": len(rows), "recoveries": len(opened.read_recoveries())}
     if rows:
         numbers |= {"highest_loss": f"{max(row['loss'] for row in rows):.3f}", "last_loss": f"{rows[-1]['loss']:.3f}"}
-    for path in set(run.glob("evaluation-*.json")) - {run / "evaluation-validation.json"}:
-        evaluation = opened.read_json(path.name)
-        results, numbers["tested"] = evaluation["10_views"], evaluation["pictures"]
+    tested = set(run.glob("evaluation-*.json")) - {run / "evaluation-validation.json"}  # none if training failed
+    if tested:
+        evaluation = opened.read_json(tested.pop().name)
+        results = evaluation["10_views"]
         numbers |= {"test_error": f"{results['top1_error']:.3f}", "class_error": f"{results['mean_class_error']:.3f}"}
-        numbers |= {"guessing": f"{1 - 1 / classes:.3f}"}
+        numbers |= {"tested": evaluation["pictures"], "guessing": f"{1 - 1 / classes:.3f}"}
     return numbers
 
 
@@ -150,4 +151,4 @@ def _cell(key: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    commands.run(main)

@@ -71,17 +71,9 @@ def parser() -> Parser:
 
 def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     """Return the recipe and the options of a new run. The recipe is None if it is to be chosen from the data."""
-    options = Options(**_given_options(arguments))
-    options = dataclasses.replace(options, dataset=sources.stored_name(options.dataset))
-    if options.class_names:
-        options = dataclasses.replace(options, class_names=absolute_if_exists(options.class_names))
+    options = _with_absolute_paths(Options(**_given_options(arguments)))
     if options.quick and options.max_minutes is None:
         options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
-    for field in ("checkpoint_path", "data_dir"):
-        if path := getattr(options, field):
-            options = dataclasses.replace(options, **{field: str(pathlib.Path(path).expanduser().absolute())})
-    if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):
-        options = dataclasses.replace(options, weights=absolute_if_exists(options.weights))
     name = arguments.recipe
     # weights and a time limit determine the settings
     if options.weights in (None, names.DRAWN) and options.max_minutes is None:
@@ -89,6 +81,19 @@ def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
     return recipe, options
+
+
+def _with_absolute_paths(options: Options) -> Options:
+    """Return the options with absolute paths, since the run may be resumed from another directory."""
+    paths = {"dataset": sources.stored_name(options.dataset)}
+    for field in ("checkpoint_path", "data_dir"):  # may not exist yet
+        if path := getattr(options, field):
+            paths[field] = str(pathlib.Path(path).expanduser().absolute())
+    if options.class_names:
+        paths["class_names"] = absolute_if_exists(options.class_names)
+    if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):
+        paths["weights"] = absolute_if_exists(options.weights)
+    return dataclasses.replace(options, **paths)
 
 
 def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:

@@ -77,17 +77,16 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
     """Print the learning rate above the axes, and mark each division by ten with a line and the divisor."""
     rates, free = log["learning_rate"], 0
-    drops = np.flatnonzero(rates[1:] < rates[:-1]) + 1
-    tens = np.log10(rates[0] / np.maximum(rates[drops], np.finfo(float).tiny))
-    if not np.allclose(tens, np.rint(tens)):  # a rate that decays in each step
-        name = f"rate {rates.max():.2g}, decaying to {rates[-1]:.1g}"
-        axes.text(log["epoch"][0] - 0.5, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
-        return
+    drops, first = np.flatnonzero(rates[1:] < rates[:-1]) + 1, rates.max()  # after warm-up
+    tens = np.log10(first / np.maximum(rates[drops], np.finfo(float).tiny))
+    name = f"rate {first:.3g}"
+    if not np.allclose(tens, np.rint(tens)):  # the rate decays in each step
+        drops, name = (), f"{name}, decaying to {rates[-1]:.1g}"
     for step in (0, *drops):
-        start, name = log["epoch"][step] - 0.5, f"rate {rates[0]:.3g}"
+        start = log["epoch"][step] - 0.5
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")
-            name = f"/ {rates[0] / rates[step]:.3g}"
+            name = f"/ {first / rates[step]:.3g}"
         if step >= free:  # otherwise labels would overlap
             axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
             free = step + len(name) * len(rates) / 60

@@ -58,9 +58,7 @@ class LogWriter(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        last_step = (epoch + 1) * self.steps - 1
-        rate = self.rate * step_factor(self.recipe, last_step, self.recipe.epochs * self.steps)
-        row = {"epoch": epoch + 1, "learning_rate": rate}
+        row = {"epoch": epoch + 1, "learning_rate": self.rate_of((epoch + 1) * self.steps - 1)}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
         if self.recipe.is_over(self.rows):
@@ -74,6 +72,10 @@ class LogWriter(keras.callbacks.Callback):
             with atomic_write(self.run.best) as temporary:
                 network.save(temporary)
         self.run.write_log(self.rows)
+
+    def rate_of(self, step: int) -> float:
+        """Return the learning rate of a step of this epoch, counted from 0 over all epochs."""
+        return self.rate * step_factor(self.recipe, step, self.recipe.epochs * self.steps)
 
     def _is_best(self) -> bool:
         name, ends = self.recipe.error_name(), self.model.stop_training
@@ -111,21 +113,19 @@ class StepSchedule(keras.callbacks.Callback):
     """Set the learning rate of each step for warm-up and decay. It comes after `LogWriter`.
 
     Args:
-        log: Provides the recipe and the learning rate of the epoch.
-        steps: Number of steps per epoch.
+        log: Provides the learning rate of a step.
         first_steps: Number of steps of the first epoch that are already done.
     """
 
-    def __init__(self, log: LogWriter, steps: int, first_steps: int = 0) -> None:
+    def __init__(self, log: LogWriter, first_steps: int = 0) -> None:
         super().__init__()
-        self.log, self.steps, self.first_steps = log, steps, first_steps
+        self.log, self.first_steps = log, first_steps
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.step, self.first_steps = epoch * self.steps + self.first_steps, 0
+        self.step, self.first_steps = epoch * self.log.steps + self.first_steps, 0
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        factor = step_factor(self.log.recipe, self.step, self.log.recipe.epochs * self.steps)
-        self.model.optimizer.learning_rate = self.log.rate * factor
+        self.model.optimizer.learning_rate = self.log.rate_of(self.step)
         self.step += 1
 
 

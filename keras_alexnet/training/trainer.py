@@ -252,9 +252,8 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options
     if recipe.balance == "none" and not options.recover:
         return None
     in_memory = pipeline.fits_in_memory(train, recipe.resize_size)
-    return pipeline.count_labels(
-        train if in_memory else data.splits["train"].take(pipeline.COUNTED), len(data.class_names)
-    )
+    counted = train if in_memory else data.splits["train"].take(pipeline.COUNTED)
+    return pipeline.count_labels(counted, len(data.class_names))
 
 
 def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float | None) -> None:
@@ -321,7 +320,7 @@ def _callbacks(
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     log = LogWriter(run, recipe, rows, steps, is_chief, factor)
     stepwise = recipe.schedule != "divided" or recipe.warmup_steps
-    schedule = [StepSchedule(log, steps, first_steps)] if stepwise else []
+    schedule = [StepSchedule(log, first_steps)] if stepwise else []
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if is_chief else []
     if options.tensorboard_verbose and is_chief:

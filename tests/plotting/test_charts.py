@@ -62,8 +62,13 @@ def test_learning_rates_that_would_overlap_have_no_label():
         assert texts(axes) == ["rate 0.1", "/ 10"]
 
 
+def test_a_division_after_the_warm_up_is_relative_to_the_highest_rate():
+    for axes in charts.learning_curves(log(9, rates=(0.005, 0.01, 0.001))).axes:
+        assert texts(axes) == ["rate 0.01", "/ 10"]
+
+
 def test_a_rate_that_decays_in_each_step_is_not_marked_as_divided():
-    for axes in charts.learning_curves(log(4, rates=(0.01, 0.005, 0.0015, 4e-6))).axes:
+    for axes in charts.learning_curves(log(4, rates=(0.004, 0.01, 0.0015, 4e-6))).axes:
         assert not [x for x in axes.get_lines() if x.get_linestyle() == ":"]
         assert texts(axes) == ["rate 0.01, decaying to 4e-06"]
 
