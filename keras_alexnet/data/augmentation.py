@@ -212,7 +212,8 @@ def affine(
     return tf.ensure_shape(resample(image, inverse, offset), image.shape)
 
 
-@tf.function(jit_compile=True)  # one loop over the pixels takes a third of the time of ImageProjectiveTransformV3
+# One loop over the pixels takes a third of the time of ImageProjectiveTransformV3.
+@tf.function(jit_compile=True, autograph=False)
 def resample(image: tf.Tensor, inverse: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """Return the colors at the positions `inverse @ (x, y) + offset`, with bilinear interpolation.
 

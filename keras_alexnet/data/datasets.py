@@ -253,6 +253,7 @@ def _digest_of_files(files, pictures):
     )
 
 
+@tf.autograph.experimental.do_not_convert
 def _read_files(pictures):
     paths, labels, needs_rewriting, _ = zip(*pictures, strict=True)
     files = tf.data.Dataset.from_tensor_slices((list(paths), np.int64(labels), list(needs_rewriting)))
@@ -267,6 +268,7 @@ def _read_file(path, label, needs_rewriting):
     return tf.ensure_shape(picture, ()), label
 
 
+@tf.autograph.experimental.do_not_convert
 def _select(split, chosen):
     selected = split.enumerate().filter(lambda place, _: tf.gather(chosen, place)).map(lambda _, item: item)
     return selected.apply(tf.data.experimental.assert_cardinality(int(chosen.sum())))

@@ -2,6 +2,9 @@
 
 Pictures are resized once (`resize_pictures`). `training_batches` takes a new random crop of each in every epoch, and
 `evaluation_batches` takes the central crop or ten crops.
+
+The functions that run inside tf.data use tf.cond instead of `if`, so AutoGraph is off: to rewrite them would take more
+than half of the time until the first batch.
 """
 
 import dataclasses
@@ -28,6 +31,7 @@ COUNTED = 20_000  # ours: labels are counted in at most this many pictures of a 
 SAMPLE = 100  # pictures from which the mean size of a split's pictures is estimated
 
 
+@tf.autograph.experimental.do_not_convert
 def resize_pictures(split: tf.data.Dataset, resize_size: int) -> tf.data.Dataset:
     """Resize every picture: shorter side to `resize_size`, then the central square (section 2).
 
@@ -59,6 +63,7 @@ def _capacity(size):
     return max(1, int(memory * MEMORY_SHARE / size))
 
 
+@tf.autograph.experimental.do_not_convert
 def training_batches(
     pictures: tf.data.Dataset,
     statistics: Statistics | None,
@@ -144,6 +149,7 @@ def _numbered(pictures, repeats):
     return numbered.flat_map(copies), buffer * int(max(repeats))
 
 
+@tf.autograph.experimental.do_not_convert
 def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
     """Return the number of pictures of each class, int64 `(classes,)`.
 
@@ -221,6 +227,7 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
     return steps
 
 
+@tf.autograph.experimental.do_not_convert
 def evaluation_batches(
     pictures: tf.data.Dataset, statistics: Statistics | None, recipe: Recipe, batch_size: int, views: int = 1
 ) -> tf.data.Dataset:

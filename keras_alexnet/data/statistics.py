@@ -47,7 +47,8 @@ class Statistics:
         import tensorflow as tf
 
         count, images_sum, products_sum = 0, 0.0, 0.0
-        for size, image, products in pictures.batch(32).map(_sums, tf.data.AUTOTUNE).as_numpy_iterator():
+        sums = tf.autograph.experimental.do_not_convert(_sums)
+        for size, image, products in pictures.batch(32).map(sums, tf.data.AUTOTUNE).as_numpy_iterator():
             count, images_sum, products_sum = count + size, images_sum + image, products_sum + products
         if not count:
             raise ValueError("Expected at least one picture to measure. Received: none")

@@ -222,7 +222,7 @@ def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarr
     last = model.layers[-1]
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
 
-    @tf.function
+    @tf.function(autograph=False)
     def evidence(images, label):
         with tf.GradientTape() as tape:
             maps, hidden = both(images, training=False)  # (1, height, width, channels), (1, features)

@@ -17,6 +17,7 @@ if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@tf.autograph.experimental.do_not_convert
 def resized_pictures(files: Sequence[pathlib.Path], resize_size: int) -> tf.data.Dataset:
     """Read and resize picture files; skip those that cannot be read.
 

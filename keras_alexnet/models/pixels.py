@@ -150,7 +150,7 @@ def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
             )
         return batch
 
-    return batches.enumerate().map(pass_on)
+    return batches.enumerate().map(tf.autograph.experimental.do_not_convert(pass_on))
 
 
 def _pictures(batch: Any) -> Any:
