@@ -11,7 +11,8 @@ DIGEST := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | cut -d 
 READY := $(VENV)/ready-$(DIGEST)
 
 # Two processes with one thread each run the tests. With worksteal, an idle process takes tests from the other one.
-PYTEST := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+# Compiled test files are kept, or each process would compile all of them.
+PYTEST := PYTHONDONTWRITEBYTECODE= TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # The modules that run on every Keras backend, with their tests and docstring examples. pytest fails on a wrong path.
 # Tests marked any_backend, such as those of error messages, run on TensorFlow only.

@@ -1,5 +1,6 @@
 """Decoding of all kinds of picture files to RGB, and resizing."""
 
+import functools
 import io
 import struct
 import zlib
@@ -109,11 +110,17 @@ def test_more_than_100_megapixels_are_refused_by_the_header(tmp_path):
         rewriting.needs_rewriting(file)
 
 
+@functools.cache
+def loader(spec, side):
+    """As in tf.data, where shapes are unknown."""
+    function = tf.function(lambda picture: decoding.load_resized(picture, side), [spec], autograph=False)
+    assert function.get_concrete_function().output_shapes == (side, side, 3)
+    return function
+
+
 def loaded(pictures, side):
-    """Through tf.data, where shapes are unknown."""
-    resized = tf.data.Dataset.from_tensor_slices(pictures).map(lambda picture: decoding.load_resized(picture, side))
-    assert resized.element_spec == tf.TensorSpec((side, side, 3), tf.uint8)
-    return np.stack([*resized.as_numpy_iterator()])
+    pictures = [tf.constant(picture) for picture in pictures]
+    return np.stack([loader(tf.TensorSpec.from_tensor(picture), side)(picture) for picture in pictures])
 
 
 def by_pillow(picture, side):
@@ -147,14 +154,16 @@ def test_jpeg_sizes_around_its_ratios(ratio):
         assert np.abs(result.astype(int) - by_pillow(picture, 128)).mean() < 2
 
 
+LOAD_CROP = tf.function(decoding.load_crop, autograph=False)
+
+
 @pytest.mark.parametrize("shape", [(250, 350), (350, 250), (129, 167), (550, 511), (121, 130), (64, 90)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_crop_of_a_file_equals_crop_of_the_resized_picture(kind, shape):
     picture = tf.constant(encoded(smooth(*shape), kind))
     resized = decoding.load_resized(picture, 128).numpy().astype(int)
-    load_crop = tf.function(decoding.load_crop)
     for top, left in [(0, 0), (15, 3), (8, 15)]:
-        part = load_crop(picture, 128, tf.constant([top, left]), 113).numpy()
+        part = LOAD_CROP(picture, 128, tf.constant([top, left]), 113).numpy()
         difference = np.abs(part - resized[top : top + 113, left : left + 113])
         decoded_alone = kind == "JPEG" and min(shape) >= 120
         assert difference.mean() < (1.5 if decoded_alone else 1e-9)  # a pixel apart would be 3

@@ -1,5 +1,6 @@
 """Pixels from Pillow and NumPy are those from TensorFlow."""
 
+import functools
 import io
 
 import numpy as np
@@ -13,6 +14,7 @@ from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 
 
+@functools.cache
 def photograph(height, width):
     """Waves and noise: flat parts, and pixels of every value."""
     y, x = np.mgrid[:height, :width] / max(height, width)

@@ -62,11 +62,8 @@ def in_numpy(path, files, views):
     return np.stack([each.probabilities for each in predictions])
 
 
-QUICK = ("paper", "source")
-
-
 @pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES if name not in QUICK)]
+    "name", ["paper", *(pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES if name != "paper")]
 )
 def test_every_architecture(name, files, tmp_path):
     save_network(ARCHITECTURES[name], tmp_path / "network.keras")

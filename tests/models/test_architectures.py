@@ -321,15 +321,15 @@ def other_frameworks(name):
     ("name", "size"),
     [
         ("paper", 67),
-        ("paper", 127),
-        ("paper", 224),  # with zeros at bottom and right
+        pytest.param("paper", 127, marks=pytest.mark.slow),
+        pytest.param("paper", 224, marks=pytest.mark.slow),  # with zeros at bottom and right
         ("paper", 227),
         ("caffe", 130),  # the last pixels dropped
-        ("caffenet", 130),
-        ("single_tower", 67),
-        ("half", 67),
+        pytest.param("caffenet", 130, marks=pytest.mark.slow),
+        pytest.param("single_tower", 67, marks=pytest.mark.slow),
+        pytest.param("half", 67, marks=pytest.mark.slow),
         ("one_weird_trick", 67),  # one place averaged to 36
-        ("one_weird_trick", 224),
+        pytest.param("one_weird_trick", 224, marks=pytest.mark.slow),
         ("tflearn", 130),
         ("figure_1", 32),
         ("figure_1_tanh", 16),

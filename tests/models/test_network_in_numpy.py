@@ -22,6 +22,8 @@ from keras_alexnet.models.layers import (
 )
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
 
+pytestmark = pytest.mark.any_backend
+
 IMAGES = np.random.default_rng(0).normal(0, 20, (2, 17, 14, 4)).astype("float32")
 
 

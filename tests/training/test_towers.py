@@ -68,8 +68,8 @@ def assert_same_weights(model, other, atol):
 @pytest.mark.parametrize(
     "name",
     [
-        "paper",
         "source",
+        pytest.param("paper", marks=pytest.mark.slow),
         pytest.param("source_no_communication", marks=pytest.mark.slow),
         pytest.param("source_low_resolution", marks=pytest.mark.slow),
     ],

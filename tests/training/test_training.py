@@ -274,7 +274,7 @@ def learned(run):
     """The numbers of the log, and the weights after the last epoch."""
     with (run / "log.csv").open() as file:
         log = [[float(value) for value in row.values()] for row in csv.DictReader(file)]
-    return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras").get_weights()
+    return np.array(log), keras.models.load_model(run / "last" / "epoch-00002.keras", compile=False).get_weights()
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.weights import drawn, formats, loading
 
+pytestmark = pytest.mark.any_backend
+
 SHAPES = {1: (11, 11, 3, 96), 2: (5, 5, 48, 256), 3: (3, 3, 256, 384), 4: (3, 3, 192, 384), 5: (3, 3, 192, 256)}  # 3.5
 
 

@@ -67,6 +67,7 @@ def test_torchvision_state_dict(tmp_path, images):
     assert_answers(model, images, foreign_weights.torchvision_answers(arrays, images))
 
 
+@pytest.mark.any_backend
 def test_safetensors(tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy")
     arrays = foreign_weights.of_torchvision()
@@ -84,6 +85,7 @@ def test_safetensors(tmp_path):
         np.testing.assert_array_equal(model.get_layer(name).get_weights()[0], kernel)
 
 
+@pytest.mark.any_backend
 def test_keras_file_of_another_network(tmp_path):
     trained("source").save(tmp_path / "source.keras")
     with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.keras with norm"):
@@ -156,6 +158,7 @@ def test_onnx_by_pytorch_itself(tmp_path, options):
     assert_answers(model, images, expected)
 
 
+@pytest.mark.any_backend
 def test_onnx_of_a_wrapped_network(tmp_path):
     pytest.importorskip("onnx")
     arrays = foreign_weights.of_torchvision()
@@ -166,6 +169,7 @@ def test_onnx_of_a_wrapped_network(tmp_path):
     np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[1], arrays["fc8"][1])
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("old", [False, True], ids=["layer", "layers"])
 def test_caffemodel(tmp_path, images, old):
     arrays = foreign_weights.of_caffe()
@@ -176,6 +180,7 @@ def test_caffemodel(tmp_path, images, old):
     assert_answers(model, images, foreign_weights.caffe_answers(arrays, images))
 
 
+@pytest.mark.any_backend
 def test_arrays_by_name(tmp_path):
     model, other = trained("paper"), network("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
@@ -221,6 +226,7 @@ def test_keras_file(tmp_path, name):
     assert equal_weights(model, other)
 
 
+@pytest.mark.any_backend
 def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
     trained("source").save(tmp_path / "source.h5")
     with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.h5 with norm"):
@@ -235,12 +241,14 @@ def test_run_folder(small_run):
     assert equal_weights(trained, other)
 
 
+@pytest.mark.any_backend
 def test_run_folder_without_a_network(small_run):
     small_run.best.unlink()
     with pytest.raises(ValueError, match=r"a run with at least one finished epoch.* Received: .*small-1"):
         loading.load(network("paper"), small_run.folder)
 
 
+@pytest.mark.any_backend
 def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(ValueError, match=r"A run folder must contain.* Received: "):
         loading.load(network("paper"), tmp_path)
@@ -256,12 +264,14 @@ def caffe_file(tmp_path):
     return path
 
 
+@pytest.mark.any_backend
 def test_without_top(caffe_file):
     model = network("caffe", include_top=False)
     assert [line.split(":")[0] for line in loading.load(model, caffe_file)] == LAYERS[:5]
     np.testing.assert_array_equal(model.get_layer("conv5").get_weights()[1], foreign_weights.of_caffe()["conv5"][1])
 
 
+@pytest.mark.any_backend
 def test_a_new_head_is_announced(caffe_file):
     model = network("caffe", classes=3)
     before = model.get_layer("fc8").get_weights()[0]
@@ -271,6 +281,7 @@ def test_a_new_head_is_announced(caffe_file):
     np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[1], foreign_weights.of_caffe()["fc7"][1])
 
 
+@pytest.mark.any_backend
 def test_no_new_head_unless_asked_for(caffe_file):
     with pytest.raises(
         ValueError, match=r"fc8 expects 3 classes: .* --head new .*\. Received: 10 classes in .*\.caffemodel"
@@ -310,6 +321,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
 def test_a_damaged_file_changes_nothing(tmp_path, spoil, message):
     pytest.importorskip("onnx")
@@ -324,6 +336,7 @@ def test_a_damaged_file_changes_nothing(tmp_path, spoil, message):
         np.testing.assert_array_equal(one, another)
 
 
+@pytest.mark.any_backend
 def test_extra_array(tmp_path):
     model = trained("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
@@ -332,6 +345,7 @@ def test_extra_array(tmp_path):
         loading.load(model, tmp_path / "alexnet.npz")
 
 
+@pytest.mark.any_backend
 def test_integers_are_not_weights(tmp_path):
     model = trained("paper")
     arrays = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
@@ -340,6 +354,7 @@ def test_integers_are_not_weights(tmp_path):
         loading.load(model, tmp_path / "alexnet.npz")
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(("steps", "place"), [(CAFFENET_STEPS, "pool"), (CAFFE_STEPS[2:], "norm")])
 def test_file_of_another_architecture(tmp_path, steps, place):
     """Caffe's two networks have arrays of the same shapes."""
