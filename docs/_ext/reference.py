@@ -47,7 +47,7 @@ def write(out: pathlib.Path) -> None:
     found = modules()
     for module in found:
         inside = [other for other in found if other.name.rpartition(".")[0] == module.name]
-        text = _folder_page(module, inside) if inside else _module_page(module)
+        text = _folder_page(module, inside, found) if inside else _module_page(module)
         (out / f"{_page(module.name)}.md").write_text(text, encoding="utf-8")
 
 
@@ -92,13 +92,13 @@ def _directives(lines):
     return "```{eval-rst}\n" + "\n\n".join(lines) + "\n```"
 
 
-def _folder_page(folder, inside):
+def _folder_page(folder, inside, all_modules):
     """Return a page with the public names first, then the modules."""
     title = "Reference" if _page(folder.name) == "index" else _page(folder.name)
     parts = [f"# {title}", folder.summary]
     public = _public(folder.name)
     if public:
-        below = [module for module in modules() if module.name.startswith(f"{folder.name}.")]
+        below = [module for module in all_modules if module.name.startswith(f"{folder.name}.")]
         home = {member.name: (member, module) for module in below for member in module.members}
         rows = [_row(*home[name]) if name in home else (f"`{name}`", "A constant.") for name in sorted(public)]
         parts += [f"## Public names\n\nImport these from `{folder.name}`.", _table(rows)]

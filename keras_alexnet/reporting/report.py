@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import importlib.resources
 import io
 import math
@@ -40,17 +41,20 @@ def write(run: runs.Run) -> Path:
 
     Source: section 6.
     """
+    page = _template().render(contents(run))
+    with atomic_write(run.report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return run.report
+
+
+@functools.cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": percent, "between": between}
-    template = (
-        importlib.resources.files("keras_alexnet.reporting").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    )
-    page = environment.from_string(template).render(contents(run))
-    with atomic_write(run.report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return run.report
+    file = importlib.resources.files("keras_alexnet.reporting").joinpath("report.html.jinja")
+    return environment.from_string(file.read_text(encoding="utf-8"))
 
 
 def contents(run: runs.Run) -> dict[str, Any]:

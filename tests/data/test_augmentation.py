@@ -105,6 +105,7 @@ def test_seed_decides(name, image):
     assert any((result != once[0]).any() for result in once[1:])
 
 
+@pytest.mark.slow
 def test_crop_reaches_each_of_33_offsets():
     row, column = np.mgrid[:256, :256].astype(np.uint8)
     places = np.stack([row, column, row], axis=-1)
@@ -187,6 +188,7 @@ def motion(result):
     return solution[:2].T, solution[2]
 
 
+@pytest.mark.slow
 def test_rotation_within_its_limit(places):
     results = in_tf_data(
         lambda image, seed: augmentation.affine(image, seed, rotation=25.0), places, [(s, 0) for s in range(60)]
@@ -212,6 +214,7 @@ def test_scaling_within_its_limit(places):
     assert 1.17 < max(factors) <= 1.2001
 
 
+@pytest.mark.slow
 def test_translation_within_its_limit(places):
     moved = eagerly(
         lambda image, seed: augmentation.affine(image, seed, translation=0.1), places, [(s, 0) for s in range(60)]

@@ -67,6 +67,7 @@ def looks(images):
     return np.concatenate([bands, 3 * np.sqrt(histograms)], axis=1)
 
 
+@pytest.mark.slow
 def test_a_classifier_can_distinguish_the_classes():
     labels = np.repeat(np.arange(0, 256, 16), 9)  # 16 classes of all families
     features = looks(np.stack([draw_one(label, 2, number) for number, label in enumerate(labels)]))

@@ -84,6 +84,7 @@ def test_nothing_to_draw():
     assert labels.shape == (0,)
 
 
+@pytest.mark.slow
 def test_color_alone_does_not_identify_the_species(flowers):
     images, labels = flowers
     mean_color = images.mean(axis=(1, 2))

@@ -117,7 +117,7 @@ def test_shapes_and_length(resized, statistics):
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"mean": "image", "lighting": "source"},
         {"augmentation": ("crop", "mirror", "vertical_flip", "rotation", "scaling", "translation", "noise")},
         {"augmentation": ("resized_crop", "mirror")},
@@ -188,6 +188,7 @@ def test_mean_and_std_of_the_architecture(resized, images, statistics):
     np.testing.assert_allclose(next(iter(batches))[0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_lighting_comes_before_the_std(resized, statistics):
     usual, scaled = ({}, {"architecture": "one_weird_trick", "mean": "architecture"})
     moved = []

@@ -120,6 +120,7 @@ def test_imagenet_class_names_without_a_network_say_what_to_do(monkeypatch):
         classifier.imagenet_class_names()
 
 
+@pytest.mark.slow
 def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypatch):
     small = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(8, 8))
     monkeypatch.setitem(ARCHITECTURES, "one_weird_trick", small)

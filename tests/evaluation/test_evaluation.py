@@ -35,6 +35,7 @@ def test_ten_views_average_ten_predictions(small_run, data):
         np.testing.assert_allclose(by_views[1][n], singly[4], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_view_is_the_central_one_of_ten(small_run, data):
     classifier = Classifier.of_run(small_run)
     pictures = pipeline.resize_pictures(data.splits["test"], 76)
@@ -75,6 +76,7 @@ def test_a_loaded_classifier_is_used(small_run, data):
     np.testing.assert_array_equal(received.best, expected.best)
 
 
+@pytest.mark.slow
 def test_an_ensemble_averages_probabilities(small_run, data, tmp_path):
     other = type(small_run).create(tmp_path / "other")
     for name in ("recipe.json", "classes.txt", "statistics.npz"):

@@ -66,6 +66,7 @@ def test_config_makes_the_metric_again():
     assert TopKError(5).name == "top5_error"
 
 
+@pytest.mark.slow
 def test_works_in_fit_and_loads_from_a_file(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=[TopKError(1), TopKError(5)])

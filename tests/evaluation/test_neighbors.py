@@ -20,6 +20,7 @@ def test_a_training_picture_is_its_own_nearest_neighbor(small_run):
         assert labels[0] == training.labels[n]
 
 
+@pytest.mark.slow
 def test_no_more_pictures_are_read_than_asked_for(small_run):
     split = neighbors.training_split(small_run)
     training = neighbors.TrainingPictures.of(split, Classifier.of_run(small_run), most=5)

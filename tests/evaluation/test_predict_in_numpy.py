@@ -82,6 +82,7 @@ def test_networks_that_preprocess_or_end_in_logits(arguments, files, tmp_path):
     np.testing.assert_allclose(in_numpy(tmp_path / "network.keras", files, 1), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_mixed_precision_is_computed_in_float32(files, tmp_path):
     save_network(ARCHITECTURES["half"], tmp_path / "float32.keras")
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -99,6 +100,7 @@ def test_a_run_has_its_own_classes_and_mean(small_run, files):
         np.testing.assert_allclose(in_numpy(path, files, 10), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_of_version_0_1_0(tmp_path):
     with tarfile.open(OLD_RUN) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -106,6 +106,7 @@ def test_the_summary_has_both_accuracies_with_more_than_five_classes(tmp_path):
     assert summary(predictions) == expected
 
 
+@pytest.mark.slow
 def test_panel_shows_at_most_sixteen_pictures(small_run, tmp_path):
     files = [tmp_path / f"{n:02}.png" for n in range(SHOWN + 2)]
     for file in files:

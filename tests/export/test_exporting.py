@@ -298,6 +298,7 @@ def test_networks_of_other_kinds_as_savedmodel(tmp_path, images, kind):
     np.testing.assert_allclose(answer(images), answers_of_keras(other, images), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_another_exponent_in_onnx():
     onnxruntime = pytest.importorskip("onnxruntime")
     row = ARCHITECTURES["paper"]
@@ -358,6 +359,7 @@ def test_an_activation_that_onnx_export_does_not_support():
         convert(keras.Model(image, keras.layers.Activation("elu")(image)))
 
 
+@pytest.mark.slow
 def test_half_precision_is_exported_as_float32(images):
     each = classifier()
     half = keras.models.clone_model(
@@ -430,6 +432,7 @@ def test_nan_is_a_wrong_output(tmp_path):
         exporting.export(each, tmp_path / "flowers.onnx", "onnx")
 
 
+@pytest.mark.slow
 def test_every_signature_is_checked(tmp_path, monkeypatch):
     """As if the second signature of a SavedModel overflowed."""
     wanted = exporting.expected(classifier(), exporting.pictures(SIZE))

@@ -147,6 +147,7 @@ def test_numpy_numbers_are_numbers():
 # Training
 
 
+@pytest.mark.slow
 def test_every_layer_learns():
     model = small()
     model.compile(PaperSGD(0.01, weight_decay=0), "sparse_categorical_crossentropy", jit_compile=COMPILED)
@@ -158,6 +159,7 @@ def test_every_layer_learns():
         assert np.abs(new_bias - bias).max() > 0
 
 
+@pytest.mark.slow
 def test_signal_fades_with_the_initial_weights_of_the_text():
     """With the text's initial weights a network stays at chance, because conv5 is nearly the same for all pictures."""
     spread = {}
@@ -191,6 +193,7 @@ def test_file_gives_identical_outputs(file, answers):
     np.testing.assert_array_equal(numbers(keras.models.load_model(file)(pictures())), answers)
 
 
+@pytest.mark.slow
 def test_file_gives_identical_outputs_of_the_authors_network(tmp_path):
     model = small(SMALL_SOURCE)
     model.save(tmp_path / "model.keras")
@@ -233,6 +236,7 @@ def test_weights_without_the_top(model, file):
     np.testing.assert_array_equal(maps.get_layer("conv5").get_weights()[0], model.get_layer("conv5").get_weights()[0])
 
 
+@pytest.mark.slow
 def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
     """Typical Keras code: weights from a file, other classes, all but the head frozen, one more epoch."""
     tuned = small(weights=file, classes=3)

@@ -442,7 +442,12 @@ def by_loops(steps, weights, x):
     return x
 
 
-@pytest.mark.parametrize("name", OF_THE_AUTHORS)
+QUICK = ("source", "source_no_communication")
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OF_THE_AUTHORS if name not in QUICK)]
+)
 def test_outputs_of_the_authors_networks_are_those_of_loops(name):
     """Groups, both normalizations, and sizes rounded up, with few kernels."""
     net, filters = ARCHITECTURES[name], {1: 6, 2: 12, 3: 8, 4: 8, 5: 8, 6: 8}

@@ -185,6 +185,7 @@ def test_an_export_may_ask_for_fusion(network):
     assert is_compiled(endpoint)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_prediction_and_other_functions_stay_fused(network):
     import tensorflow as tf

@@ -67,6 +67,7 @@ def test_the_default_has_no_such_layer(pair):
     assert inside.count_params() == outside.count_params()
 
 
+@pytest.mark.slow
 @pytest.mark.any_backend
 def test_half_precision_subtracts_in_float32(pair):
     """In bfloat16 a mean of 122.679 would be 122.5."""
@@ -108,6 +109,7 @@ def test_weights_pass_between_the_two_kinds(pair, tmp_path, file, saved):
             np.testing.assert_array_equal(array, expected)
 
 
+@pytest.mark.slow
 def test_a_saved_network_gives_the_same_answers(pair, tmp_path):
     pair[1].save(tmp_path / "net.keras")
     loaded = keras.models.load_model(tmp_path / "net.keras")

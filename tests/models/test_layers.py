@@ -168,6 +168,7 @@ def test_spatial_norm_is_the_formula():
     np.testing.assert_allclose(numbers(layer(x)), expected, rtol=2e-6)
 
 
+@pytest.mark.slow
 def test_gradient_of_spatial_norm_is_the_slope():
     x, upstream = random(1, 5, 4, 2), random(1, 5, 4, 2)[..., ::-1].copy()
     slopes = numerical_gradient(lambda x: normalized_within_maps(x, 3, 1.0, 0.3, 0.75), x, upstream)

@@ -148,6 +148,7 @@ def test_pictures_that_were_divided_before_they_are_prepared():
     preprocess_input(np.zeros((1, 8, 8, 3)))
 
 
+@pytest.mark.slow
 def test_the_network_stays_a_plain_keras_model(tmp_path):
     """Keras's method is restored after the first call, and copies and files are those of a plain model."""
     model = build_small()

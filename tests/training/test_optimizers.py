@@ -185,6 +185,7 @@ def test_trains_an_embedding(decay_into):
     assert moved[[1, 2, 3]].min() > 10 * moved[[0, 4, 5, 6, 7, 8, 9]].max()  # the others decay
 
 
+@pytest.mark.slow
 def test_is_momentum_with_half_the_decay_as_l2():
     def network(**kwargs):
         keras.utils.set_random_seed(1)
