@@ -358,7 +358,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     report.write(run)
     minutes, rest = divmod(round(seconds), 60)
     say(f"Took {minutes} min {rest} s. Report: {run.report}")
-    failed = report.training_warning(run.read_log(), len(data.class_names))
+    failed = report.training_warning(run.read_log(), report.class_counts(run))
     if failed:
         say(failed)
         return 1

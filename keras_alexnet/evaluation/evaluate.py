@@ -1,6 +1,7 @@
 """Evaluate networks, individually and as ensembles (paper sections 4.1 and 6)."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -171,6 +172,7 @@ class Evaluation:
         return {
             "runs": self.runs,
             "data": self.data.describe(),
+            "data_name": self.data.identity.name,
             "split": self.split,
             "pictures": len(self.labels),
             **{views_key(views): metrics.measure(shares, self.labels) for views, shares in self.by_views.items()},
@@ -272,9 +274,17 @@ def stem(run: Run, data: Dataset, split: str) -> str:
     """Return the part of a file name that identifies the evaluated pictures.
 
     This is the split, such as "test". If the data set is not the run's own, its name comes first: "my_flowers-test".
+    Another folder of the same name gets a number: "my_flowers-2-test".
     """
     own = run.read_options().dataset
-    return split if data.name == own or data.name.startswith(f"{own} ") else f"{slug(data.name)}-{split}"
+    if data.name == own or data.name.startswith(f"{own} "):
+        return split
+    for number in itertools.count(1):
+        name = f"{slug(data.name)}{f'-{number}' * (number > 1)}-{split}"
+        file = run.folder / f"evaluation-{name}.json"
+        before = run.read_json(file.name).get("data_name") if file.exists() else None
+        if before in (None, data.identity.name):  # version 0.1.0 has no name
+            return name
 
 
 def slug(name: str) -> str:

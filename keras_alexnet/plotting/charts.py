@@ -70,7 +70,7 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
     errors = log["val_top1_error"]
     best = int(np.argmin(np.nan_to_num(errors, nan=np.inf)))
     result = f"{errors[best]:.1%} at epoch {log['epoch'][best]:.0f}"
-    axes.plot(log["epoch"][best], errors[best], "o", mfc="white", mec=BLUE, ms=7, label=f"best: {result}")
+    axes.plot(log["epoch"][best], errors[best], "o", mfc="white", mec=BLUE, ms=7, label=f"lowest: {result}")
     return result
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import importlib.resources
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 
 from keras_alexnet import runs
 from keras_alexnet.data.identity import identity_of
+from keras_alexnet.evaluation.chance import AT_CHANCE, chance_error, chance_loss, has_exploded
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
@@ -26,8 +26,6 @@ PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so t
 QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
 PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
 ORDER = ("test", "validation")  # of the splits; others follow by name
-DIVERGED = 10  # ours: a loss above this multiple of the loss of chance has diverged
-AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
 TELLING_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
 
@@ -67,9 +65,9 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
         "show_top5": classes > GUESSES,
-        "chance": math.log(classes),
+        "chance": chance_loss(class_counts(run)),
         "epochs": len(log),
-        "warning": training_warning(log, classes),
+        "warning": training_warning(log, class_counts(run)),
         "recoveries": [runs.describe_recovery(recovery) for recovery in run.read_recoveries()],
         "evaluations": evaluations,
         "mistakes": _mistakes(run),
@@ -82,29 +80,35 @@ def contents(run: runs.Run) -> dict[str, Any]:
     }
 
 
-def training_warning(log: Sequence[Mapping[str, float]], classes: int) -> str | None:
+def class_counts(run: runs.Run) -> Sequence[int]:
+    """Return the number of training pictures of each class, up to a factor; equal numbers if they were not counted."""
+    results = run.folder / "results.json"
+    counts = run.read_json(results.name).get("class_counts") if results.exists() else None
+    return counts or [1] * len(run.read_classes())
+
+
+def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:
     """Return a sentence if training diverged or learned nothing, else None.
 
     Args:
         log: The rows of a run's log, with `loss`.
-        classes: Number of classes; chance has a loss of ln(classes).
+        counts: Number of training pictures of each class, up to a factor.
 
     Example:
-        >>> training_warning([{"loss": 2.9e22}], classes=2)
+        >>> training_warning([{"loss": 2.9e22}], counts=[30, 30])
         'Training diverged: the last loss is 2.9e+22, where chance has 0.69. Try a smaller learning rate.'
     """
-    if not log or classes < 2:
+    if not log or len(counts) < 2:
         return None
-    loss, chance = log[-1]["loss"], math.log(classes)
-    if not loss < DIVERGED * chance:  # so NaN has diverged
+    loss, chance = log[-1]["loss"], chance_loss(counts)
+    if has_exploded(loss, chance):
         return (
             f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
             "Try a smaller learning rate."
         )
-    guesses_wrong = 1 - 1 / classes
-    errors = [row.get("top1_error", guesses_wrong) for row in log]
+    errors = [row.get("top1_error", chance_error(counts)) for row in log]
     # The error may improve before the loss does, and after a few epochs it is too early to say.
-    if loss > AT_CHANCE * chance and len(log) >= TELLING_EPOCHS and min(errors) > 0.9 * guesses_wrong:
+    if loss > AT_CHANCE * chance and len(log) >= TELLING_EPOCHS and min(errors) > 0.9 * chance_error(counts):
         return (
             f"The network learned nothing: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
             "Try more epochs or another learning rate."

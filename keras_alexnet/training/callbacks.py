@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tqdm
 
+from keras_alexnet.evaluation.chance import AT_CHANCE
 from keras_alexnet.files import atomic_write
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
@@ -173,7 +174,7 @@ class LossGuard(keras.callbacks.Callback):
             recovery.check_exploded(losses[-1], self.chance, self.epoch, None)
             all_steps = self.recipe.epochs * self.steps_of_epoch
             recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
-            if losses[-1] >= recovery.AT_CHANCE * self.chance:
+            if losses[-1] >= AT_CHANCE * self.chance:
                 outputs = keras.ops.convert_to_numpy(self.model(np.asarray(self.images), training=False))
                 recovery.check_dead(outputs, losses[-1], self.chance, self.epoch)
             return

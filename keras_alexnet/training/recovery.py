@@ -11,34 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_alexnet.evaluation.chance import AT_CHANCE, has_exploded
 from keras_alexnet.training import checkpoints, errors
 
 MOST = 3  # recoveries per run
 DIVISOR = 3  # of the learning rate, for each recovery
-EXPLODED = 10  # a loss above this multiple of the loss of chance has diverged
 TELLING_STEPS = 10  # the mean loss of fewer steps is too noisy
 STUCK_STEPS = 2000  # at chance; half of all steps in a short run, a quarter in a long one
 STUCK_EPOCHS = 5
 SAME = 1e-6  # relative spread over pictures below which outputs count as the same
-AT_CHANCE = 0.99  # above this fraction of the loss of chance, the network has learned nothing
 UNHARMED = 1.2  # do not go back to a checkpoint with a loss above this multiple of the loss of chance
-
-
-def chance_loss(counts: Sequence[float]) -> float:
-    """Return the loss of a network that has learned only the class frequencies.
-
-    Args:
-        counts: Number of pictures of each class, as sampled for training.
-
-    Returns:
-        The entropy in nats, which is ln(classes) for balanced classes.
-
-    Example:
-        >>> round(chance_loss([100, 100]), 3), round(chance_loss([1000, 20]), 3)
-        (0.693, 0.097)
-    """
-    shares = np.asarray(counts, float) / np.sum(counts)
-    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
 
 
 def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> None:
@@ -53,7 +35,7 @@ def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> 
     Raises:
         TrainingFailed: If the loss is too high.
     """
-    if (step is None or step >= TELLING_STEPS) and loss > EXPLODED * max(chance, 0.1):
+    if (step is None or step >= TELLING_STEPS) and has_exploded(loss, chance):
         raise errors.TrainingFailed(
             f"Training diverged. Received: a loss of {loss:.3g}, where chance has {chance:.3g}",
             reason=f"the loss was {loss:.3g}, where chance has {chance:.3g}",

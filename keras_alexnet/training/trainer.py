@@ -13,6 +13,7 @@ from keras_alexnet import files, runs
 from keras_alexnet.data import pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.evaluation.chance import chance_loss
 from keras_alexnet.evaluation.metrics import MeanClassError, TopKError
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
@@ -135,11 +136,13 @@ def fit(
                 run.write_classes(data.class_names)
         is_new, started = not checkpoints.folder_of(run, options).exists(), time.perf_counter()
         with errors.readable_errors(recipe, run.folder):
-            recoveries = _train(recipe, data, run, options, strategy)
+            recoveries, counts = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
+        if counts is not None:
+            results["class_counts"] = pipeline.counts_as_seen(counts, recipe).tolist()
         run.write_json("results.json", results)
         return results
 
@@ -221,11 +224,13 @@ class _Job:
         return model
 
 
-def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> list[dict]:
+def _train(
+    recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy
+) -> tuple[list[dict], np.ndarray | None]:
     """Train the epochs that remain after the newest checkpoint. Go back on failure if the options allow it.
 
     Returns:
-        The recoveries.
+        The recoveries, and the number of training pictures of each class if they were counted.
     """
     started, folder = time.perf_counter(), checkpoints.folder_of(run, options)
     train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
@@ -234,10 +239,10 @@ def _train(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strat
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MOST
-        chance = recovery.chance_loss(pipeline.counts_as_seen(job.counts, recipe)) if may_recover else None
+        chance = chance_loss(pipeline.counts_as_seen(job.counts, recipe)) if may_recover else None
         try:
             _train_from(checkpoint, job, chance)
-            return recoveries
+            return recoveries, job.counts
         except errors.TrainingFailed as failure:
             if not may_recover:
                 raise

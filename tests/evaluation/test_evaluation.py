@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import keras
@@ -152,4 +153,15 @@ def test_an_empty_split_is_refused(data):
 def test_results_on_other_data_have_their_own_file(small_run, data):
     other = datasets.Dataset("my flowers 2.0", data.class_names, data.splits, data.identity)
     evaluate.evaluate_runs([small_run], other, "test", views=1)
-    assert (small_run.folder / "evaluation-my-flowers-2.0-test.json").exists()
+    assert small_run.read_json("evaluation-my-flowers-2.0-test.json")["data_name"] == data.identity.name
+
+
+def test_folders_of_the_same_name_have_their_own_files(small_run, data):
+    files = []
+    for path in ("/a/flowers", "/b/flowers", "/a/flowers"):
+        identity = dataclasses.replace(data.identity, name=path)
+        folder = datasets.Dataset(path, data.class_names, data.splits, identity)
+        stem = evaluate.stem(small_run, folder, "test")
+        small_run.write_json(f"evaluation-{stem}.json", {"data_name": path})
+        files.append(stem)
+    assert files == ["flowers-test", "flowers-2-test", "flowers-test"]

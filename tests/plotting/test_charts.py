@@ -51,7 +51,7 @@ def test_learning_curves_mark_the_divisions_and_the_best_epoch():
     for axes in figure.axes:
         assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [3.5, 6.5]
         assert texts(axes) == ["rate 0.01", "/ 10", "/ 100"]
-    assert labels(figure.axes[1]).count("best: 5.0% at epoch 7") == 1
+    assert labels(figure.axes[1]).count("lowest: 5.0% at epoch 7") == 1
     assert "5.0% at epoch 7" in figure.get_label()
 
 

@@ -204,6 +204,14 @@ def test_a_training_that_failed_has_a_warning(small_run, losses, warning):
     assert warning is None or warning in page.text
 
 
+def test_an_unbalanced_training_that_learned_only_the_frequencies_has_a_warning(small_run):
+    """For 98, 1 and 1 pictures chance has a loss of 0.11 and an error of 2 %, far from 1.10 and 67 %."""
+    small_run.write_log([row | {"top1_error": 0.02} for row in log_of_losses(*[0.112] * 6)])
+    assert report.training_warning(small_run.read_log(), report.class_counts(small_run)) is None
+    small_run.write_json("results.json", {"epochs": 6, "class_counts": [98, 1, 1]})
+    assert "The network learned nothing: the last loss is 0.112, where chance has 0.11." in report_of(small_run).text
+
+
 def test_top5_is_left_out_with_five_classes_or_fewer(evaluated, page):
     assert "top-5" not in page.text
     assert "top-1 error" in page.text

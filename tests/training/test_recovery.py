@@ -39,12 +39,6 @@ def train(folder, run, recipe=TOY, **options):
     return trainer.fit(recipe, datasets.load(str(folder)), run, options)
 
 
-def test_chance_is_the_entropy_of_the_classes():
-    shares = np.array([0.5, 0.25, 0.25])
-    assert recovery.chance_loss([8, 4, 4]) == pytest.approx(-(shares * np.log(shares)).sum())
-    assert recovery.chance_loss([3, 0]) == 0
-
-
 def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
     recovery.check_exploded(6.8, math.log(2), epoch=1, step=20)
     recovery.check_exploded(70.0, math.log(2), epoch=1, step=2)

@@ -1,0 +1,22 @@
+import math
+
+import numpy as np
+import pytest
+
+from keras_alexnet.evaluation.chance import chance_error, chance_loss, has_exploded
+
+
+def test_chance_is_the_entropy_of_the_classes():
+    shares = np.array([0.5, 0.25, 0.25])
+    assert chance_loss([8, 4, 4]) == pytest.approx(-(shares * np.log(shares)).sum())
+    assert chance_loss([3, 0]) == 0
+
+
+def test_chance_predicts_the_most_frequent_class():
+    assert chance_error([8, 4, 4]) == pytest.approx(0.5)
+
+
+def test_a_loss_far_above_chance_has_exploded():
+    assert not has_exploded(0.9, chance_loss([1000, 5]))  # single mistakes are expensive when chance is so low
+    assert has_exploded(1.1, chance_loss([1000, 5]))
+    assert has_exploded(math.inf, 1.0)
