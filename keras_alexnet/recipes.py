@@ -348,7 +348,7 @@ class Options:
     checkpoint_epochs: int | None = setting(
         None,
         "save a checkpoint every N epochs (default: after the first, the last and each best epoch, and after others if "
-        "saving takes less than 5% of the time)",
+        "saving takes less than 3% of the time)",
         _RUN,
         ("snapshot_epoch",),
     )

@@ -18,7 +18,7 @@ from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")
-SAVING_SHARE = 0.05  # ours: largest fraction of the time for optional checkpoints
+SAVING_SHARE = 0.03  # ours: largest fraction of the time for optional checkpoints
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
@@ -190,7 +190,7 @@ class CheckpointWriter(keras.callbacks.Callback):
     """Save checkpoints, so that a killed run loses little.
 
     It saves after the first and the last epoch, and after each best one if the recipe keeps that. After other epochs it
-    saves only if saving takes less than 5 % of the time, since with a small data set a checkpoint takes longer than the
+    saves only if saving takes less than 3 % of the time, since with a small data set a checkpoint takes longer than the
     steps of an epoch. It also saves after every N steps or epochs if the options say so, and when the run is asked to
     stop. It comes after `LogWriter`.
 
