@@ -16,6 +16,8 @@ from keras_alexnet.reporting.tables import markdown
 
 RECIPE, DATASET = "ablation", "oxford_flowers102"
 FEWEST = 3  # ours: with fewer seeds on either side there is no interval
+LEVEL = 0.05  # of the corrected p-value, below which there is a difference
+NEGLIGIBLE = 1.0  # points; ours: if the whole interval is within them, there is no difference that matters
 
 Row = Mapping[str, Any]  # what `runs.summary` returns for one run
 
@@ -29,12 +31,14 @@ class Ablation:
         what: Description of the change.
         change: The changed setting of the recipe and its value.
         paper: Points of top-1 and top-5 error that the change costs in the paper, None without a number.
+        log: The authors' run with this change, and what it costs in their log.
     """
 
     name: str
     what: str
     change: Mapping[str, Any]
     paper: tuple[float | None, float | None] = (None, None)
+    log: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -43,9 +47,17 @@ class Ablation:
 
 
 ABLATIONS = (
-    Ablation("no_normalization", "no response normalization (3.3)", {"architecture": "no_normalization"}, (1.4, 1.2)),
-    Ablation("no_overlap", "pooling without overlap (3.4)", {"architecture": "no_overlap"}, (0.4, 0.3)),
-    Ablation("half", "half of the kernels (3.2)", {"architecture": "half"}, (1.7, 1.2)),
+    Ablation(
+        "no_normalization",
+        "no response normalization (3.3)",
+        {"architecture": "no_normalization"},
+        (1.4, 1.2),
+        "148: +1.37, +1.15; without both normalizations",
+    ),
+    Ablation(
+        "no_overlap", "pooling without overlap (3.4)", {"architecture": "no_overlap"}, (0.4, 0.3), "147: +0.40, +0.30"
+    ),
+    Ablation("half", "half of the kernels (3.2)", {"architecture": "half"}, (1.7, 1.2), "145-half: +1.70, +1.23"),
     Ablation("single_tower", "no groups (3.2)", {"architecture": "single_tower"}),
     Ablation("no_conv4", "one middle layer removed (7)", {"architecture": "no_conv4"}, (2.0, None)),
     Ablation("no_lighting", "no PCA lighting (4.1)", {"augmentation": ("crop", "mirror")}, (1.0, None)),
@@ -98,27 +110,60 @@ class Difference:
         half = float(stats.t.ppf(0.975, len(self.points) - 1) * stats.sem(self.points))
         return self.mean - half, self.mean + half
 
+    @property
+    def p_value(self) -> float:
+        """The two-sided p-value of no difference, from Student's t.
+
+        Example:
+            >>> round(Difference((1.0, 2.0, 3.0)).p_value, 3)
+            0.074
+        """
+        if np.ptp(self.points) == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(stats.ttest_1samp(self.points, 0).pvalue)
+
     def __str__(self) -> str:
         return "{:+.1f} ({:+.1f} to {:+.1f})".format(self.mean, *self.interval)
 
-    def verdict(self, paper: float | None) -> str:
-        """Return whether the paper's claim holds up here, or "cannot tell" if the interval contains zero.
+    def verdict(self, paper: float | None, p_value: float) -> str:
+        """Return whether the paper's claim holds up here, whether there is no difference, or "cannot tell".
 
         Args:
             paper: The paper's points, None without a number.
+            p_value: The p-value, corrected for the number of changes; see `corrected`.
 
         Example:
-            >>> Difference((1.0, 2.0, 3.0)).verdict(paper=1.4)
-            'cannot tell'
-            >>> Difference((1.0, 1.1, 1.2)).verdict(paper=1.4)
-            'held up'
+            >>> difference = Difference((1.0, 1.1, 1.2))
+            >>> difference.verdict(paper=1.4, p_value=0.01), difference.verdict(paper=1.4, p_value=0.1)
+            ('held up', 'cannot tell')
         """
         low, high = self.interval
-        if low <= 0 <= high:
-            return "cannot tell"
-        if paper is None:
-            return "costs" if low > 0 else "helps"
-        return "held up" if low > 0 else "the opposite"
+        if p_value < LEVEL:
+            words = ("costs", "helps") if paper is None else ("held up", "the opposite")
+            return words[self.mean < 0]
+        if low > -NEGLIGIBLE and high < NEGLIGIBLE:
+            return f"less than {NEGLIGIBLE:g} point"
+        return "cannot tell"
+
+
+def corrected(found: Mapping[str, Difference]) -> dict[str, float]:
+    """Return the p-values of several differences, corrected by Holm's method.
+
+    If none of the changes made a difference, the probability that any of these p-values is below 0.05 is at most 5 %.
+
+    Args:
+        found: Differences by name.
+
+    Example:
+        >>> p_values = corrected({"a": Difference((1, 2, 3)), "b": Difference((5, 6, 7))})
+        >>> {name: round(p_value, 3) for name, p_value in p_values.items()}
+        {'a': 0.074, 'b': 0.018}
+    """
+    result, largest = {}, 0.0
+    for rank, name in enumerate(sorted(found, key=lambda name: found[name].p_value)):
+        largest = max(largest, (len(found) - rank) * found[name].p_value)
+        result[name] = min(1.0, largest)
+    return {name: result[name] for name in found}
 
 
 def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Difference]:
@@ -183,7 +228,7 @@ def by_seed(rows: Iterable[Row]) -> dict[int, Row]:
 
 
 def describe(rows: Sequence[Row], name: str) -> str:
-    """Describe one ablation in two lines, for top-1 and top-5.
+    """Describe one ablation for top-1 and top-5, with p-values that are corrected for the number of ablations.
 
     Args:
         rows: As for `differences`.
@@ -197,10 +242,13 @@ def describe(rows: Sequence[Row], name: str) -> str:
         raise ValueError(f"Expected an ablation with {FEWEST} archived seeds: {', '.join(papers)}. Received: {name}")
     lines = []
     for k, paper in zip((1, 5), papers[name], strict=True):
-        difference = differences(rows, f"top{k}_error")[name]
+        found = differences(rows, f"top{k}_error")
+        difference, p_value = found[name], corrected(found)[name]
         of_paper = "" if paper is None else f", paper {_signed(paper)}"
         points = ", ".join(map(_signed, difference.points))
-        lines.append(f"top-{k} error: {difference}{of_paper}: {difference.verdict(paper)}; by seed {points}")
+        verdict = difference.verdict(paper, p_value)
+        lines.append(f"top-{k} error: {difference}, p {p_value:.2g}{of_paper}: {verdict}")
+        lines.append(f"    by seed {points}")
     return "\n".join(lines)
 
 
@@ -211,15 +259,18 @@ def table(rows: Sequence[Row]) -> str:
         rows: As for `differences`.
     """
     top1, top5 = differences(rows), differences(rows, "top5_error")
+    p_values = corrected(top1)
     return markdown(
         {
             "change": ablation.what,
             "paper, top-1": _signed(ablation.paper[0]),
             "top-5": _signed(ablation.paper[1]),
+            "the authors' log": ablation.log,
             "here, top-1": str(top1[ablation.name]),
             "here, top-5": str(top5[ablation.name]),
             "seeds": len(top1[ablation.name].points),
-            "verdict on top-1": top1[ablation.name].verdict(ablation.paper[0]),
+            "p, top-1": f"{p_values[ablation.name]:.2g}",
+            "verdict on top-1": top1[ablation.name].verdict(ablation.paper[0], p_values[ablation.name]),
         }
         for ablation in ABLATIONS
         if ablation.name in top1

@@ -54,9 +54,11 @@ The same recipe with different seeds: the mean, lowest and highest top-1 error.
 ## Ablations
 
 The cost of each change in points of error on the test pictures of Flowers-102 with one view. Each number is the mean
-over seeds, paired by seed, with the 95 % interval of Student's t. The paper's numbers are for ImageNet. "Held up" means
-that the interval is on the paper's side of zero. "Cannot tell" means that the interval contains zero: these seeds show
-neither a difference nor its absence.
+over seeds, paired by seed, with the 95 % interval of Student's t. The numbers of the paper and of the authors' log,
+with the number of its run, are for ImageNet. The p-value is for no difference in top-1, corrected by Holm's method for
+the number of changes. The verdict is "held up", or "costs" or "helps" where the paper has no number, if it is below
+0.05. It is "less than 1 point" if the whole interval is within 1 point of zero, and otherwise "cannot tell": these
+seeds show neither a difference nor its absence.
 
 {ablations}
 

@@ -1,6 +1,7 @@
 """The cost of a change: differences between runs, paired by seed."""
 
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -66,31 +67,51 @@ def test_two_seeds_are_too_few():
 
 
 @pytest.mark.parametrize(
-    ("points", "paper", "verdict"),
+    ("points", "paper", "p_value", "verdict"),
     [
-        ((1.0, 1.1, 1.2), 0.4, "held up"),
-        ((-1.0, -1.1, -1.2), 0.4, "the opposite"),
-        ((-1.0, 1.1, 0.2), 0.4, "cannot tell"),
-        ((1.0, 1.1, 1.2), None, "costs"),
-        ((-1.0, -1.1, -1.2), None, "helps"),
+        ((1.0, 1.1, 1.2), 0.4, 0.04, "held up"),
+        ((1.0, 1.1, 1.2), 0.4, 0.06, "cannot tell"),  # after the correction
+        ((-1.0, -1.1, -1.2), 0.4, 0.04, "the opposite"),
+        ((-1.0, 1.1, 0.2), 0.4, 1.0, "cannot tell"),
+        ((-0.1, 0.1, 0.2), 0.4, 1.0, "less than 1 point"),
+        ((1.0, 1.1, 1.2), None, 0.04, "costs"),
+        ((-1.0, -1.1, -1.2), None, 0.04, "helps"),
     ],
 )
-def test_verdict(points, paper, verdict):
-    assert Difference(points).verdict(paper) == verdict
+def test_verdict(points, paper, p_value, verdict):
+    assert Difference(points).verdict(paper, p_value) == verdict
+
+
+def test_p_value_is_that_of_the_paired_test():
+    without, whole = (65.0, 64.0, 66.0), (60.0, 62.0, 61.0)
+    found = Difference.paired(dict(enumerate(np.divide(without, 100))), dict(enumerate(np.divide(whole, 100))))
+    assert found.p_value == pytest.approx(stats.ttest_rel(without, whole).pvalue)
+    assert Difference((0.0, 0.0, 0.0)).p_value == 1
+    assert Difference((2.0, 2.0, 2.0)).p_value == 0
+
+
+def test_p_values_are_corrected_as_in_the_textbook():
+    """Holm, 1979: the smallest times n, the next times n - 1, and never less than the one before."""
+    p_values = {"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}
+    found = {name: mock.Mock(p_value=p_value) for name, p_value in p_values.items()}
+    assert ablations.corrected(found) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    assert ablations.corrected({"a": mock.Mock(p_value=0.9), "b": mock.Mock(p_value=0.8)}) == {"a": 1.0, "b": 1.0}
 
 
 def test_table_has_the_papers_differences_beside_ours():
     *_, line = ablations.table(rows((0.65, 0.64, 0.66))).splitlines()
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:3] == ["pooling without overlap (3.4)", "+0.4", "+0.3"]
-    assert cells[3].startswith("+4.0 (-0.3 to +8.3)")
-    assert cells[5:] == ["3", "cannot tell"]
+    assert cells[3] == "147: +0.40, +0.30"
+    assert cells[4].startswith("+4.0 (-0.3 to +8.3)")
+    assert cells[6:] == ["3", "0.057", "cannot tell"]
 
 
 def test_one_ablation_in_words():
-    top1, top5 = ablations.describe(rows((0.65, 0.64, 0.66)), "no_overlap").splitlines()
-    assert top1 == "top-1 error: +4.0 (-0.3 to +8.3), paper +0.4: cannot tell; by seed +5.0, +2.0, +5.0"
-    assert top5.endswith("cannot tell; by seed +0.0, +0.0, +0.0")
+    top1, seeds, top5, _ = ablations.describe(rows((0.65, 0.64, 0.66)), "no_overlap").splitlines()
+    assert top1 == "top-1 error: +4.0 (-0.3 to +8.3), p 0.057, paper +0.4: cannot tell"
+    assert seeds.strip() == "by seed +5.0, +2.0, +5.0"
+    assert top5.endswith("p 1, paper +0.3: less than 1 point")
 
 
 @pytest.mark.parametrize("name", ["no_overlap", "no_kernels"])

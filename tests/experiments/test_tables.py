@@ -212,7 +212,7 @@ def test_the_page_of_results_has_the_result_of_figure_1(archived):
     ("name", "said"),
     [
         ("ablation_half", "Half of the kernels costs {} points"),
-        ("ablation_text_initial_weights", "The text's initial weights cost {}."),
+        ("ablation_text_initial_weights", "The text's initial weights cost {} points"),
         ("ablation_no_normalization", "normalization has {};"),
         ("from_petals", "--head new`) changes the error by {} points"),
     ],
@@ -229,6 +229,21 @@ def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
     measured = f"{np.subtract(*pair).mean():+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
     assert said.format(measured) in page_of_results
+
+
+def test_the_page_of_results_has_the_corrected_p_values(archived):
+    """Of eleven paired tests by scipy: Holm multiplies the smallest p-value by eleven, the next by ten."""
+    lines, page_of_results = archived
+    names = {name.rpartition("-")[0] for name in lines if re.match(r"ablation_\w+-\d$", name)}
+
+    def errors(name):
+        return [lines[f"{name}-{seed}"]["evaluations"]["test"]["1_view"]["top1_error"] for seed in range(3)]
+
+    p_values = sorted((stats.ttest_rel(errors(name), errors("ablation")).pvalue, name) for name in names)
+    assert [name for _, name in p_values[:2]] == ["ablation_text_initial_weights", "ablation_half"]
+    assert len(p_values) == 11
+    assert f"(p {11 * p_values[0][0]:.2g}, corrected for eleven changes)" in page_of_results
+    assert f"after the correction p is {10 * p_values[1][0]:.2g}:" in page_of_results
 
 
 def test_an_archived_run_keeps_the_name_of_a_recipe_that_has_changed_since():

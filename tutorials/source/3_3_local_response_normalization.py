@@ -270,7 +270,8 @@ print(f"{name} is faster, forward and backward")
 # The network was trained on the 1020 pictures of Flowers-102 with the normalization layers and without them, with three
 # seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture
 # no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their difference.
-# In brackets is the 95 % interval of the mean over seeds.
+# In brackets is the 95 % interval of the mean over seeds. The p-value is for no difference, corrected for the eleven
+# changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")
@@ -287,13 +288,14 @@ charts.differences(shown)
 
 # %% [markdown]
 # The interval of the top-1 error contains zero *and* the paper's 1.4, so we cannot tell. The interval of the top-5 error
-# is above zero and contains the paper's 1.2. So here the layers seem to help by about as much as the paper says, but more
-# seeds are needed to be sure. Three cautions:
+# is above zero and contains the paper's 1.2, but not clearly enough for one of eleven. So here the layers may help by
+# about as much as the paper says, but more seeds are needed to know. Three cautions:
 #
 # - The notes in the authors' code show what their 1.4 and 1.2 points are: that run was trained without *any*
 #   normalization, so it lacked the spatial one as well. The numbers are the value of both together. Our network has no
 #   spatial one.
-# - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 22 of them.
+# - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 22 of them. The p-values are
+#   corrected for this, the intervals are not.
 # - Others found that the layer makes no difference in larger networks ([chapter 7](7_0_discussion.ipynb)).
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}

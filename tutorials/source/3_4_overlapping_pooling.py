@@ -201,7 +201,8 @@ assert sizes["tflearn"] == [29, 15, 8]
 #
 # `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with three seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
-# same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean.
+# same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean. The p-value
+# is for no difference, corrected for the eleven changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")

@@ -238,7 +238,8 @@ figure
 # The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and PCA lighting, and without some
 # of them, with three seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
 # `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
-# the training set).
+# the training set). Below are the errors of both, and then what leaving out each part costs, with the 95 % interval of the
+# mean over seeds. The p-value is for no difference, corrected for the eleven changes that this repository tries.
 
 # %%
 rows = archive.rows("../results")

@@ -252,7 +252,8 @@ for run, name in pairs.items():
 
 # %% [markdown]
 # All three point the same way as the authors', and each of our intervals of the top-1 error contains their number. But
-# only half of the kernels is clear of zero: with 1020 pictures and three seeds the intervals are wide.
+# only half of the kernels is clear of zero, and that is one of eleven intervals: with 1020 pictures and three seeds they
+# are wide.
 #
 # ## What you predicted
 #
