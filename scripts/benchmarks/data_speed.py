@@ -102,7 +102,8 @@ def fit(arguments: argparse.Namespace, report: Report) -> None:
     from keras_alexnet.training import trainer as library
 
     batch, name = arguments.batch_sizes[0], arguments.precisions[0]
-    settings = recipe(arguments.size, batch_size=batch, epochs=arguments.repeats + 1)
+    # noise cannot be learned: with the paper's learning rate, the loss of a small batch would become NaN
+    settings = recipe(arguments.size, batch_size=batch, epochs=arguments.repeats + 1, learning_rate=1e-6)
     options = Options(precision=POLICIES[name], steps_per_epoch=FIT_STEPS)
     rates = {"trainer.fit": [], "bare training step": []}
     with tempfile.TemporaryDirectory() as folder, precision(name), contextlib.redirect_stdout(sys.stderr):
@@ -136,8 +137,8 @@ def _timed_bar():
     from keras_alexnet.training.trainer import ProgressBar
 
     class TimedBar(ProgressBar):
-        def __init__(self, batch_size, bare, rates):
-            super().__init__(batch_size)
+        def __init__(self, batch_size, epochs, bare, rates):
+            super().__init__(batch_size, epochs)
             self.bare = bare
             self.rates = rates
 
