@@ -72,7 +72,8 @@ def test_one_flag_determines_all_settings(arrays, pictures, tmp_path, capsys):
     argv = ["--dataset", str(pictures), "--weights", "imagenet", "--run", str(run), "--epochs", "1"]
     assert fit.main(argv) == 0
     told = capsys.readouterr().out
-    assert f"caffe with the weights of bvlcalexnet-12.onnx, crops of {SIDE} pixels, batches of 16, 1 epochs" in told
+    assert f"caffe with the weights of bvlcalexnet-12.onnx, crops of {SIDE} pixels" in told
+    assert "batches of 16 (all pictures), 1 epoch (" in told
     assert "learning rate 0.001 and 10 times that for the last layer" in told
     assert "fc8: new, for 2 classes; the file has 1000" in told
     recipe = Run.open(run).read_recipe()
@@ -192,13 +193,17 @@ def test_fine_tuned_is_better_than_from_scratch(tmp_path, cache, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     many = flowers(tmp_path / "many", range(5), {"train": 100, "validation": 10}, seed=0)
     few = flowers(tmp_path / "few", range(5, 10), {"train": 8, "validation": 24}, seed=0)
-    fit.main(["--dataset", str(many), "--run", str(tmp_path / "learned"), "--architecture", "caffe", "--epochs", "15"])
+    flags = ["--architecture", "caffe", "--size", "67", "--epochs", "15"]
+    fit.main(["--dataset", str(many), "--run", str(tmp_path / "learned"), *flags])
     learned = keras.models.load_model(tmp_path / "learned" / "best.keras")
     content = foreign_weights.onnx_network(as_foreign(learned)).SerializeToString()
     (cache / "bvlcalexnet-12.onnx").write_bytes(content)
     publish(monkeypatch, content)
     errors = {}
-    for name, flags in {"tuned": ["--weights", "imagenet"], "scratch": ["--architecture", "caffe"]}.items():
+    for name, flags in {
+        "tuned": ["--weights", "imagenet"],
+        "scratch": ["--architecture", "caffe", "--size", "67", "--weights", "none"],
+    }.items():
         run = tmp_path / name
         fit.main(["--dataset", str(few), "--run", str(run), *flags, "--epochs", "20"])
         errors[name] = min(row["val_top1_error"] for row in Run.open(run).read_log())
