@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 EXPLODED = 10  # ours: a loss above this multiple of the loss of chance has diverged
-LEAST = 0.1  # ours: of the loss of chance here; that of one rare class is so low that single mistakes exceed it tenfold
+LEAST = 0.1  # ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it
 AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
 
 

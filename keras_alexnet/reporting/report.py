@@ -65,7 +65,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
         "show_top5": classes > GUESSES,
-        "chance": chance_loss(class_counts(run)),
+        "chance": chance_loss([1] * classes),  # of guessing evenly: the evaluated classes may have other shares
         "epochs": len(log),
         "warning": training_warning(log, class_counts(run)),
         "recoveries": [runs.describe_recovery(recovery) for recovery in run.read_recoveries()],

@@ -1,4 +1,5 @@
 import html.parser
+import math
 import re
 import shutil
 
@@ -210,6 +211,8 @@ def test_an_unbalanced_training_that_learned_only_the_frequencies_has_a_warning(
     assert report.training_warning(small_run.read_log(), report.class_counts(small_run)) is None
     small_run.write_json("results.json", {"epochs": 6, "class_counts": [98, 1, 1]})
     assert "The network learned nothing: the last loss is 0.112, where chance has 0.11." in report_of(small_run).text
+    # Beside the cross-entropy of an evaluation stands that of guessing evenly, since its classes may be balanced.
+    assert report.contents(small_run)["chance"] == pytest.approx(math.log(3))
 
 
 def test_top5_is_left_out_with_five_classes_or_fewer(evaluated, page):
