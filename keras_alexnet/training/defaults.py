@@ -37,6 +37,8 @@ SAMPLE = 100  # pictures that are decoded to measure their size
 SMALL, LARGE = 64, 200  # shorter side in pixels: small crops up to SMALL, the paper's crops from LARGE
 FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
 MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
+WARMUP_STEPS = 50
+WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up
 UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
 SHOWN = 3  # classes to list at either end
 STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
@@ -136,7 +138,6 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         "batch_size": 128 if facts.pictures > MANY_PICTURES else min(32, facts.pictures),
         "epochs": _epochs(facts),
         "learning_rate": 0.01,
-        "warmup_steps": 50,
         "clip_norm": 5.0,
         "schedule": "cosine",
     }
@@ -151,7 +152,9 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         settings["schedule"] = "divided"
     if (settings | given)["schedule"] == "cosine" and "stop_after" not in given:
         settings["keep"] = "last"
-    return Recipe(**settings | given)
+    chosen = settings | given
+    steps = chosen["epochs"] * max(1, facts.pictures // chosen["batch_size"])
+    return Recipe(**{"warmup_steps": _warmup_steps(steps)} | chosen)
 
 
 def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
@@ -187,6 +190,10 @@ def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe
         resized = round(given["crop_size"] * known["resize_size"] / known["crop_size"])
         known["resize_size"] = max(given["crop_size"], resized)
     return recipe_for(facts, **known | settings | given)
+
+
+def _warmup_steps(steps: int) -> int:
+    return min(WARMUP_STEPS, round(WARMUP_SHARE * steps))
 
 
 def _augmentation(facts: DataFacts) -> tuple[str, ...]:
@@ -266,7 +273,6 @@ LEAST_SHARE = 1 / 3
 PLANNED_SHARE = 0.8  # fraction of the time for epochs; the start, validation and checkpoints need the rest
 EPOCH_SECONDS = 0.3  # of an epoch besides its steps; 0.2 to 0.3 with 32 pictures on two cores
 FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
-WARMUP_SHARE = 0.2  # largest fraction of the planned steps that may be warm-up
 
 
 def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[Recipe, int | None]:
@@ -298,7 +304,7 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
         epochs, steps = FEWEST_EPOCHS, max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
         steps = min(steps, max(1, pictures // recipe.batch_size))
     all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))
-    warmup_steps = min(recipe.warmup_steps, round(WARMUP_SHARE * all_steps))
+    warmup_steps = min(recipe.warmup_steps, _warmup_steps(all_steps))
     return dataclasses.replace(recipe, epochs=epochs, warmup_steps=warmup_steps), steps
 
 

@@ -106,6 +106,14 @@ def test_a_network_of_other_layers_keeps_its_initial_weights():
 PUBLISHED = Origin(Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
 
 
+def test_warm_up_is_at_most_a_fifth_of_a_short_training():
+    """40 pictures are one batch of 32 per epoch: 75 epochs of fine-tuning have 75 steps."""
+    assert fine_tuning_recipe(facts(40, 5), PUBLISHED).warmup_steps == 15
+    assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20).warmup_steps == 4
+    assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20, warmup_steps=50).warmup_steps == 50
+    assert recipe_for(facts(40, 5)).warmup_steps == 50  # 300 steps
+
+
 def test_fine_tuning_takes_the_settings_of_the_weights():
     recipe = fine_tuning_recipe(facts(1020, 102), PUBLISHED)
     assert (recipe.architecture, recipe.crop_size, recipe.resize_size) == ("caffe", 227, 256)
