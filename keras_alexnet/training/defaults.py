@@ -152,9 +152,11 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         settings["schedule"] = "divided"
     if (settings | given)["schedule"] == "cosine" and "stop_after" not in given:
         settings["keep"] = "last"
-    chosen = settings | given
-    steps = chosen["epochs"] * max(1, facts.pictures // chosen["batch_size"])
-    return Recipe(**{"warmup_steps": _warmup_steps(steps)} | chosen)
+    recipe = Recipe(**settings | given)
+    if "warmup_steps" in given:
+        return recipe
+    steps = recipe.epochs * max(1, facts.pictures // recipe.batch_size)
+    return dataclasses.replace(recipe, warmup_steps=_warmup_steps(steps))
 
 
 def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
