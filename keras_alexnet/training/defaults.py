@@ -37,8 +37,8 @@ SAMPLE = 100  # pictures that are decoded to measure their size
 SMALL, LARGE = 64, 200  # shorter side in pixels: small crops up to SMALL, the paper's crops from LARGE
 FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
 MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
-WARMUP_STEPS = 50
-WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up
+FEWEST_WARMUP_STEPS, WARMUP_STEPS = 5, 50  # the first steps of a new layer need warm-up in a short training too
+WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up, if there are enough for the fewest
 UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
 SHOWN = 3  # classes to list at either end
 STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
@@ -195,7 +195,7 @@ def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe
 
 
 def _warmup_steps(steps: int) -> int:
-    return min(WARMUP_STEPS, round(WARMUP_SHARE * steps))
+    return max(FEWEST_WARMUP_STEPS, min(WARMUP_STEPS, round(WARMUP_SHARE * steps)))
 
 
 def _augmentation(facts: DataFacts) -> tuple[str, ...]:

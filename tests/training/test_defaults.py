@@ -106,11 +106,12 @@ def test_a_network_of_other_layers_keeps_its_initial_weights():
 PUBLISHED = Origin(Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
 
 
-def test_warm_up_is_at_most_a_fifth_of_a_short_training():
+def test_warm_up_is_a_fifth_of_a_short_training_but_never_missing():
     """40 pictures are one batch of 32 per epoch: 75 epochs of fine-tuning have 75 steps."""
     assert fine_tuning_recipe(facts(40, 5), PUBLISHED).warmup_steps == 15
-    assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20).warmup_steps == 4
+    assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20).warmup_steps == 5
     assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20, warmup_steps=50).warmup_steps == 50
+    assert fine_tuning_recipe(facts(16, 2), PUBLISHED, epochs=1).warmup_steps == 5
     assert recipe_for(facts(40, 5)).warmup_steps == 50  # 300 steps
 
 
