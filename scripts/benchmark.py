@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import data_speed, frameworks, gpus, measuring, memory, network_speed, rivals
+from benchmarks import data_speed, export_speed, frameworks, gpus, measuring, memory, network_speed, rivals
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new
@@ -28,6 +28,7 @@ COMPARISONS = {
     "fit": data_speed.fit,
     "peak": network_speed.peak,
     "memory": memory.memory,
+    "exports": export_speed.exports,
     "jax": frameworks.jax,
 }
 GPU_COMPARISONS = {

@@ -24,34 +24,59 @@ register = keras.saving.register_keras_serializable(package="keras_alexnet")
 # The sum over a window of neighbors, over channels and within maps
 
 
+_BLOCK = 8  # channels; ours: faster than 16 and 32 in TensorFlow and LiteRT on a processor with AVX2
+
+
 @dataclasses.dataclass(frozen=True)
 class _OverChannels:
-    """`weight` times the sum over the neighboring channels, within each group of channels."""
+    """`offset` plus `weight` times the sum over the neighboring channels, within each group of channels."""
 
     window: int
     groups: int
 
-    def __call__(self, x, weight):
+    def __call__(self, x, weight, offset=0.0):
         *places, channels = ops.shape(x)
-        if not fuses():  # one matrix product instead of one pass over memory per channel of the window
-            return ops.matmul(x, ops.convert_to_tensor(weight * band(int(channels), self.window, self.groups), x.dtype))
+        if not fuses():  # one product instead of one pass over memory per channel of the window
+            return self._sum_by_blocks(x, weight, offset) if self._has_blocks(x) else self._product(x, weight) + offset
         grouped = ops.reshape(x, (*places, self.groups, channels // self.groups))  # (..., groups, channels / groups)
-        return weight * ops.reshape(_sum_along(grouped, len(grouped.shape) - 1, self.window), (*places, channels))
+        sums = ops.reshape(_sum_along(grouped, len(grouped.shape) - 1, self.window), (*places, channels))
+        return offset + weight * sums
+
+    def _product(self, x, weight):
+        return ops.matmul(x, ops.convert_to_tensor(weight * band(x.shape[-1], self.window, self.groups), x.dtype))
+
+    def _has_blocks(self, x):
+        """Return whether `_sum_by_blocks` is possible, and faster than a product with the whole band matrix."""
+        is_maps = len(x.shape) == 4 and None not in x.shape[1:] and keras.backend.backend() == "tensorflow"
+        return is_maps and x.shape[-1] // self.groups % _BLOCK == 0 and self.window // 2 <= _BLOCK
+
+    def _sum_by_blocks(self, x, weight, offset):
+        """Multiply each block of channels and its two neighbors by their part of the band matrix.
+
+        This is a convolution along the blocks, which pads each group with zeros. It needs 24 multiplications per
+        channel, and the product with the whole matrix as many as there are channels.
+        """
+        _, height, width, channels = x.shape
+        blocks = ops.reshape(x, (-1, height * width * self.groups, channels // self.groups // _BLOCK, _BLOCK))
+        kernel = weight * band(3 * _BLOCK, self.window)[:, _BLOCK : 2 * _BLOCK].reshape(1, 3, _BLOCK, _BLOCK)
+        sums = ops.conv(blocks, ops.convert_to_tensor(kernel, x.dtype), 1, "same", data_format="channels_last")
+        # a vector, which TensorFlow adds within the convolution
+        return ops.reshape(sums + ops.convert_to_tensor([offset] * _BLOCK, x.dtype), (-1, height, width, channels))
 
 
 @dataclasses.dataclass(frozen=True)
 class _WithinMaps:
-    """`weight` times the sum over the neighboring positions of the same map."""
+    """`offset` plus `weight` times the sum over the neighboring positions of the same map."""
 
     window: int
 
-    def __call__(self, x, weight):
+    def __call__(self, x, weight, offset=0.0):
         if not fuses():  # one pooling instead of two passes over memory per position of the window
             margin = [self.window // 2] * 2
             padded = ops.pad(x, [[0, 0], margin, margin, [0, 0]])
             mean = ops.average_pool(padded, self.window, 1, "valid", data_format="channels_last")
-            return (weight * self.window**2) * mean
-        return weight * _sum_along(_sum_along(x, 1, self.window), 2, self.window)
+            return offset + (weight * self.window**2) * mean
+        return offset + weight * _sum_along(_sum_along(x, 1, self.window), 2, self.window)
 
 
 def band(channels: int, window: int, groups: int = 1) -> np.ndarray:
@@ -83,7 +108,7 @@ def _sum_along(x, axis, window):
 
 @functools.cache
 def _normalization(window_sum, k, alpha, beta):
-    """Return the functions `y = x / d ** beta`, where `d = k + window_sum(x ** 2, alpha)`, and its gradient.
+    """Return the functions `y = x / d ** beta`, where `d = window_sum(x ** 2, alpha, k)`, and its gradient.
 
     The gradient is explicit. Automatic differentiation would keep every intermediate array for the backward pass; this
     keeps only `x` and recomputes the rest. A centered window sum with zero padding is its own adjoint, so the gradient
@@ -95,12 +120,12 @@ def _normalization(window_sum, k, alpha, beta):
 
     def normalize(inputs):
         x = ops.cast(inputs, _precision(inputs))
-        d = k + window_sum(x * x, alpha)
+        d = window_sum(x * x, alpha, k)
         return ops.cast(x * _power(d, beta), inputs.dtype)
 
     def gradient(inputs, upstream):
         x, dy = (ops.cast(tensor, _precision(inputs)) for tensor in (inputs, upstream))
-        d = k + window_sum(x * x, alpha)
+        d = window_sum(x * x, alpha, k)
         p = _power(d, beta)
         dx = dy * p - x * window_sum(dy * x * p / d, 2 * alpha * beta)
         return ops.cast(dx, inputs.dtype)

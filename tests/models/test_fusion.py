@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from references import normalized_over_channels
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -79,6 +80,21 @@ def test_other_threads_go_on_fusing():
     with unfused(), concurrent.futures.ThreadPoolExecutor(1) as thread:
         assert thread.submit(fuses).result()
         assert not fuses()
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups", "window"),
+    [(8, 1, 5), (48, 1, 5), (48, 2, 5), (48, 3, 17), (48, 1, 19), (12, 1, 5), (12, 3, 3)],
+    ids=["one block", "six", "groups", "a window of two blocks", "a larger one", "no blocks", "no blocks, groups"],
+)
+def test_unfused_normalization(channels, groups, window):
+    """Exported networks sum by blocks of eight channels where the groups can be divided into them."""
+    x = np.random.default_rng(channels + window).normal(0, 50, (2, 3, 4, channels)).astype("float32")
+    layer = LocalResponseNormalization(window, 1.5, 2e-3, 0.75, groups)
+    with unfused():
+        received = ops.convert_to_numpy(layer(x))
+    expected = normalized_over_channels(x.astype("float64"), window, 1.5, 2e-3, 0.75, groups)
+    np.testing.assert_allclose(received, expected, rtol=2e-5)
 
 
 # Exports of Keras and TensorFlow, which know nothing of this module

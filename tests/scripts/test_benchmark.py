@@ -255,6 +255,13 @@ def test_memory(tmp_path, capsys):
     assert all(peak > 3 * weights for (peak,) in one["rates"].values())  # with gradients and velocities
 
 
+@pytest.mark.slow
+def test_exports(tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    _, (one,) = measured(tmp_path, capsys, "--only", "exports")
+    check(one, "images/s", "keras_alexnet", "SavedModel", "SavedModel, compiled", "ONNX", "LiteRT")
+
+
 # Between frameworks
 
 
