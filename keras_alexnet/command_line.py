@@ -26,6 +26,7 @@ NOISE = re.compile(
     rb"^WARNING: All log messages before absl::InitializeLog"
     rb"|^I\d{4} \d\d:\d\d"  # info from C++, printed before the log level is set
     rb"|^To enable the following instructions"
+    rb"|^INFO: Created TensorFlow Lite"
     rb"|use_unbounded_threadpool"  # with determinism: an option that this version of TensorFlow does not know
     rb"|StartAbort|CoordinationServiceError|coordination_service_agent"  # when a worker ends after the others
 )

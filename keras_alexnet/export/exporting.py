@@ -5,6 +5,7 @@ next to each export has the class names and says how to resize and crop pictures
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import itertools
 import json
@@ -20,6 +21,7 @@ from PIL import Image
 from keras_alexnet.data.statistics import mean_and_std
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
+from keras_alexnet.export.accuracy import Accuracy, Batches, measure
 from keras_alexnet.files import atomic_write, check_new, temporary_folder
 
 TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
@@ -35,11 +37,13 @@ class Export:
         path: The file, or the folder of a SavedModel.
         difference: The largest difference of a probability from that of the Keras network.
         images_per_second: Its speed on this machine with batches of eight pictures.
+        accuracy: Its top-1 error beside that of the network, if it was measured.
     """
 
     path: pathlib.Path
     difference: float
     images_per_second: float
+    accuracy: Accuracy | None = None
 
 
 def serving_model(classifier: Classifier) -> keras.Model:
@@ -126,49 +130,77 @@ def pictures(size: int) -> np.ndarray:
     return np.concatenate([resized, noise])
 
 
-def export(classifier: Classifier, path: str | os.PathLike, format: str) -> Export:
-    """Export a network to a file, and check the file on photographs and noise.
+def export(
+    classifier: Classifier,
+    path: str | os.PathLike,
+    format: str,
+    settings: formats.Settings = formats.DEFAULTS,
+    batches: Batches | None = None,
+) -> Export:
+    """Export a network to a file, and check the file.
+
+    In float32, its probabilities must be those of the network, for photographs and noise. With other precisions, its
+    top-1 error must not be much higher than that of the network.
 
     Args:
         classifier: The network.
         path: The file to write. A JSON file with the same name plus ".json" is also written. Neither may exist.
         format: A name in `formats.FORMATS`: "savedmodel", "onnx" or "tflite".
+        settings: How to write the file.
+        batches: Crops and labels from `accuracy.labelled_crops`, to compare the top-1 errors. Only needed with other
+            precisions than float32.
 
     Raises:
-        ValueError: If one of the files exists, the format is unknown, a package or the TensorFlow backend is missing,
-            or the outputs of the file differ from those of the network. Nothing is written then.
+        ValueError: If one of the files exists, the format is unknown or has no such settings, a package or the
+            TensorFlow backend is missing, or the outputs of the file differ from those of the network. Nothing is
+            written then.
     """
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):
         check_new(file, "--out")
-    module = formats.find(format)
+    module = formats.find(format, settings)
+    if settings.precision != "float32" and batches is None:
+        raise ValueError(f"{settings.precision} weights need pictures to measure the top-1 error. Received: none")
     images = pictures(classifier.model.input_shape[1])
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as folder:
         temporary = folder / f"alexnet.{format}"
-        module.write(serving_model(classifier), temporary)
+        module.write(serving_model(classifier), temporary, settings)
         answers = module.load(temporary)
-        difference = _check([answer(images) for answer in answers], expected(classifier, images), format)
-        result = Export(path, difference, max(_images_per_second(answer, images) for answer in answers))
+        received, wanted = [answer(images) for answer in answers], expected(classifier, images)
+        measured = None
+        if settings.precision == "float32":
+            _check(received, wanted, format, TOLERANCE)
+        else:
+            _check(received, wanted, format, np.inf)  # not NaN
+            measured = measure(functools.partial(expected, classifier), answers[0], batches)
+            measured.check(settings.precision)
+        speed = max(_images_per_second(answer, images) for answer in answers)
+        result = Export(path, _difference(received, wanted), speed, measured)
         os.replace(temporary, path)
     with atomic_write(description) as temporary:
-        temporary.write_text(json.dumps(_description(classifier, result), indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(_description(classifier, result, settings), indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
     return result
 
 
-def _check(received, wanted, format):
-    """Return the largest difference of the probabilities of each function of a file.
+def _check(received, wanted, format, tolerance):
+    """Check the probabilities of each function of a file.
 
     Raises:
         ValueError: If a difference is too large.
     """
     error = np.max([log_error(each, wanted) for each in received])  # NaN if one of them is
-    if not error <= TOLERANCE:
+    if not error <= tolerance:
         raise ValueError(
             f"The export differs from the Keras network by more than {TOLERANCE:g} of the largest log probability. "
             f"Received: {format} with a difference of {error:.1e}; nothing was written"
         )
+
+
+def _difference(received, wanted):
+    """Return the largest difference of a probability."""
     return max(float(np.abs(each - wanted).max()) for each in received)
 
 
@@ -200,7 +232,7 @@ def _images_per_second(answer, images, seconds=0.5):
     return count / passed
 
 
-def _description(classifier, result):
+def _description(classifier, result, settings):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
     # the preprocessing inside the network
     own = {"mean": "architecture"} if classifier.recipe.mean == "network" else {}
@@ -217,6 +249,8 @@ def _description(classifier, result):
         },
         "output": {"name": "probabilities", "type": "float32", "shape": [None, len(classifier.class_names)]},
         "classes": list(classifier.class_names),
+        "weights": settings.precision,
         "largest_difference": result.difference,
+        **({"top1_error": dataclasses.asdict(result.accuracy)} if result.accuracy else {}),
         "versions": {name: importlib.metadata.version(name) for name in ("keras_alexnet", "keras")},
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.models.layers import (
     GroupedDense,
     GroupedFlatten,
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 OPSET = 17  # ONNX 1.12 of 2022, supported by the runtimes in use
 
 
-def write(server: keras.Model, path: pathlib.Path) -> None:
+def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
     """Write a network as an `.onnx` file."""
-    path.write_bytes(convert(server).SerializeToString())
+    model = convert(server, settings.native_normalization)
+    if settings.precision != "float32":
+        model = with_small_weights(model, settings.precision)
+    path.write_bytes(model.SerializeToString())
 
 
 def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
@@ -43,7 +47,8 @@ def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
 class _Graph:
     """Nodes and arrays, in the order of insertion."""
 
-    def __init__(self):
+    def __init__(self, native_normalization):
+        self.native_normalization = native_normalization
         self.nodes = []
         self.arrays = []
 
@@ -62,12 +67,13 @@ class _Graph:
         return name
 
 
-def convert(model: keras.Model) -> "onnx.ModelProto":
+def convert(model: keras.Model, native_normalization: bool = False) -> "onnx.ModelProto":
     """Convert a network to ONNX.
 
     Args:
         model: A functional `keras.Model`, a chain of layers from uint8 images `(batch, height, width, 3)` named "image"
             to `(batch, classes)`.
+        native_normalization: Whether local response normalization over all channels becomes ONNX's operator `LRN`.
 
     Returns:
         A network with the input "image" and the output "probabilities".
@@ -78,7 +84,7 @@ def convert(model: keras.Model) -> "onnx.ModelProto":
     import onnx
     from onnx import helper
 
-    graph = _Graph()
+    graph = _Graph(native_normalization)
     x = graph.add("Transpose", "image", name="image/channels_first", perm=(0, 3, 1, 2))  # (batch, 3, height, width)
     x = graph.add("Cast", x, name="image/float", to=onnx.TensorProto.FLOAT)
     for layer in model.layers:
@@ -138,10 +144,12 @@ def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto"
                 numpy_helper.from_array(stored, f"{name}/int8"),
                 numpy_helper.from_array(scales, f"{name}/scale"),
             ]
-            inputs = [f"{name}/int8", f"{name}/scale"]
-            nodes.append(
-                helper.make_node("DequantizeLinear", inputs, [name], name=f"{name}/cast", axis=output_axes[name])
-            )
+            # not DequantizeLinear, which ONNX Runtime computes again for each batch
+            whole = f"{name}/whole"
+            nodes += [
+                helper.make_node("Cast", [f"{name}/int8"], [whole], name=f"{name}/cast", to=tensor.data_type),
+                helper.make_node("Mul", [whole, f"{name}/scale"], [name], name=f"{name}/scaled"),
+            ]
     del graph.initializer[:]
     graph.initializer.extend(arrays)
     nodes += graph.node
@@ -151,11 +159,11 @@ def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto"
 
 
 def _as_int8(values, axis):
-    """Return the nearest multiples of a scale, from -127 to 127, and the scale of each channel along an axis."""
+    """Return the nearest multiples of a scale, from -127 to 127, and the scales to broadcast, one for each channel."""
     others = tuple(each for each in range(values.ndim) if each != axis)
     largest = np.abs(values).max(axis=others, keepdims=True)
     scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127
-    return np.rint(values / scales).astype(np.int8), scales.reshape(-1)
+    return np.rint(values / scales).astype(np.int8), scales
 
 
 @functools.singledispatch
@@ -252,6 +260,9 @@ def _averages(size, places):
 @_convert.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
     """Sum over the window with a convolution by a band matrix: ONNX Runtime's LRN takes four times as long."""
+    if graph.native_normalization and layer.groups == 1:  # ONNX multiplies the mean of the squares, not their sum
+        constants = {"alpha": layer.alpha * layer.window, "beta": layer.beta, "bias": layer.k, "size": layer.window}
+        return graph.add("LRN", x, name=layer.name, **constants)
     return _normalized(layer, graph, x, band(layer.input.shape[-1], layer.window, layer.groups)[..., None, None], 1)
 
 

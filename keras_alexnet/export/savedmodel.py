@@ -7,13 +7,15 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.models.fusion import fusion, unfused
 
 
-def write(server: keras.Model, path: pathlib.Path) -> None:
+def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
     """Write a network with two signatures: "serve", which runs everywhere, and "compiled", for XLA.
 
-    The second is faster, but TensorFlow Serving does not support XLA on the CPU.
+    The second is faster, but TensorFlow Serving does not support XLA on the CPU. `formats.find` allows only the default
+    settings.
     """
     import tensorflow as tf
 

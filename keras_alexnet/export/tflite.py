@@ -4,17 +4,60 @@ import os
 import pathlib
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.models.fusion import unfused
+from keras_alexnet.models.layers import LocalResponseNormalization
 
 
-def write(server: keras.Model, path: pathlib.Path) -> None:
+def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
     """Write a network as a `.tflite` file."""
+    if settings.native_normalization:
+        server = _with_native_normalization(server)
     with unfused():
-        server.export(path, format="litert", verbose=False)
+        server.export(path, format="litert", verbose=False, **_converter_options(settings.precision))
+
+
+def _converter_options(precision: str) -> dict[str, Any]:
+    """Return attributes for `tf.lite.TFLiteConverter`. With int8, LiteRT also rounds the inputs of each layer."""
+    if precision == "float32":
+        return {}
+    import tensorflow as tf
+
+    types = {"target_spec": {"supported_types": [tf.float16]}} if precision == "float16" else {}
+    return {"optimizations": [tf.lite.Optimize.DEFAULT], **types}
+
+
+class _NativeNormalization(keras.layers.Layer):
+    """Local response normalization by `tf.nn.lrn`, which the converter replaces with LiteRT's operator."""
+
+    def __init__(self, layer: LocalResponseNormalization):
+        super().__init__(name=layer.name, dtype="float32")
+        self.constants = {
+            "depth_radius": layer.window // 2,
+            "bias": layer.k,
+            "alpha": layer.alpha,
+            "beta": layer.beta,
+        }
+
+    def call(self, inputs: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.nn.lrn(inputs, **self.constants)
+
+
+def _with_native_normalization(server):
+    """Return a copy whose normalization over all channels is LiteRT's operator. The copy shares the other layers."""
+
+    def replaced(layer):
+        is_over_all = isinstance(layer, LocalResponseNormalization) and layer.groups == 1
+        return _NativeNormalization(layer) if is_over_all else layer
+
+    return keras.models.clone_model(server, clone_function=replaced)
 
 
 def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:

@@ -13,9 +13,11 @@ from small_networks import ZEROS
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.export import exporting, formats, onnx
+from keras_alexnet.export.accuracy import Accuracy
 from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.layers import LocalResponseNormalization
 from keras_alexnet.recipes import Recipe
 
 SIZE, NAMES = 99, ("daisy", "rose", "tulip")
@@ -437,8 +439,8 @@ def test_every_signature_is_checked(tmp_path, monkeypatch):
     """As if the second signature of a SavedModel overflowed."""
     wanted = exporting.expected(classifier(), exporting.pictures(SIZE))
     answers = [lambda images: wanted, lambda images: wanted * np.nan]
-    broken = types.SimpleNamespace(write=lambda server, path: path.touch(), load=lambda path: answers)
-    monkeypatch.setattr(formats, "find", lambda name: broken)
+    broken = types.SimpleNamespace(write=lambda server, path, settings: path.touch(), load=lambda path: answers)
+    monkeypatch.setattr(formats, "find", lambda name, settings: broken)
     with pytest.raises(ValueError, match="with a difference of nan"):
         exporting.export(classifier(), tmp_path / "flowers", "savedmodel")
     assert list(tmp_path.iterdir()) == []
@@ -481,3 +483,89 @@ def test_small_weights_answer_as_the_network_with_rounded_kernels(tmp_path, imag
 def test_small_weights_of_an_unknown_kind_are_refused():
     with pytest.raises(ValueError, match=r"`kind` must be float16 or int8\. Received: 'int4'"):
         onnx.with_small_weights(None, "int4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "share"), [("float16", 0.51), ("int8", 0.3)])
+@pytest.mark.parametrize("format", ["onnx", "tflite"])
+def test_exports_with_small_weights(tmp_path, images, format, precision, share):
+    """Their pictures get the classes of the network, so that neither makes an error."""
+    pytest.importorskip("onnxruntime")
+    labels = answers_of_keras(classifier(), images).argmax(1)
+    sizes = []
+    for settings in (formats.DEFAULTS, formats.Settings(precision)):
+        path = tmp_path / settings.precision / "flowers"
+        result = exporting.export(classifier(), path, format, settings, [(images, labels)])
+        sizes.append(path.stat().st_size)
+    assert sizes[1] < share * sizes[0]
+    assert 1e-6 < result.difference < 0.05
+    assert result.accuracy == Accuracy(pictures=5, network=0.0, export=0.0)
+    said = json.loads(path.with_name("flowers.json").read_text())
+    assert (said["weights"], said["top1_error"]["pictures"]) == (precision, 5)
+
+
+def test_exports_with_more_errors_are_refused(tmp_path, images, monkeypatch):
+    """As if the file always answered with the last class."""
+    wanted = exporting.expected(classifier(), images)
+    others = (wanted.argmax(1) + 1) % len(NAMES)
+    broken = types.SimpleNamespace(
+        write=lambda server, path, settings: path.touch(),
+        load=lambda path: [lambda pixels: np.eye(len(NAMES))[np.resize(others, len(pixels))]],
+    )
+    monkeypatch.setattr(formats, "find", lambda name, settings: broken)
+    batches = [(images, wanted.argmax(1))]
+    with pytest.raises(ValueError, match=r"int8 weights with 100\.0 % instead of 0\.0 %, on 5 pictures; nothing was"):
+        exporting.export(classifier(), tmp_path / "flowers", "onnx", formats.Settings("int8"), batches)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_small_weights_need_pictures(tmp_path):
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ValueError, match=r"int8 weights need pictures to measure the top-1 error\. Received: none"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx", formats.Settings("int8"))
+
+
+@pytest.mark.parametrize("settings", [formats.Settings("float16"), formats.Settings(native_normalization=True)])
+def test_a_savedmodel_has_no_settings(settings):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("SavedModel needs TensorFlow")
+    with pytest.raises(ValueError, match=r"Other precisions .* need onnx or tflite\. Received: savedmodel"):
+        formats.find("savedmodel", settings)
+
+
+def test_unknown_precision():
+    with pytest.raises(ValueError, match=r"`precision` must be float32, float16, int8\. Received: 'int4'"):
+        formats.find("onnx", formats.Settings("int4"))
+
+
+# The operators of the formats for local response normalization
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["paper", "source"])
+@pytest.mark.parametrize("format", ["onnx", "tflite"])
+def test_native_normalization(tmp_path, images, format, architecture):
+    """ONNX and LiteRT normalize over all channels, so the layers of `source`, in groups, stay as they are."""
+    pytest.importorskip("onnxruntime")
+    each = classifier(architecture)
+    settings = formats.Settings(native_normalization=True)
+    path = exporting.export(each, tmp_path / "flowers", format, settings).path
+    (answer,) = formats.find(format).load(path)
+    assert_answers(each, images, answer(images))
+    layers = [layer for layer in each.model.layers if isinstance(layer, LocalResponseNormalization)]
+    count = sum(layer.groups == 1 for layer in layers)
+    assert count == (2 if architecture == "paper" else 0)
+    assert native_operators(path, format) == count
+
+
+def native_operators(path, format):
+    if format == "onnx":
+        import onnx as reader
+
+        return [node.op_type for node in reader.load(path).graph.node].count("LRN")
+    import tensorflow as tf
+
+    with pytest.warns(UserWarning, match="tf.lite.Interpreter is deprecated"):
+        interpreter = tf.lite.Interpreter(str(path))
+    names = [each["op_name"] for each in interpreter._get_ops_details()]
+    return names.count("LOCAL_RESPONSE_NORMALIZATION")

@@ -1,6 +1,7 @@
 """scripts/export.py from the user's point of view, and its files on a server without this library."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,15 @@ def test_run_to_onnx(small_run, capsys):
     assert answer.sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_run, capsys):
+    pytest.importorskip("onnxruntime")
+    export.main([str(small_run.folder), "--to", "onnx", "--precision", "int8"])
+    _, compared, _ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Top-1 error on 12 pictures: [\d.]+ % with int8 weights, [\d.]+ % in float32\.", compared), (
+        compared
+    )
+
+
 def test_file_with_names(small_run, tmp_path):
     pytest.importorskip("onnxruntime")
     alone = tmp_path / "alone.keras"
@@ -57,6 +67,8 @@ def test_file_with_names(small_run, tmp_path):
     [
         (["{folder}/nowhere.keras", "--to", "onnx"], "which does not exist"),
         (["{folder}/figures", "--to", "onnx"], "A run folder must contain"),
+        (["{folder}/best.keras", "--to", "onnx", "--precision", "int8"], "needs a run folder or --dataset"),
+        (["{folder}", "--to", "savedmodel", "--native-normalization"], "need onnx or tflite. Received: savedmodel"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
