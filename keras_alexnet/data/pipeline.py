@@ -112,11 +112,12 @@ def training_batches(
         order = numbered.shuffle(buffer, tf.random.stateless_uniform((), key, None, None, tf.int64))
         seen = tf.cast(epoch == epochs.start, tf.int64) * first_step * recipe.batch_size
         left = order.take(steps * recipe.batch_size).skip(seen)
-        return left.map(lambda number, item: (*item, tf.random.fold_in(key, number)))
+        return tf.data.Dataset.zip(left, tf.data.Dataset.from_tensors(key).repeat())
 
     def crops_of(epochs, recipe):
-        def labelled_crop(picture, label, seed):
-            return augmented_crop(picture, seed, statistics, recipe), label
+        def labelled_crop(numbered, key):
+            number, (picture, label) = numbered
+            return augmented_crop(picture, tf.random.fold_in(key, number), statistics, recipe), label
 
         return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labelled_crop, AUTOTUNE)
 

@@ -41,6 +41,12 @@ def test_limit(network, export, passes):
             measured.check("int8")
 
 
+def test_one_of_few_pictures_may_change():
+    accuracy.Accuracy(10, 0.1, 0.2).check("int8")
+    with pytest.raises(ValueError, match="on 10 pictures"):
+        accuracy.Accuracy(10, 0.1, 0.3).check("int8")
+
+
 def test_crops_and_labels(tmp_path):
     """The crops are the centers of the resized pictures, and the labels positions among the network's outputs."""
     shades = {"apple": 50, "pear": 200}

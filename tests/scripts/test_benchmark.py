@@ -197,7 +197,7 @@ def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
 def test_input_pipeline(tmp_path, capsys):
     _, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
     others = ["Pillow, DataLoader, 2 workers"] if rivals.HAS_PYTORCH else []
-    check(one, "images/s", "keras_alexnet", *others)
+    check(one, "images/s", "keras_alexnet", "TensorFlow, decoding only", *others)
     assert one["subject"].startswith("4 JPEGs of 500 x 700, ")
 
 
@@ -205,7 +205,7 @@ def test_input_pipeline(tmp_path, capsys):
 def test_without_pytorch(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(rivals, "HAS_PYTORCH", False)
     table, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
-    check(one, "images/s", "keras_alexnet")
+    check(one, "images/s", "keras_alexnet", "TensorFlow, decoding only")
     assert "Left out: PyTorch" in table
 
 
