@@ -6,7 +6,6 @@ python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
 import argparse
-import dataclasses
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.data import sources
@@ -43,9 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation import evaluate
         from keras_alexnet.reporting import report, run_figures, tables
 
-        name = sources.stored_name(arguments.dataset) if arguments.dataset else options.dataset
-        folder = arguments.data_dir or options.data_dir
-        data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
+        data = datasets.of_options(sources.of_other_data(options, arguments.dataset, arguments.data_dir))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)

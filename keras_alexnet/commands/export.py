@@ -44,7 +44,7 @@ def parser() -> Parser:
     line.add_argument(
         "--dataset",
         metavar="NAME",
-        help="pictures of the same classes to measure the errors with other precisions (default: those of the run)",
+        help="pictures of the same classes to compare the errors on (default: those of the run, and none in float32)",
     )
     line.add_argument(
         "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"
@@ -64,18 +64,19 @@ def main(argv: list[str] | None = None) -> None:
         run = Run.open(arguments.network) if pathlib.Path(arguments.network).is_dir() else None
         source = run.find_best() if run else pathlib.Path(arguments.network)
         classifier = Classifier.of_file(source)
+        settings = Settings(arguments.precision, arguments.native_normalization)
+        is_measured = arguments.dataset or settings.precision != "float32"
+        batches = _batches(arguments, run, classifier) if is_measured else None  # by the names of the run
         if arguments.classes:
             names = class_names.read(arguments.classes, classifier.class_names)
             classifier = dataclasses.replace(classifier, class_names=names)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
-        settings = Settings(arguments.precision, arguments.native_normalization)
-        batches = _batches(arguments, run, classifier) if settings.precision != "float32" else None
         export = exporting.export(classifier, out, arguments.to, settings, batches)
     say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
     if measured := export.accuracy:
         say(
             f"Top-1 error on {measured.pictures} pictures: {100 * measured.export:.1f} % with {settings.precision} "
-            f"weights, {100 * measured.network:.1f} % in float32."
+            f"weights, {100 * measured.network:.1f} % of the network."
         )
     say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")
 
@@ -88,7 +89,5 @@ def _batches(arguments, run, classifier):
     if not (run or arguments.dataset):
         raise ValueError(f"--precision {arguments.precision} needs a run folder or --dataset. Received: neither")
     options = run.read_options() if run else Options()
-    name = sources.stored_name(arguments.dataset) if arguments.dataset else options.dataset
-    folder = arguments.data_dir or options.data_dir
-    data = datasets.of_options(dataclasses.replace(options, dataset=name, data_dir=folder))
+    data = datasets.of_options(sources.of_other_data(options, arguments.dataset, arguments.data_dir))
     return accuracy.labelled_crops(classifier, data)

@@ -56,6 +56,18 @@ def of_options(options: Options) -> LabelledFiles | None:
     return find(options.dataset, options.data_dir, options.class_names, shares)
 
 
+def of_other_data(options: Options, dataset: str | None = None, data_dir: str | None = None) -> Options:
+    """Return the options of a run for other pictures.
+
+    Args:
+        options: The options.
+        dataset: The data set, as for `--dataset`; None for that of the run.
+        data_dir: The folder where TFDS stores its data; None for that of the run.
+    """
+    name = stored_name(dataset) if dataset else options.dataset
+    return dataclasses.replace(options, dataset=name, data_dir=data_dir or options.data_dir)
+
+
 def stored_name(name: str) -> str:
     """Return the name of a data set as a run stores it: an absolute path, since it may be resumed from elsewhere.
 

@@ -5,7 +5,6 @@ next to each export has the class names and says how to resize and crop pictures
 """
 
 import dataclasses
-import functools
 import importlib.metadata
 import itertools
 import json
@@ -21,8 +20,9 @@ from PIL import Image
 from keras_alexnet.data.statistics import mean_and_std
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.export import formats
-from keras_alexnet.export.accuracy import Accuracy, Batches, measure
+from keras_alexnet.export.accuracy import Accuracy, Batches, Function, measure
 from keras_alexnet.files import atomic_write, check_new, temporary_folder
+from keras_alexnet.models.layers import is_over_all_channels
 
 TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
 LEAST_PROBABILITY = 1e-30  # ours: runtimes round smaller ones to zero
@@ -101,20 +101,23 @@ def _in_float32(network):
     return copy
 
 
-def expected(classifier: Classifier, images: np.ndarray) -> np.ndarray:
-    """Return the outputs of the Keras network in float32, computed without `serving_model`.
+def reference(classifier: Classifier) -> Function:
+    """Return the Keras network in float32 as a function, without `serving_model`.
 
     Args:
         classifier: The network.
-        images: uint8 `(batch, size, size, 3)`.
 
     Returns:
-        Probabilities, float32 `(batch, classes)`.
+        A function from uint8 `(batch, size, size, 3)` to probabilities, float32 `(batch, classes)`.
     """
     network = _in_float32(classifier.model)
     mean, std = mean_and_std(classifier.statistics, classifier.recipe)
-    answers = network((images.astype(np.float32) - mean) / std, training=False)
-    return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if outputs_logits(network) else answers)
+
+    def answer(images):
+        answers = network((images.astype(np.float32) - mean) / std, training=False)
+        return keras.ops.convert_to_numpy(keras.ops.softmax(answers) if outputs_logits(network) else answers)
+
+    return answer
 
 
 def pictures(size: int) -> np.ndarray:
@@ -147,11 +150,10 @@ def export(
         path: The file to write. A JSON file with the same name plus ".json" is also written. Neither may exist.
         format: A name in `formats.FORMATS`: "savedmodel", "onnx" or "tflite".
         settings: How to write the file.
-        batches: Crops and labels from `accuracy.labelled_crops`, to compare the top-1 errors. Only needed with other
-            precisions than float32.
+        batches: Crops and labels from `accuracy.labelled_crops`, to compare the top-1 errors; None only in float32.
 
     Raises:
-        ValueError: If one of the files exists, the format is unknown or has no such settings, a package or the
+        ValueError: If one of the files exists, the format or the network has no such settings, a package or the
             TensorFlow backend is missing, or the outputs of the file differ from those of the network. Nothing is
             written then.
     """
@@ -160,21 +162,25 @@ def export(
     for file in (path, description):
         check_new(file, "--out")
     module = formats.find(format, settings)
-    if settings.precision != "float32" and batches is None:
+    is_whole = settings.precision == "float32"
+    if not is_whole and batches is None:
         raise ValueError(f"{settings.precision} weights need pictures to measure the top-1 error. Received: none")
-    images = pictures(classifier.model.input_shape[1])
+    if settings.native_normalization and not any(map(is_over_all_channels, classifier.model.layers)):
+        raise ValueError(
+            "Native normalization needs a network that normalizes over all channels. Received: "
+            f"{classifier.model.name}, which does not"
+        )
+    images, network = pictures(classifier.model.input_shape[1]), reference(classifier)
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as folder:
         temporary = folder / f"alexnet.{format}"
         module.write(serving_model(classifier), temporary, settings)
         answers = module.load(temporary)
-        received, wanted = [answer(images) for answer in answers], expected(classifier, images)
+        received, wanted = [answer(images) for answer in answers], network(images)
+        _check(received, wanted, format, TOLERANCE if is_whole else np.inf)  # in any precision, not NaN
         measured = None
-        if settings.precision == "float32":
-            _check(received, wanted, format, TOLERANCE)
-        else:
-            _check(received, wanted, format, np.inf)  # not NaN
-            measured = measure(functools.partial(expected, classifier), answers[0], batches)
+        if batches is not None:
+            measured = measure(network, answers[0], batches)
             measured.check(settings.precision)
         speed = max(_images_per_second(answer, images) for answer in answers)
         result = Export(path, _difference(received, wanted), speed, measured)

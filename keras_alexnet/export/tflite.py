@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.models.fusion import unfused
-from keras_alexnet.models.layers import LocalResponseNormalization
+from keras_alexnet.models.layers import LocalResponseNormalization, is_over_all_channels
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
@@ -54,8 +54,7 @@ def _with_native_normalization(server):
     """Return a copy whose normalization over all channels is LiteRT's operator. The copy shares the other layers."""
 
     def replaced(layer):
-        is_over_all = isinstance(layer, LocalResponseNormalization) and layer.groups == 1
-        return _NativeNormalization(layer) if is_over_all else layer
+        return _NativeNormalization(layer) if is_over_all_channels(layer) else layer
 
     return keras.models.clone_model(server, clone_function=replaced)
 

@@ -273,6 +273,11 @@ class LocalResponseNormalization(_ResponseNormalization):
         return {**super().get_config(), "groups": self.groups}
 
 
+def is_over_all_channels(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer normalizes over all channels, for which export formats have an operator."""
+    return isinstance(layer, LocalResponseNormalization) and layer.groups == 1
+
+
 @register
 class SpatialResponseNormalization(_ResponseNormalization):
     r"""Normalize each activation by the energy of its neighbors in the same map.

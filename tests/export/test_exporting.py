@@ -17,7 +17,6 @@ from keras_alexnet.export.accuracy import Accuracy
 from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.layers import LocalResponseNormalization
 from keras_alexnet.recipes import Recipe
 
 SIZE, NAMES = 99, ("daisy", "rose", "tulip")
@@ -419,7 +418,7 @@ def test_tensorflow_formats_need_the_tensorflow_backend(tmp_path, monkeypatch):
 def test_an_export_with_wrong_outputs_leaves_no_files(tmp_path, monkeypatch):
     """As if a ReLU were missing in the file."""
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(exporting, "expected", lambda each, images: answers_of_keras(each, images)[:, ::-1])
+    monkeypatch.setattr(exporting, "reference", lambda each: lambda images: answers_of_keras(each, images)[:, ::-1])
     with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert list(tmp_path.iterdir()) == []
@@ -437,7 +436,7 @@ def test_nan_is_a_wrong_output(tmp_path):
 @pytest.mark.slow
 def test_every_signature_is_checked(tmp_path, monkeypatch):
     """As if the second signature of a SavedModel overflowed."""
-    wanted = exporting.expected(classifier(), exporting.pictures(SIZE))
+    wanted = exporting.reference(classifier())(exporting.pictures(SIZE))
     answers = [lambda images: wanted, lambda images: wanted * np.nan]
     broken = types.SimpleNamespace(write=lambda server, path, settings: path.touch(), load=lambda path: answers)
     monkeypatch.setattr(formats, "find", lambda name, settings: broken)
@@ -506,7 +505,7 @@ def test_exports_with_small_weights(tmp_path, images, format, precision, share):
 
 def test_exports_with_more_errors_are_refused(tmp_path, images, monkeypatch):
     """As if the file always answered with the last class."""
-    wanted = exporting.expected(classifier(), images)
+    wanted = answers_of_keras(classifier(), images)
     others = (wanted.argmax(1) + 1) % len(NAMES)
     broken = types.SimpleNamespace(
         write=lambda server, path, settings: path.touch(),
@@ -542,20 +541,26 @@ def test_unknown_precision():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["paper", "source"])
 @pytest.mark.parametrize("format", ["onnx", "tflite"])
-def test_native_normalization(tmp_path, images, format, architecture):
-    """ONNX and LiteRT normalize over all channels, so the layers of `source`, in groups, stay as they are."""
+def test_native_normalization(tmp_path, images, format):
     pytest.importorskip("onnxruntime")
-    each = classifier(architecture)
+    each = classifier()
     settings = formats.Settings(native_normalization=True)
     path = exporting.export(each, tmp_path / "flowers", format, settings).path
     (answer,) = formats.find(format).load(path)
     assert_answers(each, images, answer(images))
-    layers = [layer for layer in each.model.layers if isinstance(layer, LocalResponseNormalization)]
-    count = sum(layer.groups == 1 for layer in layers)
-    assert count == (2 if architecture == "paper" else 0)
-    assert native_operators(path, format) == count
+    assert native_operators(path, format) == 2
+
+
+@pytest.mark.parametrize("architecture", ["source", "no_normalization"])
+def test_native_normalization_needs_all_channels(tmp_path, architecture):
+    """ONNX and LiteRT have no groups of channels."""
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ValueError, match=r"over all channels\. Received: .*, which does not"):
+        exporting.export(
+            classifier(architecture), tmp_path / "flowers", "onnx", formats.Settings(native_normalization=True)
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def native_operators(path, format):
