@@ -133,6 +133,20 @@ class Run:
         return cls(folder)
 
     @classmethod
+    def of_file(cls, path: str | os.PathLike[str]) -> "Run | None":
+        """Return the run that a file of a network belongs to, or None.
+
+        `best.keras` is in the run's folder, checkpoints are one folder deeper.
+
+        Raises:
+            ValueError: As for `open`.
+        """
+        for folder in pathlib.Path(os.path.abspath(path)).parents[:2]:  # without "..", which `absolute` keeps
+            if (folder / "recipe.json").is_file():
+                return cls.open(folder)
+        return None
+
+    @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
         path = pathlib.Path(dataset).expanduser()

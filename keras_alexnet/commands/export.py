@@ -61,8 +61,9 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation.classifier import Classifier  # after the flags: TensorFlow takes seconds
         from keras_alexnet.export import exporting
 
-        run = Run.open(arguments.network) if pathlib.Path(arguments.network).is_dir() else None
-        source = run.find_best() if run else pathlib.Path(arguments.network)
+        source = pathlib.Path(arguments.network)
+        run = Run.open(source) if source.is_dir() else Run.of_file(source)
+        source = run.find_best() if source.is_dir() else source
         classifier = Classifier.of_file(source)
         settings = Settings(arguments.precision, arguments.native_normalization)
         is_measured = arguments.dataset or settings.precision != "float32"

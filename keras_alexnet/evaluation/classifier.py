@@ -95,9 +95,8 @@ class Classifier:
             ValueError: If the file does not contain an image classifier, contains code, or does not match the run.
         """
         path = pathlib.Path(path)
-        for folder in path.absolute().parents[:2]:  # best.keras is in the run's folder, checkpoints are one deeper
-            if (folder / "recipe.json").is_file():
-                return cls._in_run(Run.open(folder), path, load)
+        if run := Run.of_file(path):
+            return cls._in_run(run, path, load)
         model = load(path)
         crop_size = _input_size(model, path)
         architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])

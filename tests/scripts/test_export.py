@@ -32,11 +32,12 @@ def test_run_to_onnx(small_run, capsys):
     assert answer.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_run, capsys):
+@pytest.mark.parametrize("file", ["", "best.keras"])
+def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_run, capsys, file):
     pytest.importorskip("onnxruntime")
     (small_run.folder / "names.txt").write_text("a\nb\nc\n")  # other names than those of the pictures
     names = ["--classes", str(small_run.folder / "names.txt")]
-    export.main([str(small_run.folder), "--to", "onnx", "--precision", "int8", *names])
+    export.main([str(small_run.folder / file), "--to", "onnx", "--precision", "int8", *names])
     _, compared, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
         r"Top-1 error on 12 pictures: [\d.]+ % with int8 weights, [\d.]+ % of the network\.", compared
@@ -69,7 +70,7 @@ def test_file_with_names(small_run, tmp_path):
     [
         (["{folder}/nowhere.keras", "--to", "onnx"], "which does not exist"),
         (["{folder}/figures", "--to", "onnx"], "A run folder must contain"),
-        (["{folder}/best.keras", "--to", "onnx", "--precision", "int8"], "needs a run folder or --dataset"),
+        (["{folder}/../alone.keras", "--to", "onnx", "--precision", "int8"], "needs a run folder or --dataset"),
         (["{folder}", "--to", "savedmodel", "--native-normalization"], "need onnx or tflite. Received: savedmodel"),
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
@@ -83,6 +84,7 @@ def test_file_with_names(small_run, tmp_path):
 )
 def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
     small_run.figures.mkdir(exist_ok=True)
+    (small_run.folder.parent / "alone.keras").write_bytes(small_run.best.read_bytes())
     (small_run.folder / "mine.onnx.json").write_text("mine")
     before = sorted(small_run.folder.iterdir())
     assert leave([word.format(folder=small_run.folder) for word in wrong]) == 2
