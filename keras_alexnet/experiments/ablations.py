@@ -59,12 +59,20 @@ ABLATIONS = (
     ),
     Ablation("half", "half of the kernels (3.2)", {"architecture": "half"}, (1.7, 1.2), "145-half: +1.70, +1.23"),
     Ablation("single_tower", "no groups (3.2)", {"architecture": "single_tower"}),
-    Ablation("no_conv4", "one middle layer removed (7)", {"architecture": "no_conv4"}, (2.0, None)),
+    Ablation(
+        "no_communication",
+        "no communication between the towers (3.2)",
+        {"architecture": "no_communication"},
+        log="150: +1.17, +1.12",
+    ),
+    Ablation("no_conv3", "without conv3 (7)", {"architecture": "no_conv3"}, (2.0, None)),
+    Ablation("no_conv4", "without conv4 (7)", {"architecture": "no_conv4"}, (2.0, None)),
     Ablation("no_lighting", "no PCA lighting (4.1)", {"augmentation": ("crop", "mirror")}, (1.0, None)),
     Ablation("text_lighting", "PCA lighting as in the text (4.1)", {"lighting": "text"}),
     Ablation("no_crop_no_mirror", "no crops and mirrors (4.1)", {"augmentation": ("lighting",)}),
     Ablation("no_dropout", "no dropout (4.2)", {"dropout": 0.0}),
     Ablation("text_initial_weights", "initial weights of the text (5)", {"initial_weights": "text"}),
+    Ablation("no_weight_decay", "no weight decay (5)", {"weight_decay": 0.0}),
     Ablation("decay_into_weights", "weight decay outside the velocity (5)", {"decay_into": "weights"}),
 )
 

@@ -305,11 +305,16 @@ _NO_OVERLAP = dataclasses.replace(
     pool_rounding="floor",
 )
 
-_NO_CONV4 = dataclasses.replace(
-    _PAPER,
-    name="no_conv4",
-    summary="the paper's network without one of its middle layers (7)",
-    convolutions={n: row for n, row in _PAPER.convolutions.items() if n != 4},
+# conv2 and conv5 are left in: what follows would see maps of another size or number. Without conv3, the only layer that
+# reads both towers, the towers do not meet before fc6.
+_NO_CONV3, _NO_CONV4 = (
+    dataclasses.replace(
+        _PAPER,
+        name=f"no_conv{removed}",
+        summary=f"the paper's network without conv{removed}, one of its middle layers (7)",
+        convolutions={n: row for n, row in _PAPER.convolutions.items() if n != removed},
+    )
+    for removed in (3, 4)
 )
 
 # The authors' own experiments, which match the configuration files in their code exactly. Each changes `source`; the
@@ -373,6 +378,20 @@ _SOURCE_NO_COMMUNICATION = dataclasses.replace(
     hidden=(8192, 4096),
     hidden_groups=2,
     published=f"top-1 41.83 %, top-5 19.33 % error on {_2012_TEN}",
+)
+
+# The same change to the network of the text
+_NO_COMMUNICATION = dataclasses.replace(
+    _PAPER,
+    name="no_communication",
+    summary="the paper's network with towers that join only in the classifier, and are wider in conv2 and fc6 (3.2)",
+    convolutions=_PAPER.convolutions
+    | {
+        2: dataclasses.replace(_PAPER.convolutions[2], filters=320),  # 27 27 320, 13 13 320
+        3: dataclasses.replace(_PAPER.convolutions[3], groups=2),  # 13 13 384
+    },
+    hidden=_SOURCE_NO_COMMUNICATION.hidden,
+    hidden_groups=_SOURCE_NO_COMMUNICATION.hidden_groups,
 )
 
 _SOURCE_CONV6 = dataclasses.replace(
@@ -473,7 +492,9 @@ ARCHITECTURES = {
         _HALF,
         _NO_NORMALIZATION,
         _NO_OVERLAP,
+        _NO_CONV3,
         _NO_CONV4,
+        _NO_COMMUNICATION,
         _SOURCE_HALF,
         _SOURCE_NO_OVERLAP,
         _SOURCE_NO_NORMALIZATION,

@@ -33,6 +33,17 @@ sketched = functools.cache(sketch)  # of which no test changes anything
 
 # Their numbers
 
+NO_COMMUNICATION = (  # each tower: conv2 of 160 kernels, then layers that see the tower alone
+    34_944
+    + 2 * (5 * 5 * 48 + 1) * 160
+    + 2 * (3 * 3 * 160 + 1) * 192
+    + 663_936
+    + 442_624
+    + 2 * (6 * 6 * 128 + 1) * 4096
+    + 2 * (4096 + 1) * 2048
+    + 4_097_000
+)
+
 
 @pytest.mark.any_backend
 @pytest.mark.parametrize(
@@ -47,22 +58,14 @@ sketched = functools.cache(sketch)  # of which no test changes anything
         ("half", 59_798_312),
         ("no_normalization", 60_965_224),
         ("no_overlap", 60_965_224),
+        ("no_conv3", 60_965_224 - (3 * 3 * 256 + 1) * 384 - 3 * 3 * (192 - 128) * 384),  # conv4 reads 2 x 128 maps
         ("no_conv4", 60_965_224 - 663_936),
+        ("no_communication", NO_COMMUNICATION),
         ("source_half", 59_798_312),
         ("source_no_overlap", 60_965_224),
         ("source_no_normalization", 60_965_224),
         ("source_norm5", 60_965_224),
-        (
-            "source_no_communication",  # each tower: conv2 of 160 kernels, then layers that see the tower alone
-            34_944
-            + 2 * (5 * 5 * 48 + 1) * 160
-            + 2 * (3 * 3 * 160 + 1) * 192
-            + 663_936
-            + 442_624
-            + 2 * (6 * 6 * 128 + 1) * 4096
-            + 2 * (4096 + 1) * 2048
-            + 4_097_000,
-        ),
+        ("source_no_communication", NO_COMMUNICATION),
         ("source_conv6", 60_965_224 + 2 * (3 * 3 * 256 + 1) * 128),
         (
             "source_low_resolution",  # each tower: conv1 of 32 kernels, conv2 with kernels on three colors as well
@@ -125,7 +128,9 @@ SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9"
         ("half", PAPER),
         ("no_normalization", PAPER.replace("norm1 ", "").replace("norm2 ", "")),
         ("no_overlap", PAPER),
+        ("no_conv3", PAPER.replace("conv3 relu3 ", "")),
         ("no_conv4", PAPER.replace("conv4 relu4 ", "")),
+        ("no_communication", PAPER),
         (
             "tflearn",
             "conv1 relu1 pool1 norm1 conv2 relu2 pool2 norm2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 norm5 " + TOP,
