@@ -185,7 +185,7 @@ class Recipe:
     keep: str = setting(
         "best",
         "the network to keep as best.keras: best, of the epoch with the lowest validation error; or last, of the last "
-        "epoch (ours)",
+        "epoch (ours; default: last if the settings are chosen from your pictures, without --stop-after)",
         _LEARNING,
         choices=("best", "last"),
     )
@@ -302,7 +302,10 @@ class Options:
         _DATA,
     )
     data_dir: str | None = setting(
-        None, "folder where TFDS stores its data (default: TFDS_DATA_DIR, or else TFDS's default)", _DATA
+        None,
+        "folder where TFDS stores its data and where zip and tar files are unpacked (default: TFDS_DATA_DIR, or else "
+        "TFDS's default, and ~/.cache for the files)",
+        _DATA,
     )
     class_names: str | None = setting(
         None, "file of class names: one per line in order, or lines of a class and its name", _DATA
@@ -347,8 +350,8 @@ class Options:
     )
     checkpoint_epochs: int | None = setting(
         None,
-        "save a checkpoint every N epochs (default: after the first, the last and each best epoch, and after others if "
-        "saving takes less than 3% of the time)",
+        "save a checkpoint every N epochs (default: after the first and the last, with --keep best also after each "
+        "best one, and after others if saving takes less than 3% of the time)",
         _RUN,
         ("snapshot_epoch",),
     )

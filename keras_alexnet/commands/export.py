@@ -8,8 +8,8 @@ The exported network takes RGB pictures with pixel values 0 to 255, subtracts th
 A JSON file next to it has the class names and says how to prepare pictures.
 
 With --precision float16 or int8, the file is a half or a quarter as large, and the command compares its top-1 error on
-the validation pictures of the run with that of the network. A file that makes more than 1 % more errors is not written,
-unless it is a single picture of a small data set.
+the validation pictures of the run with that of the network. A file whose error is more than one percentage point higher
+is not written; with fewer than 100 pictures, one more error is allowed.
 """
 
 import argparse

@@ -40,7 +40,7 @@ class Accuracy:
         more_errors = round((self.export - self.network) * self.pictures)
         if more_errors > max(1, LARGEST_INCREASE * self.pictures):  # one picture may change in a small data set
             raise ValueError(
-                f"Expected a top-1 error that is at most {100 * LARGEST_INCREASE:g} % higher than that of the network. "
+                f"Expected a top-1 error at most {100 * LARGEST_INCREASE:g} point higher than the network's. "
                 f"Received: {precision} weights with {100 * self.export:.1f} % instead of {100 * self.network:.1f} %, "
                 f"on {self.pictures} pictures; nothing was written"
             )

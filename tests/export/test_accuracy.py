@@ -31,7 +31,9 @@ def test_limit(network, export, passes):
     if passes:
         measured.check("int8")
     else:
-        with pytest.raises(ValueError, match=r"at most 1 % higher.*Received: int8 weights with 52\.0 % instead of 50"):
+        with pytest.raises(
+            ValueError, match=r"at most 1 point higher.*Received: int8 weights with 52\.0 % instead of 50"
+        ):
             measured.check("int8")
 
 

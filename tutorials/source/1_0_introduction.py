@@ -121,7 +121,8 @@ panels.predictions([photograph[0, ::2, ::2]], answer, species)
 #   combined them at this size.
 #
 # How much work is training? A *multiply-add* is one multiplication and one addition, so it counts as two operations.
-# The backward pass takes about twice as many as the forward pass.
+# The backward pass takes about twice as many operations as the forward pass: each layer computes two gradients, one for
+# its weights and one for its inputs, and each of them is as much work as the layer itself.
 
 # %%
 costs = layer_costs(sketch("paper"))
@@ -190,9 +191,9 @@ print(f"{matrix.size} connections, {np.count_nonzero(matrix)} of them used")
 print(f"{np.unique(kernel).size} different weights")
 
 # %% [markdown]
-# So a fully connected layer could do whatever a convolution does, and more. That is why the paper calls the best possible
-# performance of convolutional networks "theoretically" worse, though only slightly. In practice fewer weights need fewer
-# pictures to learn from.
+# So a fully connected layer could do whatever a convolution does, and more. The paper says of convolutional networks that
+# their "theoretically-best performance is likely to be only slightly worse", and that fewer connections and parameters
+# make them easier to train. In practice fewer weights need fewer pictures to learn from.
 #
 # ## A network of familiar parts
 #

@@ -154,8 +154,8 @@ figure
 # %% [markdown]
 # The sigmoid loses the gradient at all four scales: small weights pass little on, and large ones saturate its units. For
 # a ReLU only the scale of the weights matters, and it can be chosen so that nothing is lost: near 1.4, the square root of
-# 2, because half of the units are off. tanh does well near 1. With larger weights most of its units saturate, and the
-# gradient grows only through the few that do not:
+# 2, because half of the units are off. tanh does well near 1. With larger weights more and more of its units saturate,
+# most of them at a scale of 4, and the gradient grows only through those that do not:
 
 # %%
 for g in (1.0, 2.0, 4.0):
@@ -208,8 +208,9 @@ for name, share in learned.items():
 assert max(abs(learned[n] - at_start[n]) for n in learned) > 0.1
 
 # %% [markdown]
-# So "half of the units are off" is true of random weights and zero biases, and of little else. The paper says nothing
-# about sparsity.
+# So "half of the units are off" is true of random weights, zero biases and inputs around zero, and of little else. Before
+# training relu1 has only a third of zeros, because this network takes the maximum of each window first, and a maximum is
+# less often below zero. The paper says nothing about sparsity.
 #
 # ## What a ReLU costs
 #
@@ -228,8 +229,10 @@ assert relus == 658_272 and relus / work < 0.001
 # %% [markdown]
 # ## Figure 1, on CIFAR-10
 #
-# The paper's four-layer network, with ReLU and with tanh, without regularization, from runs that are archived in
-# `results/`: `python scripts/fit.py --dataset cifar10 --recipe figure_1`, and `figure_1_tanh`. An *epoch* is one pass over
+# The paper does not say which layers its four-layer network has. We take the one that the authors published for CIFAR-10:
+# three convolutions of 5 x 5 with 32, 32 and 64 kernels, a pooling with each, and one fully connected layer. Here it is
+# with ReLU and with tanh, without normalization and regularization, from runs that are archived in `results/`:
+# `python scripts/fit.py --dataset cifar10 --recipe figure_1`, and `figure_1_tanh`. An *epoch* is one pass over
 # the training pictures. As in the paper, each network has its own learning rate: the one that learned fastest of those
 # tried from 0.001 to 0.03. Only half of the 50,000 training pictures were available, so an epoch has half as many steps
 # as the paper's.
@@ -263,7 +266,8 @@ assert len(ratios) >= 3 and min(ratios) > 4
 #
 # 1. At 4 the gradient of the sigmoid is 0.018, of tanh 0.001, of ReLU 1.
 # 2. ReLU, if the weights are scaled by about 1.4; tanh near 1; the sigmoid at no scale.
-# 3. About half where the bias starts at 0, and a quarter to a third where it starts at 1.
+# 3. In AlexNet before training, about half where the bias starts at 0, and 25 to 35 % where it starts at 1. After training
+#    no rule gives it: in the small network it was from about half to nine tenths, depending on the layer.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert [round(float(at_4[n]), 3) for n in functions] == [0.018, 0.001, 1]

@@ -170,9 +170,11 @@ assert totals["half"][0] == 59_798_312
 # unequal *work*: they are the value of more kernels, not of the second GPU as such.
 #
 # `paper`, `half` and `single_tower` (without groups) were each trained on the 1020 pictures of Flowers-102 with three
-# seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation --architecture half`. How many points of
-# error do the other two cost compared with `paper`? In brackets is the 95 % interval of the mean over seeds. The p-value
-# is for no difference, corrected for the eleven changes that this repository tries (Holm's method).
+# *seeds* (a seed determines the initial weights and the order of the pictures): `python scripts/fit.py --dataset
+# oxford_flowers102 --recipe ablation --architecture half`. How many points of error do the other two cost compared with
+# `paper`? In brackets is the 95 % interval of the mean over seeds. The *p-value* says how probable a difference at least
+# this large is if the change has no effect. It is corrected for the eleven changes that this repository tries (Holm's
+# method), because among many changes one looks large by chance.
 
 # %%
 rows = archive.rows("../results")
@@ -194,8 +196,9 @@ assert low < 0 < found["single_tower"].mean
 # ## Today: the batch is split, not the network
 #
 # A network of 61 million parameters fits on any GPU now. With two GPUs, each has the whole network and gets half of the
-# batch; the gradients are summed before the weights change. `tf.distribute.MirroredStrategy` does this for any network.
-# The two virtual devices let us try it on a CPU, with a small version of the network.
+# batch. Each divides its loss by the size of the *whole* batch, and the gradients are summed before the weights change:
+# that is the mean over the whole batch. `tf.distribute.MirroredStrategy` does this for any network. The two virtual
+# devices let us try it on a CPU, with a small version of the network.
 
 # %%
 paper = ARCHITECTURES["paper"]

@@ -120,8 +120,9 @@ assert np.isclose(factors[0.001], 2**-0.75)
 assert round(2**-0.75, 3) == 0.595 and round(factors[10.0], 3) == 0.584
 
 # %% [markdown]
-# Small activations are all multiplied by $2^{-0.75} = 0.595$, whatever their neighbors are. The layer is then only a
-# constant. It matters from about 30 on.
+# Where an activation *and* its neighbors are small, it is multiplied by $2^{-0.75} = 0.595$: the layer then only
+# multiplies by a constant. (A small activation beside a loud one loses more, see above.) The layer matters from about 30
+# on.
 #
 # ## Does it do anything in AlexNet?
 #
@@ -270,8 +271,8 @@ print(f"{name} is faster, forward and backward")
 # The network was trained on the 1020 pictures of Flowers-102 with the normalization layers and without them, with three
 # seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture
 # no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their difference.
-# In brackets is the 95 % interval of the mean over seeds. The p-value is for no difference, corrected for the eleven
-# changes that this repository tries (Holm's method).
+# In brackets is the 95 % interval of the mean over seeds. The p-value says how probable a difference at least this large
+# is if the change has no effect. It is corrected for the eleven changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")
@@ -309,7 +310,7 @@ assert 2 * len(ablations.differences(rows)) == 22
 # ## What you predicted
 #
 # 1. Its neighbors fall to about a fifth. Against the channels further away, the loud channel falls as much.
-# 2. By 0.584, nearly the 0.595 that it multiplies everything by.
+# 2. By 0.584, nearly the 0.595 by which it multiplies where all activations are small.
 # 3. No: in PyTorch and Caffe the result differs by a third on average, and with $k$ left at 1 it is twice as large.
 #
 # ## Exercises

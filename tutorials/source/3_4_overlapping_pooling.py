@@ -193,7 +193,8 @@ assert sizes["paper"] == sizes["no_overlap"] == [27, 13, 6]
 assert sizes["tflearn"] == [29, 15, 8]
 
 # %% [markdown]
-# `no_overlap` is the paper's comparison: the same maps and the same parameters, with windows of 2 instead of 3. The zeros
+# `no_overlap` is the comparison as the paper describes it: the same maps and the same parameters, with windows of 2
+# instead of 3. (The authors' own run also changed the padding: [chapter 8](8_0_the_authors_lab_notebook.ipynb).) The zeros
 # that are added when a size is rounded up do not change any maximum, since a ReLU is never below zero. tflearn's network
 # pads every layer ("same") and gets maps of 8 pixels, and so more parameters than any other network here.
 #
@@ -201,8 +202,9 @@ assert sizes["tflearn"] == [29, 15, 8]
 #
 # `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with three seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
-# same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean. The p-value
-# is for no difference, corrected for the eleven changes that this repository tries (Holm's method).
+# same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean. The
+# p-value says how probable a difference at least this large is if the change has no effect. It is corrected for the
+# eleven changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")
@@ -220,8 +222,9 @@ charts.differences(shown)
 # %% [markdown]
 # Without overlap the mean error is higher, as the paper says, and by more. But the three seeds differ widely: the
 # interval of the top-1 error contains zero, and the paper's 0.4 as well, so we cannot tell. The interval of the top-5
-# error is above zero, and above the paper's 0.3. The paper finds networks with overlap "slightly more difficult to
-# overfit". With 1020 pictures, which are soon memorized, that may matter more.
+# error is above zero, and above the paper's 0.3, but not clearly enough for one of eleven changes (p is 0.25). So again
+# we cannot tell. The paper finds networks with overlap "slightly more difficult to overfit". With 1020 pictures, which
+# are soon memorized, that may matter more.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert all(found[name].mean > paper[name] for name in paper)

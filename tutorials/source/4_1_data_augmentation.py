@@ -117,14 +117,16 @@ diagrams.color_axes(sample, mean, eigenvalues, eigenvectors)
 # For each picture three random numbers are drawn, one per axis, and the **whole picture** changes by one color. Text and
 # source differ in the size of the change:
 #
-# - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the pixels;
+# - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the pixels,
+#   which the paper does not give. With pixels from 0 to 255 the noise would drown the picture (exercise 2), so here the
+#   text's eigenvalues are those of pixels from 0 to 1;
 # - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1.
 
 # %%
 seed = (3, 0)
 alpha = tf.random.stateless_normal((3,), seed, stddev=0.1).numpy()
 far = (-1.0, 1.0)  # where the sliders below can go
-# The text's pixels are from 0 to 1, ours from 0 to 255.
+# the text's eigenvalues are those of pixels from 0 to 1, see above
 step = {"text": eigenvalues / 255, "source": np.sqrt(eigenvalues)}
 by_hand = {k: flower + eigenvectors @ (alpha * step[k]) for k in step}
 by_hand["source"] /= 1.1
@@ -239,7 +241,8 @@ figure
 # of them, with three seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
 # `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
 # the training set). Below are the errors of both, and then what leaving out each part costs, with the 95 % interval of the
-# mean over seeds. The p-value is for no difference, corrected for the eleven changes that this repository tries.
+# mean over seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is
+# corrected for the eleven changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")

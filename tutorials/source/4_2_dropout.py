@@ -219,8 +219,8 @@ figure
 #
 # ## Where it is applied
 #
-# Behind fc6 and fc7 in the paper; *before* them in the network of 2014 (`one_weird_trick`). Dropout has no parameters, so
-# a file of weights does not tell which.
+# Behind fc6 and fc7 in the paper; *before* them in torchvision's network (`one_weird_trick`). Dropout has no parameters,
+# so a file of weights does not tell which.
 
 # %%
 nets = {name: net for name, net in ARCHITECTURES.items() if net.hidden}
@@ -304,7 +304,8 @@ assert with_it["training"][10] > 2 * without["training"][10]
 #
 # The whole network was trained on Flowers-102, with dropout and without, with three seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. In brackets is the 95 % interval of the mean over
-# seeds. The p-value is for no difference, corrected for the eleven changes that this repository tries (Holm's method).
+# seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is corrected
+# for the eleven changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")

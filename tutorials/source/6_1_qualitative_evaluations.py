@@ -135,8 +135,8 @@ figures.kernels(measured["ImageNet"]) if caffe else None
 # %% [markdown]
 # The towers of the drawn network are not alike: tower 1 has more color. But neither is without color, and that is
 # one run. Below are all archived runs that learned photographs of flowers from random weights, by network. `fit.py`
-# measured the kernels, and the archive kept the number. If all kernels were random, the halves would be 0.05 from 1/2 on
-# average.
+# measured the kernels, and the archive kept the share of pairs in which tower 2 is the more colored one. If all kernels
+# were random, this share would differ from 1/2 by 0.05 on average.
 
 # %%
 rows = archive.rows("../results")

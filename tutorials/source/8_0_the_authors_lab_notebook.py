@@ -106,9 +106,11 @@ assert np.allclose(gain, (0.41, 0.22)) and round(135 / 91, 1) == 1.5
 # %% [markdown]
 # ## 147 and 148: no overlap, no normalization
 #
-# These are the paper's sentences in 3.3 and 3.4, digit for digit. One thing the paper does not say: 148 lacks *both* kinds
-# of normalization, the one across channels that the paper describes, and the spatial one behind conv2 that it does not
-# mention ([chapter 3.3](3_3_local_response_normalization.ipynb)). So 1.4 and 1.2 are the value of both.
+# Rounded, these are the numbers in the paper's sections 3.3 and 3.4. Two things the paper does not say. First, 148 lacks
+# *both* kinds of normalization, the one across channels that the paper describes, and the spatial one behind conv2 that
+# it does not mention ([chapter 3.3](3_3_local_response_normalization.ipynb)). So 1.4 and 1.2 are the value of both.
+# Second, 147 also differs from 145 in its padding: conv2 has one zero at each end instead of two, and conv5 has none. So
+# some maps have other sizes, and it does 5 % less work ([chapter 3.5](3_5_overall_architecture.ipynb)).
 #
 # 149 had normalization behind conv5 as well. The notes stop before it was finished.
 #
@@ -251,15 +253,17 @@ for run, name in pairs.items():
     assert top1.interval[0] < apart[run][0] < top1.interval[1]
 
 # %% [markdown]
-# All three point the same way as the authors', and each of our intervals of the top-1 error contains their number. But
-# only half of the kernels is clear of zero, and that is one of eleven intervals: with 1020 pictures and three seeds they
-# are wide.
+# All three point the same way as the authors', and each of our intervals of the top-1 error contains their number. In
+# top-1 only the interval of `half` is above zero, in top-5 only those of the other two. But these are six of the 22
+# intervals of this repository, and after the correction ([chapter 7](7_0_discussion.ipynb)) none of the three is certain:
+# with 1020 pictures and three seeds the intervals are wide.
 #
 # ## What you predicted
 #
 # 1. 1.2 points of top-1 and 1.1 of top-5, for the same work.
 # 2. No: worse by 0.08 to 0.45 points, though nobody had to watch.
-# 3. Not very. The interval of a single error is 0.4 to both sides, and there is one run of each.
+# 3. Not very. The interval of a difference is up to 0.6 to both sides. (It is narrower, since both saw the same pictures,
+#    but the notes do not say by how much.) And there is one run of each.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert [round(d, 1) for d in apart["150"]] == [1.2, 1.1]
