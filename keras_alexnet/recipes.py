@@ -124,6 +124,12 @@ class Recipe:
     smallest_area: float = setting(
         0.08, "smallest crop of resized_crop, as a fraction of the picture's area (ours)", _AUGMENTATION
     )
+    cut_from: int | None = setting(
+        None,
+        "shorter side of the pictures that resized_crop cuts from, in pixels; small parts of larger pictures are "
+        "sharper (ours; default: --resize-size)",
+        _AUGMENTATION,
+    )
     noise_std: float = setting(8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION)
     batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING)
     epochs: int = setting(90, "passes over the training images (5)", _LEARNING)
@@ -227,6 +233,7 @@ class Recipe:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
         if not 0 < self.smallest_area <= 1:
             raise ValueError(f"`smallest_area` must be more than 0 and at most 1. Received: {self.smallest_area}")
+        self._check_cut_from()
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"`clip_norm` must be more than zero. Received: {self.clip_norm}")
         self._check_schedule()
@@ -234,6 +241,16 @@ class Recipe:
             raise ValueError(
                 "`resize_size` must be at least `crop_size`. "
                 f"Received: resize_size={self.resize_size}, crop_size={self.crop_size}"
+            )
+
+    def _check_cut_from(self):
+        if self.cut_from is None:
+            return
+        if self.cut_from < self.resize_size or "resized_crop" not in self.augmentation or self.mean == "image":
+            raise ValueError(
+                "`cut_from` must be at least `resize_size`, and needs `resized_crop` and a mean color. Received: "
+                f"cut_from={self.cut_from}, resize_size={self.resize_size}, augmentation="
+                f"{', '.join(self.augmentation)}, mean={self.mean!r}"
             )
 
     def _check_schedule(self):
@@ -270,6 +287,11 @@ class Recipe:
                 for name, value in fields.items()
             }
         )
+
+    @property
+    def training_size(self) -> int:
+        """Height and width of the resized pictures that training crops are cut from, in pixels."""
+        return self.cut_from or self.resize_size
 
     def error_name(self) -> str:
         """Return the name of the error that selects the best epoch: the mean per-class error with balancing."""

@@ -84,8 +84,8 @@ def training_batches(
     shape.
 
     Args:
-        pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `resize_pictures`. If those are not
-            cached, pass `(picture, label)` as in `datasets.Dataset.splits`; then only the crop is decoded.
+        pictures: A data set of `(uint8 (size, size, 3), label)`, from `resize_pictures` with `recipe.training_size`. If
+            those are not cached, pass `(picture, label)` as in `datasets.Dataset.splits`; then only a crop is decoded.
         statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: Determines the crops and the batch size.
         seed: Seed of the order and the crops.
@@ -287,8 +287,8 @@ def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None,
     standard deviation if the recipe has one.
 
     Args:
-        picture: A resized picture, uint8 `(resize_size, resize_size, 3)`; or a picture that `decoding.load_resized`
-            accepts, of which only the crop is decoded if possible.
+        picture: A resized picture, uint8 `(size, size, 3)` with `recipe.training_size`; or a picture that
+            `decoding.load_resized` accepts, of which only the crop is decoded if possible.
         seed: Two integers.
         statistics: Statistics of the training set.
         recipe: All other settings.
@@ -316,12 +316,12 @@ def _rotate(picture, seed, recipe):
     if not names:
         return picture
     limits = {argument: limit for name in names for argument, limit in _settings(name, recipe).items()}
-    resized = decoding.load_resized(picture, recipe.resize_size)
+    resized = decoding.load_resized(picture, recipe.training_size)
     return augmentation.affine(resized, augmentation.seed_of("rotation", seed), **limits)  # one seed for all three
 
 
 def _crop(picture, seed, recipe):
-    resize_size, crop_size = recipe.resize_size, recipe.crop_size
+    resize_size, crop_size = recipe.training_size, recipe.crop_size
     if "resized_crop" in recipe.augmentation:
         resized, crop_seed = decoding.load_resized(picture, resize_size), augmentation.seed_of("resized_crop", seed)
         return augmentation.random_resized_crop(resized, crop_size, crop_seed, **_settings("resized_crop", recipe))

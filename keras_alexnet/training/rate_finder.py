@@ -46,7 +46,7 @@ def range_test(
     """
     trainer.prepare(options)
     pictures = data.splits["train"].take(STEPS * recipe.batch_size)
-    resized = pipeline.resize_pictures(pictures.take(MEASURED), recipe.resize_size)
+    resized = pipeline.resize_pictures(pictures.take(MEASURED), recipe.training_size)
     statistics = Statistics.measure(resized)
     steps = pipeline.steps_of_an_epoch(len(pictures), recipe.batch_size)
     epochs = range(-(-STEPS // steps))

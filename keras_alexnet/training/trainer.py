@@ -233,7 +233,7 @@ def _train(
         The recoveries, and the number of training pictures of each class if they were counted.
     """
     started, folder = time.perf_counter(), checkpoints.folder_of(run, options)
-    train = pipeline.resize_pictures(data.splits["train"], recipe.resize_size)
+    train = pipeline.resize_pictures(data.splits["train"], recipe.training_size)
     job = _Job(recipe, data, run, options, strategy, train, _label_counts(recipe, data, train, options), started)
     while True:
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
@@ -256,7 +256,7 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options
     """Return the number of training pictures of each class, None if not needed."""
     if recipe.balance == "none" and not options.recover:
         return None
-    in_memory = pipeline.fits_in_memory(train, recipe.resize_size)
+    in_memory = pipeline.fits_in_memory(train, recipe.training_size)
     counted = train if in_memory else data.splits["train"].take(pipeline.COUNTED)
     return pipeline.count_labels(counted, len(data.class_names))
 
@@ -274,7 +274,8 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
         model = strategy.adapt(checkpoint.load()) if checkpoint else job.new_model()
     sample = None, None
     if chance is not None or options.tensorboard_verbose:
-        sample = next(iter(pipeline.evaluation_batches(train, statistics, recipe, recipe.batch_size)))
+        first = pipeline.resize_pictures(job.data.splits["train"].take(recipe.batch_size), recipe.resize_size)
+        sample = next(iter(pipeline.evaluation_batches(first, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size, recipe.epochs)
     with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
@@ -283,7 +284,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
             epoch, step = epoch + 1, 0
             if model.stop_training:
                 return
-        pictures = train if pipeline.fits_in_memory(train, recipe.resize_size) else job.data.splits["train"]
+        pictures = train if pipeline.fits_in_memory(train, recipe.training_size) else job.data.splits["train"]
         repeats = pipeline.repeats_by_class(job.counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(

@@ -279,6 +279,21 @@ def test_every_name_of_the_table_changes_crops(resized, statistics, name):
     assert (plain != changed).any()
 
 
+def test_crops_cut_from_larger_pictures_are_sharper():
+    """Stripes of two pixels turn gray in a copy of a quarter of the size, but not in small parts of the picture."""
+    side = 4 * RESIZE_SIZE
+    rows = np.uint8(255 * (np.arange(side) // 2 % 2))[:, None, None]
+    pictures = tf.data.Dataset.from_tensors((np.tile(rows, (1, side, 3)), 0)).repeat(6)
+    contrasts = []
+    for cut_from in (None, side):
+        made = recipe(augmentation=("resized_crop",), smallest_area=0.02, cut_from=cut_from, mean="architecture")
+        crops, _ = seen(pipeline.resize_pictures(pictures, made.training_size), None, made, 0, range(4))
+        assert crops.shape[1:] == (CROP_SIZE, CROP_SIZE, 3)
+        contrasts.append(crops.std(axis=(1, 2, 3)).max())
+    assert contrasts[0] < 20
+    assert contrasts[1] > 80
+
+
 @pytest.fixture
 def with_grey(monkeypatch):
     """Add an augmentation by a function and a line of the table, here in front of the others, which are reversed."""

@@ -20,6 +20,7 @@ from small_pictures import save_splits
 
 import keras_alexnet
 from keras_alexnet.data import datasets
+from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import RECIPES, Options, Recipe
@@ -68,6 +69,17 @@ def test_run_folder_is_complete(finished):
     assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(results))
     assert run.read_recipe() == RECIPE
     assert run.read_classes() == ("a", "b", "c")
+
+
+def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp_path):
+    recipe = dataclasses.replace(RECIPE, augmentation=("resized_crop",), cut_from=2 * SIDE, epochs=1)
+    run = Run.create(tmp_path / "run")
+    results = fit(folder, run, recipe, recover=True)
+    assert run.read_recipe() == recipe
+    assert Statistics.load(run.statistics).mean_image.shape == (2 * SIDE, 2 * SIDE, 3)
+    (evaluation,) = evaluate.evaluate_runs([run], datasets.load(str(folder)), "validation", views=1)
+    assert evaluation.numbers()["1_view"]["top1_error"] == pytest.approx(run.read_log()[0]["val_top1_error"])
+    assert results["epochs"] == 1
 
 
 def test_a_resumed_run_has_the_same_results_but_for_the_time(finished, folder, tmp_path):
