@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 import small_networks
+import tensorflow as tf
 from PIL import Image
 
+from keras_alexnet.data import pipeline_in_numpy
 from keras_alexnet.evaluation import evaluate, predict, predict_in_numpy
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.alexnet import build
@@ -48,9 +50,14 @@ def save_network(architecture, path, **arguments):
 
 
 def by_keras(classifier, files):
-    """Probabilities for one view and for ten, as in `predict.predict`, but not compiled, which takes seconds."""
+    """Probabilities for one view and for ten, as in `predict.predict`, but not compiled, which takes seconds.
+
+    The pixels are those of Pillow and NumPy, which `tests/data/test_pipeline_in_numpy.py` compares with TensorFlow's: a
+    value halfway between two integers may be rounded differently, depending on the processor.
+    """
     classifier.model.compile(run_eagerly=True)
-    pictures = predict.resized_pictures(files, classifier.recipe.resize_size)
+    pixels = [pipeline_in_numpy.load_resized(file, classifier.recipe.resize_size) for file in files]
+    pictures = tf.data.Dataset.from_tensor_slices((np.stack(pixels), np.arange(len(files))))
     with unfused():
         by_views, _ = evaluate.probabilities(classifier.model, classifier.batches(pictures, views=10))
     return by_views
