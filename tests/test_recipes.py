@@ -60,6 +60,16 @@ def test_a_recipe_of_version_0_1_0_keeps_its_settings():
     assert Recipe.of(json.loads(json.dumps(dataclasses.asdict(RECIPES["source"])))) == RECIPES["source"]
 
 
+def test_the_four_layers_of_section_3_3_have_the_authors_settings():
+    """layer-params-conv-local-11pct.cfg: epsW 0.001, epsB 0.002, wc 0.004 but 0 in conv1 and conv2."""
+    plain, normalized = RECIPES["conv_local"], RECIPES["conv_local_norm"]
+    assert dataclasses.replace(plain, architecture="conv_local_norm") == normalized
+    assert (plain.learning_rate, plain.bias_learning_rate_factor * plain.learning_rate) == (0.001, 0.002)
+    assert (plain.weight_decay, plain.no_weight_decay) == (0.004, ("conv1", "conv2"))
+    norm = ARCHITECTURES["conv_local_norm"].norm
+    assert (norm.window, norm.k, norm.alpha * norm.window, norm.beta) == (5, 1.0, pytest.approx(0.001), 0.75)
+
+
 def test_figure_1_has_no_regularization():
     recipe = RECIPES["figure_1"]
     assert (recipe.augmentation, recipe.weight_decay, recipe.divisions) == ((), 0.0, 0)

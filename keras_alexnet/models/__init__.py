@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "GroupedDense",
             "GroupedFlatten",
             "LocalResponseNormalization",
+            "LocallyConnected2D",
             "PaperDropout",
             "SpatialResponseNormalization",
         ],

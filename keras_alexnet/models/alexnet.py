@@ -22,6 +22,7 @@ from keras_alexnet.models.layers import (
     GroupedConv2D,
     GroupedDense,
     GroupedFlatten,
+    LocallyConnected2D,
     LocalResponseNormalization,
     PaperDropout,
     SpatialResponseNormalization,
@@ -99,7 +100,8 @@ def build(
     if include_preprocessing:
         x = _preprocessed(image, net)
     for n, row in net.convolutions.items():
-        x = _convolution(x, row, net.conv_rounding, f"conv{n}", start, image)  # (batch, 55, 55, 96) after conv1
+        layer = f"{'local' if row.is_local else 'conv'}{n}"
+        x = _convolution(x, row, net.conv_rounding, layer, start, image)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
             x = _STEPS.get(step, _nonlinearity)(x, step, net, n)  # (batch, 6, 6, 256) after pool5
     if include_top:
@@ -199,6 +201,9 @@ def _preprocessed(image, net):
 
 def _convolution(x, row, rounding, name, start, image):
     """Add one convolution with its padding, as Keras's "same" if that is equivalent."""
+    if row.is_local:
+        initial = _initial(start, name, inputs=row.kernel**2 * x.shape[-1])
+        return LocallyConnected2D(row.filters, row.kernel, name=name, **initial)(x)
     padding = "same" if row.strides == 1 and row.padding == (row.kernel - 1) / 2 else row.padding
     if padding != "same":
         x = _pad(x, row.kernel, row.strides, rounding, name, padding)

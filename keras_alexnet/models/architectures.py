@@ -48,6 +48,8 @@ class Convolution:
         groups: Number of groups (3.2, 3.5).
         then: The steps after it: "norm", "spatial_norm", "pool", "average_pool", or the name of a Keras activation.
         low_resolution: A second input from the image; None for none.
+        is_local: Whether every position has its own kernels and biases. The name of such a layer is `local3` and so
+            on; its stride is 1 and its maps keep their size.
     """
 
     filters: int
@@ -57,6 +59,7 @@ class Convolution:
     groups: int = 1
     then: tuple[str, ...] = ("relu",)
     low_resolution: LowResolution | None = None
+    is_local: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +112,8 @@ class Architecture:
 
     Raises:
         ValueError: If there is no convolution, a step, activation, rounding or form of dropout is unknown, the groups
-            do not divide the hidden units, or zeros from rounding up would change the result of a pooling.
+            do not divide the hidden units, a local convolution changes the size of its maps, or zeros from rounding up
+            would change the result of a pooling.
     """
 
     name: str
@@ -157,6 +161,11 @@ class Architecture:
             )
         for n, row in self.convolutions.items():
             self._check_steps(n, row.then)
+            if row.is_local and (row.strides, row.padding, row.groups) != (1, row.kernel // 2, 1):
+                raise ValueError(
+                    "A convolution with `is_local` must keep the size of its maps and have one group. "
+                    f"Received: conv{n} with strides={row.strides}, padding={row.padding}, groups={row.groups}"
+                )
 
     def _check_steps(self, n, steps):
         unknown = [step for step in steps if step not in STEPS and not _is_activation(step)]
@@ -447,6 +456,9 @@ _TFLEARN = Architecture(
 )
 
 
+_CIFAR10_MEAN = (125.31, 122.95, 113.87)  # of the training pictures
+
+
 def figure_1(nonlinearity: str = "relu") -> Architecture:
     """Return the four-layer network for CIFAR-10 of figure 1, with a given nonlinearity.
 
@@ -475,9 +487,37 @@ def figure_1(nonlinearity: str = "relu") -> Architecture:
         pool_rounding="same",  # at 32 pixels the same as rounding up, as cuda-convnet does
         size=32,
         smallest_size=8,
-        mean=(125.31, 122.95, 113.87),  # of CIFAR-10's training set
+        mean=_CIFAR10_MEAN,
         initial_weights="figure_1",
     )
+
+
+_CONV_LOCAL = Architecture(
+    name="conv_local",
+    summary="the four-layer network for CIFAR-10 of section 3.3, without normalization (layers-conv-local-13pct)",
+    convolutions={
+        1: Convolution(64, 5, padding=2, then=("relu", "pool")),  # 24 24 64, 12 12 64
+        2: Convolution(64, 5, padding=2, then=("relu", "pool")),  # 12 12 64, 6 6 64
+        3: Convolution(32, 3, padding=1, is_local=True),  # 6 6 32
+        4: Convolution(32, 3, padding=1, is_local=True),  # 6 6 32
+    },
+    hidden=(),
+    size=24,
+    smallest_size=8,
+    mean=_CIFAR10_MEAN,
+    initial_weights="conv_local",
+    published="13 % error on the test pictures of CIFAR-10, ten crops",
+)
+
+_CONV_LOCAL_NORM = dataclasses.replace(
+    _CONV_LOCAL,
+    name="conv_local_norm",
+    summary="the same with normalization (layers-conv-local-11pct)",
+    convolutions=_CONV_LOCAL.convolutions
+    | {n: dataclasses.replace(_CONV_LOCAL.convolutions[n], then=("relu", "norm", "pool")) for n in (1, 2)},
+    norm=Normalization(k=1.0, alpha=2e-4),  # 1e-3 over the window
+    published="11 % error on the test pictures of CIFAR-10, ten crops",
+)
 
 
 ARCHITECTURES = {
@@ -503,6 +543,8 @@ ARCHITECTURES = {
         _SOURCE_CONV6,
         _SOURCE_LOW_RESOLUTION,
         _TFLEARN,
+        _CONV_LOCAL,
+        _CONV_LOCAL_NORM,
         figure_1(),
         figure_1("tanh"),
     )

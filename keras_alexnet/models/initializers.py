@@ -78,6 +78,9 @@ INITIAL_WEIGHTS = {
     # Ours, for any data: with biases of 1 the last layer sees 4096 inputs near 1, and with few classes its loss is too
     # steep for a momentum of 0.9.
     "zero_biases": _gaussians(_LAYERS, _SOURCE_STDS, (0.0,) * 8),
+    "conv_local": _gaussians(  # layers-conv-local-13pct.cfg
+        ("conv1", "conv2", "local3", "local4", "fc5"), (1e-4, 0.01, 0.04, 0.04, 0.01), (0.0,) * 5
+    ),
     "figure_1": _gaussians(("conv1", "conv2", "conv3", "fc4"), (1e-4, 0.01, 0.01, 0.01), (0.0,) * 4),
 }
 

@@ -182,10 +182,10 @@ class _ResponseNormalization(keras.layers.Layer):
         return {**super().get_config(), "window": self.window, "k": self.k, "alpha": self.alpha, "beta": self.beta}
 
 
-def _window(value):
+def _window(value, name="window"):
     if not _is_integer(value) or value < 1 or value % 2 == 0:
         raise ValueError(
-            f"`window` must be an odd integer, such as 5, so that it has a center. Received: window={value!r}"
+            f"`{name}` must be an odd integer, such as 5, so that it has a center. Received: {name}={value!r}"
         )
     return int(value)
 
@@ -335,6 +335,85 @@ class GroupedConv2D(keras.layers.Conv2D):
         parts = ops.split(inputs, self.groups, -1)  # each (batch, height, width, channels / groups)
         kernels = ops.split(kernel, self.groups, -1)  # each (side, side, channels / groups, filters / groups)
         return ops.concatenate([convolve(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
+
+
+@register
+class LocallyConnected2D(keras.layers.Layer):
+    """Convolve maps with other kernels and biases at every position, with a stride of 1 and zeros around the maps.
+
+    Keras 2 had such a layer. The weights are `kernel`, `(height, width, kernel_size * kernel_size * channels, filters)`
+    with the window's pixels in the order of rows, columns and channels, and `bias`, `(height * width * filters,)`.
+
+    Input: `(batch, height, width, channels)` of known size. Output: `(batch, height, width, filters)`.
+
+    Args:
+        filters: Number of kernels at each position.
+        kernel_size: Height and width of a kernel; odd.
+        kernel_initializer: Distribution of the kernels, as for `keras.layers.Conv2D`.
+        bias_initializer: Distribution of the biases.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `filters` is not a positive integer, `kernel_size` is even, or the size of the maps is unknown.
+
+    Example:
+        >>> layer = LocallyConnected2D(32, 3)
+        >>> layer.build((None, 6, 6, 64))
+        >>> tuple(layer.kernel.shape)
+        (6, 6, 576, 32)
+
+    Source: the authors' `layers-conv-local-13pct.cfg`, the four-layer network for CIFAR-10 of section 3.3.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if not _is_integer(filters) or filters < 1:
+            raise ValueError(f"`filters` must be an integer of at least 1. Received: filters={filters!r}")
+        self.filters, self.kernel_size = int(filters), _window(kernel_size, "kernel_size")
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.input_spec = keras.InputSpec(ndim=4)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _, height, width, channels = input_shape
+        if None in (height, width, channels):
+            raise ValueError(f"The size of the maps must be known. Received: input_shape={input_shape}")
+        inputs = self.kernel_size**2 * channels
+        shape = (height, width, inputs, self.filters)
+        self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
+        # one axis, as the biases of other layers have, by which optimizers tell biases from kernels
+        shape = (height * width * self.filters,)
+        self.bias = self.add_weight(shape=shape, initializer=self.bias_initializer, name="bias")
+        self.input_spec = keras.InputSpec(ndim=4, axes={1: height, 2: width, 3: channels})
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        height, width = self.kernel.shape[:2]
+        margin = [self.kernel_size // 2] * 2
+        padded = ops.pad(inputs, [[0, 0], margin, margin, [0, 0]])
+        shifts = [(row, column) for row in range(self.kernel_size) for column in range(self.kernel_size)]
+        parts = [padded[:, row : row + height, column : column + width] for row, column in shifts]
+        windows = ops.concatenate(parts, -1)  # (batch, height, width, kernel_size * kernel_size * channels)
+        maps = ops.einsum("bhwi,hwif->bhwf", windows, ops.convert_to_tensor(self.kernel))
+        return ops.add(maps, ops.reshape(self.bias, (height, width, self.filters)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
 
 
 @register

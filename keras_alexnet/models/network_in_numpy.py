@@ -170,6 +170,14 @@ def _windows_times_kernel(x, kernel, strides):
     return np.tensordot(windows, kernel, ((4, 5, 3), (0, 1, 2)))
 
 
+def _convolve_locally(of, x, kernel, bias):
+    size, (height, width, _, filters) = of["kernel_size"], kernel.shape
+    x = _padded(x, "same", (size, size), (1, 1))
+    windows = sliding_window_view(x, (size, size), (1, 2))  # (batch, height, width, channels, rows, columns)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(len(x), height, width, -1)
+    return np.einsum("bhwi,hwif->bhwf", windows, kernel, optimize=True) + bias.reshape(height, width, filters)
+
+
 def _padded(x, padding, window, strides, value=0.0):
     """Pad the maps as TensorFlow does for "same", so that there is a window for every `strides` pixels."""
     if padding == "valid":
@@ -282,6 +290,7 @@ _LAYERS: dict[str, Callable[..., np.ndarray]] = {
     "ZeroPadding2D": _pad,
     "Conv2D": _convolve,
     "GroupedConv2D": _convolve,
+    "LocallyConnected2D": _convolve_locally,
     "GaussianSubsampling": _blur_and_subsample,
     "Add": lambda of, x, y: x + y,
     "ReLU": lambda of, x: np.maximum(x, 0),

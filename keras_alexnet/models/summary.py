@@ -12,6 +12,7 @@ from keras import layers
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, in_words
+from keras_alexnet.models.layers import LocallyConnected2D
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +58,10 @@ def layer_costs(model: keras.Model) -> list[LayerCost]:
 
 
 def _multiply_adds(layer):
-    """Each weight of a convolution is used once per position, each weight of a fully connected layer once."""
+    """Each weight of a convolution is used once per position, any other weight once."""
     if isinstance(layer, layers.Conv2D):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
-    return math.prod(layer.kernel.shape) if isinstance(layer, layers.Dense) else 0
+    return math.prod(layer.kernel.shape) if isinstance(layer, (layers.Dense, LocallyConnected2D)) else 0
 
 
 def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> keras.Model:

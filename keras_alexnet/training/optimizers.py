@@ -1,6 +1,6 @@
 """The paper's update rule (section 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,7 @@ class PaperSGD(keras.optimizers.Optimizer):
     0.9, and applies it to biases too.
 
     A variable with fewer than two dimensions counts as a bias: it has the learning rate of biases and no weight decay.
-    `exclude_from_weight_decay` excludes other variables.
+    `no_weight_decay` and `exclude_from_weight_decay` exclude others; only the former is saved with the model.
 
     `momentum`, `weight_decay` and the two factors may be changed between steps. As with the momentum of Keras's SGD, a
     compiled training step keeps the old values until you call `model.compile` again, or
@@ -36,6 +36,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         learning_rate_factors: Factors of the learning rate by layer name, such as `{"fc8": 10.0}` for a new last
             layer. Other layers have a factor of 1. A factor of 0 freezes a layer: neither its weights nor their
             velocity change, as in the authors' code.
+        no_weight_decay: Names of layers without weight decay.
         name: Name of the optimizer and prefix of its variables; None for a new name.
         decay: The name of `weight_decay` in version 0.1.0; overrides it.
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
@@ -60,6 +61,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         name: str | None = None,
         decay: float | None = None,
         learning_rate_factors: Mapping[str, float] | None = None,
+        no_weight_decay: Sequence[str] = (),
         **kwargs: Any,
     ):
         weight_decay = (weight_decay if decay is None else decay) or 0.0
@@ -81,6 +83,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         self.decay_into = decay_into
         self.bias_learning_rate_factor = bias_learning_rate_factor
         self.learning_rate_factors = dict(learning_rate_factors or {})
+        self.no_weight_decay = tuple(no_weight_decay)
         self._moved = fused(self._move)
 
     def build(self, variables: list[keras.Variable]) -> None:
@@ -109,7 +112,8 @@ class PaperSGD(keras.optimizers.Optimizer):
             learning_rate = learning_rate * self.bias_learning_rate_factor
         # Tensors, so that changed values reach the compiled function. A variable without weight decay has one fewer.
         settings = [learning_rate, self.momentum]
-        if not is_bias and self._use_weight_decay(variable):
+        has_decay = self._use_weight_decay(variable) and not set(self._paths[index]) & set(self.no_weight_decay)
+        if has_decay and not is_bias:
             settings.append(self.weight_decay)
         settings = [ops.cast(setting, variable.dtype) for setting in settings]
         self._moved(velocity, variable, _dense(gradient, variable), *settings)
@@ -136,6 +140,7 @@ class PaperSGD(keras.optimizers.Optimizer):
             "bias_learning_rate_factor": self.bias_learning_rate_factor,
             "decay_into": self.decay_into,
             "learning_rate_factors": dict(self.learning_rate_factors),
+            "no_weight_decay": list(self.no_weight_decay),
         }
 
 

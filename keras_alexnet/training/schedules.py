@@ -103,7 +103,7 @@ def layer_factors(recipe: Recipe, finished: int, head: str = "fc8") -> dict[str,
 
 
 def check_layers(recipe: Recipe, known: Sequence[str]) -> None:
-    """Check that the network has the layers whose learning rate the recipe divides or freezes.
+    """Check that the network has the layers that the recipe treats differently.
 
     Args:
         recipe: The settings of a run.
@@ -112,6 +112,9 @@ def check_layers(recipe: Recipe, known: Sequence[str]) -> None:
     Raises:
         ValueError: If a layer is missing.
     """
+    for layer in recipe.no_weight_decay:
+        if layer not in known:
+            raise ValueError(f"`no_weight_decay` must name layers of {', '.join(known)}. Received: {layer}")
     for setting in ("divide_layer_after", "freeze_layer_after"):
         for layer, epoch in layers_and_epochs(getattr(recipe, setting)):
             if layer not in known:

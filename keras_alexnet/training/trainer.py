@@ -82,6 +82,7 @@ def compiled_model(
             weight_decay=recipe.weight_decay,
             bias_learning_rate_factor=recipe.bias_learning_rate_factor,
             decay_into=recipe.decay_into,
+            no_weight_decay=recipe.no_weight_decay,
             learning_rate_factors=schedules.layer_factors(recipe, 0, network.layers[-1].name),
             global_clipnorm=recipe.clip_norm,
         ),

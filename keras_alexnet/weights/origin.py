@@ -76,7 +76,9 @@ def _of_publisher(path, architecture, size=None):
 
 def _recognize(file: WeightFile, path: pathlib.Path) -> str:
     fitting = [
-        name for name, net in ARCHITECTURES.items() if loading.has_convolutions_of(sketch(net, include_top=False), file)
+        name
+        for name, net in ARCHITECTURES.items()
+        if loading.has_convolutions_of(sketch(net, include_top=False, input_shape=(net.size, net.size, 3)), file)
     ]
     own = (file.network or "").removeprefix("alexnet_")
     if own in fitting:

@@ -43,7 +43,8 @@ def save_network(architecture, path, **arguments):
     model = build(small, input_shape=(SIZE, SIZE, 3), **settings | arguments)
     random = np.random.default_rng(0)
     for weight in model.weights:
-        inputs = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 200
+        axes = slice(-2, -1) if "local" in weight.path else slice(-1)  # local kernels: height, width, inputs, filters
+        inputs = np.prod(weight.shape[axes]) if len(weight.shape) > 1 else 200
         pixels = 60 if weight.path.endswith(("conv1/kernel", "conv2_low/kernel")) and max(small.std) == 1 else 1
         weight.assign(random.normal(0, np.sqrt(2 / inputs) / pixels, weight.shape))
     model.save(path)

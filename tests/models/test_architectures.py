@@ -33,6 +33,13 @@ sketched = functools.cache(sketch)  # of which no test changes anything
 
 # Their numbers
 
+FOUR_LAYERS = (  # local layers have kernels and biases at each of 6 x 6 positions
+    (5 * 5 * 3 + 1) * 64
+    + (5 * 5 * 64 + 1) * 64
+    + 6 * 6 * (3 * 3 * 64 + 1) * 32
+    + 6 * 6 * (3 * 3 * 32 + 1) * 32
+    + (6 * 6 * 32 + 1) * 1000
+)
 NO_COMMUNICATION = (  # each tower: conv2 of 160 kernels, then layers that see the tower alone
     34_944
     + 2 * (5 * 5 * 48 + 1) * 160
@@ -76,6 +83,8 @@ NO_COMMUNICATION = (  # each tower: conv2 of 160 kernels, then layers that see t
             + 2 * (5 * 5 * 32 + 5 * 5 * 3 + 1) * 128,
         ),
         ("tflearn", 91_738_472),
+        ("conv_local", FOUR_LAYERS),
+        ("conv_local_norm", FOUR_LAYERS),
         ("figure_1", 1_104_328),
         ("figure_1_tanh", 1_104_328),
     ],
@@ -93,6 +102,9 @@ SOURCE = (
     f"conv5 pool5 relu5 {TOP}"
 )
 
+FOUR = (  # 24 pixels are not a whole number of windows of 3
+    "conv1 relu1 pool1_zeros pool1 conv2 relu2 pool2_zeros pool2 local3 relu3 local4 relu4 flatten fc5"
+)
 SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9")
 
 
@@ -134,6 +146,11 @@ SOURCE_CONV6 = SOURCE.replace(TOP, "conv6 relu6 flatten fc7 drop7 fc8 drop8 fc9"
         (
             "tflearn",
             "conv1 relu1 pool1 norm1 conv2 relu2 pool2 norm2 conv3 relu3 conv4 relu4 conv5 relu5 pool5 norm5 " + TOP,
+        ),
+        ("conv_local", FOUR),
+        (
+            "conv_local_norm",
+            FOUR.replace("pool1_zeros", "norm1 pool1_zeros").replace("pool2_zeros", "norm2 pool2_zeros"),
         ),
         ("figure_1", "conv1 pool1 relu1 conv2 relu2 pool2 conv3 relu3 pool3 flatten fc4"),
         ("figure_1_tanh", "conv1 pool1 tanh1 conv2 tanh2 pool2 conv3 tanh3 pool3 flatten fc4"),

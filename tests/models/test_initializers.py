@@ -67,6 +67,13 @@ def test_figure_1():
     assert not any(bias.any() for _, bias in weights.values())
 
 
+def test_four_layers():
+    weights = started("conv_local")
+    stds = [kernel.std() for kernel, _ in weights.values()]
+    assert stds == pytest.approx([1e-4, 0.01, 0.04, 0.04, 0.01], rel=0.05)
+    assert not any(bias.any() for _, bias in weights.values())
+
+
 def test_every_architecture_has_known_initial_weights():
     assert {row.initial_weights for row in ARCHITECTURES.values()} <= set(INITIAL_WEIGHTS)
 

@@ -15,6 +15,7 @@ from keras_alexnet.models.layers import (
     GroupedConv2D,
     GroupedDense,
     GroupedFlatten,
+    LocallyConnected2D,
     LocalResponseNormalization,
     PaperDropout,
     SpatialResponseNormalization,
@@ -26,6 +27,7 @@ LAYERS = {
     "norm": lambda **kwargs: LocalResponseNormalization(3, 1.0, 0.1, 0.5, groups=2, **kwargs),
     "spatial norm": lambda **kwargs: SpatialResponseNormalization(3, 2.0, 0.2, 0.6, **kwargs),
     "grouped convolution": lambda **kwargs: GroupedConv2D(4, 3, padding="same", groups=2, **kwargs),
+    "local convolution": lambda **kwargs: LocallyConnected2D(4, 3, **kwargs),
     "grouped product": lambda **kwargs: GroupedDense(4, groups=2, **kwargs),
     "dropout of the paper": lambda **kwargs: PaperDropout(0.4, seed=1, **kwargs),
 }
@@ -85,6 +87,8 @@ def test_config_makes_the_layer_again(make):
 @pytest.mark.parametrize("sides", [SHAPE[1:3], (None, None)], ids=["known sizes", "any size"])
 def test_symbolic_shape_is_the_eager_one(make, sides):
     layer = make()
+    if isinstance(layer, LocallyConnected2D) and None in sides:
+        pytest.skip("it has kernels for every position, see test_local_convolution_needs_maps_of_known_size")
     symbol = layer(keras.Input((*sides, SHAPE[-1])))
     assert symbol.shape[1:3] == sides
     assert symbol.shape[3] == layer(random(*SHAPE)).shape[3]
@@ -375,6 +379,52 @@ def test_grouped_dense_is_one_product_per_group(groups):
 def test_groups_must_divide_units_and_inputs(make, received):
     with pytest.raises(ValueError, match=f"Received: {received}"):
         make()
+
+
+# Other kernels at every position
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_local_convolution_is_the_sum_by_loop(policy):
+    x = random(2, 4, 5, 3)
+    layer = LocallyConnected2D(2, 3, dtype=policy)
+    layer.build(x.shape)
+    kernel, bias = random(4, 5, 27, 2, scale=0.3), random(40)
+    layer.set_weights([kernel, bias])
+    padded, expected = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), np.zeros((2, 4, 5, 2))
+    for image, row, column, filter in np.ndindex(expected.shape):
+        total = bias[(row * 5 + column) * 2 + filter]
+        for down, right, channel in np.ndindex(3, 3, 3):
+            weight = kernel[row, column, (down * 3 + right) * 3 + channel, filter]
+            total += padded[image, row + down, column + right, channel] * weight
+        expected[image, row, column, filter] = total
+    np.testing.assert_allclose(numbers(layer(x)), expected, atol=1e-5 if policy == "float32" else 3e-2)
+    assert layer(keras.Input((4, 5, 3))).shape == (None, 4, 5, 2)
+
+
+def test_local_convolution_learns_as_one_with_shared_kernels_if_all_are_equal():
+    """With equal kernels everywhere, it is Keras's own convolution."""
+    x, shared = random(2, 4, 5, 3), keras.layers.Conv2D(2, 3, padding="same")
+    expected = numbers(shared(x))
+    kernel, _ = shared.get_weights()
+    layer = LocallyConnected2D(2, 3)
+    layer.build(x.shape)
+    layer.set_weights([np.broadcast_to(kernel.reshape(27, 2), (4, 5, 27, 2)), np.zeros(40, "float32")])
+    np.testing.assert_allclose(numbers(layer(x)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((0, 3), "filters=0"), ((4, 2), "kernel_size=2"), ((True, 3), "filters=True")],
+)
+def test_impossible_local_convolution_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=f"Received: {message}"):
+        LocallyConnected2D(*arguments)
+
+
+def test_local_convolution_needs_maps_of_known_size():
+    with pytest.raises(ValueError, match=r"must be known\. Received: input_shape=\(None, None, 5, 3\)"):
+        LocallyConnected2D(4, 3)(keras.Input((None, 5, 3)))
 
 
 # A small copy of the image

@@ -88,6 +88,20 @@ def test_factors_of_layers_are_saved(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("decay_into", ["velocity", "weights"])
+def test_layers_without_weight_decay_are_saved_and_do_not_decay(decay_into, tmp_path):
+    model = two_layers()
+    model.compile(PaperSGD(RATE, weight_decay=0.1, decay_into=decay_into, no_weight_decay=("body",)), "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras")
+    before = loaded.get_weights()
+    loaded.optimizer.apply([ops.zeros(each.shape) for each in before], loaded.trainable_variables)
+    factors = (1, 1, 1 - 0.1 * RATE, 1)  # body's kernel and bias, head's kernel and bias
+    for start, after, factor in zip(before, loaded.get_weights(), factors, strict=True):
+        np.testing.assert_allclose(after, start * factor, rtol=1e-6)
+
+
 def test_an_optimizer_from_before_there_were_factors_of_layers_loads():
     config = PaperSGD(RATE).get_config()
     del config["learning_rate_factors"]
