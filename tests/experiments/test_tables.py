@@ -125,6 +125,21 @@ def test_fine_tuning_is_listed_beside_the_same_recipe_from_random_weights():
     ]
 
 
+def test_normalization_is_compared_by_seed_where_there_are_enough():
+    without, with_it = (0.20, 0.22, 0.24), (0.19, 0.20, 0.22, 0.1)
+    rows = [row("plain", "conv_local", seed, (0.5, error)) for seed, error in enumerate(without)]
+    rows += [row("norm", "conv_local_norm", seed, (0.5, error)) for seed, error in enumerate(with_it)]
+    rows.append(row("flowers", "flowers", 0))
+    rows[0]["results"]["test"] = {"10_views": {"top1_error": 0.3}}
+    low, high = stats.ttest_rel((19, 20, 22), (20, 22, 24)).confidence_interval(0.95)
+    p_value = stats.ttest_rel((19, 20, 22), (20, 22, 24)).pvalue
+    ((split, plain, norm, difference, seeds, p),) = cells(tables.normalization(rows))[2:]
+    assert (split, plain, norm, seeds) == ("validation", "22.0 (20.0 to 24.0)", "20.3 (19.0 to 22.0)", "3")
+    assert difference == f"-1.7 ({low:+.1f} to {high:+.1f})"
+    assert p == f"{p_value:.2g}"
+    assert tables.normalization(rows[:-3]) == ""
+
+
 def test_runs_from_drawn_pictures_are_separate_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "flowers", seed) | {"weights": weights}
