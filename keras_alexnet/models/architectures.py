@@ -512,7 +512,7 @@ _CONV_LOCAL = Architecture(
 _CONV_LOCAL_NORM = dataclasses.replace(
     _CONV_LOCAL,
     name="conv_local_norm",
-    summary="the same with normalization (layers-conv-local-11pct)",
+    summary="the four-layer network for CIFAR-10 of section 3.3, with normalization (layers-conv-local-11pct)",
     convolutions=_CONV_LOCAL.convolutions
     | {n: dataclasses.replace(_CONV_LOCAL.convolutions[n], then=("relu", "norm", "pool")) for n in (1, 2)},
     norm=Normalization(k=1.0, alpha=2e-4),  # 1e-3 over the window
