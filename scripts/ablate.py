@@ -111,7 +111,7 @@ def _missing(arguments: argparse.Namespace) -> Iterator[tuple[Experiment, int, p
     has_archive = (pathlib.Path(arguments.folder) / archive.FILE).exists()
     archived = {record["run"] for record in archive.read(arguments.folder)} if has_archive else ()
     for seed in range(arguments.seeds):
-        for name in arguments.names or known:
+        for name in dict.fromkeys(arguments.names or known):  # each once
             folder = pathlib.Path(arguments.runs) / f"{known[name].name}-{seed}"
             if folder.name not in archived and not (folder / "evaluation-test.json").exists():
                 yield known[name], seed, folder

@@ -184,7 +184,8 @@ def normalization_differences(rows: Sequence[Row]) -> dict[str, Difference]:
 
     Source: section 3.3, from 13 to 11 %.
     """
-    found = {split: Difference.paired(*reversed(_errors_of_four_layers(rows, split))) for split in runs.SPLITS}
+    errors = {split: _errors_of_four_layers(rows, split) for split in runs.SPLITS}
+    found = {split: Difference.paired(with_it, without) for split, (without, with_it) in errors.items()}
     return {split: difference for split, difference in found.items() if difference}
 
 
@@ -208,7 +209,7 @@ def normalization(rows: Sequence[Row]) -> str:
 
 
 def _errors_of_four_layers(rows: Sequence[Row], split: str) -> tuple[dict[int, float], dict[int, float]]:
-    """Return the errors by seed without normalization, and with it."""
+    """Return the errors with ten views by seed, without normalization and with it."""
     views = "10_views"
     without, with_it = (
         {

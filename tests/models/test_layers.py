@@ -402,8 +402,7 @@ def test_local_convolution_is_the_sum_by_loop(policy):
     assert layer(keras.Input((4, 5, 3))).shape == (None, 4, 5, 2)
 
 
-def test_local_convolution_learns_as_one_with_shared_kernels_if_all_are_equal():
-    """With equal kernels everywhere, it is Keras's own convolution."""
+def test_local_convolution_with_equal_kernels_is_that_of_keras():
     x, shared = random(2, 4, 5, 3), keras.layers.Conv2D(2, 3, padding="same")
     expected = numbers(shared(x))
     kernel, _ = shared.get_weights()

@@ -49,7 +49,7 @@ def test_archived_and_finished_runs_are_skipped(tmp_path):
 
 
 def test_one_seed_of_every_ablation_comes_before_the_next(tmp_path):
-    found = missing("half", "ablation", "--seeds", "2", "--folder", str(tmp_path), "--runs", "runs")
+    found = missing("half", "ablation", "half", "--seeds", "2", "--folder", str(tmp_path), "--runs", "runs")
     names = ["ablation_half-0", "ablation-0", "ablation_half-1", "ablation-1"]
     assert [folder for *_, folder in found] == [f"runs/{name}" for name in names]
 

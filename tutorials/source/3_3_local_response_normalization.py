@@ -313,8 +313,8 @@ assert 2 * len(ablations.differences(rows)) == 22
 # The section has a second number: a network of four layers has 13 % errors on CIFAR-10 without normalization, and 11 % with
 # it. A footnote says where that network is specified, in files of the authors' code: two convolutions, two layers with
 # kernels of their own at every position, and a classifier. The library calls it `conv_local` and `conv_local_norm`, and
-# `python scripts/fit.py --dataset cifar10 --recipe conv_local_norm` trains it as the authors did, for 470 epochs. The
-# archived runs have 25 epochs on 20,000 pictures, and ten views of each test picture. The 5,000 validation pictures were
+# `python scripts/fit.py --dataset cifar10 --recipe conv_local_norm` trains it with the authors' settings, for 470 epochs.
+# The archived runs have 25 epochs on 20,000 pictures, and ten views of each test picture. The 5,000 validation pictures were
 # not used to choose anything, so they test the networks too:
 
 # %%
