@@ -46,7 +46,8 @@ MAY_CHANGE = (  # when a run is resumed
 
 def parser() -> Parser:
     """Return the command line. Its flags are the fields of `Options` and `Recipe`."""
-    recipes = "\n".join(f"  {name:15}{purpose}" for name, purpose in PURPOSES.items())
+    width = max(map(len, PURPOSES)) + 2
+    recipes = "\n".join(f"  {name:{width}}{purpose}" for name, purpose in PURPOSES.items())
     line = Parser(
         prog="fit.py",
         usage="fit.py [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",

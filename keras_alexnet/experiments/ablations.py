@@ -174,12 +174,13 @@ def corrected(found: Mapping[str, Difference]) -> dict[str, float]:
     return {name: result[name] for name in found}
 
 
-def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Difference]:
-    """Return the effect of each ablation on the error on the test pictures with one view, paired by seed.
+def differences(rows: Sequence[Row], key: str = "top1_error", split: str = "test") -> dict[str, Difference]:
+    """Return the effect of each ablation on the error with one view, paired by seed.
 
     Args:
         rows: Results of `runs.summary`.
         key: "top1_error" or "top5_error".
+        split: The pictures, one of `runs.SPLITS`.
 
     Returns:
         The differences by the names in `ABLATIONS`, for those with enough seeds.
@@ -187,15 +188,21 @@ def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Diffe
     Raises:
         ValueError: If two runs have the same recipe and seed.
     """
-    whole = errors_by_seed(rows, RECIPES[RECIPE], key)
-    pairs = {each.name: Difference.paired(errors_by_seed(rows, each.recipe, key), whole) for each in ABLATIONS}
+    whole = errors_by_seed(rows, RECIPES[RECIPE], key, split=split)
+    errors = {each.name: errors_by_seed(rows, each.recipe, key, split=split) for each in ABLATIONS}
+    pairs = {name: Difference.paired(changed, whole) for name, changed in errors.items()}
     return {name: difference for name, difference in pairs.items() if difference}
 
 
 def errors_by_seed(
-    rows: Sequence[Row], recipe: Recipe, key: str, dataset: str = DATASET, weights: str | None = None
+    rows: Sequence[Row],
+    recipe: Recipe,
+    key: str,
+    dataset: str = DATASET,
+    weights: str | None = None,
+    split: str = "test",
 ) -> dict[int, float]:
-    """Return an error on the test pictures with one view, by seed, for the tested runs of a recipe.
+    """Return an error with one view, by seed, for the runs of a recipe that were evaluated on a split.
 
     Args:
         rows: As for `differences`.
@@ -203,6 +210,7 @@ def errors_by_seed(
         key: As for `differences`.
         dataset: The data set that the runs were trained on.
         weights: The weight file that they started from, None for random weights.
+        split: As for `differences`.
 
     Returns:
         Fractions from 0 to 1.
@@ -210,14 +218,14 @@ def errors_by_seed(
     Raises:
         ValueError: If two of these runs have the same seed.
     """
-    tested = (
+    evaluated = (
         row
         for row in rows
         if (row["dataset"], row["weights"]) == (dataset, weights)
         and Recipe.of(row["recipe"]) == recipe
-        and row["results"]["test"]
+        and row["results"].get(split)
     )
-    return {seed: row["results"]["test"]["1_view"][key] for seed, row in by_seed(tested).items()}
+    return {seed: row["results"][split]["1_view"][key] for seed, row in by_seed(evaluated).items()}
 
 
 def by_seed(rows: Iterable[Row]) -> dict[int, Row]:
@@ -283,6 +291,40 @@ def table(rows: Sequence[Row]) -> str:
         for ablation in ABLATIONS
         if ablation.name in top1
     )
+
+
+def training_table(rows: Sequence[Row]) -> str:
+    """Return a Markdown table of the differences on the training pictures, for the ablations with enough seeds.
+
+    Args:
+        rows: As for `differences`.
+
+    Source: section 5, weight decay "reduces the model's training error".
+    """
+    whole = errors_by_seed(rows, RECIPES[RECIPE], "top1_error", split="train")
+    found = differences(rows, split="train")
+    p_values = corrected(found)
+    lines = []
+    for ablation in ABLATIONS:
+        if ablation.name not in found:
+            continue
+        changed = errors_by_seed(rows, ablation.recipe, "top1_error", split="train")
+        paired = sorted(whole.keys() & changed.keys())
+        lines.append(
+            {
+                "change": ablation.what,
+                "without the change": f"{_mean_percent(whole, paired):.1f}",
+                "with it": f"{_mean_percent(changed, paired):.1f}",
+                "difference": str(found[ablation.name]),
+                "seeds": len(paired),
+                "p": f"{p_values[ablation.name]:.2g}",
+            }
+        )
+    return markdown(lines)
+
+
+def _mean_percent(errors: Mapping[int, float], seeds: Sequence[int]) -> float:
+    return 100 * float(np.mean([errors[seed] for seed in seeds]))
 
 
 def _signed(points: float | None) -> str:

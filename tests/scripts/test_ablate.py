@@ -42,10 +42,12 @@ def test_archived_and_finished_runs_are_skipped(tmp_path):
     flags = ["--folder", str(RESULTS), "--runs", str(tmp_path)]
     assert missing("half", "--seeds", "3", *flags) == []
     (tmp_path / "ablation_half-100").mkdir()
-    (tmp_path / "ablation_half-100" / "evaluation-test.json").write_text("{}")
-    seeds = {seed for _, seed, _ in missing("half", "--seeds", "102", *flags)}
-    assert 100 not in seeds
-    assert 101 in seeds
+    seeds = []
+    for split in ("test", "train"):
+        (tmp_path / "ablation_half-100" / f"evaluation-{split}.json").write_text("{}")
+        seeds.append({seed for _, seed, _ in missing("half", "--seeds", "102", *flags)})
+    assert 100 in seeds[0]  # still to be evaluated on the training pictures
+    assert seeds[0] - seeds[1] == {100}
 
 
 def test_one_seed_of_every_ablation_comes_before_the_next(tmp_path):
@@ -87,7 +89,8 @@ def test_runs_are_trained_and_tested_and_then_skipped(tmp_path, monkeypatch, cap
     assert ablate.main(words) == 0
     assert capsys.readouterr().out.endswith("2 of 2 runs are finished.\n")
     for seed in (0, 1):
-        tested = json.loads((tmp_path / "runs" / f"tiny-{seed}" / "evaluation-test.json").read_text())
-        assert (tested["pictures"], "10_views" in tested) == (6, True)
+        for split, pictures in (("test", 6), ("train", 18)):
+            measured = json.loads((tmp_path / "runs" / f"tiny-{seed}" / f"evaluation-{split}.json").read_text())
+            assert (measured["pictures"], "10_views" in measured) == (pictures, True)
     assert ablate.main(words) == 0
     assert capsys.readouterr().out == "0 of 0 runs are finished.\n"
