@@ -13,6 +13,7 @@ from keras_alexnet import runs
 from keras_alexnet.files import atomic_write
 
 FILE = "runs.jsonl"
+KINDS = ("evaluations", "ensembles")  # of results, each by what was evaluated
 
 Record = Mapping[str, Any]  # what `runs.record` returns
 
@@ -39,7 +40,7 @@ def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pat
     folder = pathlib.Path(folder)
     if any(folder.glob("*/recipe.json")):
         raise ValueError(f"The folder of the archive must not contain run folders: choose another. Received: {folder}")
-    new = runs.record(run)
+    new = _without_folders(runs.record(run))
     runs.summarize(new)  # raises if a setting is invalid
     records = {record["run"]: record for record in read(folder)} if (folder / FILE).exists() else {}
     if new["run"] in records and not replace:
@@ -82,6 +83,20 @@ def rows(folder: str | pathlib.Path) -> list[dict[str, Any]]:
     return sorted(map(runs.summarize, read(folder)), key=lambda row: row["date"] or "", reverse=True)
 
 
+def _without_folders(record: Record) -> Record:
+    """Return a record that names folders of pictures, CSV files and archives without the path to them.
+
+    An archive can be published, and the digest identifies the pictures.
+    """
+    names = {each.get("data_name", "") for kind in KINDS for each in record[kind].values()}
+    if isinstance(record["data"], dict):  # a sentence in version 0.1.0
+        names.add(record["data"]["name"])
+    text = json.dumps(record)
+    for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names))):
+        text = text.replace(json.dumps(str(path))[1:-1], json.dumps(path.name)[1:-1])
+    return json.loads(text)
+
+
 def _check_kept(old: Record, new: Record) -> None:
     """Raise if an archived run has results that the new line would not have."""
     kept = _flat(new)
@@ -95,9 +110,8 @@ def _check_kept(old: Record, new: Record) -> None:
 
 def _flat(record: Record) -> dict[str, Any]:
     """Return the parts of a record as JSON, with each evaluation as a part of its own."""
-    kinds = ("evaluations", "ensembles")
-    parts = {f"{kind} {name}": value for kind in kinds for name, value in record[kind].items()}
-    return {key: json.dumps(value) for key, value in (record | parts).items() if key not in kinds}
+    parts = {f"{kind} {name}": value for kind in KINDS for name, value in record[kind].items()}
+    return {key: json.dumps(value) for key, value in (record | parts).items() if key not in KINDS}
 
 
 def _pack(record: Record) -> dict[str, Any]:
@@ -120,5 +134,5 @@ def _convert(record: Record, table: Callable[[Any], Any]) -> dict[str, Any]:
     def of(evaluation: Record) -> dict[str, Any]:
         return {key: table(value) if key == "classes" else value for key, value in evaluation.items()}
 
-    results = {kind: {name: of(each) for name, each in record[kind].items()} for kind in ("evaluations", "ensembles")}
+    results = {kind: {name: of(each) for name, each in record[kind].items()} for kind in KINDS}
     return {**record, **results, "log": table(record["log"])}

@@ -85,6 +85,24 @@ def test_an_archived_run_has_the_summary_of_its_folder(finished, results):
     assert json.loads(archived)[0]["results"]["test"] == TEST
 
 
+def test_folders_of_pictures_are_named_without_their_paths(finished, results):
+    train, test = "/home/a b/pets", '/mnt/other \\ "pets"'
+    command = f"python scripts/fit.py --dataset '{train}' --run runs/petals-1"
+    options = RECIPE["options"] | {"dataset": train}
+    identity = {"source": "folder", "name": train, "digest": "5b85"}
+    changed = {"data": identity, "options": options, "command": command}
+    finished.write_json("recipe.json", RECIPE | changed)
+    finished.write_json("evaluation-test.json", TEST | {"data": f"{test}: 2 classes", "data_name": test})
+    archive.add(finished, results)
+    line = line_of(results)
+    assert line["data"] == identity | {"name": "pets"}
+    assert line["options"]["dataset"] == "pets"
+    assert line["command"] == "python scripts/fit.py --dataset 'pets' --run runs/petals-1"
+    assert line["evaluations"]["test"]["data"] == 'other \\ "pets": 2 classes'
+    assert line["evaluations"]["test"]["data_name"] == 'other \\ "pets"'
+    archive.add(finished, results)  # the same run again loses nothing
+
+
 def test_a_run_without_epochs_and_evaluations_is_archived(finished, results):
     for name in ("log.csv", "evaluation-test.json", "ensemble-validation.json"):
         (finished.folder / name).unlink()
