@@ -192,7 +192,8 @@ class Recipe:
     keep: str = setting(
         "best",
         "the network to keep as best.keras: best, of the epoch with the lowest validation error; or last, of the last "
-        "epoch (ours; default: last if the settings are chosen from your pictures, without --stop-after)",
+        "epoch (ours; default: last if the settings are chosen from your pictures, with a cosine schedule and without "
+        "--stop-after)",
         _LEARNING,
         choices=("best", "last"),
     )
@@ -342,7 +343,9 @@ class Options:
     test_share: float = setting(
         0.1, "fraction of the pictures for testing, if the data have no split of their own; 0 for none", _DATA
     )
-    seed: int = setting(0, "seed of the initial weights, the order of the images, augmentation and dropout", _RUN)
+    seed: int = setting(
+        0, "seed of the random splits, the initial weights, the order of the images, augmentation and dropout", _RUN
+    )
     precision: str = setting(
         "auto",
         "precision policy; auto is mixed_bfloat16 on hardware that multiplies bfloat16, else float32",
@@ -422,6 +425,8 @@ class Options:
         ):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:  # as NumPy has them
+            raise ValueError(f"`seed` must be from 0 to {2**32 - 1}. Received: {self.seed}")
         if self.max_minutes is not None and not 0 < self.max_minutes < math.inf:
             raise ValueError(f"`max_minutes` must be a number of more than zero. Received: {self.max_minutes}")
         if self.tensorboard_verbose not in (0, 1, 2, 3):

@@ -31,9 +31,9 @@ CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
 # Files that a run writes before its first checkpoint. If a run ends before that, only these are removed.
 EARLY_FILE = re.compile(
     r"recipe\.json|classes\.txt|statistics\.npz|log\.csv|best\.keras|recoveries\.json"
-    rf"|last/{CHECKPOINT}|tensorboard/(train|validation)/events\.out\.tfevents\.\S+"
+    rf"|last/{CHECKPOINT}|tensorboard/(train|validation|histograms)/events\.out\.tfevents\.\S+"
 )
-EARLY_FOLDERS = ("tensorboard/train", "tensorboard/validation", "tensorboard", "last")
+EARLY_FOLDERS = ("tensorboard/train", "tensorboard/validation", "tensorboard/histograms", "tensorboard", "last")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,16 +231,6 @@ class Run:
 
         with atomic_write(self.folder / KERNELS) as temporary, temporary.open("wb") as stream:
             np.savez(stream, conv1=kernels.astype(np.float16))
-
-    def read_kernels(self) -> "np.ndarray | None":
-        """Return the kernels of the first layer, float32, or None if the run is an older one without them."""
-        import numpy as np
-
-        path = self.folder / KERNELS
-        if not path.exists():
-            return None
-        with np.load(path) as arrays:
-            return arrays["conv1"].astype(np.float32)
 
     def write_classes(self, names: Sequence[str]) -> None:
         """Write the names of the classes, one per line, in the order of the network's outputs."""

@@ -156,7 +156,8 @@ class Trainings:
                 return False
             # relative, since the run stores the command
             command = [sys.executable, os.path.relpath(SCRIPTS / script), *words]
-            process = subprocess.Popen(command, stdout=file, stderr=file, env=self._environment)
+            # in a session of its own, since Ctrl-C and `stop` would be two signals, and the second ends it at once
+            process = subprocess.Popen(command, stdout=file, stderr=file, env=self._environment, start_new_session=True)
             self._running.add(process)
         status = process.wait()
         with self._lock:

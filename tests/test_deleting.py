@@ -59,7 +59,7 @@ def is_own(path):
         path in OWN
         or name.startswith(PARTIAL)  # says itself that it is half of a file of this program
         or (folder == "last/" and re.fullmatch(r"epoch-\d{5}(-step-\d{8})?\.(keras|json)", name))
-        or re.fullmatch(r"tensorboard/(train|validation)/events\.out\.tfevents\.\S+", path)
+        or re.fullmatch(r"tensorboard/(train|validation|histograms)/events\.out\.tfevents\.\S+", path)
     )
 
 

@@ -123,7 +123,9 @@ def test_invalid_settings_are_refused(change, message):
         Recipe(**change)
 
 
-@pytest.mark.parametrize("change", [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}])
+@pytest.mark.parametrize(
+    "change", [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}, {"seed": -1}, {"seed": 2**32}]
+)
 def test_invalid_options_are_refused(change):
     with pytest.raises(ValueError, match=f"Received: '?{next(iter(change.values()))}"):
         Options(**change)

@@ -59,8 +59,9 @@ def test_discard_removes_what_the_run_wrote_and_the_folders_made_for_it(tmp_path
     run = Run.create(tmp_path / "a" / "b" / "run")
     run.write_classes(["daisy"])
     run.write_json("recipe.json", {})
-    run.tensorboard.joinpath("train").mkdir(parents=True)
-    run.tensorboard.joinpath("train", "events.out.tfevents.1").write_text("")
+    for kind in ("train", "histograms"):
+        run.tensorboard.joinpath(kind).mkdir(parents=True)
+        run.tensorboard.joinpath(kind, "events.out.tfevents.1").write_text("")
     run.discard()
     assert list(tmp_path.iterdir()) == []
 

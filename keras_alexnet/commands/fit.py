@@ -134,28 +134,34 @@ def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argpar
 
 
 def following_from(
-    data: "Dataset", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
+    data: "Dataset",
+    arguments: argparse.Namespace,
+    options: Options,
+    origin: "Origin | None" = None,
+    replicas: int = 1,
 ) -> tuple[Recipe, Options]:
     """Return the recipe chosen from the pictures and the weights, with the given flags applied, and print it.
 
     With a time limit, plan the number of epochs for it. This may also shorten an epoch, which is an option. Without
-    one, plan fewer epochs if they would take long on this machine.
+    one, plan fewer epochs if they would take long on this machine. Several replicas are taken to be that many times as
+    fast as one, but virtual devices share the cores of one.
     """
     from keras_alexnet.training import defaults, trainer
 
     facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
     if options.quick and not origin:  # pretrained weights have their own size
-        given = defaults.QUICK | given
+        given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
     recipe = defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
     speed, suited = None, recipe.epochs
+    times = 1 if options.virtual_devices else replicas
     if not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
         if options.max_minutes:
             trainer.prepare(options)  # the speed depends on the precision
-            speed = defaults.measure_speed(recipe, facts.classes)
+            speed = times * defaults.measure_speed(recipe, facts.classes)
             recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
             options = dataclasses.replace(options, steps_per_epoch=steps)
         elif options.strategy != "multiworker":  # whose processes must agree on the number
-            speed = defaults.images_per_second(recipe, facts.classes)
+            speed = times * defaults.images_per_second(recipe, facts.classes)
             recipe = defaults.shorten(recipe, facts.pictures, speed)
     if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
         options = dataclasses.replace(options, weights=names.DRAWN)
@@ -181,7 +187,9 @@ def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
     asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
     asked = dataclasses.replace(asked, **given_fields(arguments, Recipe))
     longer = asked.epochs > recipe.epochs and not arguments.recipe
-    new_options = dataclasses.replace(options, **_given_options(arguments))
+    given = _given_options(arguments)
+    absolute = _with_absolute_paths(Options(**given))
+    new_options = dataclasses.replace(options, **{name: getattr(absolute, name) for name in given})
     for old, new in ((recipe, asked), (options, new_options)):
         for field in dataclasses.fields(new):
             before, now = getattr(old, field.name), getattr(new, field.name)
@@ -193,7 +201,8 @@ def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train. Return 0 when done, 1 if the training has failed; exit with 2 for wrong input, 130 or 143 for signals."""
+    """Train. Return 0 when done, 1 if the network is no better than chance; exit with 2 for wrong input and for a loss
+    of NaN, and with 130 or 143 for signals."""
     line = parser()
     arguments = line.parse_args(argv)
     started, run = time.perf_counter(), None
@@ -247,8 +256,10 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     if run:
         _compare_backends(run, options)
     data = datasets.of_options(options, files)
+    if run:
+        _refuse_other_pictures(run, data)
     say(data.describe())
-    return *_complete(recipe, options, data, arguments, origin), data, strategy
+    return *_complete(recipe, options, data, arguments, origin, strategy.replicas), data, strategy
 
 
 def _complete(
@@ -257,6 +268,7 @@ def _complete(
     data: "Dataset",
     arguments: argparse.Namespace,
     origin: "Origin | None",
+    replicas: int = 1,
 ) -> tuple[Recipe, Options]:
     """Return the recipe and the options, chosen from the data where they are not given. Warn about too few pictures."""
     if arguments.recipe and not arguments.resume:
@@ -265,7 +277,21 @@ def _complete(
             say(warning)
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
-    return (recipe, options) if recipe else following_from(data, arguments, options, origin)
+    return (recipe, options) if recipe else following_from(data, arguments, options, origin, replicas)
+
+
+def _refuse_other_pictures(run: Run, data: "Dataset") -> None:
+    """Raise if the pictures of an interrupted run have changed: pictures for testing may have been trained on."""
+    from keras_alexnet.data.identity import has_same_pictures, identity_of
+
+    began = identity_of(run.read_data())
+    same_classes = not run.classes.exists() or run.read_classes() == tuple(data.class_names)
+    if not same_classes or not has_same_pictures(began, data.identity):
+        sizes = ", ".join(f"{split} {size}" for split, size in began.sizes.items())
+        raise ValueError(
+            f"A resumed run needs the pictures that it began with ({sizes}): restore them, or start a new run, with "
+            f"--weights {run.folder} to start from this network. Received: changed pictures, {data.describe()}"
+        )
 
 
 def _compare_backends(run: Run, options: Options) -> None:
@@ -286,10 +312,10 @@ def _compare_backends(run: Run, options: Options) -> None:
 def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
     """Say what more epochs change, or that there is nothing left to train."""
     if recipe.epochs > run.read_recipe().epochs:
-        if recipe.schedule == "cosine":
+        if recipe.schedule != "divided":
             say(
-                f"The cosine schedule now ends after epoch {recipe.epochs}, so the learning rate first rises again. "
-                f"The result differs from that of a new run with --epochs {recipe.epochs}."
+                f"The {recipe.schedule} schedule now ends after epoch {recipe.epochs}, so the learning rate first "
+                f"rises again. The result differs from that of a new run with --epochs {recipe.epochs}."
             )
     elif run.is_finished():
         say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")

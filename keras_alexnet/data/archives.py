@@ -144,8 +144,19 @@ def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
             continue
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with member.open() as source, target.open("wb") as file:
+        with member.open() as source, target.open("wb") as file, _naming_damage():
             shutil.copyfileobj(source, file, 2**20)
+
+
+@contextlib.contextmanager
+def _naming_damage() -> Iterator[None]:
+    """Raise one of `DAMAGED` for the errors of bz2 and gzip, which are an `OSError` without a number."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # of the disk
+            raise
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _members(archive: pathlib.Path) -> Iterator[Member]:
@@ -156,10 +167,13 @@ def _members(archive: pathlib.Path) -> Iterator[Member]:
                 if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
                     yield Member(info.filename, info.file_size, lambda info=info: opened.open(info))
     else:
-        with tarfile.open(archive) as opened:
+        with tarfile.open(archive) as opened, _naming_damage():
             for info in opened:
                 if info.isreg():
                     yield Member(info.name, info.size, lambda info=info: opened.extractfile(info))
+            opened.fileobj.seek(opened.offset)
+            if any(opened.fileobj.read(tarfile.BLOCKSIZE)):  # `tarfile` stops without an error at a damaged header
+                raise tarfile.ReadError(f"damaged after {opened.offset:,} bytes")
 
 
 def _without_top_folder(folder: pathlib.Path) -> pathlib.Path:

@@ -117,7 +117,9 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
     """Return the labels in order, numerically if all are numbers."""
     labels = {row.label for row in rows}
-    names = sorted(labels, key=int) if all(map(_is_number, labels)) else sorted(labels)
+    names = sorted(labels)
+    if all(map(_is_number, labels)):
+        names.sort(key=int)
     if len(names) < 2:
         raise ValueError(f"There must be at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
     refuse_unprintable(names, table)

@@ -205,6 +205,26 @@ def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str
     return files_differ or _split_fields(old) != _split_fields(new)
 
 
+def has_same_pictures(old: DataIdentity, new: DataIdentity) -> bool:
+    """Return whether all splits have the same pictures, as far as is known.
+
+    Args:
+        old: The data that a training began with.
+        new: The data to continue it with.
+
+    Example:
+        >>> old = DataIdentity("folder", "/pets", sizes={"train": 20}, digest="a1")
+        >>> moved, changed = (dataclasses.replace(old, name="/mnt/pets", digest=digest) for digest in ("a1", "b2"))
+        >>> has_same_pictures(old, moved), has_same_pictures(old, changed)
+        (True, False)
+    """
+    if not old.digest or not new.digest:
+        return old.sizes in ({}, new.sizes)
+    if old.digest != new.digest:
+        return False
+    return (old.official, old.variant, _split_fields(old)) == (new.official, new.variant, _split_fields(new))
+
+
 def _split_fields(identity):
     """Return the fields that determine a random split, in addition to the files."""
     shares = identity.validation_share, identity.test_share

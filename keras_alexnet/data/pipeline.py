@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from keras_alexnet.data import augmentation, decoding
 from keras_alexnet.data.statistics import Statistics, mean_and_std
+from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import AUGMENTATIONS, Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
@@ -348,8 +349,11 @@ def _subtract_mean_and_light(image, seed, mean, statistics, recipe):
         return _subtract(image, mean)
     if mean.ndim > 1:
         image, mean = _subtract(image, mean), np.zeros(3, np.float32)
+    if recipe.mean == "network":  # it subtracts this mean itself, but lighting must not scale it
+        mean = np.float32(ARCHITECTURES[recipe.architecture].mean)
     light_seed, axes = augmentation.seed_of("lighting", seed), (statistics.eigenvalues, statistics.eigenvectors)
-    return augmentation.lighting(image, light_seed, *axes, **_settings("lighting", recipe), mean_color=mean)
+    image = augmentation.lighting(image, light_seed, *axes, **_settings("lighting", recipe), mean_color=mean)
+    return augmentation.add_color(image, mean) if recipe.mean == "network" else image
 
 
 def preprocess(image: tf.Tensor, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:

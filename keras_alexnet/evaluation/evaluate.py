@@ -277,7 +277,7 @@ def stem(run: Run, data: Dataset, split: str) -> str:
     Another folder of the same name gets a number: "my_flowers-2-test".
     """
     own = run.read_options().dataset
-    if data.name == own or data.name.startswith(f"{own} "):
+    if data.name in (own, f"{own} {data.identity.version}"):
         return split
     for number in itertools.count(1):
         name = f"{slug(data.name)}{f'-{number}' * (number > 1)}-{split}"

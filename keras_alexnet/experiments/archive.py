@@ -89,7 +89,7 @@ def _without_folders(record: Record) -> Record:
     An archive can be published, and the digest identifies the pictures.
     """
     names = {each.get("data_name", "") for kind in KINDS for each in record[kind].values()}
-    if isinstance(record["data"], dict):  # a sentence in version 0.1.0
+    if isinstance(record.get("data"), dict):  # a sentence in version 0.1.0
         names.add(record["data"]["name"])
     text = json.dumps(record)
     for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names))):

@@ -164,7 +164,8 @@ class LossGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
         self._check(logs["loss"], self.steps)
-        if self.chance is not None:
+        is_resumed = batch == 0 < self.steps - 1  # the loss is that of this step: `CheckpointWriter` adds the others
+        if self.chance is not None and not is_resumed:
             recovery.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

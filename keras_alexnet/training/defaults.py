@@ -22,6 +22,7 @@ import math
 import time
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -269,7 +270,7 @@ def announce(
     )
 
 
-QUICK = {"crop_size": 67, "resize_size": 76}  # a step costs a quarter of one at 131 pixels
+QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
 USUAL_MINUTES = 20  # of training steps if no time limit is given, unless `LEAST_SHARE` of the epochs takes longer
 LEAST_SHARE = 1 / 3
 PLANNED_SHARE = 0.8  # fraction of the time for epochs; the start, validation and checkpoints need the rest
@@ -329,7 +330,7 @@ def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> Recipe:
 
 
 def measure_speed(recipe: Recipe, classes: int) -> float:
-    """Return the training speed of this machine in images per second, measured with a few steps of the real network."""
+    """Return the training speed of one device in images per second, measured with a few steps of the real network."""
     from keras_alexnet.training.trainer import compiled_model
 
     model = compiled_model(dataclasses.replace(recipe, learning_rate=1e-9), classes)
@@ -353,7 +354,7 @@ def _duration(seconds: float) -> str:
 
 
 def images_per_second(recipe: Recipe, classes: int) -> float:
-    """Estimate the training speed of this machine in images per second, from the speed of one matrix product.
+    """Estimate the training speed of one device in images per second, from the speed of one matrix product.
 
     Args:
         recipe: The recipe.
@@ -363,11 +364,11 @@ def images_per_second(recipe: Recipe, classes: int) -> float:
     network = sketch(recipe.architecture, input_shape=shape, classes=classes)
     multiply_adds = sum(cost.multiply_adds for cost in layer_costs(network))
     operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; each is a multiplication and an addition
-    matrix = tf.random.normal((1024, 1024))
-    tf.matmul(matrix, matrix)
+    matrix = keras.ops.ones((1024, 1024))
+    keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
     started = time.perf_counter()
     for _ in range(5):
-        product = tf.matmul(matrix, matrix)
-    product.numpy()  # wait for a GPU
+        product = keras.ops.matmul(matrix, matrix)
+    keras.ops.convert_to_numpy(product)  # waits for a GPU
     peak = 5 * 2 * 1024**3 / (time.perf_counter() - started)
     return STEADY_SHARE * peak / operations

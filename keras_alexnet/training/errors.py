@@ -30,7 +30,7 @@ class TrainingFailed(ValueError):
 
 @contextlib.contextmanager
 def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn TensorFlow's errors about memory, files and workers into one line.
+    """Turn the backend's errors about memory, files and workers into one line.
 
     Args:
         recipe: The recipe of the training.
@@ -43,10 +43,7 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise ValueError(
-            "A batch does not fit into memory: use a smaller --batch-size or more devices. "
-            f"Received: --batch-size {recipe.batch_size} ({first_line(error)})"
-        ) from error
+        raise _too_large(recipe, error) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(
             f"Another worker has stopped: restart all workers with --resume {folder}. Received: {first_line(error)}"
@@ -58,6 +55,17 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
             f"The pictures can no longer be read: restore them, then continue with --resume {folder}. "
             f"Received: {first_line(error)}"
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("RESOURCE_EXHAUSTED"):  # of JAX
+            raise
+        raise _too_large(recipe, error) from error
+
+
+def _too_large(recipe: Recipe, error: Exception) -> ValueError:
+    return ValueError(
+        "A batch does not fit into memory: use a smaller --batch-size or more devices. "
+        f"Received: --batch-size {recipe.batch_size} ({first_line(error)})"
+    )
 
 
 def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, folder: str | os.PathLike[str]) -> None:

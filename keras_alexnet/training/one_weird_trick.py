@@ -43,16 +43,7 @@ def layouts(net: Architecture, devices: Sequence[str]) -> keras.distribution.Lay
 
     Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, section 4, scheme (a).
     """
-    if not net.hidden:
-        raise ValueError(
-            "One weird trick splits hidden fully connected layers: choose an architecture that has some. "
-            f"Received: {net.name}"
-        )
-    if any(units % len(devices) for units in net.hidden):
-        raise ValueError(
-            "The units of each hidden layer must be divisible by the number of devices. "
-            f"Received: {len(devices)} devices, layers of {' and '.join(map(str, net.hidden))} units"
-        )
+    check(net, len(devices))
     found = keras.distribution.LayoutMap(keras.distribution.DeviceMesh((len(devices),), (AXIS,), devices))
     found["flatten/output"] = (None, None)  # (batch, inputs): each device gets the maps of all pictures
     first = max(net.convolutions) + 1
@@ -64,3 +55,21 @@ def layouts(net: Architecture, devices: Sequence[str]) -> keras.distribution.Lay
     found[f"fc{last}/kernel"] = (AXIS, None)
     found[f"fc{last}/output"] = (None, None)
     return found
+
+
+def check(net: Architecture, devices: int) -> None:
+    """Raise if this number of devices cannot share the fully connected layers.
+
+    Raises:
+        ValueError: If there are no hidden layers, or their units are not divisible by the number of devices.
+    """
+    if not net.hidden:
+        raise ValueError(
+            "One weird trick splits hidden fully connected layers: choose an architecture that has some. "
+            f"Received: {net.name}"
+        )
+    if any(units % devices for units in net.hidden):
+        raise ValueError(
+            "The units of each hidden layer must be divisible by the number of devices. "
+            f"Received: {devices} devices, layers of {' and '.join(map(str, net.hidden))} units"
+        )

@@ -24,6 +24,7 @@ from keras import layers
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 from keras_alexnet.models.layers import LocalResponseNormalization
 from keras_alexnet.models.summary import layer_costs, sketch
+from keras_alexnet.training import one_weird_trick
 
 NUMBER = 4  # bytes of a float32
 
@@ -100,7 +101,8 @@ def share(
         classes: Number of classes.
 
     Raises:
-        ValueError: If the way or the architecture is unknown, or the layers do not divide among the devices.
+        ValueError: If the way or the architecture is unknown, or the layers or the batch do not divide among the
+            devices.
 
     Example:
         >>> share("towers", "source").received < share("data_parallel", "source").received / 8
@@ -109,7 +111,12 @@ def share(
     Source: section 3.2; Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
-    return lookup(WAYS, way, "way to share a network")(net, devices, batch, classes)
+    divide = lookup(WAYS, way, "way to share a network")
+    if way != "towers" and batch % devices:
+        raise ValueError(f"The batch must be divisible by the number of devices, {devices}. Received: {batch}")
+    if way == "one_weird_trick":
+        one_weird_trick.check(net, devices)
+    return divide(net, devices, batch, classes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,11 +7,12 @@ one device.
 """
 
 import contextlib
+import functools
 import json
+import math
 import os
 import pathlib
 import typing
-from typing import Any
 
 import keras
 
@@ -65,7 +66,10 @@ class Strategy:
         return contextlib.nullcontext()
 
     def adapt(self, network: keras.Model) -> keras.Model:
-        """Return the network in the form that `fit` needs here. One that is compiled keeps its optimizer."""
+        """Return the network in the form that `fit` needs here. One that is compiled keeps its optimizer.
+
+        It may be the same object, changed.
+        """
         return network
 
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
@@ -88,12 +92,37 @@ class DistributedStrategy(Strategy):
     def scope(self) -> contextlib.AbstractContextManager:
         return self._strategy.scope()
 
+    def adapt(self, network: keras.Model) -> keras.Model:
+        network._maybe_symbolic_build = functools.partial(_build_from_one_replica, network)
+        return network
+
     def evaluation_batch_size(self, pictures: int, largest: int) -> int:
-        """Return the largest size with which the last batch has a picture for every replica; otherwise TensorFlow
-        fails."""
-        sizes = range(largest, 0, -self.replicas)
-        fitting = (size for size in sizes if not 0 < pictures % size < self.replicas)
+        """Return the largest size with which every replica has a picture in every batch, if there is one.
+
+        TensorFlow gives each replica an equal share and the last ones what is left. On a CPU, convolutions can fail
+        without a picture.
+        """
+
+        def reaches_all(batch, size):
+            return batch > (self.replicas - 1) * math.ceil(size / self.replicas)
+
+        sizes = (size for size in range(largest, 0, -1) if reaches_all(size, size))
+        fitting = (size for size in sizes if reaches_all(pictures % size or size, size))
         return next(fitting, largest)
+
+
+def _build_from_one_replica(network, iterator=None, data_batch=None):
+    """Let Keras infer the shapes of a batch from the part of one replica.
+
+    Keras 3.15 averages the parts of all replicas instead, which fails if their sizes differ. This function replaces
+    its method on the object, because a subclass would be named in saved files.
+    """
+    if iterator is not None:
+        _, _, batches = next(iter(iterator))
+        local = network.distribute_strategy.experimental_local_results
+        data_batch = keras.tree.map_structure(lambda values: local(values)[0], next(batches))
+    with network.distribute_strategy.scope():
+        network._symbolic_build(data_batch=data_batch)
 
 
 class JaxDataParallel(Strategy):
@@ -195,9 +224,19 @@ class MultiWorkerStrategy(DistributedStrategy):
         self.is_chief = (strategy.cluster_resolver.task_id or 0) == 0
 
     def adapt(self, network: keras.Model) -> keras.Model:
-        if network.compiled:
-            return network
-        return WorkerModel(network.input, network.output, name=network.name)
+        for step in ("train_step", "test_step"):
+            setattr(network, step, _logs_as_vectors(getattr(network, step)))
+        return super().adapt(network)
+
+
+def _logs_as_vectors(step):
+    """Make the logs of a step vectors of one number: Keras 3.15 averages those of workers along an axis."""
+
+    @functools.wraps(step)
+    def with_vectors(data):
+        return {name: keras.ops.reshape(value, (1,)) for name, value in step(data).items()}
+
+    return with_vectors
 
 
 def create_strategy(devices: int | None = None, virtual_devices: int | None = None, kind: str = "mirrored") -> Strategy:
@@ -319,41 +358,6 @@ def _check_workers(devices: int | None, virtual_devices: int | None) -> None:
         )
 
 
-@keras.saving.register_keras_serializable(package="keras_alexnet")
-class WorkerModel(keras.Model):
-    """A network that `fit` trains in several processes. Otherwise it behaves like a plain `keras.Model`.
-
-    Keras 3.15 averages the logs of workers along an axis that scalars do not have, and averages batches of other
-    processes to infer the shape of a batch. Here logs are vectors of one number, and the batch is that of the process.
-    """
-
-    def train_step(self, data: Any) -> dict:
-        return self._as_vectors(super().train_step(data))
-
-    def test_step(self, data: Any) -> dict:
-        return self._as_vectors(super().test_step(data))
-
-    @property
-    def _among_workers(self) -> bool:
-        import tensorflow as tf  # the backend
-
-        return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
-
-    def _as_vectors(self, logs):
-        return {name: keras.ops.reshape(value, (1,)) for name, value in logs.items()} if self._among_workers else logs
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if not self._among_workers:
-            super()._maybe_symbolic_build(iterator, data_batch)
-            return
-        if iterator is not None:
-            _, _, batches = next(iter(iterator))
-            local = self.distribute_strategy.experimental_local_results
-            data_batch = keras.tree.map_structure(lambda values: local(values)[0], next(batches))
-        with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=data_batch)
-
-
 def is_tensorflow_on_cpu() -> bool:
     """Return whether TensorFlow is the backend and has no GPU."""
     if keras.backend.backend() != "tensorflow":
@@ -376,13 +380,25 @@ def fastest_precision() -> str:
 
     A CPU must have an instruction for it: without one, bfloat16 is emulated and many times slower.
     """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
-            return "mixed_bfloat16" if capability >= (8, 0) else "float32"
+    capability = _gpu_capability()
+    if capability is not None:
+        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     processor = pathlib.Path("/proc/cpuinfo")
     flags = processor.read_text() if processor.exists() else ""
     return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+
+
+def _gpu_capability() -> tuple[int, int] | None:
+    """Return the compute capability of the backend's first GPU, `(0, 0)` if it is unknown, None without a GPU."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        major, _, minor = getattr(device, "compute_capability", "0.0").partition(".")
+        return (int(major), int(minor)) if device.platform == "gpu" else None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    return None

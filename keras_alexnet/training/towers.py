@@ -19,11 +19,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_alexnet.models.layers import GroupedConv2D, GroupedDense, GroupedFlatten, LocalResponseNormalization
+from keras_alexnet.models.layers import GroupedFlatten, LocalResponseNormalization
 from keras_alexnet.training.optimizers import PaperSGD
 
 TOWERS = 2
-_GROUPED = (GroupedConv2D, GroupedDense, GroupedFlatten)
 
 
 def check(network: keras.Model) -> None:

@@ -1,5 +1,7 @@
 """Archives are unpacked once and completely, and nothing is written outside the cache."""
 
+import bz2
+import gzip
 import io
 import os
 import stat
@@ -159,6 +161,36 @@ def test_a_damaged_archive_leaves_nothing(pets, name, damage, tmp_path):
         archives.unpack(tmp_path / name, tmp_path / "data")
     assert "\n" not in str(told.value)
     assert tree(tmp_path / "data") == ["keras_alexnet"]
+
+
+def without_last_header(contents):
+    """The header of the last file in a tar file is destroyed."""
+    start = contents.rindex(b"ustar") - 257
+    return contents[:start] + b"?" * 512 + contents[start + 512 :]
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "bz2"])
+def test_a_damaged_header_in_a_tar_file_is_found(pets, kind, tmp_path):
+    """Python's `tarfile` takes it for the end of the archive."""
+    with tarfile.open(tmp_path / "whole.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.add(pets, ".")
+    contents = without_last_header((tmp_path / "whole.tar").read_bytes())
+    packed = {"": lambda plain: plain, "gz": gzip.compress, "bz2": bz2.compress}[kind](contents)
+    file = tmp_path / f"pets.tar{kind and f'.{kind}'}"
+    file.write_bytes(packed)
+    with pytest.raises(ValueError, match=r"cannot be unpacked\. Received: .*: damaged after [\d,]+ bytes"):
+        archives.unpack(file, tmp_path / "data")
+    assert tree(tmp_path / "data") == ["keras_alexnet"]
+
+
+def test_damage_that_the_compression_finds(pets, tmp_path):
+    with tarfile.open(tmp_path / "pets.tar.bz2", "w:bz2") as archive:
+        archive.add(pets, ".")
+    contents = bytearray((tmp_path / "pets.tar.bz2").read_bytes())
+    contents[len(contents) // 2] ^= 0xFF
+    (tmp_path / "pets.tar.bz2").write_bytes(contents)
+    with pytest.raises(ValueError, match=r"cannot be unpacked\. Received: .*pets\.tar\.bz2: "):
+        archives.unpack(tmp_path / "pets.tar.bz2", tmp_path / "data")
 
 
 def test_a_changed_byte_is_found(pets, tmp_path):

@@ -78,6 +78,13 @@ def test_classes_that_are_numbers_are_in_their_order(table):
     assert labelled(files)["all"]["cat/0.png"] == "10"
 
 
+def test_classes_of_the_same_number_have_a_fixed_order(table):
+    """That of a set of texts differs from process to process."""
+    labels = ["1", "01", "001", "0001", "1", "01", "001", "0001"]
+    files = csv_labels.find(table("".join(f"{file},{label}\n" for file, label in zip(FILES, labels, strict=True))))
+    assert files.class_names == ("0001", "001", "01", "1")
+
+
 def test_a_data_set_from_a_csv_file(table):
     dataset = datasets.load(str(table()), seed=3)
     assert dataset.class_names == ("cat", "dog")

@@ -201,6 +201,17 @@ def test_lighting_comes_before_the_std(resized, statistics):
     np.testing.assert_allclose(moved[1] * [58.395, 57.12, 57.375], moved[0], atol=1e-3)
 
 
+@pytest.mark.parametrize("lighting", ["text", "source"])
+def test_lighting_is_the_same_if_the_network_subtracts_the_mean(resized, statistics, lighting):
+    """torchvision's constants again: the lighting of the source also divides, but not the mean."""
+    outside, inside = (
+        seen(resized, statistics, recipe(architecture="one_weird_trick", mean=mean, lighting=lighting), 0, range(1))[0]
+        for mean in ("architecture", "network")
+    )
+    mean, std = (255 * np.array(numbers) for numbers in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    np.testing.assert_allclose((inside - mean) / std, outside, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_lighting_follows_the_recipe(resized, images, statistics):
     def moves(**settings):

@@ -156,6 +156,15 @@ def test_results_on_other_data_have_their_own_file(small_run, data):
     assert small_run.read_json("evaluation-my-flowers-2.0-test.json")["data_name"] == data.identity.name
 
 
+def test_a_folder_whose_name_begins_like_the_own_one_is_another(small_run, data):
+    own = small_run.read_options().dataset
+    stems = [
+        evaluate.stem(small_run, datasets.Dataset(name, data.class_names, data.splits, data.identity), "test")
+        for name in (own, f"{own} 2")
+    ]
+    assert stems == ["test", "pictures-2-test"]
+
+
 def test_folders_of_the_same_name_have_their_own_files(small_run, data):
     files = []
     for path in ("/a/flowers", "/b/flowers", "/a/flowers"):

@@ -1,6 +1,7 @@
 """The script that trains the ablations which are not archived."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -94,3 +95,13 @@ def test_runs_are_trained_and_tested_and_then_skipped(tmp_path, monkeypatch, cap
             assert (measured["pictures"], "10_views" in measured) == (pictures, True)
     assert ablate.main(words) == 0
     assert capsys.readouterr().out == "0 of 0 runs are finished.\n"
+
+
+def test_ctrl_c_does_not_reach_the_trainings_themselves(tmp_path, monkeypatch):
+    """A terminal sends it to all processes of its session; with the signal of `stop` it would be their second."""
+    for name in ("fit.py", "evaluate.py"):
+        (tmp_path / name).write_text("import os\nprint(os.getsid(0))\n")
+    monkeypatch.setattr(ablate, "SCRIPTS", tmp_path)
+    assert ablate.Trainings(jobs=1).run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
+    sessions = (tmp_path / "runs" / "tiny-0.txt").read_text().split()
+    assert len({*sessions, str(os.getsid(0))}) == len(sessions) + 1 == 4

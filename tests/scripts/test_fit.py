@@ -24,7 +24,7 @@ from keras_alexnet.data import datasets
 from keras_alexnet.files import LockedError, locked
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
-from keras_alexnet.training import trainer
+from keras_alexnet.training import defaults, trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -61,6 +61,49 @@ def test_a_relative_folder_is_stored_as_an_absolute_one(pictures, monkeypatch):
     assert chosen("--dataset", "pictures")[1].dataset == str(pictures)
     assert chosen("--weights", "pictures")[1].weights == str(pictures)
     assert chosen("--data-dir", "not_yet_there")[1].data_dir == str(pictures.parent / "not_yet_there")
+
+
+def test_a_relative_path_may_name_the_folder_of_a_resumed_run(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Run.create(tmp_path / "run")
+    stored = {"recipe": fit.RECIPES["text"], "options": chosen("--dataset", "pictures", "--checkpoint-path", "kept")[1]}
+    run.write_json("recipe.json", {name: dataclasses.asdict(each) for name, each in stored.items()})
+    line = ["--resume", "run", "--dataset", "pictures", "--checkpoint-path", "kept"]
+    assert fit.resumed(fit.parser().parse_args(line), run)[1] == stored["options"]
+    with pytest.raises(ValueError, match=r"dataset=.*/pictures\. Received: .*/run"):
+        fit.resumed(fit.parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
+
+
+def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
+    """Or pictures for testing might have been trained on."""
+    data, run = datasets.load(str(pictures)), Run.create(tmp_path / "run")
+    run.write_json("recipe.json", {"data": data.identity.as_json()})
+    run.write_classes(data.class_names)
+    fit._refuse_other_pictures(run, data)
+    moved = pictures.rename(tmp_path / "moved")
+    fit._refuse_other_pictures(run, datasets.load(str(moved)))
+    shutil.copy(moved / "a" / "0.png", moved / "a" / "new.png")
+    with pytest.raises(ValueError, match=r"\(train 16, validation 2, test 2\): restore them.*Received: changed"):
+        fit._refuse_other_pictures(run, datasets.load(str(moved)))
+
+
+def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
+    monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
+    data = datasets.load(str(pictures))
+    for flags, sizes in (([], (67, 76)), (["--crop-size", "99"], (99, 112))):
+        arguments = fit.parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
+        recipe, _ = fit.following_from(data, arguments, fit.chosen(arguments)[1])
+        assert (recipe.crop_size, recipe.resize_size) == sizes
+
+
+def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, capsys):
+    monkeypatch.setattr(defaults, "images_per_second", lambda *_: 1.0)
+    data, arguments = datasets.load(str(pictures)), fit.parser().parse_args(["--dataset", str(pictures)])
+    options = fit.chosen(arguments)[1]
+    epochs = [fit.following_from(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
+    options = dataclasses.replace(options, virtual_devices=2)
+    epochs.append(fit.following_from(data, arguments, options, replicas=2)[0].epochs)
+    assert epochs == [100, 150, 100]  # of 300: at least a third, or what takes 20 minutes
 
 
 def test_a_name_of_weights_is_not_a_path(tmp_path, monkeypatch):
@@ -157,7 +200,7 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
     assert "top5" not in told  # of two classes
     assert set(json.loads((run / "results.json").read_text())) == {"epochs", "seconds", "specialization"}
     best = keras.models.load_model(run / "best.keras").get_layer("conv1").get_weights()[0]
-    np.testing.assert_allclose(Run.open(run).read_kernels(), best, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(np.load(run / "kernels.npz")["conv1"], best, rtol=1e-3, atol=1e-7)
     with pytest.raises(SystemExit) as stop:
         fit.main(["--resume", str(run), "--learning-rate", "0.5"])
     assert stop.value.code == 2

@@ -1,5 +1,8 @@
 """Several devices and several workers."""
 
+import sys
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +66,14 @@ def test_a_batch_must_divide_among_the_devices(monkeypatch, kind):
         kind.prepare(kind.__new__(kind), Recipe(batch_size=7))
 
 
+@pytest.mark.parametrize(
+    ("replicas", "pictures", "size"), [(2, 16, 8), (2, 17, 6), (2, 5, 8), (2, 25, 5), (2, 1, 8), (4, 14, 7), (4, 28, 7)]
+)
+def test_every_replica_evaluates_a_picture_of_every_batch_if_possible(replicas, pictures, size):
+    strategy = strategies.DistributedStrategy(mock.Mock(num_replicas_in_sync=replicas))
+    assert strategy.evaluation_batch_size(pictures, 8) == size
+
+
 def test_towers_need_a_network_that_has_them():
     strategy = strategies.TowersStrategy(["CPU:0", "CPU:0"])
     strategy.prepare(Recipe(batch_size=7))  # which need not divide among them
@@ -90,3 +101,22 @@ def test_one_device_needs_no_strategy_of_tensorflow():
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     with strategy.scope():
         assert strategy.adapt(network) is network
+
+
+@pytest.mark.parametrize(
+    ("platform", "capability", "precision"),
+    [
+        ("gpu", "9.0", "mixed_bfloat16"),
+        ("gpu", "10.3", "mixed_bfloat16"),
+        ("gpu", "7.5", "float32"),
+        ("cpu", None, None),
+    ],
+)
+def test_precision_on_jax_follows_its_device(monkeypatch, platform, capability, precision):
+    device = mock.Mock(platform=platform, compute_capability=capability)
+    if capability is None:
+        del device.compute_capability
+    on_cpu = strategies.fastest_precision()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setitem(sys.modules, "jax", mock.Mock(devices=lambda: [device]))
+    assert strategies.fastest_precision() == (precision or on_cpu)

@@ -57,6 +57,16 @@ def test_a_batch_too_large_for_memory_names_its_size():
         explained(lambda: tf.zeros((2**24, 2**24)) + 1)
 
 
+def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():
+    def fail(text):
+        raise RuntimeError(text)  # as jaxlib's XlaRuntimeError
+
+    with pytest.raises(ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 \(.*Out of memory"):
+        explained(lambda: fail("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes."))
+    with pytest.raises(RuntimeError, match=r"^INTERNAL"):
+        explained(lambda: fail("INTERNAL: something else"))
+
+
 def test_a_truncated_data_file(tmp_path):
     file = tmp_path / "train.tfrecord"
     with tf.io.TFRecordWriter(str(file)) as writer:

@@ -14,7 +14,7 @@ from keras_alexnet.commands import fit
 from keras_alexnet.data import datasets
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import checkpoints, errors, recovery, trainer
+from keras_alexnet.training import callbacks, checkpoints, errors, recovery, trainer
 
 TOY = Recipe(
     architecture="figure_1",
@@ -37,6 +37,17 @@ def folder(tmp_path_factory):
 def train(folder, run, recipe=TOY, **options):
     options = Options(dataset=str(folder), precision="float32", **({"recover": True} | options))
     return trainer.fit(recipe, datasets.load(str(folder)), run, options)
+
+
+@pytest.mark.parametrize("first_steps", [0, 20])
+def test_the_first_step_of_a_resumed_epoch_tells_little(tmp_path, first_steps):
+    """Its loss is that of this step alone; those of the next are means over the epoch again."""
+    guard = callbacks.LossGuard(Run(tmp_path), TOY, [], steps=50, first_steps=first_steps, chance=0.1)
+    guard.on_epoch_begin(0)
+    for batch, loss in enumerate([1.2] + 12 * [0.2]):
+        guard.on_train_batch_end(batch, {"loss": loss})
+    with pytest.raises(errors.TrainingFailed):
+        guard.on_train_batch_end(13, {"loss": 1.2})
 
 
 def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():

@@ -31,6 +31,15 @@ def test_towers_send_half_of_what_both_read():
     assert share.parameters == (PARAMETERS - FC8) / 2 + FC8
 
 
+@pytest.mark.parametrize("way", ["data_parallel", "one_weird_trick"])
+def test_what_does_not_divide_is_refused(way):
+    with pytest.raises(ValueError, match=r"batch must be divisible by the number of devices, 3\. Received: 128"):
+        of(way, devices=3)
+    if way == "one_weird_trick":
+        with pytest.raises(ValueError, match="Received: 3 devices, layers of 4096 and 4096 units"):
+            of(way, devices=3, batch=129)
+
+
 def test_normalization_windows_of_the_text_reach_two_channels_into_the_other_tower():
     found = {(each.layer, each.phase, each.sender): each.numbers for each in sharing.crossings(sketch("paper"))}
     assert found["norm1", "forward", 0] == found["norm1", "backward", 1] == 2 * 55 * 55

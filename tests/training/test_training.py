@@ -311,6 +311,20 @@ def test_two_replicas_train_like_one(folder, tmp_path, architecture, size, side)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("pictures", [1, 5])
+def test_two_replicas_validate_on_fewer_pictures_than_a_batch(pictures, tmp_path):
+    """One replica gets more of them than the other, or all."""
+    changes = {"crop_size": SIZE, "resize_size": SIDE, "epochs": 2, "dropout": 0.0, "patience": Recipe.patience}
+    recipe = dataclasses.replace(RECIPE, **changes)
+    counts = {"train": (9, 9, 8), "validation": (pictures, 0, 0)}
+    folder = save_splits(tmp_path / "pictures", SIDE, **counts)
+    fit_apart(folder, tmp_path / "two", recipe)
+    fit(folder, Run.create(tmp_path / "one"), recipe, precision="float32")
+    (one_log, _), (two_log, _) = learned(tmp_path / "one"), learned(tmp_path / "two")
+    np.testing.assert_allclose(two_log, one_log, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "size", "side"), [("figure_1", SIZE, SIDE), ("paper", 67, 70)])
 def test_tensorflow_and_jax_train_alike(folder, tmp_path, architecture, size, side):
     """From the same weights, the same batches give the same losses to 1e-3 in an epoch without dropout."""
