@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -57,9 +58,16 @@ class Parser(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """Print the library's errors about wrong input as one line and exit with status 2."""
+    """Print the library's errors about wrong input as one line and exit with status 2.
+
+    If the reader of the output has ended, as `head` does, exit without a word with the status of SIGPIPE.
+    """
     try:
         yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at the end
+        sys.exit(128 + 13)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     except ModuleNotFoundError as error:
@@ -121,6 +129,16 @@ def given_fields(namespace: argparse.Namespace, dataclass: type) -> dict[str, ty
         for name, value in vars(namespace).items()
         if name in names
     }
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Return a path as a shell needs it in a command.
+
+    Example:
+        >>> quoted("runs/my cats-1"), quoted("runs/cats-1")
+        ("'runs/my cats-1'", 'runs/cats-1')
+    """
+    return shlex.quote(os.fspath(path))
 
 
 def say(*words: object, file: typing.TextIO | None = None) -> None:

@@ -131,6 +131,24 @@ def printable(text: str) -> str:
     return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def is_plain(text: str) -> bool:
+    r"""Return whether a text is one line without characters that could control a terminal.
+
+    Example:
+        >>> [is_plain(text) for text in ("red rose", "red\u200drose", "rose\x1b[2J", "two\nlines", "a\tb")]
+        [True, True, False, False, False]
+    """
+    return not STEERING.search(text) and len(f"{text}.".splitlines()) == 1 and "\t" not in text and _is_unicode(text)
+
+
+def _is_unicode(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 

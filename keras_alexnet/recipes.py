@@ -412,6 +412,8 @@ class Options:
     )
 
     def __post_init__(self):
+        if not self.dataset:
+            raise ValueError("`dataset` must be the name of a data set or a path. Received: an empty text")
         _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
         _check_choice("strategy", self.strategy, tuple(STRATEGIES))
         _check_choice("head", self.head, ("auto", "kept", "new"))

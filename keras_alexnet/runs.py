@@ -16,7 +16,7 @@ import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files
+from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
 if typing.TYPE_CHECKING:
@@ -245,8 +245,8 @@ class Run:
         """
         names = tuple(self.classes.read_text().split("\n")[:-1])
         for name in names:
-            if not name.isprintable():  # it could control the terminal
-                raise ValueError(f"Class names must be printable. Received: {name!r} in {self.folder}")
+            if not is_plain(name):  # it could control the terminal
+                raise ValueError(f"Class names must be text. Received: {name!r} in {self.folder}")
         return names
 
     def write_log(self, rows: Sequence[dict[str, float]]) -> None:

@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def test_errors_of_the_library_are_one_line(capsys):
         raise ValueError("Expected this.\n  Received: that")
     assert stop.value.code == 2
     assert capsys.readouterr().err == "fit.py: Expected this. Received: that\n"
+
+
+def test_a_reader_that_ends_early_is_no_error():
+    code = (
+        "from keras_alexnet.command_line import Parser, one_line_errors, say\n"
+        "with one_line_errors(Parser()):\n    for n in range(100_000):\n        say(n)"
+    )
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (141, "0\n", "")
 
 
 def test_a_backend_that_is_not_installed_is_one_line(monkeypatch, capsys):

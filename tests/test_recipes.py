@@ -124,8 +124,11 @@ def test_invalid_settings_are_refused(change, message):
 
 
 @pytest.mark.parametrize(
-    "change", [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}, {"seed": -1}, {"seed": 2**32}]
+    "change",
+    [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}, {"seed": -1}, {"seed": 2**32}, {"dataset": ""}],
 )
 def test_invalid_options_are_refused(change):
-    with pytest.raises(ValueError, match=f"Received: '?{next(iter(change.values()))}"):
+    with pytest.raises(
+        ValueError, match=f"Received: '?{'an empty text' if '' in change.values() else next(iter(change.values()))}"
+    ):
         Options(**change)

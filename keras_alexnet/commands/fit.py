@@ -15,7 +15,7 @@ import time
 import typing
 from collections.abc import Iterator
 
-from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, say
+from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, quoted, say
 from keras_alexnet.data import sources
 from keras_alexnet.files import LockedError, absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
-CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"
+CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"  # the folder, quoted for a shell
 MAY_CHANGE = (  # when a run is resumed
     "data_dir",
     "devices",
@@ -209,13 +209,13 @@ def main(argv: list[str] | None = None) -> int:
 
     def last_words() -> str:
         if run and run.has_recipe():
-            return CONTINUE.format(run.folder)
+            return CONTINUE.format(quoted(run.folder))
         if run:
             run.discard()
         return "Stopped before training began. Nothing was written."
 
     with one_line_errors(line), exit_on_signals(last_words):
-        run = Run.open(arguments.resume) if arguments.resume else None
+        run = Run.open(arguments.resume) if arguments.resume is not None else None
         recipe, options, data, strategy = _prepare(arguments, run)
         if arguments.find_learning_rate:
             from keras_alexnet.training import rate_finder
@@ -228,6 +228,7 @@ def main(argv: list[str] | None = None) -> int:
             _say_how_it_continues(run, recipe)
         else:
             folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
+            _refuse_run_among_pictures(folder, options)
             _refuse_checkpoints_of_another_run(checkpoints.folder_of(Run(folder), options), options)
             run = Run.create(folder) if strategy.is_chief else Run(folder)
         saved_in = checkpoints.folder_of(run, options)
@@ -321,6 +322,16 @@ def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
         say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")
 
 
+def _refuse_run_among_pictures(folder: pathlib.Path, options: Options) -> None:
+    """Raise if the run folder would be inside the folder of pictures, where it would look like a class."""
+    pictures = pathlib.Path(options.dataset)
+    if pictures.is_absolute() and pictures.is_dir() and folder.resolve().is_relative_to(pictures.resolve()):
+        raise ValueError(
+            "The run folder must not be inside the folder of pictures: choose another with --run, or start the program "
+            f"elsewhere. Received: {folder}"
+        )
+
+
 def _refuse_checkpoints_of_another_run(folder: pathlib.Path, options: Options) -> None:
     if options.checkpoint_path and folder.exists():
         raise ValueError(f"The checkpoint folder must not exist: choose another --checkpoint-path. Received: {folder}")
@@ -332,7 +343,7 @@ def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iter
     try:
         yield
     except SystemExit:
-        say(f"\n{CONTINUE.format(run.folder)}")
+        say(f"\n{CONTINUE.format(quoted(run.folder))}")
         raise
     except LockedError:  # the files belong to another process
         with contextlib.suppress(OSError):
@@ -356,7 +367,7 @@ def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
     else:
         say(
             f"{done}: another would take longer than {options.max_minutes:g} minutes in total (--max-minutes). "
-            f"To continue: python scripts/fit.py --resume {run.folder} --max-minutes N"
+            f"To continue: python scripts/fit.py --resume {quoted(run.folder)} --max-minutes N"
         )
 
 
@@ -390,10 +401,10 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
         say(failed)
         return 1
     if "test" in data.splits:
-        say(f"Next: python scripts/evaluate.py {run.folder} --split test")
-        say(f"      python scripts/predict.py {run.folder} PICTURES")
+        say(f"Next: python scripts/evaluate.py {quoted(run.folder)} --split test")
+        say(f"      python scripts/predict.py {quoted(run.folder)} PICTURES")
     else:
-        say(f"Next: python scripts/predict.py {run.folder} PICTURES")
+        say(f"Next: python scripts/predict.py {quoted(run.folder)} PICTURES")
     return 0
 
 

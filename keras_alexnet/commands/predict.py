@@ -13,6 +13,7 @@ import json
 import pathlib
 import sys
 import types
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,8 @@ def main(argv: list[str] | None = None) -> None:
     line = parser()
     arguments = line.parse_args(argv)
     with one_line_errors(line):
+        from PIL import Image
+
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:
             raise ValueError(f"Expected --top of 1 or more. Received: {top}")
@@ -101,7 +104,9 @@ def main(argv: list[str] | None = None) -> None:
 
             figures.check_path(arguments.figure)
             check_new(arguments.figure, "--figure")
-        names, predictions, predict = classify(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # rewriting.MAX_PIXELS is the limit here
+            names, predictions, predict = classify(arguments)
         good = [each for each in predictions if not each.problem]
         if arguments.json:
             say(json.dumps([as_json(each, names, top) for each in predictions], indent=2))

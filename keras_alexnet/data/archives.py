@@ -20,6 +20,7 @@ from keras_alexnet.files import PARTIAL, LockedError, digest, locked, printable,
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OTHERS = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # archives that Python cannot unpack
+UTF_8 = 0x800  # flag of a zip member: its name is in UTF-8
 HARMLESS = 2**30  # bytes that any archive may unpack to
 MOST_TIMES = 200  # ours: a larger archive may unpack to this multiple of its size; pictures hardly compress
 UNLOCKED = 60  # seconds after which a folder without a lock counts as abandoned
@@ -163,9 +164,17 @@ def _members(archive: pathlib.Path) -> Iterator[Member]:
     """Return the regular files of an archive, without links and devices."""
     if archive.name.lower().endswith(ZIP):
         with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
-                    yield Member(info.filename, info.file_size, lambda info=info: opened.open(info))
+            files = [info for info in opened.infolist() if not info.filename.endswith(("/", "\\"))]
+            names = [info.filename if info.flag_bits & UTF_8 else _as_utf_8(info.filename) for info in files]
+            if None in names:
+                print(
+                    "The zip file does not say how its names are encoded, so some may be wrong, such as "
+                    f"{printable(files[names.index(None)].filename)}. Pass the unpacked folder instead.",
+                    file=sys.stderr,
+                )
+            for info, name in zip(files, names, strict=True):
+                if not stat.S_ISLNK(info.external_attr >> 16):
+                    yield Member(name or info.filename, info.file_size, lambda info=info: opened.open(info))
     else:
         with tarfile.open(archive) as opened, _naming_damage():
             for info in opened:
@@ -174,6 +183,14 @@ def _members(archive: pathlib.Path) -> Iterator[Member]:
             opened.fileobj.seek(opened.offset)
             if any(opened.fileobj.read(tarfile.BLOCKSIZE)):  # `tarfile` stops without an error at a damaged header
                 raise tarfile.ReadError(f"damaged after {opened.offset:,} bytes")
+
+
+def _as_utf_8(name: str) -> str | None:
+    """Return a name that `zipfile` read as code page 437 as UTF-8, None if it is not UTF-8."""
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return None
 
 
 def _without_top_folder(folder: pathlib.Path) -> pathlib.Path:

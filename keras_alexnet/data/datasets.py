@@ -205,6 +205,7 @@ def _draw(pictures, size, seed, side):
 def _load_files(name, files, seed, shares):
     pictures = readable.read(files)
     splits = _split(pictures, files, seed, shares)
+    splitting.refuse_classes_without_training((picture.label for picture in splits["train"]), files.class_names)
     official = () if "all" in pictures else tuple(pictures)
     paths = {split: tuple(picture.path for picture in own) for split, own in splits.items()}
     copies = Copies.of(files.identical, dict(files.entries), paths, files.root)

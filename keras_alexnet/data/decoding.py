@@ -13,8 +13,8 @@ from keras_alexnet.data.rewriting import needs_rewriting, rewrite
 def decode(picture: tf.Tensor) -> tf.Tensor:
     """Decode a picture file of any of the formats.
 
-    Palettes, gray and CMYK are converted to RGB. The upper 8 of 16 bits are kept, alpha is dropped without blending,
-    and only the first frame of an animation is used. EXIF orientation is ignored, see `rewrite`.
+    Palettes, gray and CMYK are converted to RGB. The upper 8 of 16 bits are kept, and only the first frame of an
+    animation is used. Transparency and EXIF orientation are ignored, see `rewrite`.
 
     Args:
         picture: Scalar string, the bytes of a JPEG, PNG, GIF, WebP or BMP file (of 24 or 32 bits).
@@ -170,5 +170,7 @@ def check(file: str | os.PathLike) -> bool | str:
     except tf.errors.OpError as error:
         return f"cannot be decoded: {first_line(error)}"
     except Exception as error:  # broken headers make Pillow raise errors of many kinds
-        return first_line(error).replace(os.fspath(file), "file")
+        if not os.path.getsize(file):
+            return "the file is empty"
+        return first_line(error).replace(f" {os.fspath(file)!r}", "")  # of "cannot identify image file"
     return answer

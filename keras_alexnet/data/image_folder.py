@@ -40,7 +40,7 @@ def find(folder: pathlib.Path) -> LabelledFiles:
     class_names = tuple(path.name for path in class_folders)
     refuse_unprintable(class_names, train)
     labels = {name: label for label, name in enumerate(class_names)}
-    others = picture_files.files_beside(folder, folder)
+    others = picture_files.files_beside(folder, folder) + picture_files.ignored_links(folder, folder)
     splits = {}
     for split, source in sources.items():
         splits[split], passed_over = _labelled(source, folder, labels)
@@ -60,6 +60,8 @@ def _refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> 
     flat = sum(map(picture_files.is_picture, beside))
     received = f"{folder} with {len(folders)} class folders" + (f" and {flat} pictures outside of them" * bool(flat))
     tables = [file.name for file in beside if file.suffix.lower() in (".csv", ".tsv")]
+    if links := picture_files.ignored_links(folder, root):
+        received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"
     if flat and tables:
         received += f" (if {enumerated(tables)} has their labels, use --dataset {folder / tables[0]})"
     elif folders and len(picture_files.subfolders(folders[0], root)) > 1:
@@ -110,7 +112,11 @@ def _refuse_folders_of_classes(
         folder = class_folders[label]
         first, _, rest = path[len(str(folder)) + 1 :].partition("/")
         inside[folder][first if rest else ""] = None
-    of_classes = [folder for folder, names in inside.items() if len(names) > 1 and all(map(_looks_like_class, names))]
+    of_classes = [
+        folder
+        for folder, names in inside.items()
+        if len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside))
+    ]
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
     if any(folder.name.lower() in SPLIT_OF_FOLDER for folder in of_classes):
         others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_FOLDER]
@@ -126,6 +132,13 @@ def _refuse_folders_of_classes(
             f"Class folders must contain pictures, not folders of other classes: {advice}. {picture_files.LAYOUT}. "
             f"Received: {root}: {found}"
         )
+
+
+def _is_split_like_another(folder: pathlib.Path, inside: Mapping[pathlib.Path, Mapping[str, None]]) -> bool:
+    """Return whether a folder is named like a split and has the same folders as another, such as train and eval."""
+    names = {*inside[folder]}
+    others = ({*names_of_other} for other, names_of_other in inside.items() if other != folder)
+    return folder.name.lower() in SPLIT_OF_FOLDER and "" not in names and names in others
 
 
 def _looks_like_class(name: str) -> bool:

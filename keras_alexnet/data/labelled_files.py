@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from keras_alexnet.data import picture_files
+from keras_alexnet.files import is_plain
 
 SHOWN = 3  # names in a message
 
@@ -39,11 +40,14 @@ def refuse_unprintable(class_names: Sequence[str], where: object) -> None:
     """Check that class names cannot control the terminal.
 
     Raises:
-        ValueError: If a name is not printable.
+        ValueError: If a name could.
     """
     for name in class_names:
-        if not name.isprintable():
-            raise ValueError(f"Class names must be printable. Received: {name!r} in {where}")
+        if not is_plain(name):
+            raise ValueError(
+                f"Class names must be text without control characters and line ends: rename it. Received: {name!r} in "
+                f"{where}"
+            )
 
 
 def refuse_empty(files: LabelledFiles) -> None:
@@ -63,7 +67,12 @@ def refuse_empty(files: LabelledFiles) -> None:
             f"the folder are ignored). Received: {where} with none in {enumerated(empty)}{others}"
         )
     for split in [split for split in files.splits if not files.splits[split]]:
-        raise ValueError(f"Every split must have pictures. Received: {files.path} with none for {split}")
+        loose = sum(picture_files.is_picture(file) for file in files.others)
+        advice = f", and {loose} outside of class folders: move them away, scripts/predict.py can classify them"
+        raise ValueError(
+            f"Every split must have pictures in class folders. Received: {files.path} with none for {split}"
+            f"{advice if loose else ''}"
+        )
 
 
 def enumerated(names: Sequence[object], most: int = SHOWN) -> str:

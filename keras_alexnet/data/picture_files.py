@@ -60,6 +60,20 @@ def files_beside(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]
     return sorted(pathlib.Path(path) for path in visible if os.path.isfile(path))
 
 
+def ignored_links(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
+    """Return the symbolic links in a folder and its subfolders that `files_in` leaves out, sorted."""
+    real, links = os.path.realpath(root), []
+    for path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_system_name(name)]
+        for name in (*folders, *files):
+            link = pathlib.Path(path, name)
+            if link.is_symlink() and not is_system_name(name):
+                leads_out = not pathlib.Path(os.path.realpath(link)).is_relative_to(real)
+                is_nested = name in folders and pathlib.Path(path) != folder
+                links += [link] if leads_out or is_nested or not link.exists() else []
+    return sorted(links)
+
+
 def is_system_name(name: str) -> bool:
     """Return whether a file or folder is hidden or was added by an operating system.
 
@@ -73,6 +87,12 @@ def is_system_name(name: str) -> bool:
 def _is_visible(entry, root):
     if is_system_name(entry.name):
         return False
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"The names of files and folders must be in UTF-8: rename this one. Received: {os.fsencode(entry.path)!r}"
+        ) from None
     return not entry.is_symlink() or pathlib.Path(os.path.realpath(entry.path)).is_relative_to(root)
 
 
@@ -94,13 +114,14 @@ def picture_files(paths: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
     Raises:
         ValueError: If a path does not exist, or there is no picture.
     """
-    found, others = [], []
-    for path in map(pathlib.Path, paths):
+    found, others, paths = [], [], [*map(pathlib.Path, paths)]
+    for path in paths:
         if not path.exists():
             raise ValueError(f"Expected a picture or a folder of pictures. Received: {path}, which does not exist")
         inside = files_in(path) if path.is_dir() else [path]
         found += [file for file in inside if file == path or is_picture(file)]
         others += [file for file in inside if file != path and not is_picture(file)]
+    others += [link for path in paths if path.is_dir() for link in ignored_links(path, path)]
     if not found:
         received = f"{' '.join(map(str, paths))}{f' with {describe_others(others)}' if others else ''}"
         raise ValueError(f"Expected pictures ({' '.join(EXTENSIONS)}). Received: {received}")
@@ -129,11 +150,13 @@ def describe_others(files: Iterable[pathlib.PurePath]) -> str:
 
 
 def count_by_extension(files: Iterable[pathlib.PurePath]) -> str:
-    """Count files by extension.
+    """Count files by extension, and symbolic links.
 
     Example:
         >>> count_by_extension([pathlib.Path("a.HEIC"), pathlib.Path("b.heic"), pathlib.Path("README")])
         '2 .heic, 1 without extension'
     """
-    counts = collections.Counter(file.suffix.lower() or "without extension" for file in files)
+    counts = collections.Counter(
+        "symbolic links" if os.path.islink(file) else file.suffix.lower() or "without extension" for file in files
+    )
     return ", ".join(f"{count} {extension}" for extension, count in counts.most_common())

@@ -14,8 +14,8 @@ ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 def needs_rewriting(file: str | os.PathLike) -> bool:
     """Return whether a picture file must go through `rewrite` before `decoding.decode`, judging by its header.
 
-    These are JPEG and WebP files with an EXIF orientation, WebP files with animation or alpha, and BMP files, because
-    TensorFlow does not read their palettes.
+    These are JPEG and WebP files with an EXIF orientation, files with transparency, animated WebP files, BMP files,
+    because TensorFlow does not read their palettes, and GIF files, of which it reads some first frames wrong.
 
     Args:
         file: Path of the file.
@@ -32,12 +32,12 @@ def needs_rewriting(file: str | os.PathLike) -> bool:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS // 10**6} megapixels: {image.width} x {image.height}")
         rotated = image.format not in ("PNG", "GIF") and image.getexif().get(ORIENTATION) in range(2, 9)
-        webp = image.format == "WEBP" and (image.is_animated or image.mode == "RGBA")
-        return rotated or image.format == "BMP" or webp
+        animated_webp = image.format == "WEBP" and image.is_animated
+        return rotated or image.format in ("BMP", "GIF") or animated_webp or image.has_transparency_data
 
 
 def rewrite(picture: bytes) -> bytes:
-    """Apply the EXIF orientation to the first frame of a picture file and convert it to RGB.
+    """Return a picture file as `upright` does.
 
     Args:
         picture: The bytes of the file.
@@ -52,5 +52,12 @@ def rewrite(picture: bytes) -> bytes:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation to the first frame of an opened picture and convert it to RGB."""
-    return ImageOps.exif_transpose(image).convert("RGB")
+    """Apply the EXIF orientation to the first frame of an opened picture and convert it to RGB.
+
+    Transparent pixels become white, since a color that is stored there was never seen.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")

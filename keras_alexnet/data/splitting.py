@@ -1,10 +1,11 @@
 """Random splits of the pictures, determined by a seed. Identical files stay together."""
 
 import collections
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
+from keras_alexnet.data.labelled_files import enumerated
 
 if TYPE_CHECKING:  # shares are checked before NumPy is imported
     import numpy as np
@@ -112,6 +113,25 @@ def stratified(
 def _count(count: int, share: float, spare: int, of: int | None = None) -> int:
     """Return the number of items for a share of `of`: at least one, but leave `spare` of the `count` items."""
     return max(0, min(max(1, round((count if of is None else of) * share)), count - spare)) if share else 0
+
+
+def refuse_classes_without_training(labels: Iterable[int], class_names: Sequence[str]) -> None:
+    """Check that every class has a training picture after splitting.
+
+    Args:
+        labels: Labels of the training pictures.
+        class_names: Names of the classes.
+
+    Raises:
+        ValueError: If a class has none.
+    """
+    labels = set(labels)
+    empty = [name for label, name in enumerate(class_names) if label not in labels]
+    if empty:
+        raise ValueError(
+            "Every class must have a training picture after a part of them was taken for validation or testing: add "
+            f"pictures, or a folder of your own for these. Received: none left in {enumerated(empty)}"
+        )
 
 
 def split_off(count: int, share: float, seed: int, keys: Sequence[Hashable] | None = None) -> "np.ndarray":

@@ -4,9 +4,12 @@ Every function returns a matplotlib `Figure` whose label is its alternative text
 styles, labels and lightness show the same, so figures can be read in grayscale.
 """
 
+import warnings
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -16,6 +19,11 @@ from keras_alexnet.files import atomic_write
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
 FORMATS = (".png", ".jpg")
+MORE_FONTS = (  # for names of classes in Chinese, Japanese and Korean
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
+    *("Microsoft YaHei", "SimHei", "Yu Gothic", "Malgun Gothic"),  # Windows
+    *("PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Arial Unicode MS"),  # macOS
+)
 FEW_COLORS = 4096  # ours: drawings have fewer, photographs more
 STYLES = ("-", "--", ":", "-.")  # of lines
 
@@ -44,6 +52,12 @@ def save(figure: Figure, path: str | Path) -> None:
     """
     check_path(path)
     words = figure.get_label()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # names of classes, shown as boxes without a font
+        _save(figure, path, words)
+
+
+def _save(figure, path, words):
     drawing = {"dpi": 160, "metadata": {"Title": words.split(": ")[0], "Description": words, "Software": None}}
     photographs = {"dpi": 120, "pil_kwargs": {"quality": 80, "comment": words.encode()}}
     with atomic_write(path) as temporary:
@@ -68,6 +82,16 @@ def _pack(path: Path) -> None:
 def description(image: Image.Image) -> str:
     """Return the description of a figure written by `save`, an empty string for any other picture."""
     return image.info.get("Description") or image.info.get("comment", b"").decode()
+
+
+def _use_fonts_for_all_scripts() -> None:
+    """Let Matplotlib take characters that its own font lacks from the installed fonts of `MORE_FONTS`."""
+    installed = set(font_manager.get_font_names())
+    if matplotlib.rcParams["font.family"] == ["sans-serif"]:  # not changed by the user
+        matplotlib.rcParams["font.family"] = ["sans-serif", *(name for name in MORE_FONTS if name in installed)]
+
+
+_use_fonts_for_all_scripts()
 
 
 def sheet(width: float, height: float, description: str) -> Figure:

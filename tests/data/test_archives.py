@@ -92,6 +92,33 @@ def test_names_with_backslashes_are_folders(pets, tmp_path):
     assert sources.find(tmp_path / "pets.zip", tmp_path / "data").class_names == ("cat", "dog")
 
 
+def test_folders_with_backslashes_are_no_files(pets, tmp_path):
+    """As some Windows programs write them; Python would write slashes."""
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for name in ("pets\\", "pets\\cat\\", "pets\\dog\\"):
+            info = zipfile.ZipInfo("name")
+            info.filename = name
+            archive.writestr(info, b"")
+        for file in sorted(pets.rglob("*.png")):
+            info = zipfile.ZipInfo("name")
+            info.filename = "\\".join(("pets", *file.relative_to(pets).parts))
+            archive.writestr(info, file.read_bytes())
+    assert len(sources.find(tmp_path / "pets.zip", tmp_path / "data").entries) == 8
+
+
+@pytest.mark.parametrize(("encoding", "is_known"), [("utf-8", True), ("gbk", False)])
+def test_names_of_unknown_encoding(pets, encoding, is_known, tmp_path, monkeypatch, capsys):
+    """Without the flag that says that they are in UTF-8."""
+    monkeypatch.setattr(zipfile.ZipInfo, "_encodeFilenameFlags", lambda info: (info.filename.encode(encoding), 0))
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        for file in sorted(pets.rglob("*.png")):
+            archive.write(file, file.relative_to(pets).as_posix().replace("cat", "玫瑰"))
+    found = sources.find(tmp_path / "old.zip", tmp_path / "data")
+    told = capsys.readouterr().err
+    assert ("玫瑰" in found.class_names) == is_known
+    assert ("does not say how its names are encoded" in told) != is_known
+
+
 def test_messages_name_the_archive_and_not_the_cache(pets, tmp_path):
     with pytest.raises(ValueError, match=r"Received: .*/cat\.zip with 0 class folders and 4 pictures") as told:
         sources.find(zipped(pets / "cat", tmp_path / "cat.zip"), tmp_path / "data")

@@ -112,7 +112,7 @@ def test_other_labels_are_other_data(table):
         (("cat/1.png,cat", "dog/../cat/0.png,dog"), r"lines 1 and 2: dog/\.\./cat/0\.png$"),
         (("cat/1.png,cat", "cat/1.heic,cat"), r"; convert it to JPEG\. Received: .*line 2: cat/1\.heic$"),
         (("cat/1.png,cat", "notes.txt,cat"), r"must be pictures \(.*line 2: notes\.txt$"),
-        (("cat/1.png,cat", "cat/1.png,ca\x1bt"), r"must be printable"),
+        (("cat/1.png,cat", "cat/1.png,ca\x1bt"), r"without control characters"),
         ((",dog", ",cat"), r"at least two classes\. .*labels\.csv with 1$"),
         (("cat/0.png,cat", "picture,kind,weight"), r"first line must be a header.* with picture, kind, weight$"),
         (("cat/0.png,cat", "file,weight,size"), r"first line must be a header"),

@@ -32,6 +32,12 @@ def pillow(picture):
         return np.asarray(image.convert("RGB"))
 
 
+def on_white(rgba):
+    """Blend a picture with white."""
+    color, alpha = np.split(np.float64(rgba), [3], axis=-1)
+    return (color * alpha + 255 * (255 - alpha)) / 255
+
+
 def decoded(picture, tmp_path):
     """As a folder's files are read."""
     file = tmp_path / "file"
@@ -44,6 +50,7 @@ def decoded(picture, tmp_path):
 def test_lossless_modes_become_rgb(kind, mode, tmp_path):
     if (kind, mode) == ("BMP", "LA"):
         pytest.skip("BMP has no grey with alpha")
+    # opaque; a test below has transparency
     picture = encoded(Image.fromarray(smooth()).convert(mode), kind, **({"lossless": True} if kind == "WEBP" else {}))
     np.testing.assert_array_equal(decoded(picture, tmp_path), pillow(picture))
 
@@ -57,9 +64,34 @@ def test_jpeg_modes_become_rgb(mode, options, tmp_path):
     assert difference.max() < 16
 
 
-def test_alpha_is_dropped_without_blending(tmp_path):
-    picture = np.dstack([smooth(), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
-    np.testing.assert_array_equal(decoded(encoded(picture, "PNG"), tmp_path), smooth())
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_transparency_is_blended_with_white(kind, tmp_path):
+    picture = np.dstack([smooth(), np.tile(np.linspace(0, 255, 90).astype(np.uint8), (60, 1))])
+    contents = encoded(picture, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    np.testing.assert_allclose(decoded(contents, tmp_path), on_white(picture), atol=1.01)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_transparent_colors_of_a_palette_are_white(kind, tmp_path):
+    """A black square on transparency, whose hidden color is black too."""
+    indices = np.zeros((60, 90), np.uint8)
+    indices[20:40, 30:60] = 1
+    image = Image.fromarray(indices, "P")
+    image.putpalette(bytes(768))
+    expected = np.where(indices == 1, 0, 255)[..., None].repeat(3, -1)
+    np.testing.assert_array_equal(decoded(encoded(image, kind, transparency=0), tmp_path), expected)
+
+
+def test_a_first_frame_that_is_smaller_than_its_animation(tmp_path):
+    """Made by hand, since Pillow writes whole frames: the frame is moved to the right and down by 10 and 5 pixels."""
+    whole = encoded(Image.fromarray(smooth(20, 30)).quantize(16), "GIF")
+    frame = bytearray(whole)
+    frame[6:10] = struct.pack("<HH", 90, 60)
+    place = frame.index(b"," + struct.pack("<HHHH", 0, 0, 30, 20))
+    frame[place + 1 : place + 5] = struct.pack("<HH", 10, 5)
+    pixels = decoded(bytes(frame), tmp_path)
+    assert pixels.shape == (60, 90, 3)
+    np.testing.assert_array_equal(pixels[5:25, 10:40], pillow(whole))
 
 
 def test_upper_8_of_16_bits(tmp_path):

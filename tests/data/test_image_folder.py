@@ -1,12 +1,13 @@
 """Valid contents of a folder of class folders, and messages for others."""
 
+import os
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import decoding, image_folder, readable, splitting
+from keras_alexnet.data import datasets, decoding, image_folder, readable, splitting
 
 
 def picture(path, seed=0, **options):
@@ -60,8 +61,10 @@ def test_pictures_that_tensorflow_misreads_are_rewritten(pets):
     picture(pets / "cat" / "turned.jpg", exif=turned)
     picture(pets / "cat" / "upright.jpg")
     picture(pets / "cat" / "bitmap.bmp")
+    picture(pets / "cat" / "first.gif")
+    Image.new("RGBA", (10, 8)).save(pets / "cat" / "see-through.png")
     rewritten = [entry for entry in read(pets)[1]["all"] if entry.needs_rewriting]
-    assert names(rewritten) == ["cat/bitmap.bmp", "cat/turned.jpg"]
+    assert names(rewritten) == ["cat/bitmap.bmp", "cat/first.gif", "cat/see-through.png", "cat/turned.jpg"]
 
 
 def test_links_that_lead_out_are_not_followed(pets, tmp_path):
@@ -72,6 +75,71 @@ def test_links_that_lead_out_are_not_followed(pets, tmp_path):
     class_names, splits = read(pets)
     assert class_names == ("cat", "dog")
     assert names(splits["all"])[:4] == ["cat/0.png", "cat/1.png", "cat/2.png", "cat/within.png"]
+
+
+def test_ignored_links_are_counted_and_named_if_classes_are_missing(pets, tmp_path, capsys):
+    (pets / "cat" / "more").symlink_to(pets / "dog", target_is_directory=True)
+    (pets / "cow").symlink_to(picture(tmp_path / "outside" / "cow" / "0.png").parent, target_is_directory=True)
+    read(pets)
+    assert capsys.readouterr().err == "Ignored 2 other files: 2 symbolic links\n"
+    shutil.rmtree(pets / "dog")
+    with pytest.raises(ValueError, match=r"1 class folders \(symbolic links are ignored: more, cow\)|links are.*cow"):
+        image_folder.find(pets)
+
+
+def test_names_that_are_not_unicode(pets):
+    (pets / "cat" / "0.png").rename(os.fsdecode(os.fsencode(pets / "cat") + b"/L\xf6we.png"))
+    with pytest.raises(ValueError, match=r"in UTF-8: rename this one\. Received: b'.*/cat/L\\xf6we\.png'"):
+        image_folder.find(pets)
+
+
+@pytest.mark.parametrize("name", ["گل\u200cگل", "red\u3000rose", "\U0001f468\u200d\U0001f469"])
+def test_names_in_any_script(pets, name):
+    (pets / "cat").rename(pets / name)
+    assert set(read(pets)[0]) == {name, "dog"}
+
+
+@pytest.mark.parametrize("name", ["red\nrose", "red\x1b[2Jrose", "red\u202erose", "red\u2028rose"])
+def test_names_that_control_a_terminal_are_refused(pets, name):
+    (pets / "cat").rename(pets / name)
+    with pytest.raises(ValueError, match=r"without control characters and line ends: rename it\. Received: '"):
+        image_folder.find(pets)
+
+
+@pytest.mark.parametrize("others", [["eval"], ["test", "extra"], ["val", "test", "unlabeled"]])
+def test_a_split_folder_of_another_name_is_refused_whatever_the_classes_are_called(tmp_path, others):
+    for split in ("train", *others):
+        for name in ("class1", "class2"):
+            picture(tmp_path / "data" / split / name / "0.png")
+    if "unlabeled" in others:
+        shutil.rmtree(tmp_path / "data" / "unlabeled")
+        picture(tmp_path / "data" / "unlabeled" / "0.png")
+    with pytest.raises(ValueError, match="next to a train folder with class folders: move or rename the others"):
+        image_folder.find(tmp_path / "data")
+
+
+def test_dated_folders_in_every_class_are_no_classes(tmp_path):
+    for name in ("cat", "dog"):
+        for date in ("2026-05-01", "2026-05-02"):
+            picture(tmp_path / "data" / name / date / "0.png")
+    assert read(tmp_path / "data")[0] == ("cat", "dog")
+
+
+def test_a_test_folder_without_classes(pets, tmp_path):
+    shutil.copytree(pets, tmp_path / "data" / "train")
+    for number in range(2):
+        picture(tmp_path / "data" / "test" / f"{number}.png")
+    with pytest.raises(ValueError, match=r"none for test, and 2 outside of class folders: move them away"):
+        image_folder.find(tmp_path / "data")
+
+
+def test_a_class_must_keep_a_training_picture(tmp_path):
+    """A random tenth of the training pictures is taken for validation."""
+    for number, name in enumerate("abcde"):
+        for split in ("train", "test"):
+            picture(tmp_path / split / name / "0.png", number + 10 * (split == "test"))
+    with pytest.raises(ValueError, match=r"a training picture after a part.*Received: none left in [a-e]$"):
+        datasets.load(str(tmp_path))
 
 
 @pytest.mark.parametrize("validation", ["validation", "val", "valid"])

@@ -42,12 +42,13 @@ def test_files_given_by_name_may_have_any_extension(folder):
     assert picture_files.picture_files([file, folder / "rose"]) == [file, folder / "rose" / "deeper" / "c.webp"]
 
 
-def test_links_out_of_a_folder_are_ignored(folder, tmp_path):
+def test_links_out_of_a_folder_are_ignored(folder, tmp_path, capsys):
     (tmp_path / "secret.png").write_text("a file")
     (folder / "daisy" / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "daisy" / "inside.png").symlink_to(folder / "daisy" / "b.png")
     names = [file.name for file in picture_files.picture_files([folder / "daisy"])]
     assert names == ["A.JPG", "b.png", "inside.png"]
+    assert capsys.readouterr().err == "Ignored 2 other files: 1 .txt, 1 symbolic links\n"
 
 
 def test_paths_without_pictures_are_refused(folder, tmp_path):

@@ -62,6 +62,15 @@ def test_save_writes_a_described_png(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_names_of_classes_may_need_other_fonts(tmp_path):
+    """Where none is installed, boxes are drawn without a warning."""
+    figure = figures.sheet(2, 1, "A rose in Chinese")
+    figure.text(0.1, 0.5, "玫瑰 \U0001f339")
+    figures.save(figure, tmp_path / "rose.png")
+    assert (tmp_path / "rose.png").exists()
+
+
 def test_save_is_the_same_each_time(tmp_path):
     for name in ("a.png", "b.png"):
         figures.save(figures.kernels(np.ones((3, 3, 3, 4))), tmp_path / name)

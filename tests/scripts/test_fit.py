@@ -87,6 +87,15 @@ def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
         fit._refuse_other_pictures(run, datasets.load(str(moved)))
 
 
+def test_a_run_is_not_written_among_the_pictures(pictures, monkeypatch, capsys):
+    monkeypatch.chdir(pictures)
+    with pytest.raises(SystemExit) as stop:
+        fit.main(["--dataset", ".", *TOY])
+    assert stop.value.code == 2
+    assert "must not be inside the folder of pictures" in capsys.readouterr().err
+    assert sorted(path.name for path in pictures.iterdir()) == ["a", "b"]
+
+
 def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
     monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
     data = datasets.load(str(pictures))
@@ -152,6 +161,8 @@ def test_help_answers_without_tensorflow():
         (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
         (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to rehearse it on the CPU. Received: 3"),
         (["--size", "7"], "at least 8"),
+        (["--resume", ""], "Received: "),
+        (["--dataset", ""], "Received: an empty text"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
         (["--weights", "drawn"], "fit the architectures paper, source"),
