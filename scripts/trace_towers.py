@@ -144,7 +144,8 @@ def overlap(spans: Sequence[Span]) -> float:
 
 def timeline(spans: Sequence[Span], share: float) -> Figure:
     """Draw when each tower worked."""
-    words = f"Two bars over time, when each tower worked in one step: both at once in {share:.0%} of the shorter time"
+    words = "Two bars over time, when each tower worked in one step: both at once for "
+    words += f"{share:.0%} of the time in which the less busy one works"
     figure = figures.sheet(8, 2.2, words)
     axes = figure.subplots()
     for is_backward, color in ((False, figures.BLUE), (True, figures.ORANGE)):
