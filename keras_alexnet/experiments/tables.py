@@ -14,6 +14,7 @@ from keras_alexnet.plotting.charts import epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown
 
+LAST_EPOCHS = 5  # of a phase of the schedule, over which errors are averaged
 TARGET = 0.25  # the training error at which figure 1 compares epochs
 VIEWS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
@@ -220,6 +221,31 @@ def _errors_of_four_layers(rows: Sequence[Row], split: str) -> tuple[dict[int, f
         for name in FOUR_LAYERS
     )
     return without, with_it
+
+
+def schedule(rows: Sequence[Row]) -> str:
+    """Return a table of the errors at the end of each phase of the authors' schedule, in percent.
+
+    A phase ends when the learning rate is divided. The runs are those of the recipe `source`, at any size.
+
+    Source: section 5, the learning rate was "reduced three times".
+    """
+    lines = []
+    for row in sorted(rows, key=lambda row: row["run"]):
+        recipe = Recipe.of(row["recipe"])
+        if dataclasses.replace(RECIPES["source"], crop_size=recipe.crop_size, resize_size=recipe.resize_size) != recipe:
+            continue
+        for begin, end in itertools.pairwise((0, *recipe.divide_after, recipe.epochs)):
+            last = row["log"][max(begin, end - LAST_EPOCHS) : end]
+            line = {"run": row["run"], "epochs": f"{begin + 1} to {end}", "learning rate": f"{_rate(row, end):g}"}
+            for key, what in (("top1_error", "training error"), ("val_top1_error", "validation error")):
+                line[what] = f"{100 * np.mean([epoch[key] for epoch in last]):.1f}"
+            lines.append(line)
+    return markdown(lines)
+
+
+def _rate(row: Row, epoch: int) -> float:
+    return round(row["log"][epoch - 1]["learning_rate"], 10)
 
 
 def ensembles(rows: Sequence[Row]) -> str:

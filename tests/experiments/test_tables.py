@@ -140,6 +140,21 @@ def test_normalization_is_compared_by_seed_where_there_are_enough():
     assert tables.normalization(rows[:-3]) == ""
 
 
+def test_the_phases_of_the_authors_schedule():
+    """One line for each; other recipes are left out."""
+    made = row("source_tiny", "source", 0)
+    settings = RECIPES["source"]
+    made["recipe"] = dataclasses.asdict(dataclasses.replace(settings, crop_size=131, resize_size=148))
+    rates = [10.0 ** -(2 + sum(epoch > end for end in settings.divide_after)) for epoch in range(1, 92)]
+    made["log"] = [
+        {"learning_rate": rate, "top1_error": 0.5 - epoch / 1000, "val_top1_error": 0.6 - epoch / 1000}
+        for epoch, rate in enumerate(rates, 1)
+    ]
+    lines = cells(tables.schedule([made, row("text", "text", 0)]))[2:]
+    assert lines[0] == ["source_tiny-0", "1 to 25", "0.01", "47.7", "57.7"]  # the mean of epochs 21 to 25
+    assert [line[1:3] for line in lines[1:]] == [["26 to 51", "0.001"], ["52 to 79", "0.0001"], ["80 to 91", "1e-05"]]
+
+
 def test_runs_from_drawn_pictures_are_separate_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "flowers", seed) | {"weights": weights}
