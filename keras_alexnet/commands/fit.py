@@ -228,7 +228,6 @@ def main(argv: list[str] | None = None) -> int:
             _say_how_it_continues(run, recipe)
         else:
             folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
-            _refuse_run_among_pictures(folder, options)
             _refuse_checkpoints_of_another_run(checkpoints.folder_of(Run(folder), options), options)
             run = Run.create(folder) if strategy.is_chief else Run(folder)
         saved_in = checkpoints.folder_of(run, options)
@@ -246,6 +245,8 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     What can be known to be wrong is refused before TensorFlow is loaded, which takes seconds.
     """
     recipe, options = resumed(arguments, run) if run else chosen(arguments)
+    if not run and not arguments.find_learning_rate:
+        _refuse_run_among_pictures(pathlib.Path(arguments.run or "runs"), options)
     files = sources.of_options(options)
     if files:
         _refuse_large_batch(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
