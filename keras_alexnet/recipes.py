@@ -295,6 +295,16 @@ class Recipe:
         """Height and width of the resized pictures that training crops are cut from, in pixels."""
         return self.cut_from or self.resize_size
 
+    @property
+    def averaged_views(self) -> str:
+        """The number of views that predictions are averaged over, in words; without flips there are no mirror images.
+
+        Example:
+            >>> Recipe().averaged_views, Recipe(augmentation=("crop",)).averaged_views
+            ('ten', 'five')
+        """
+        return "ten" if "mirror" in self.augmentation else "five"
+
     def error_name(self) -> str:
         """Return the name of the error that selects the best epoch: the mean per-class error with balancing."""
         return "val_top1_error" if self.balance == "none" else "val_mean_class_error"

@@ -16,7 +16,7 @@ import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files
+from keras_alexnet.files import PARTIAL, atomic_write, digest, is_plain, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
 if typing.TYPE_CHECKING:
@@ -51,6 +51,11 @@ class Run:
 
     folder: pathlib.Path
     created: tuple[pathlib.Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, also if the path is `.`."""
+        return self.folder.absolute().name
 
     @property
     def best(self) -> pathlib.Path:
@@ -270,6 +275,32 @@ class Run:
         `training.recovery`."""
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
+    def write_evaluation(self, name: str, numbers: Mapping[str, typing.Any]) -> None:
+        """Write the result of an evaluation, with the digest of the network that it is of.
+
+        Args:
+            name: Such as "evaluation-test" or "ensemble-test".
+            numbers: The result of `Evaluation.numbers`.
+        """
+        network = {"network": digest(self.best)} if self.best.exists() else {}
+        self.write_json(f"{name}.json", dict(numbers) | network)
+
+    def read_evaluations(self, kind: str) -> dict[str, dict[str, typing.Any]]:
+        """Return the results of all evaluations of the network in the folder, by what was evaluated, such as "test".
+
+        Results of an earlier network are left out: training may have continued since.
+
+        Args:
+            kind: "evaluation" or "ensemble".
+        """
+        network = digest(self.best) if self.best.exists() else None
+        found = {}
+        for path in sorted(self.folder.glob(f"{kind}-*.json")):
+            numbers = self.read_json(path.name)
+            if numbers.pop("network", network) == network or network is None:
+                found[path.stem.removeprefix(f"{kind}-")] = numbers
+        return found
+
     def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
         """Write the misclassified pictures of an evaluation to `mistakes.csv`, replacing those of the same stem.
 
@@ -324,20 +355,14 @@ def record(run: Run) -> dict[str, typing.Any]:
     prefix = "validation_"
     older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
     return {
-        "run": run.folder.absolute().name,
+        "run": run.name,
         **run.read_json("recipe.json"),
         "results": results,
         "recoveries": run.read_recoveries(),
-        "evaluations": ({"validation": older} if older else {}) | _read_all(run, "evaluation-"),
-        "ensembles": _read_all(run, "ensemble-"),
+        "evaluations": ({"validation": older} if older else {}) | run.read_evaluations("evaluation"),
+        "ensembles": run.read_evaluations("ensemble"),
         "log": run.read_log(),
     }
-
-
-def _read_all(run: Run, prefix: str) -> dict[str, typing.Any]:
-    """Return the content of the JSON files that begin with a prefix, by the rest of their names."""
-    files = sorted(run.folder.glob(f"{prefix}*.json"))
-    return {path.stem.removeprefix(prefix): run.read_json(path.name) for path in files}
 
 
 def summary(run: Run) -> dict[str, typing.Any]:

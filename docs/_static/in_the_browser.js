@@ -65,12 +65,15 @@ async function classify() {
     return;
   }
   busy = true;
-  do {
-    again = false;
-    const { probabilities } = await network.run({ image: crop() });
-    show([...probabilities.data]);
-  } while (again);
-  busy = false;
+  try {
+    do {
+      again = false;
+      const { probabilities } = await network.run({ image: crop() });
+      show([...probabilities.data]);
+    } while (again);
+  } finally {
+    busy = false;
+  }
 }
 
 function show(probabilities) {
@@ -109,7 +112,7 @@ async function take(blob) {
   paper.imageSmoothingQuality = "high";
   const [left, top] = [(picture.width - side) / 2, (picture.height - side) / 2];
   paper.drawImage(picture, left, top, side, side, 0, 0, canvas.width, canvas.height);
-  status.textContent = ready;
+  if (ready) status.textContent = ready;
   await classify();
 }
 

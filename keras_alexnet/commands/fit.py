@@ -383,7 +383,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     if "validation" in data.splits:
         pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
         evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
-        say(_summary(evaluation.numbers()))
+        say(_summary(evaluation.numbers(), classifier.recipe))
     else:
         say("There is no validation split. scripts/evaluate.py evaluates the network of the last epoch.")
     if data.copies and data.copies.files:
@@ -409,12 +409,12 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     return 0
 
 
-def _summary(numbers: dict) -> str:
+def _summary(numbers: dict, recipe: Recipe) -> str:
     """Return the errors of an evaluation as one line. With five classes or fewer, top-5 errors are always zero."""
     tops = (1, 5) if len(numbers["classes"]) > 5 else (1,)
     errors = (
         f"{views}: " + ", ".join(f"top-{k} error {numbers[key][f'top{k}_error']:.1%}" for k in tops)
-        for key, views in (("1_view", "center crop"), ("10_views", "ten crops"))
+        for key, views in (("1_view", "center crop"), ("10_views", f"{recipe.averaged_views} crops"))
         if key in numbers
     )
     return f"{numbers['split']}, {numbers['pictures']} pictures, {'; '.join(errors)}"

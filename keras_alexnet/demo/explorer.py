@@ -46,6 +46,7 @@ class Explorer:
         self._run, self._data_dir, self._reading = run, data_dir, None
         self._no_neighbors = "Neighbors are searched for where a run folder is given, and not a network file alone."
         model = classifier.model
+        _check(model, name)
         self._layers = features.activity_layers(model)
         self._descriptor = model.layers[-2].name
         shown = dict.fromkeys([self._first_layer, *self._layers.values(), self._descriptor])
@@ -233,3 +234,13 @@ class Explorer:
             name = self.classifier.class_names[best]
             rows.append((words, name, float(probabilities[best]), float(probabilities[answer])))
         return rows
+
+
+def _check(model: keras.Model, name: str) -> None:
+    """Raise if the page cannot look into a network, such as one that contains another."""
+    is_plain = not isinstance(model, keras.Sequential) and isinstance(model.layers[-1], keras.layers.Dense)
+    if not is_plain or not features.activity_layers(model):
+        raise ValueError(
+            "The page needs a functional network with convolutions, whose last layer is `Dense`, and no network inside "
+            f"it. Received: {name} with {', '.join(type(layer).__name__ for layer in model.layers[:6])}, ..."
+        )

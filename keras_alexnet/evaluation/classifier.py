@@ -5,7 +5,7 @@ import json
 import pathlib
 import typing
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
@@ -104,7 +104,7 @@ class Classifier:
             architecture=architecture.name,
             crop_size=crop_size,
             resize_size=usual_resize_size(crop_size),
-            mean="network" if any(layer.name == "preprocessing" for layer in model.layers) else "architecture",
+            mean="architecture" if preprocessing_layer(model) is None else "network",
         )
         return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
 
@@ -168,6 +168,15 @@ def imagenet_class_names() -> tuple[str, ...]:
         ) from error
     index = json.loads(pathlib.Path(path).read_text())  # {"0": ["n01440764", "tench"], ...}
     return tuple(index[str(n)][1] for n in range(len(index)))
+
+
+def preprocessing_layer(model: Any) -> Any:
+    """Return the layer of `build(include_preprocessing=True)`, also in a nested network, None if there is none."""
+    for layer in getattr(model, "layers", ()):
+        found = layer if layer.name == "preprocessing" else preprocessing_layer(layer)
+        if found is not None:
+            return found
+    return None
 
 
 def outputs_logits(model: "keras.Model") -> bool:

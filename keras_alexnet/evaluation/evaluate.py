@@ -220,7 +220,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
         evaluations.append(evaluate_run(run, data, split, resized[size], views))
     if len(runs) > 1:
         evaluations.append(_ensemble(evaluations))
-        runs[0].write_json(f"ensemble-{stem(runs[0], data, split)}.json", evaluations[-1].numbers())
+        runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers())
     return evaluations
 
 
@@ -248,15 +248,13 @@ def evaluate_run(
     """
     classifier = classifier or Classifier.of_run(run)
     order = class_positions(classifier.class_names, data.class_names)
-    batches = tqdm.tqdm(
-        classifier.batches(pictures, views), desc=f"evaluating {run.folder.name}", leave=False, disable=None
-    )
+    batches = tqdm.tqdm(classifier.batches(pictures, views), desc=f"evaluating {run.name}", leave=False, disable=None)
     with errors.reading(data.name):
         by_views, labels = probabilities(classifier.model, batches)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
-    evaluation = Evaluation((run.folder.name,), data, split, pictures, in_order, labels)
+    evaluation = Evaluation((run.name,), data, split, pictures, in_order, labels)
     name = stem(run, data, split)
-    run.write_json(f"evaluation-{name}.json", evaluation.numbers())
+    run.write_evaluation(f"evaluation-{name}", evaluation.numbers())
     if data.paths:
         run.write_mistakes(name, evaluation.mistakes())
     return evaluation

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
+from keras_alexnet.models.layers import LocallyConnected2D
+
 if TYPE_CHECKING:  # both load TensorFlow, which these functions do not need
     import tensorflow as tf
 
@@ -157,7 +159,7 @@ def activity_layers(model: keras.Model) -> dict[str, str]:
     """
     found = {}
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D | LocallyConnected2D) and not layer.name.endswith("_low"):
             found[layer.name] = layer.name
         elif found and isinstance(layer, keras.layers.ReLU | keras.layers.Activation) and len(layer.output.shape) == 4:
             found[next(reversed(found))] = layer.name

@@ -6,6 +6,7 @@ stored by column, which is half as long.
 
 import json
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,8 +93,9 @@ def _without_folders(record: Record) -> Record:
     if isinstance(record.get("data"), dict):  # a sentence in version 0.1.0
         names.add(record["data"]["name"])
     text = json.dumps(record)
-    for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names))):
-        text = text.replace(json.dumps(str(path))[1:-1], json.dumps(path.name)[1:-1])
+    for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names, key=len, reverse=True))):
+        whole, name = (json.dumps(str(each))[1:-1] for each in (path, path.name))
+        text = re.sub(re.escape(whole) + r"(?![\w.-]|/\w)", lambda _, name=name: name, text)
     return json.loads(text)
 
 

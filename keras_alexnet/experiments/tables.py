@@ -289,13 +289,19 @@ def fine_tuning(rows: Sequence[Row]) -> str:
             lines.append(
                 {
                     "runs": common_name(group),
-                    "start": pathlib.PurePath(weights).parent.name or weights,
+                    "start": _start(weights),
                     "from there": _spread([tuned[seed] for seed in paired]),
                     "from random weights": _spread([scratch[seed] for seed in paired]),
                     "difference": str(difference),
                 }
             )
     return markdown(lines)
+
+
+def _start(weights: str) -> str:
+    """Return the name of the run that `--weights` is a file or the folder of, or the name of other weights."""
+    path = pathlib.PurePath(weights)
+    return (path.parent.name if path.suffix else path.name) or weights
 
 
 def fine_tuning_differences(rows: Sequence[Row]) -> dict[str, Difference]:

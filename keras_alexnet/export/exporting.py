@@ -18,7 +18,7 @@ import sklearn.datasets
 from PIL import Image
 
 from keras_alexnet.data.statistics import mean_and_std
-from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
+from keras_alexnet.evaluation.classifier import Classifier, outputs_logits, preprocessing_layer
 from keras_alexnet.export import formats
 from keras_alexnet.export.accuracy import Accuracy, Batches, Function, measure
 from keras_alexnet.files import atomic_write, check_new, temporary_folder
@@ -95,7 +95,9 @@ def _absorb(network, mean, std):
 def _in_float32(network):
     """Return a copy of a network in float32, regardless of its training precision."""
     copy = keras.models.clone_model(
-        network, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+        network,
+        clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"}),
+        recursive=True,
     )
     copy.set_weights(network.get_weights())
     return copy
@@ -240,9 +242,10 @@ def _images_per_second(answer, images, seconds=0.5):
 
 def _description(classifier, result, settings):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
-    # the preprocessing inside the network
-    own = {"mean": "architecture"} if classifier.recipe.mean == "network" else {}
-    mean, std = mean_and_std(classifier.statistics, dataclasses.replace(classifier.recipe, **own))
+    mean, std = mean_and_std(classifier.statistics, classifier.recipe)
+    if inside := preprocessing_layer(classifier.model):
+        std = 1 / np.float32(inside.scale)
+        mean = -np.float32(inside.offset) * std
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},

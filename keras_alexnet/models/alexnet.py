@@ -62,8 +62,8 @@ def build(
             of classes, the last layer starts with random weights, and a line is printed.
         input_tensor: A Keras tensor to use as the input.
         input_shape: `(height, width, channels)`, at least 67 pixels high and wide. The default is the architecture's
-            own 227 or 224, or any size without the top. The text's 224 gives the same maps as 227: zeros are added at
-            the bottom and on the right, as in the authors' code.
+            own 227 or 224, or any size without the top, unless the architecture has local convolutions. The text's 224
+            gives the same maps as 227: zeros are added at the bottom and on the right, as in the authors' code.
         pooling: Without the top: None for the last maps, "avg" or "max" for one vector per image.
         classes: Number of classes; ignored without the top.
         classifier_activation: Activation of the last layer; None for logits.
@@ -165,7 +165,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
 def _image(net, include_top, input_tensor, shape):
     """Return the network's input."""
     if input_tensor is None:
-        shape = shape or ((net.size, net.size, 3) if include_top else (None, None, 3))
+        shape = shape or ((net.size, net.size, 3) if include_top or _needs_size(net) else (None, None, 3))
         _check_shape(shape, net, include_top)
         return layers.Input(shape, name="image")
     if not keras.utils.is_keras_tensor(input_tensor):
@@ -174,12 +174,19 @@ def _image(net, include_top, input_tensor, shape):
     return input_tensor
 
 
+def _needs_size(net):
+    """Return whether a layer below the top has kernels for every position."""
+    return any(row.is_local for row in net.convolutions.values())
+
+
 def _check_shape(shape, net, include_top):
     least, received = net.smallest_size, f"Received: input_shape={shape}"
     if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not shape[-1]:
         raise ValueError(f"`input_shape` must be a tuple of three integers. {received}")
     if include_top and None in shape:
         raise ValueError(f"If `include_top` is True, you should specify a static `input_shape`. {received}")
+    if _needs_size(net) and None in shape:
+        raise ValueError(f"{net.name} has local convolutions, which need a static `input_shape`. {received}")
     if any(size is not None and size < least for size in shape[:2]):
         raise ValueError(f"Input size must be at least {least}x{least}. {received}")
 

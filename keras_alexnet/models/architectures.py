@@ -174,12 +174,23 @@ class Architecture:
                 f"`then` must have the steps {', '.join(STEPS)}, or names of Keras activations such as relu, tanh or "
                 f"sigmoid. Received: conv{n} then {', '.join(map(str, unknown))}"
             )
-        harmless = "average_pool" not in steps and ("pool" not in steps or "relu" in steps)
-        if self.pool_rounding == "ceil" and not harmless:
+        if self.pool_rounding == "ceil" and _zeros_matter(steps):
             raise ValueError(
-                '`pool_rounding="ceil"` adds zeros, which change the result of a pooling unless it is a maximum next '
-                f'to a "relu": use "floor" or "same". Received: conv{n} then {", ".join(steps)}'
+                '`pool_rounding="ceil"` adds zeros, which change the result of a pooling unless it is a maximum and a '
+                '"relu" comes before it, or after it without a normalization between them: use "floor" or "same". '
+                f"Received: conv{n} then {', '.join(steps)}"
             )
+
+
+def _zeros_matter(steps):
+    """Return whether zeros at the edges change the result of a pooling, because what it reads may be negative."""
+    if "average_pool" in steps:
+        return True
+    if "pool" not in steps or "relu" in steps[: steps.index("pool")]:
+        return False
+    behind = steps[steps.index("pool") :]
+    between = behind[: behind.index("relu")] if "relu" in behind else behind
+    return "relu" not in behind or "norm" in between or "spatial_norm" in between
 
 
 def _is_activation(name):

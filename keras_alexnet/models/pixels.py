@@ -80,7 +80,7 @@ def seem_divided(pictures: np.ndarray) -> bool:
         >>> seem_divided(np.linspace(0, 1, 12).reshape(1, 2, 2, 3)), seem_divided(np.ones((1, 2, 2, 3)))
         (True, False)
     """
-    if np.ndim(pictures) != 4 or not np.issubdtype(pictures.dtype, np.floating):
+    if np.ndim(pictures) != 4 or not np.size(pictures) or not np.issubdtype(pictures.dtype, np.floating):
         return False
     return bool(-LARGEST <= np.min(pictures) < np.max(pictures) <= LARGEST)
 

@@ -62,10 +62,11 @@ def maps(model: Any) -> list[Map]:
     """
     result = [Map("image", *model.input_shape[1:])]
     for layer in model.layers:
+        groups = getattr(layer, "groups", 1)
         if hasattr(layer, "kernel_size"):
-            result.append(Map(layer.name, *layer.output.shape[1:], layer.kernel_size[0], layer.groups))
+            result.append(Map(layer.name, *layer.output.shape[1:], np.ravel(layer.kernel_size)[0], groups))
         elif hasattr(layer, "units"):
-            result.append(Map(layer.name, 1, 1, layer.units))
+            result.append(Map(layer.name, 1, 1, layer.units, groups=groups))
     return result
 
 

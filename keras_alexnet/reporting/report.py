@@ -57,10 +57,12 @@ def _template() -> jinja2.Template:
 
 def contents(run: runs.Run) -> dict[str, Any]:
     """Return the variables of the template."""
+    from keras_alexnet.evaluation import neighbors  # loads TensorFlow, if it is not there already
+
     log, classes = run.read_log(), len(run.read_classes())
     evaluations = _evaluations(run)
     return {
-        "name": run.folder.name,
+        "name": run.name,
         "provenance": run.read_json("recipe.json"),
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
@@ -72,11 +74,13 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "evaluations": evaluations,
         "mistakes": _mistakes(run),
         "listed": LISTED,
+        "searched": neighbors.MOST,
         "copies": run.read_json("duplicates.json") if (run.folder / "duplicates.json").exists() else None,
         "ensembles": _from_files(run, "ensemble"),
         "figures": _figures(run, [each["stem"] for each in evaluations]),
         "settings": _settings(run.read_recipe()),
         "paper": PAPER,
+        "views_text": {"1_view": "one view", "10_views": f"{run.read_recipe().averaged_views} views"},
     }
 
 
@@ -166,18 +170,14 @@ def _evaluations(run: runs.Run) -> list[dict[str, Any]]:
     stems = {each["stem"] for each in evaluations}
     for split, numbers in runs.summary(run)["results"].items():
         if numbers and split not in stems:
-            evaluations.append(
-                _evaluation(split, {"runs": [run.folder.name], "pictures": None, "classes": []} | numbers)
-            )
+            evaluations.append(_evaluation(split, {"runs": [run.name], "pictures": None, "classes": []} | numbers))
     return sorted(evaluations, key=_position)
 
 
 def _from_files(run: runs.Run, kind: str) -> list[dict[str, Any]]:
     """Return the results of one kind, "evaluation" or "ensemble", test first."""
-    files = run.folder.glob(f"{kind}-*.json")
-    return sorted(
-        (_evaluation(path.stem.removeprefix(f"{kind}-"), run.read_json(path.name)) for path in files), key=_position
-    )
+    found = run.read_evaluations(kind)
+    return sorted((_evaluation(stem, numbers) for stem, numbers in found.items()), key=_position)
 
 
 def _position(evaluation: Mapping[str, Any]) -> tuple[int, str]:

@@ -8,13 +8,14 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from keras_alexnet.data.datasets import Dataset
-from keras_alexnet.evaluation import evaluate, features, neighbors
+from keras_alexnet.evaluation import evaluate, features, neighbors, switched_off
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.evaluate import Evaluation
 from keras_alexnet.plotting import charts, figures, panels
 from keras_alexnet.runs import Run
 
 SHOWN = 8  # ours: pictures in a panel
+OF_EVALUATION = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 
 
@@ -42,6 +43,8 @@ def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None 
         has_training_pictures = stem == evaluation.split and "train" in evaluation.data.splits
         found = _of_evaluation(classifier, evaluation, has_training_pictures)
         drawn |= {f"{stem}-{name}": figure for name, figure in found.items()}
+        for name in set(OF_EVALUATION) - found.keys():  # of an earlier evaluation with other results
+            (run.figures / f"{stem}-{name}").unlink(missing_ok=True)
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
         figures.save(figure, run.figures / name)
@@ -49,7 +52,7 @@ def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None 
 
 def _of_training(run: Run, model: keras.Model) -> dict[str, Figure]:
     kernels = features.first_kernels(model)
-    drawn = {"kernels.png": figures.kernels(kernels, towers=2 - kernels.shape[-1] % 2)}
+    drawn = {"kernels.png": figures.kernels(kernels, switched_off.towers(model))}
     rows = run.read_log()
     return drawn | ({"curves.png": charts.learning_curves(rows)} if rows else {})
 

@@ -64,7 +64,7 @@ def _seeds(model):
 def folder_of(run: Run, options: Options) -> pathlib.Path:
     """Return the folder of a run's checkpoints: its own, or one with its name in the `checkpoint_path` of the
     options."""
-    return pathlib.Path(options.checkpoint_path) / run.folder.name if options.checkpoint_path else run.last
+    return pathlib.Path(options.checkpoint_path) / run.name if options.checkpoint_path else run.last
 
 
 def save(

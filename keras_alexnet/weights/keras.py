@@ -119,6 +119,8 @@ def _class(layer):
 
 def _kind_and_constants(layer):
     kind = _KINDS.get(_class(layer))
+    if kind == "norm" and "keras_alexnet" not in (layer.get("registered_name") or layer["class_name"]):
+        kind = None  # a layer of the same name in another package
     of = layer["config"]
     # steps_before_dense divides alpha by the window, but in this library alpha is not divided.
     return kind, (of["window"], of["k"], of["alpha"] * of["window"], of["beta"]) if kind == "norm" else None

@@ -99,8 +99,8 @@ def _match(model, file, path, replace_head):
     values = [_values(layer, model, file, path) for layer in learned]
     if head and not replace_head:
         raise ValueError(
-            f"{head.name} expects {head.units} classes: use a new last layer with --head new (`replace_head=True` "
-            "in Python), or build the network for the classes of the file. "
+            f"{head.name} expects {head.units} classes: use a new last layer (fit.py --head new, `replace_head=True` "
+            "in Python), or build the network for the classes of the file (import_weights.py --classes). "
             f"Received: {_classes(head, file)} classes in {path}"
         )
     return learned, values, head
@@ -111,7 +111,7 @@ def _layers(model, file):
     learned = [layer for layer in model.layers if layer.weights]
     if any(name.startswith(file.convention.top) for name in file.arrays):
         return learned, []
-    convolutions = [layer for layer in learned if isinstance(layer, keras.layers.Conv2D)]
+    convolutions = [layer for layer in learned if not isinstance(layer, keras.layers.Dense)]
     return convolutions, [layer for layer in learned if layer not in convolutions]
 
 
@@ -134,7 +134,9 @@ def _check_steps(model, file, path):
             )
 
 
-_OTHER_SIZE = "It depends on the input size: use the input size of the file's network (--size, `input_shape=`)."
+_OTHER_SIZE = (
+    "It depends on the input size: use the input size of the file's network (fit.py --size, `input_shape=` in Python)."
+)
 _OTHER_NETWORK = "If the file is for another network, pass --architecture (`architecture=` in Python)."
 
 

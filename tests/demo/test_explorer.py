@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,6 +87,22 @@ def test_the_network_of_figure_1_is_shown_at_32_pixels():
     for figure in (small.class_maps(picture), small.kernels(), small.responses(inside), small.strongest_maps(inside)):
         assert isinstance(figure, Figure)
     assert len(small.without_parts(picture)) == 1
+
+
+@pytest.mark.parametrize("kind", ["nested", "dense", "softmax"])
+def test_other_networks_are_refused_in_one_line(kind, tmp_path):
+    image = keras.Input((32, 32, 3))
+    flat = keras.layers.Flatten()(image)
+    if kind == "nested":
+        base = keras_alexnet.build("figure_1", include_top=False, input_shape=(32, 32, 3), pooling="avg")
+        answer = keras.layers.Dense(2, activation="softmax")(base(image))
+    elif kind == "dense":
+        answer = keras.layers.Dense(2, activation="softmax")(flat)
+    else:
+        answer = keras.layers.Softmax()(keras.layers.Dense(2)(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image))))
+    keras.Model(image, answer).save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=r"whose last layer is `Dense`.*Received: other\.keras with InputLayer, "):
+        Explorer.open(tmp_path / "other.keras")
 
 
 def test_the_table_has_every_part_and_escapes_names():

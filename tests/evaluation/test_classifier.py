@@ -26,6 +26,17 @@ def test_the_network_must_have_as_many_outputs_as_there_are_class_names(small_ru
         classifier.Classifier.of_run(small_run)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_network_that_subtracts_the_mean_is_found_inside_another(inside, tmp_path):
+    """As usual for transfer learning in Keras."""
+    base = build("figure_1", include_top=False, input_shape=(32, 32, 3), pooling="avg", include_preprocessing=inside)
+    image = keras.Input((32, 32, 3))
+    keras.Model(image, keras.layers.Dense(2, activation="softmax")(base(image))).save(tmp_path / "mine.keras")
+    found = classifier.Classifier.of_file(tmp_path / "mine.keras")
+    assert found.recipe.mean == ("network" if inside else "architecture")
+    assert (classifier.preprocessing_layer(found.model) is not None) == inside
+
+
 def test_a_file_inside_a_run_must_belong_to_it(small_run):
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):

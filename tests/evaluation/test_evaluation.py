@@ -61,7 +61,7 @@ def test_logits_become_probabilities(small_run, data):
 
 def test_an_evaluation_is_saved_in_the_run(small_run, data):
     (evaluation,) = evaluate.evaluate_runs([small_run], data, "test")
-    kept = small_run.read_json("evaluation-test.json")
+    kept = small_run.read_evaluations("evaluation")["test"]
     assert kept == json.loads(json.dumps(evaluation.numbers()))
     assert kept["pictures"] == 12
     assert {row["class"]: row["pictures"] for row in kept["classes"]} == dict.fromkeys(data.class_names, 4)

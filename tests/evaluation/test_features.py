@@ -7,6 +7,7 @@ from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.alexnet import build
+from keras_alexnet.models.summary import sketch
 
 
 def network(policy="float32"):
@@ -156,6 +157,18 @@ def test_class_map_agrees_with_finite_differences(deep, label):
 def test_the_activity_of_a_convolution_is_that_behind_its_nonlinearity(model, deep):
     assert features.activity_layers(model) == {"conv1": "relu1"}
     assert features.activity_layers(deep) == {"conv1": "tanh1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("conv_local", {"conv1": "relu1", "conv2": "relu2", "local3": "relu3", "local4": "relu4"}),
+        ("source_low_resolution", {f"conv{n}": f"relu{n}" for n in range(1, 6)}),
+    ],
+)
+def test_activity_in_networks_with_other_layers(name, expected):
+    found = features.activity_layers(sketch(name))
+    assert {convolution: found.get(convolution) for convolution in expected} == expected
 
 
 def test_the_strongest_maps_have_the_largest_mean():

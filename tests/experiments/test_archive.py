@@ -103,6 +103,14 @@ def test_folders_of_pictures_are_named_without_their_paths(finished, results):
     archive.add(finished, results)  # the same run again loses nothing
 
 
+def test_other_paths_that_begin_like_the_folder_stay(finished, results):
+    command = "python scripts/fit.py --dataset /data/pics --run /data/pics-runs/a"
+    identity = {"source": "folder", "name": "/data/pics", "digest": "5b85"}
+    finished.write_json("recipe.json", RECIPE | {"data": identity, "command": command})
+    archive.add(finished, results)
+    assert line_of(results)["command"] == "python scripts/fit.py --dataset pics --run /data/pics-runs/a"
+
+
 def test_a_run_without_epochs_and_evaluations_is_archived(finished, results):
     for name in ("log.csv", "evaluation-test.json", "ensemble-validation.json"):
         (finished.folder / name).unlink()

@@ -155,6 +155,13 @@ def test_the_phases_of_the_authors_schedule():
     assert [line[1:3] for line in lines[1:]] == [["26 to 51", "0.001"], ["52 to 79", "0.0001"], ["80 to 91", "1e-05"]]
 
 
+@pytest.mark.parametrize(
+    ("weights", "name"), [("/a/runs/petals-1/best.keras", "petals-1"), ("/a/runs/petals-1", "petals-1"), ("drawn",) * 2]
+)
+def test_the_name_of_a_start(weights, name):
+    assert tables._start(weights) == name
+
+
 def test_runs_from_drawn_pictures_are_separate_from_random_weights():
     def tested(name, seed, error, weights):
         made = row(name, "flowers", seed) | {"weights": weights}

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import types
+from unittest import mock
 
 import keras
 import numpy as np
@@ -209,6 +210,23 @@ def test_preprocessing_inside_the_network_is_exported_once(tmp_path, images, for
     bare = classifier("caffe", "architecture")  # with the same weights: they follow from the names of the layers
     for answer in formats.find(format).load(tmp_path / "flowers"):
         assert_answers(bare, images, answer(images))
+
+
+def test_the_description_has_the_mean_that_the_network_subtracts():
+    """Also if the network has another name than its architecture."""
+    each = classifier("one_weird_trick", "network", include_preprocessing=True, name="mine", size=67)
+    settings, result = mock.Mock(precision="float32"), mock.Mock(difference=0.0, accuracy=None)
+    inside = exporting._description(each, result, settings)["preprocessing_in_network"]
+    np.testing.assert_allclose(inside["mean"], [123.675, 116.28, 103.53], atol=1e-3)
+    np.testing.assert_allclose(inside["std"], [58.395, 57.12, 57.375], atol=1e-3)
+
+
+def test_a_nested_network_in_half_precision_is_exported_as_float32():
+    half = {"dtype": "mixed_bfloat16"}
+    image = keras.Input((8, 8, 3))
+    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, **half), keras.layers.Flatten(**half)])
+    network = exporting._in_float32(keras.Model(image, keras.layers.Dense(2, **half)(inner(image))))
+    assert {layer.compute_dtype for layer in network._flatten_layers() if layer.weights} == {"float32"}
 
 
 # ONNX of every network

@@ -98,6 +98,13 @@ def test_unknown_size_gives_the_maps_of_the_known(name):
 
 
 @pytest.mark.any_backend
+def test_local_convolutions_need_a_size_without_the_top_too():
+    assert sketch("conv_local", include_top=False).input_shape[1:] == (24, 24, 3)
+    with pytest.raises(ValueError, match=r"local convolutions, which need a static `input_shape`\. Received: .*None"):
+        build("conv_local", include_top=False, input_shape=(None, None, 3))
+
+
+@pytest.mark.any_backend
 def test_without_top_there_are_no_classes():
     """As in `keras.applications`, where `classes=None` is allowed with `include_top=False`."""
     assert sketch(include_top=False, classes=None).output_shape == (None, None, None, 256)

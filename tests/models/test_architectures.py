@@ -581,7 +581,7 @@ def test_any_activation_of_keras_is_a_step():
 
 
 @pytest.mark.any_backend
-@pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool")])
+@pytest.mark.parametrize("then", [("tanh", "pool"), ("relu", "average_pool"), ("pool", "norm", "relu")])
 def test_zeros_that_would_change_a_pooling_are_refused(then):
     net = ARCHITECTURES["paper"]
     rows = net.convolutions | {5: dataclasses.replace(net.convolutions[5], then=then)}

@@ -111,6 +111,12 @@ def test_looking_changes_no_number(form):
 
 
 @pytest.mark.any_backend
+def test_an_empty_batch_is_not_divided():
+    assert not pixels.seem_divided(np.zeros((0, 8, 8, 3), "float32"))
+    assert preprocess_input(np.zeros((0, 8, 8, 3), "float32")).shape == (0, 8, 8, 3)
+
+
+@pytest.mark.any_backend
 def test_a_network_that_subtracts_itself_says_so():
     model = build_small(include_preprocessing=True)
     with pytest.warns(UserWarning, match="subtracts the mean itself: do not divide"):

@@ -20,6 +20,14 @@ def test_maps_are_those_of_the_network():
     assert [tuple(entry) for entry in maps] == [(*entry, 0, 1)[:6] for entry in PAPER]
 
 
+def test_maps_of_networks_with_other_layers():
+    without = diagrams.maps(sketch("source_no_communication"))
+    assert [entry.groups for entry in without if entry.name.startswith("fc")] == [2, 2, 1]
+    local = diagrams.maps(sketch("conv_local"))
+    assert [entry.name for entry in local] == ["image", "conv1", "conv2", "local3", "local4", "fc5"]
+    assert diagrams.network(local).axes
+
+
 def boxes(axes):
     """Width and height on the page of each box's front."""
     filled = [patch for patch in axes.patches if patch.get_fill()]

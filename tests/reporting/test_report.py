@@ -1,3 +1,4 @@
+import dataclasses
 import html.parser
 import math
 import re
@@ -8,6 +9,7 @@ import pytest
 from chromium import chromium
 from PIL import Image
 
+from keras_alexnet import runs
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
@@ -151,6 +153,43 @@ def test_an_ensemble_has_a_row(evaluated, small_run):
 
 
 @pytest.mark.slow
+def test_results_of_an_earlier_network_are_left_out(evaluated, small_run):
+    """Training can continue after an evaluation."""
+    run = Run(shutil.copytree(evaluated[0].folder, small_run.folder.parent / "trained-on"))
+    assert [each["stem"] for each in report.contents(run)["evaluations"]] == ["test"]
+    run.best.write_bytes(b"another network")
+    assert report.contents(run)["evaluations"] == []
+    assert runs.summary(run)["results"]["test"] == {}
+    run.best.unlink()  # of an archived folder, where it cannot be compared
+    assert [each["stem"] for each in report.contents(run)["evaluations"]] == ["test"]
+
+
+def test_figures_of_an_earlier_evaluation_are_removed(evaluated, small_run):
+    run, evaluation = Run(shutil.copytree(evaluated[0].folder, small_run.folder.parent / "again")), evaluated[1]
+    perfect = np.eye(len(evaluation.data.class_names))[evaluation.labels]
+    (run.figures / "test-wrong.jpg").write_bytes(b"of an evaluation with mistakes")
+    (run.figures / "mine-wrong.jpg").write_bytes(b"of the user")
+    run_figures.draw(run, dataclasses.replace(evaluation, by_views={10: perfect}))
+    assert not (run.figures / "test-wrong.jpg").exists()
+    assert (run.figures / "mine-wrong.jpg").exists()
+
+
+def test_a_report_made_inside_the_run_folder_has_its_name(small_run, monkeypatch):
+    monkeypatch.chdir(small_run.folder)
+    assert report.contents(Run.open("."))["name"] == small_run.folder.name
+
+
+def test_a_network_trained_without_flips_has_five_views(evaluated, small_run):
+    run = Run(shutil.copytree(evaluated[0].folder, small_run.folder.parent / "five"))
+    settings = run.read_json("recipe.json")
+    settings["recipe"]["augmentation"] = ["crop"]
+    run.write_json("recipe.json", settings)
+    report.write(run)
+    text = Page(run.report.read_text(encoding="utf-8")).text
+    assert "five views of each" in " ".join(text.split())
+    assert text.count("ten views") == 1  # those of the paper
+
+
 def test_a_loaded_classifier_is_used(evaluated, small_run):
     classifier = Classifier.of_run(evaluated[0])
     small_run.best.unlink()

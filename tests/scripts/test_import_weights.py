@@ -51,7 +51,7 @@ WRONG = {
     "architecture": ({"architecture": "cafenet"}, "Did you mean caffenet.* Received: 'cafenet'"),
     "classes": (
         {"classes": 1000},
-        r"fc8 expects 1000 classes: .*for the classes of the file\. Received: 10 classes in .*\.caffemodel",
+        r"fc8 expects 1000 classes: .*for the classes of the file \(.*--classes\)\. Received: 10 classes",
     ),
     "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It depends on the input size: .*Received: "),
     "too small": ({"size": 9}, "at least 67x67"),

@@ -14,6 +14,7 @@ from small_networks import ZEROS
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.weights import loading
+from keras_alexnet.weights.keras import read_keras
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
 
@@ -227,6 +228,30 @@ def test_keras_file(tmp_path, name):
 
 
 @pytest.mark.any_backend
+def test_local_layers_without_the_top(tmp_path, capsys):
+    base = build("conv_local", include_top=False)
+    base.save(tmp_path / "base.keras")
+    whole = build("conv_local", classes=3)
+    loading.load(whole, tmp_path / "base.keras")
+    for layer in base.layers:
+        for one, other in zip(layer.get_weights(), whole.get_layer(layer.name).get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.any_backend
+def test_a_layer_of_the_same_name_in_another_package(tmp_path):
+    @keras.saving.register_keras_serializable("other")
+    class LocalResponseNormalization(keras.layers.Layer):
+        def call(self, maps):
+            return maps
+
+    image = keras.Input((32, 32, 3))
+    maps = LocalResponseNormalization()(keras.layers.Conv2D(2, 3, name="conv1")(image))
+    keras.Model(image, keras.layers.Dense(2, name="fc2")(keras.layers.Flatten()(maps))).save(tmp_path / "other.keras")
+    assert {"conv1/kernel", "fc2/kernel"} <= set(read_keras(tmp_path / "other.keras").arrays)
+
+
+@pytest.mark.any_backend
 def test_network_of_keras_2_is_compared_by_its_layers(tmp_path):
     trained("source").save(tmp_path / "source.h5")
     with pytest.raises(ValueError, match=r"step 2 is relu\. .*source\.h5 with norm"):
@@ -284,7 +309,7 @@ def test_a_new_head_is_announced(caffe_file):
 @pytest.mark.any_backend
 def test_no_new_head_unless_asked_for(caffe_file):
     with pytest.raises(
-        ValueError, match=r"fc8 expects 3 classes: .* --head new .*\. Received: 10 classes in .*\.caffemodel"
+        ValueError, match=r"fc8 expects 3 classes: .* --head new, .*\. Received: 10 classes in .*\.caffemodel"
     ):
         loading.load(network("caffe", classes=3), caffe_file)
 
