@@ -22,7 +22,7 @@ from keras_alexnet.recipes import Options, Recipe
 if typing.TYPE_CHECKING:
     import numpy as np
 
-SPLITS = ("train", "validation", "test")  # the splits that runs can be evaluated on
+SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 RECOVERIES = "recoveries.json"
 KERNELS = "kernels.npz"

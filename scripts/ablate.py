@@ -41,14 +41,12 @@ class Experiment:
     Attributes:
         name: The name of its runs, before the seed.
         flags: The flags of `fit.py`, but for the seed and the run.
-        views: The number of views on a picture in the evaluations.
-        splits: The splits to evaluate the networks on.
+        views: The number of views on the test pictures.
     """
 
     name: str
     flags: str
     views: int = 1
-    splits: tuple[str, ...] = ("train", "test")
 
 
 def experiments() -> dict[str, Experiment]:
@@ -60,7 +58,7 @@ def experiments() -> dict[str, Experiment]:
         flags = f"{whole} --{setting.replace('_', '-')} {_words(value)}"
         found[each.name] = Experiment(f"ablation_{each.name}", flags)
     for name in tables.FOUR_LAYERS:
-        found[name] = Experiment(name, f"--dataset cifar10 --recipe {name} {SHORT}", views=10, splits=("test",))
+        found[name] = Experiment(name, f"--dataset cifar10 --recipe {name} {SHORT}", views=10)
     return found
 
 
@@ -115,8 +113,7 @@ def _missing(arguments: argparse.Namespace) -> Iterator[tuple[Experiment, int, p
     for seed in range(arguments.seeds):
         for name in dict.fromkeys(arguments.names or known):  # each once
             folder = pathlib.Path(arguments.runs) / f"{known[name].name}-{seed}"
-            evaluations = (folder / f"evaluation-{split}.json" for split in known[name].splits)
-            if folder.name not in archived and not all(path.exists() for path in evaluations):
+            if folder.name not in archived and not (folder / "evaluation-test.json").exists():
                 yield known[name], seed, folder
 
 
@@ -133,17 +130,16 @@ class Trainings:
         self._running, self._lock, self._stopped = set(), threading.Lock(), False
 
     def run(self, job: tuple[Experiment, int, pathlib.Path]) -> bool:
-        """Train and evaluate one run, or continue it, and return whether it is finished."""
+        """Train and test one run, or continue it, and return whether it is finished."""
         experiment, seed, folder = job
         fit = ["--resume", str(folder)]
         if not Run(folder).has_recipe():
             fit = [*shlex.split(experiment.flags), "--seed", str(seed), "--run", str(folder)]
-        evaluations = ([str(folder), "--split", split, "--views", str(experiment.views)] for split in experiment.splits)
+        test = [str(folder), "--split", "test", "--views", str(experiment.views)]
         folder.parent.mkdir(parents=True, exist_ok=True)
         started, printed = time.perf_counter(), folder.with_name(f"{folder.name}.txt")
         with printed.open("a", encoding="utf-8") as file:
-            succeeded = self._call("fit.py", fit, file)
-            succeeded = succeeded and all(self._call("evaluate.py", words, file) for words in evaluations)
+            succeeded = self._call("fit.py", fit, file) and self._call("evaluate.py", test, file)
         if not self._stopped:
             how = f"{(time.perf_counter() - started) / 60:.1f} minutes" if succeeded else f"failed, see {printed}"
             say(f"{folder}: {how}")

@@ -15,6 +15,7 @@ from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown
 
 RECIPE, DATASET = "ablation", "oxford_flowers102"
+LAST_EPOCHS = 5  # ours: over which the error in training is averaged
 FEWEST = 3  # ours: with fewer seeds on either side there is no interval
 LEVEL = 0.05  # of the corrected p-value, below which there is a difference
 NEGLIGIBLE = 1.0  # points; ours: if the whole interval is within them, there is no difference that matters
@@ -174,13 +175,12 @@ def corrected(found: Mapping[str, Difference]) -> dict[str, float]:
     return {name: result[name] for name in found}
 
 
-def differences(rows: Sequence[Row], key: str = "top1_error", split: str = "test") -> dict[str, Difference]:
-    """Return the effect of each ablation on the error with one view, paired by seed.
+def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Difference]:
+    """Return the effect of each ablation on the error on the test pictures with one view, paired by seed.
 
     Args:
         rows: Results of `runs.summary`.
         key: "top1_error" or "top5_error".
-        split: The pictures, one of `runs.SPLITS`.
 
     Returns:
         The differences by the names in `ABLATIONS`, for those with enough seeds.
@@ -188,21 +188,15 @@ def differences(rows: Sequence[Row], key: str = "top1_error", split: str = "test
     Raises:
         ValueError: If two runs have the same recipe and seed.
     """
-    whole = errors_by_seed(rows, RECIPES[RECIPE], key, split=split)
-    errors = {each.name: errors_by_seed(rows, each.recipe, key, split=split) for each in ABLATIONS}
-    pairs = {name: Difference.paired(changed, whole) for name, changed in errors.items()}
+    whole = errors_by_seed(rows, RECIPES[RECIPE], key)
+    pairs = {each.name: Difference.paired(errors_by_seed(rows, each.recipe, key), whole) for each in ABLATIONS}
     return {name: difference for name, difference in pairs.items() if difference}
 
 
 def errors_by_seed(
-    rows: Sequence[Row],
-    recipe: Recipe,
-    key: str,
-    dataset: str = DATASET,
-    weights: str | None = None,
-    split: str = "test",
+    rows: Sequence[Row], recipe: Recipe, key: str, dataset: str = DATASET, weights: str | None = None
 ) -> dict[int, float]:
-    """Return an error with one view, by seed, for the runs of a recipe that were evaluated on a split.
+    """Return an error on the test pictures with one view, by seed, for the tested runs of a recipe.
 
     Args:
         rows: As for `differences`.
@@ -210,7 +204,6 @@ def errors_by_seed(
         key: As for `differences`.
         dataset: The data set that the runs were trained on.
         weights: The weight file that they started from, None for random weights.
-        split: As for `differences`.
 
     Returns:
         Fractions from 0 to 1.
@@ -218,14 +211,49 @@ def errors_by_seed(
     Raises:
         ValueError: If two of these runs have the same seed.
     """
-    evaluated = (
+    tested = (
         row
         for row in rows
         if (row["dataset"], row["weights"]) == (dataset, weights)
         and Recipe.of(row["recipe"]) == recipe
-        and row["results"].get(split)
+        and row["results"]["test"]
     )
-    return {seed: row["results"][split]["1_view"][key] for seed, row in by_seed(evaluated).items()}
+    return {seed: row["results"]["test"]["1_view"][key] for seed, row in by_seed(tested).items()}
+
+
+def training_errors(rows: Sequence[Row], recipe: Recipe) -> dict[int, float]:
+    """Return the top-1 error in training at its end, by seed, for the runs of a recipe.
+
+    It is the mean of the last epochs, on augmented pictures and with dropout, as training sees it.
+
+    Args:
+        rows: As for `differences`.
+        recipe: The recipe of the runs.
+
+    Returns:
+        Fractions from 0 to 1.
+
+    Raises:
+        ValueError: If two of these runs have the same seed.
+    """
+    runs = by_seed(
+        row
+        for row in rows
+        if (row["dataset"], row["weights"]) == (DATASET, None)
+        and Recipe.of(row["recipe"]) == recipe
+        and row["training_errors"]
+    )
+    return {seed: float(np.mean(row["training_errors"][-LAST_EPOCHS:])) for seed, row in runs.items()}
+
+
+def training_differences(rows: Sequence[Row]) -> dict[str, Difference]:
+    """Return the effect of each ablation on the error in training, see `training_errors` and `differences`.
+
+    Source: section 5, weight decay "reduces the model's training error".
+    """
+    whole = training_errors(rows, RECIPES[RECIPE])
+    pairs = {each.name: Difference.paired(training_errors(rows, each.recipe), whole) for each in ABLATIONS}
+    return {name: difference for name, difference in pairs.items() if difference}
 
 
 def by_seed(rows: Iterable[Row]) -> dict[int, Row]:
@@ -294,37 +322,22 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def training_table(rows: Sequence[Row]) -> str:
-    """Return a Markdown table of the differences on the training pictures, for the ablations with enough seeds.
+    """Return a Markdown table of the differences in training, for the ablations with enough seeds.
 
     Args:
         rows: As for `differences`.
-
-    Source: section 5, weight decay "reduces the model's training error".
     """
-    whole = errors_by_seed(rows, RECIPES[RECIPE], "top1_error", split="train")
-    found = differences(rows, split="train")
+    whole, found, lines = training_errors(rows, RECIPES[RECIPE]), training_differences(rows), []
     p_values = corrected(found)
-    lines = []
     for ablation in ABLATIONS:
-        if ablation.name not in found:
-            continue
-        changed = errors_by_seed(rows, ablation.recipe, "top1_error", split="train")
-        paired = sorted(whole.keys() & changed.keys())
-        lines.append(
-            {
-                "change": ablation.what,
-                "without the change": f"{_mean_percent(whole, paired):.1f}",
-                "with it": f"{_mean_percent(changed, paired):.1f}",
-                "difference": str(found[ablation.name]),
-                "seeds": len(paired),
-                "p": f"{p_values[ablation.name]:.2g}",
-            }
-        )
+        if ablation.name in found:
+            changed = training_errors(rows, ablation.recipe)
+            seeds = whole.keys() & changed.keys()
+            before, after = (100 * np.mean([errors[seed] for seed in seeds]) for errors in (whole, changed))
+            line = {"change": ablation.what, "unchanged": f"{before:.1f}", "changed": f"{after:.1f}"}
+            line |= {"difference": str(found[ablation.name]), "p": f"{p_values[ablation.name]:.2g}"}
+            lines.append(line)
     return markdown(lines)
-
-
-def _mean_percent(errors: Mapping[int, float], seeds: Sequence[int]) -> float:
-    return 100 * float(np.mean([errors[seed] for seed in seeds]))
 
 
 def _signed(points: float | None) -> str:

@@ -116,7 +116,7 @@ def test_a_run_without_epochs_and_evaluations_is_archived(finished, results):
         (finished.folder / name).unlink()
     archive.add(finished, results)
     (row,) = archive.rows(results)
-    assert (row["log"], row["results"], row["ensembles"]) == ([], {"train": {}, "validation": {}, "test": {}}, {})
+    assert (row["log"], row["results"], row["ensembles"]) == ([], {"validation": {}, "test": {}}, {})
 
 
 def test_lines_are_sorted_by_name_and_rows_by_date(finished, results):

@@ -28,7 +28,7 @@ def row(name, recipe, seed, errors=(0.5, 0.4), training=(), specialization=None)
         "note": None,
         "training_errors": list(training),
         "specialization": specialization,
-        "results": {"train": {}, "validation": {"1_view": one, "10_views": ten}, "test": {}},
+        "results": {"validation": {"1_view": one, "10_views": ten}, "test": {}},
     }
 
 
