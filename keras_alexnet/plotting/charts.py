@@ -86,7 +86,7 @@ def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
         start = log["epoch"][step] - 0.5
         if step:
             axes.axvline(start, color=GREY, lw=1, ls=":")
-            name = f"/ {first / rates[step]:.3g}"
+            name = f"/ {round(first / rates[step]):,}"
         if step >= free:  # otherwise labels would overlap
             axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
             free = step + len(name) * len(rates) / 60

@@ -269,7 +269,7 @@ def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
 
 
 def test_the_page_of_results_has_the_corrected_p_values(archived):
-    """Of eleven paired tests by scipy: Holm multiplies the smallest p-value by eleven, the next by ten."""
+    """Of fourteen paired tests by scipy: Holm multiplies the smallest p-value by 14, the next by 13."""
     lines, page_of_results = archived
     names = {name.rpartition("-")[0] for name in lines if re.match(r"ablation_\w+-\d$", name)}
 
@@ -278,9 +278,9 @@ def test_the_page_of_results_has_the_corrected_p_values(archived):
 
     p_values = sorted((stats.ttest_rel(errors(name), errors("ablation")).pvalue, name) for name in names)
     assert [name for _, name in p_values[:2]] == ["ablation_text_initial_weights", "ablation_half"]
-    assert len(p_values) == 11
-    assert f"(p {11 * p_values[0][0]:.2g}, corrected for eleven changes)" in page_of_results
-    assert f"after the correction p is {10 * p_values[1][0]:.2g}:" in page_of_results
+    assert len(p_values) == 14
+    assert f"(p {14 * p_values[0][0]:.2g}, corrected for fourteen changes)" in page_of_results
+    assert f"after the correction p is {13 * p_values[1][0]:.2g}:" in page_of_results
 
 
 def test_an_archived_run_keeps_the_name_of_a_recipe_that_has_changed_since():

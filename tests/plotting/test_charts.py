@@ -55,6 +55,11 @@ def test_learning_curves_mark_the_divisions_and_the_best_epoch():
     assert "5.0% at epoch 7" in figure.get_label()
 
 
+def test_a_third_division_is_by_a_thousand():
+    for axes in charts.learning_curves(log(12, rates=(0.01, 0.001, 0.0001, 0.00001))).axes:
+        assert texts(axes)[-1] == "/ 1,000"
+
+
 def test_learning_rates_that_would_overlap_have_no_label():
     rates = (0.1,) * 10 + (0.01,) + (0.001,) * 10
     for axes in charts.learning_curves(log(21, rates)).axes:

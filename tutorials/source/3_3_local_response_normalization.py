@@ -273,7 +273,7 @@ print(f"{name} is faster, forward and backward")
 # seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture
 # no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their difference.
 # In brackets is the 95 % interval of the mean over seeds. The p-value says how probable a difference at least this large
-# is if the change has no effect. It is corrected for the eleven changes that this repository tries (Holm's method).
+# is if the change has no effect. It is corrected for all changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")
@@ -290,13 +290,13 @@ charts.differences(shown)
 
 # %% [markdown]
 # The interval of the top-1 error contains zero *and* the paper's 1.4, so we cannot tell. The interval of the top-5 error
-# is above zero and contains the paper's 1.2, but not clearly enough for one of eleven. So here the layers may help by
+# is above zero and contains the paper's 1.2, but not clearly enough for one of fourteen. So here the layers may help by
 # about as much as the paper says, but more seeds are needed to know. Three cautions:
 #
 # - The notes in the authors' code show what their 1.4 and 1.2 points are: that run was trained without *any*
 #   normalization, so it lacked the spatial one as well. The numbers are the value of both together. Our network has no
 #   spatial one.
-# - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 22 of them. The p-values are
+# - Two intervals at 95 % are two chances to be wrong by accident, and this repository has 28 of them. The p-values are
 #   corrected for this, the intervals are not.
 # - Others found that the layer makes no difference in larger networks ([chapter 7](7_0_discussion.ipynb)).
 
@@ -305,7 +305,7 @@ low, high = found["top-1"].interval
 assert low < 0 < 1.4 < high
 low, high = found["top-5"].interval
 assert 0 < low < 1.2 < high
-assert 2 * len(ablations.differences(rows)) == 22
+assert 2 * len(ablations.differences(rows)) == 28
 
 # %% [markdown]
 # ## On CIFAR-10

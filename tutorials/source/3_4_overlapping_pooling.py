@@ -203,8 +203,8 @@ assert sizes["tflearn"] == [29, 15, 8]
 # `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with three seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
 # same pictures in the same order, so we look at their difference. In brackets is the 95 % interval of the mean. The
-# p-value says how probable a difference at least this large is if the change has no effect. It is corrected for the
-# eleven changes that this repository tries (Holm's method).
+# p-value says how probable a difference at least this large is if the change has no effect. It is corrected for
+# all changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")
@@ -222,8 +222,8 @@ charts.differences(shown)
 # %% [markdown]
 # Without overlap the mean error is higher, as the paper says, and by more. But the three seeds differ widely: the
 # interval of the top-1 error contains zero, and the paper's 0.4 as well, so we cannot tell. The interval of the top-5
-# error is above zero, and above the paper's 0.3, but not clearly enough for one of eleven changes (p is 0.25). So again
-# we cannot tell. The paper finds networks with overlap "slightly more difficult to overfit". With 1020 pictures, which
+# error is above zero, and above the paper's 0.3, but not clearly enough for one of fourteen changes (p is 0.33). So
+# again we cannot tell. The paper finds networks with overlap "slightly more difficult to overfit". With 1020 pictures, which
 # are soon memorized, that may matter more.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}

@@ -242,7 +242,7 @@ figure
 # `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
 # the training set). Below are the errors of both, and then what leaving out each part costs, with the 95 % interval of the
 # mean over seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is
-# corrected for the eleven changes that this repository tries (Holm's method).
+# corrected for all changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")

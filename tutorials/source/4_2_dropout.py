@@ -305,7 +305,7 @@ assert with_it["training"][10] > 2 * without["training"][10]
 # The whole network was trained on Flowers-102, with dropout and without, with three seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. In brackets is the 95 % interval of the mean over
 # seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is corrected
-# for the eleven changes that this repository tries (Holm's method).
+# for all changes that this repository tries (Holm's method).
 
 # %%
 rows = archive.rows("../results")

@@ -254,7 +254,7 @@ for run, name in pairs.items():
 
 # %% [markdown]
 # All three point the same way as the authors', and each of our intervals of the top-1 error contains their number. In
-# top-1 only the interval of `half` is above zero, in top-5 only those of the other two. But these are six of the 22
+# top-1 only the interval of `half` is above zero, in top-5 only those of the other two. But these are six of the 28
 # intervals of this repository, and after the correction ([chapter 7](7_0_discussion.ipynb)) none of the three is certain:
 # with 1020 pictures and three seeds the intervals are wide.
 #
