@@ -237,15 +237,15 @@ def schedule(rows: Sequence[Row]) -> str:
             continue
         for begin, end in itertools.pairwise((0, *recipe.divide_after, recipe.epochs)):
             last = row["log"][max(begin, end - LAST_EPOCHS) : end]
-            line = {"run": row["run"], "epochs": f"{begin + 1} to {end}", "learning rate": f"{_rate(row, end):g}"}
+            line = {"run": row["run"], "epochs": f"{begin + 1} to {end}", "learning rate": _rate(row, end)}
             for key, what in (("top1_error", "training error"), ("val_top1_error", "validation error")):
                 line[what] = f"{100 * np.mean([epoch[key] for epoch in last]):.1f}"
             lines.append(line)
     return markdown(lines)
 
 
-def _rate(row: Row, epoch: int) -> float:
-    return round(row["log"][epoch - 1]["learning_rate"], 10)
+def _rate(row: Row, epoch: int) -> str:
+    return np.format_float_positional(row["log"][epoch - 1]["learning_rate"], precision=10, trim="-")
 
 
 def ensembles(rows: Sequence[Row]) -> str:

@@ -152,7 +152,7 @@ def test_the_phases_of_the_authors_schedule():
     ]
     lines = cells(tables.schedule([made, row("text", "text", 0)]))[2:]
     assert lines[0] == ["source_tiny-0", "1 to 25", "0.01", "47.7", "57.7"]  # the mean of epochs 21 to 25
-    assert [line[1:3] for line in lines[1:]] == [["26 to 51", "0.001"], ["52 to 79", "0.0001"], ["80 to 91", "1e-05"]]
+    assert [line[1:3] for line in lines[1:]] == [["26 to 51", "0.001"], ["52 to 79", "0.0001"], ["80 to 91", "0.00001"]]
 
 
 @pytest.mark.parametrize(
