@@ -47,6 +47,8 @@ def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> 
 def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: int) -> None:
     """Raise if the network has learned nothing in the last epochs.
 
+    A loss that is above chance but falls, as with a new last layer on pretrained ones, is not stuck.
+
     Args:
         losses: Training loss of each epoch so far.
         chance: Loss of chance.
@@ -59,7 +61,10 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
     below = [n for n, loss in enumerate(losses, start=1) if loss < AT_CHANCE * chance]
     epochs = len(losses) - max(below, default=0)
     patience = max(all_steps / 4, min(STUCK_STEPS, all_steps / 2))
-    if epochs >= STUCK_EPOCHS and epochs * steps >= patience:
+    if epochs < STUCK_EPOCHS or epochs * steps < patience:
+        return
+    earlier, later = np.array_split(losses[-epochs:], 2)
+    if np.median(later) > AT_CHANCE * np.median(earlier):
         raise errors.TrainingFailed(
             f"The network is not learning. Received: a loss of {losses[-1]:.3g}, where chance has {chance:.3g}",
             reason=f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, where chance has {chance:.3g}",

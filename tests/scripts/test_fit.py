@@ -395,7 +395,7 @@ def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsy
 
 @pytest.mark.slow
 def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys):
-    flags = [*TOY, "--recipe", "text", "--steps-per-epoch", "4", "--epochs", "2", "--learning-rate", "1"]
+    flags = [*TOY, *shlex.split("--recipe text --steps-per-epoch 4 --epochs 2 --learning-rate 1 --precision float32")]
     status = fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), *flags])
     assert status == 1
     assert "Training diverged" in capsys.readouterr().out

@@ -69,6 +69,8 @@ def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
         ([2.3] * 20, 5, 200, True),  # half of a short training
         ([2.3] * 9 + [2.1], 1000, 100_000, False),  # it has left chance
         ([1.0] * 9 + [2.3] * 5, 1000, 20_000, True),  # it fell back to chance
+        ([6.0, 5.0, 4.2, 3.5, 3.0, 2.8, 2.6, 2.5, 2.4, 2.35], 1, 20, False),  # it comes from above, and falls
+        ([4.0] + [2.3] * 9, 1000, 20_000, True),  # it came from above, and stays
     ],
 )
 def test_a_loss_at_chance_for_long_is_stuck(losses, steps, all_steps, is_stuck):
