@@ -138,10 +138,16 @@ def is_plain(text: str) -> bool:
         >>> [is_plain(text) for text in ("red rose", "red\u200drose", "rose\x1b[2J", "two\nlines", "a\tb")]
         [True, True, False, False, False]
     """
-    return not STEERING.search(text) and len(f"{text}.".splitlines()) == 1 and "\t" not in text and _is_unicode(text)
+    return not STEERING.search(text) and len(f"{text}.".splitlines()) == 1 and "\t" not in text and is_unicode(text)
 
 
-def _is_unicode(text):
+def is_unicode(text: str) -> bool:
+    r"""Return whether a name can be written in UTF-8, which names of files need not be.
+
+    Example:
+        >>> is_unicode("rose"), is_unicode("r\udcf6se")
+        (True, False)
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -14,9 +14,10 @@ import shlex
 import subprocess
 import sys
 import typing
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet.files import PARTIAL, atomic_write, digest, is_plain, remove_partial_files
+from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
 if typing.TYPE_CHECKING:
@@ -276,14 +277,13 @@ class Run:
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
     def write_evaluation(self, name: str, numbers: Mapping[str, typing.Any]) -> None:
-        """Write the result of an evaluation, with the digest of the network that it is of.
+        """Write the result of an evaluation, with the checksum of the network that it is of.
 
         Args:
             name: Such as "evaluation-test" or "ensemble-test".
             numbers: The result of `Evaluation.numbers`.
         """
-        network = {"network": digest(self.best)} if self.best.exists() else {}
-        self.write_json(f"{name}.json", dict(numbers) | network)
+        self.write_json(f"{name}.json", dict(numbers) | {"network": self._checksum()})
 
     def read_evaluations(self, kind: str) -> dict[str, dict[str, typing.Any]]:
         """Return the results of all evaluations of the network in the folder, by what was evaluated, such as "test".
@@ -293,13 +293,20 @@ class Run:
         Args:
             kind: "evaluation" or "ensemble".
         """
-        network = digest(self.best) if self.best.exists() else None
-        found = {}
+        network, found = self._checksum(), {}
         for path in sorted(self.folder.glob(f"{kind}-*.json")):
             numbers = self.read_json(path.name)
-            if numbers.pop("network", network) == network or network is None:
+            if numbers.pop("network", None) in (None, network) or network is None:
                 found[path.stem.removeprefix(f"{kind}-")] = numbers
         return found
+
+    def _checksum(self) -> int | None:
+        """Return the CRC-32 of the weights in `best.keras`, from the directory of this zip file; None without one."""
+        try:
+            with zipfile.ZipFile(self.best) as archive:
+                return archive.getinfo("model.weights.h5").CRC
+        except (OSError, KeyError, zipfile.BadZipFile):
+            return None
 
     def write_mistakes(self, stem: str, rows: Sequence[dict[str, str | float]]) -> None:
         """Write the misclassified pictures of an evaluation to `mistakes.csv`, replacing those of the same stem.

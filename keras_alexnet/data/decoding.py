@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import tensorflow as tf
+from PIL import UnidentifiedImageError
 
 from keras_alexnet.data.errors import first_line
 from keras_alexnet.data.rewriting import needs_rewriting, rewrite
@@ -170,7 +171,7 @@ def check(file: str | os.PathLike) -> bool | str:
     except tf.errors.OpError as error:
         return f"cannot be decoded: {first_line(error)}"
     except Exception as error:  # broken headers make Pillow raise errors of many kinds
-        if not os.path.getsize(file):
+        if isinstance(error, UnidentifiedImageError) and not os.path.getsize(file):
             return "the file is empty"
         return first_line(error).replace(f" {os.fspath(file)!r}", "")  # of "cannot identify image file"
     return answer

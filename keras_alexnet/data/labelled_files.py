@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.files import is_plain
@@ -57,9 +57,7 @@ def refuse_empty(files: LabelledFiles) -> None:
         ValueError: If one of them is empty.
     """
     training = next(iter(files.splits))
-    labels = {label for _, label in files.splits[training]}
-    empty = [name for label, name in enumerate(files.class_names) if label not in labels]
-    if empty:
+    if empty := without_pictures((label for _, label in files.splits[training]), files.class_names):
         where = files.path if training == "all" else f"the {training} split of {files.path}"
         others = f"; ignored: {picture_files.describe_others(files.others)}" if files.others else ""
         raise ValueError(
@@ -73,6 +71,17 @@ def refuse_empty(files: LabelledFiles) -> None:
             f"Every split must have pictures in class folders. Received: {files.path} with none for {split}"
             f"{advice if loose else ''}"
         )
+
+
+def without_pictures(labels: Iterable[int], class_names: Sequence[str]) -> list[str]:
+    """Return the classes that have no picture.
+
+    Example:
+        >>> without_pictures([0, 2, 0], ["cat", "dog", "cow"])
+        ['dog']
+    """
+    labels = set(labels)
+    return [name for label, name in enumerate(class_names) if label not in labels]
 
 
 def enumerated(names: Sequence[object], most: int = SHOWN) -> str:

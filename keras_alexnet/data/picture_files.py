@@ -6,7 +6,7 @@ import pathlib
 import sys
 from collections.abc import Iterable
 
-from keras_alexnet.files import printable
+from keras_alexnet.files import is_unicode, printable
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg")
@@ -62,15 +62,18 @@ def files_beside(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]
 
 def ignored_links(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     """Return the symbolic links in a folder and its subfolders that `files_in` leaves out, sorted."""
-    real, links = os.path.realpath(root), []
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not is_system_name(name)]
-        for name in (*folders, *files):
-            link = pathlib.Path(path, name)
-            if link.is_symlink() and not is_system_name(name):
-                leads_out = not pathlib.Path(os.path.realpath(link)).is_relative_to(real)
-                is_nested = name in folders and pathlib.Path(path) != folder
-                links += [link] if leads_out or is_nested or not link.exists() else []
+    real, links, folders = os.path.realpath(root), [], [os.fspath(folder)]
+    while folders:
+        with os.scandir(path := folders.pop()) as entries:
+            for entry in entries:
+                if is_system_name(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_symlink():
+                    is_nested_folder = entry.is_dir() and path != os.fspath(folder)
+                    if is_nested_folder or not _is_visible(entry, real) or not os.path.exists(entry.path):
+                        links.append(pathlib.Path(entry.path))
     return sorted(links)
 
 
@@ -87,12 +90,10 @@ def is_system_name(name: str) -> bool:
 def _is_visible(entry, root):
     if is_system_name(entry.name):
         return False
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
+    if not is_unicode(entry.name):
         raise ValueError(
             f"The names of files and folders must be in UTF-8: rename this one. Received: {os.fsencode(entry.path)!r}"
-        ) from None
+        )
     return not entry.is_symlink() or pathlib.Path(os.path.realpath(entry.path)).is_relative_to(root)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
-from keras_alexnet.data.labelled_files import enumerated
+from keras_alexnet.data.labelled_files import enumerated, without_pictures
 
 if TYPE_CHECKING:  # shares are checked before NumPy is imported
     import numpy as np
@@ -125,9 +125,7 @@ def refuse_classes_without_training(labels: Iterable[int], class_names: Sequence
     Raises:
         ValueError: If a class has none.
     """
-    labels = set(labels)
-    empty = [name for label, name in enumerate(class_names) if label not in labels]
-    if empty:
+    if empty := without_pictures(labels, class_names):
         raise ValueError(
             "Every class must have a training picture after a part of them was taken for validation or testing: add "
             f"pictures, or a folder of your own for these. Received: none left in {enumerated(empty)}"

@@ -15,7 +15,7 @@ from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown
 
 RECIPE, DATASET = "ablation", "oxford_flowers102"
-LAST_EPOCHS = 5  # ours: over which the error in training is averaged
+LAST_EPOCHS = 5  # ours: over which errors in training are averaged
 FEWEST = 3  # ours: with fewer seeds on either side there is no interval
 LEVEL = 0.05  # of the corrected p-value, below which there is a difference
 NEGLIGIBLE = 1.0  # points; ours: if the whole interval is within them, there is no difference that matters

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet import runs
-from keras_alexnet.experiments.ablations import Difference, by_seed, errors_by_seed
+from keras_alexnet.experiments.ablations import LAST_EPOCHS, Difference, by_seed, errors_by_seed
 from keras_alexnet.plotting.charts import epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown
 
-LAST_EPOCHS = 5  # of a phase of the schedule, over which errors are averaged
 TARGET = 0.25  # the training error at which figure 1 compares epochs
 VIEWS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it

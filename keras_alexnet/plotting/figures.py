@@ -7,11 +7,11 @@ styles, labels and lightness show the same, so figures can be read in grayscale.
 import warnings
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -52,9 +52,19 @@ def save(figure: Figure, path: str | Path) -> None:
     """
     check_path(path)
     words = figure.get_label()
+    _use_fonts_for_all_scripts(figure)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # names of classes, shown as boxes without a font
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # shown as boxes where no font has them
         _save(figure, path, words)
+
+
+def _use_fonts_for_all_scripts(figure: Figure) -> None:
+    """Let texts take characters that Matplotlib's own font lacks from the installed fonts of `MORE_FONTS`."""
+    installed = set(font_manager.get_font_names())
+    more = [name for name in MORE_FONTS if name in installed]
+    for text in figure.findobj(Text):
+        if not text.get_text().isascii():
+            text.set_fontfamily([*text.get_fontfamily(), *more])
 
 
 def _save(figure, path, words):
@@ -82,16 +92,6 @@ def _pack(path: Path) -> None:
 def description(image: Image.Image) -> str:
     """Return the description of a figure written by `save`, an empty string for any other picture."""
     return image.info.get("Description") or image.info.get("comment", b"").decode()
-
-
-def _use_fonts_for_all_scripts() -> None:
-    """Let Matplotlib take characters that its own font lacks from the installed fonts of `MORE_FONTS`."""
-    installed = set(font_manager.get_font_names())
-    if matplotlib.rcParams["font.family"] == ["sans-serif"]:  # not changed by the user
-        matplotlib.rcParams["font.family"] = ["sans-serif", *(name for name in MORE_FONTS if name in installed)]
-
-
-_use_fonts_for_all_scripts()
 
 
 def sheet(width: float, height: float, description: str) -> Figure:

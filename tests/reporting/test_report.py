@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from chromium import chromium
@@ -157,7 +158,9 @@ def test_results_of_an_earlier_network_are_left_out(evaluated, small_run):
     """Training can continue after an evaluation."""
     run = Run(shutil.copytree(evaluated[0].folder, small_run.folder.parent / "trained-on"))
     assert [each["stem"] for each in report.contents(run)["evaluations"]] == ["test"]
-    run.best.write_bytes(b"another network")
+    network = keras.models.load_model(run.best)
+    network.set_weights([2 * weights for weights in network.get_weights()])
+    network.save(run.best)
     assert report.contents(run)["evaluations"] == []
     assert runs.summary(run)["results"]["test"] == {}
     run.best.unlink()  # of an archived folder, where it cannot be compared

@@ -193,7 +193,7 @@ def test_fine_tuned_is_better_than_from_scratch(tmp_path, cache, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "caffe", small)
     many = flowers(tmp_path / "many", range(5), {"train": 100, "validation": 10}, seed=0)
     few = flowers(tmp_path / "few", range(5, 10), {"train": 8, "validation": 24}, seed=0)
-    flags = ["--architecture", "caffe", "--size", "67", "--epochs", "15", "--precision", "float32"]
+    flags = ["--architecture", "caffe", "--size", "67", "--epochs", "15"]
     fit.main(["--dataset", str(many), "--run", str(tmp_path / "learned"), *flags])
     learned = keras.models.load_model(tmp_path / "learned" / "best.keras")
     content = foreign_weights.onnx_network(as_foreign(learned)).SerializeToString()
@@ -205,6 +205,6 @@ def test_fine_tuned_is_better_than_from_scratch(tmp_path, cache, monkeypatch):
         "scratch": ["--architecture", "caffe", "--size", "67", "--weights", "none"],
     }.items():
         run = tmp_path / name
-        fit.main(["--dataset", str(few), "--run", str(run), *flags, "--epochs", "20", "--precision", "float32"])
+        fit.main(["--dataset", str(few), "--run", str(run), *flags, "--epochs", "20"])
         errors[name] = min(row["val_top1_error"] for row in Run.open(run).read_log())
     assert errors["tuned"] < errors["scratch"] - 0.05, errors
