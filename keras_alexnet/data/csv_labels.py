@@ -40,8 +40,9 @@ def find(table: pathlib.Path) -> LabelledFiles:
 
     The first line may be a header such as `file,label` or `image_id,target,split`, in any order and with additional
     columns. Without a header the first column is the file, the second the label, and the third, if any, the split. File
-    names are relative to the folder of the CSV file; the extension may be missing. Labels are names or numbers. Numbers
-    determine the order of the classes. Values are separated by commas, semicolons or tabs.
+    names are relative to the folder of the CSV file; the extension may be missing and the folders may be separated by
+    backslashes. Labels are names or numbers. Numbers determine the order of the classes. Values are separated by
+    commas, semicolons or tabs.
 
     Args:
         table: Path of the CSV file, resolved.
@@ -165,8 +166,7 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
 
 
 def _existing(folder: pathlib.Path, name: str) -> str | None:
-    """Return the path of a file, also if its name has no extension; None if it does not exist."""
-    path = os.path.normpath(folder / name)
-    return next(
-        (path + extension for extension in ("", *picture_files.EXTENSIONS) if os.path.isfile(path + extension)), None
-    )
+    """Return the path of a file, also if its name has no extension or comes from Windows; None if it does not exist."""
+    paths = dict.fromkeys(os.path.normpath(folder / each) for each in (name, name.replace("\\", "/")))
+    names = (path + extension for path in paths for extension in ("", *picture_files.EXTENSIONS))
+    return next(filter(os.path.isfile, names), None)

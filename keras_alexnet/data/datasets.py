@@ -69,8 +69,8 @@ def load(
       with `drawn:N`.
     - The path of a folder of class folders, see `image_folder.find`; of a CSV file of files and labels, see
       `csv_labels.find`; or of a zip or tar file of a folder of class folders, see `archives.unpack`. Without its own
-      splits it is split at random, class by class, and identical files stay together. The EXIF orientation of JPEG and
-      WebP is applied.
+      splits it is split at random, class by class, and identical files stay together. The EXIF orientation is
+      applied.
     - `oxford_flowers17`, if you have downloaded its archive, see `flowers17.locate`; or the path of its pictures.
     - An image classification data set of TensorFlow Datasets, such as `cifar10`, `food101` or `imagenet2012:5.1.0`.
     - `oxford_flowers102` is train 1020, validation 1020, test 6149. `oxford_flowers102:flipped` is a different, easier

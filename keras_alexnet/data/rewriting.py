@@ -14,8 +14,9 @@ ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 def needs_rewriting(file: str | os.PathLike) -> bool:
     """Return whether a picture file must go through `rewrite` before `decoding.decode`, judging by its header.
 
-    These are JPEG and WebP files with an EXIF orientation, files with transparency, animated WebP files, BMP files,
-    because TensorFlow does not read their palettes, and GIF files, of which it reads some first frames wrong.
+    These are files with an EXIF orientation (of PNG files, only before the pixels), files with transparency, animated
+    WebP files, BMP files, because TensorFlow does not read their palettes, and GIF files, of which it reads some first
+    frames wrong.
 
     Args:
         file: Path of the file.
@@ -31,7 +32,8 @@ def needs_rewriting(file: str | os.PathLike) -> bool:
     with opened as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS // 10**6} megapixels: {image.width} x {image.height}")
-        rotated = image.format not in ("PNG", "GIF") and image.getexif().get(ORIENTATION) in range(2, 9)
+        # Image's own method, since that of PNG files decodes the whole picture to look for EXIF data behind the pixels
+        rotated = Image.Image.getexif(image).get(ORIENTATION) in range(2, 9)
         animated_webp = image.format == "WEBP" and image.is_animated
         return rotated or image.format in ("BMP", "GIF") or animated_webp or image.has_transparency_data
 

@@ -53,6 +53,10 @@ def test_other_delimiters_and_the_mark_of_excel(table, delimiter, encoding):
     assert labelled(csv_labels.find(table(text, "labels.tsv", encoding))) == EVERY
 
 
+def test_paths_from_windows(table):
+    assert labelled(csv_labels.find(table(table().read_text().replace("/", "\\")))) == EVERY
+
+
 def test_columns_in_any_order_among_others_and_names_without_extension(table):
     text = "width,label,image_id,height\n" + "".join(f"10,{file[:3]},{file[:-4]},8\n" for file in FILES)
     assert labelled(csv_labels.find(table(text))) == EVERY

@@ -122,7 +122,7 @@ UPRIGHT = {
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_orientation(kind, orientation, tmp_path):
     exif = Image.Exif()
     exif[rewriting.ORIENTATION] = orientation
