@@ -80,16 +80,25 @@ def seem_divided(pictures: np.ndarray) -> bool:
         >>> seem_divided(np.linspace(0, 1, 12).reshape(1, 2, 2, 3)), seem_divided(np.ones((1, 2, 2, 3)))
         (True, False)
     """
-    if np.ndim(pictures) != 4 or not np.size(pictures) or not np.issubdtype(pictures.dtype, np.floating):
+    if not isinstance(pictures, np.ndarray) or not np.issubdtype(pictures.dtype, np.floating):
+        return False
+    if pictures.ndim != 4 or not pictures.size:
         return False
     return bool(-LARGEST <= np.min(pictures) < np.max(pictures) <= LARGEST)
+
+
+def _first_pictures(batch: Any) -> Any:
+    """Return the first pictures of a batch, which is pictures alone, or pictures, labels and weights."""
+    pictures = batch[0] if isinstance(batch, (tuple, list)) else batch
+    if isinstance(pictures, np.ndarray) or ops.is_tensor(pictures):
+        return ops.convert_to_numpy(pictures[:LOOKED_AT]) if len(pictures.shape) == 4 else None
+    return None
 
 
 def _watched(x: Any, look: Callable[[Any], None]) -> Any:
     """Return the data after a check, or wrapped so that the first batch is checked."""
     if isinstance(x, np.ndarray) or ops.is_tensor(x):
-        if len(x.shape) == 4:
-            look(ops.convert_to_numpy(x[:LOOKED_AT]))
+        look(_first_pictures(x))
     elif isinstance(x, types.GeneratorType):
         return _watched_generator(x, look)
     elif isinstance(x, keras.utils.PyDataset) and not x.use_multiprocessing:
@@ -103,7 +112,7 @@ def _watched_generator(batches: Iterator, look: Callable[[Any], None]) -> Iterat
     first = next(batches, None)
     if first is None:
         return
-    look(_pictures(first))
+    look(_first_pictures(first))
     yield from itertools.chain([first], batches)
 
 
@@ -121,7 +130,7 @@ class _WatchedDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Any:
         batch, look, self.look = self.batches[index], self.look, None
         if look:
-            look(_pictures(batch))
+            look(_first_pictures(batch))
         return batch
 
     def on_epoch_begin(self) -> None:
@@ -142,7 +151,7 @@ def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
         return np.int64(0)
 
     def pass_on(number, batch):
-        pictures = _pictures(batch)
+        pictures = batch[0] if isinstance(batch, (tuple, list)) else batch
         if isinstance(pictures, tf.Tensor) and pictures.shape.rank == 4:
             first = pictures[:LOOKED_AT]
             tf.cond(
@@ -151,8 +160,3 @@ def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
         return batch
 
     return batches.enumerate().map(tf.autograph.experimental.do_not_convert(pass_on))
-
-
-def _pictures(batch: Any) -> Any:
-    """Return the pictures of a batch: itself, or the first of pictures, labels and weights."""
-    return batch[0] if isinstance(batch, (tuple, list)) else batch

@@ -53,19 +53,13 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         published = names.choose(weights, architecture)
         return _of_publisher(published.fetch(), published.architecture)
     path = pathlib.Path(weights)
-    run = _run_of(path)
+    run = Run.open(path) if path.is_dir() else Run.of_file(path)
     if run:
         recipe, path = run.read_recipe(), loading.network_file(path)
         name = architecture or recipe.architecture
         return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean)
     file = formats.read(path)
     return _of_publisher(path, architecture or _recognize(file, path), file.size)
-
-
-def _run_of(path):
-    """Return the run of a path: its folder, its best network, or a checkpoint, which is one level deeper."""
-    folders = [path] if path.is_dir() else path.absolute().parents[:2]
-    return next((Run.open(folder) for folder in folders if path.is_dir() or (folder / "recipe.json").is_file()), None)
 
 
 def _of_publisher(path, architecture, size=None):

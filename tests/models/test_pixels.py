@@ -65,12 +65,17 @@ def dataset(pictures):
     return tf.data.Dataset.from_tensor_slices((pictures, LABELS)).shuffle(8).batch(4).prefetch(1)
 
 
+def map_tensors(batches):
+    return (tuple(map(keras.ops.convert_to_tensor, batches[n])) for n in range(2))
+
+
 FORMS = {
     "array": lambda pictures: {"x": pictures, "y": LABELS, "batch_size": 4},
     "tensor": lambda pictures: {"x": keras.ops.convert_to_tensor(pictures), "y": LABELS, "batch_size": 4},
     "tf.data": lambda pictures: {"x": dataset(pictures)},
     "generator": lambda pictures: {"x": (Batches(pictures)[n] for n in range(2)), "steps_per_epoch": 2},
     "PyDataset": lambda pictures: {"x": Batches(pictures)},
+    "generator of tensors": lambda pictures: {"x": map_tensors(Batches(pictures)), "steps_per_epoch": 2},
 }
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 quietly = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # Keras says so of a dataset

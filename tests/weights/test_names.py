@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 
 import foreign_weights
 import keras
@@ -184,6 +185,14 @@ def test_a_run_has_its_recipe(small_run):
         known = origin.trace(path)
         assert known.path == small_run.best
         assert known.settings() == {"architecture": "paper", "crop_size": 67, "resize_size": 76, "mean": "color"}
+
+
+def test_a_file_beside_a_run_does_not_belong_to_it(small_run, tmp_path):
+    (tmp_path / "run").mkdir()
+    shutil.copy(small_run.folder / "recipe.json", tmp_path / "run")
+    np.savez(tmp_path / "net.npz", **{"conv1/kernel": np.zeros((3, 3, 3, 8), np.float32)})
+    with pytest.raises(ValueError, match="has the layers of no known network"):
+        origin.trace(tmp_path / "run" / ".." / "net.npz")
 
 
 def test_a_missing_file_is_named(tmp_path):
