@@ -138,10 +138,10 @@ class LossGuard(keras.callbacks.Callback):
         recipe: Its recipe.
         rows: The log of the epochs so far.
         steps: Number of steps per epoch.
+        chance: Loss of chance.
         first_steps: Number of steps of the first epoch that are already done.
-        chance: Loss of chance. If given, training is also stopped when its loss is far above chance or stays there, so
-            that it can go back.
-        images: A batch of preprocessed pictures, to detect dead units.
+        images: A batch of preprocessed pictures, to detect dead units. If given, training is also stopped when its
+            loss is far above chance or stays there, so that it can go back.
     """
 
     def __init__(
@@ -150,8 +150,8 @@ class LossGuard(keras.callbacks.Callback):
         recipe: Recipe,
         rows: list[dict],
         steps: int,
+        chance: float,
         first_steps: int = 0,
-        chance: float | None = None,
         images: Any = None,
     ) -> None:
         super().__init__()
@@ -165,13 +165,13 @@ class LossGuard(keras.callbacks.Callback):
         self.steps += 1
         self._check(logs["loss"], self.steps)
         is_resumed = batch == 0 < self.steps - 1  # the loss is that of this step: `CheckpointWriter` adds the others
-        if self.chance is not None and not is_resumed:
+        if self.images is not None and not is_resumed:
             recovery.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
-        if self.chance is not None:
+        if self.images is not None:
             recovery.check_exploded(losses[-1], self.chance, self.epoch, None)
             all_steps = self.recipe.epochs * self.steps_of_epoch
             recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
@@ -179,7 +179,7 @@ class LossGuard(keras.callbacks.Callback):
                 outputs = keras.ops.convert_to_numpy(self.model(np.asarray(self.images), training=False))
                 recovery.check_dead(outputs, losses[-1], self.chance, self.epoch)
             return
-        warning = errors.stuck_warning(losses, self.model.output_shape[-1])
+        warning = errors.stuck_warning(losses, self.chance)
         if warning:
             print(warning, flush=True)
 

@@ -94,24 +94,23 @@ def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, fold
     )
 
 
-def stuck_warning(losses: Sequence[float], classes: int) -> str | None:
+def stuck_warning(losses: Sequence[float], chance: float) -> str | None:
     """Return a warning if the loss has stayed at chance for the first epochs, None otherwise. It is returned once.
 
     Args:
         losses: Training loss of each epoch so far.
-        classes: Number of classes.
+        chance: The loss of chance, see `evaluation.chance`.
 
     Example:
-        >>> stuck_warning([4.62] * 4, classes=102) is None
+        >>> stuck_warning([4.62] * 4, chance=4.625) is None
         True
-        >>> stuck_warning([4.62] * 5, classes=102)[:52]
-        'The loss is still ln(102) = 4.62, the loss of chance'
+        >>> stuck_warning([4.62] * 5, chance=4.625)[:41]
+        'The loss is still 4.62, that of guessing.'
     """
-    chance = math.log(classes)
     if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > 0.01 * chance for loss in losses):
         return None
     return (
-        f"The loss is still ln({classes}) = {chance:.2f}, the loss of chance. Common causes: --initial-weights text "
+        f"The loss is still {chance:.2f}, that of guessing. Common causes: --initial-weights text "
         "(with std 0.01 in every layer the signal fades), pixels divided by 255 (the network expects 0 to 255 minus "
         "the mean), a --learning-rate that is too small or too large, wrong labels."
     )

@@ -142,8 +142,7 @@ def fit(
             return None
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
-        if counts is not None:
-            results["class_counts"] = pipeline.counts_as_seen(counts, recipe).tolist()
+        results["class_counts"] = pipeline.counts_as_seen(counts, recipe).tolist()
         run.write_json("results.json", results)
         return results
 
@@ -197,7 +196,7 @@ class _Job:
         options: The options.
         strategy: The devices to train on.
         train: The training pictures, resized.
-        counts: Number of training pictures of each class, None if not needed.
+        counts: Number of training pictures of each class.
         started: Start time, from `time.perf_counter`.
     """
 
@@ -207,7 +206,7 @@ class _Job:
     options: Options
     strategy: Strategy
     train: tf.data.Dataset
-    counts: np.ndarray | None
+    counts: np.ndarray
     started: float
 
     def new_model(self) -> keras.Model:
@@ -227,22 +226,22 @@ class _Job:
 
 def _train(
     recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy
-) -> tuple[list[dict], np.ndarray | None]:
+) -> tuple[list[dict], np.ndarray]:
     """Train the epochs that remain after the newest checkpoint. Go back on failure if the options allow it.
 
     Returns:
-        The recoveries, and the number of training pictures of each class if they were counted.
+        The recoveries, and the number of training pictures of each class.
     """
     started, folder = time.perf_counter(), checkpoints.folder_of(run, options)
     train = pipeline.resize_pictures(data.splits["train"], recipe.training_size)
-    job = _Job(recipe, data, run, options, strategy, train, _label_counts(recipe, data, train, options), started)
+    job = _Job(recipe, data, run, options, strategy, train, _label_counts(recipe, data, train), started)
     while True:
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MOST
-        chance = chance_loss(pipeline.counts_as_seen(job.counts, recipe)) if may_recover else None
+        chance = chance_loss(pipeline.counts_as_seen(job.counts, recipe))
         try:
-            _train_from(checkpoint, job, chance)
+            _train_from(checkpoint, job, chance, may_recover)
             return recoveries, job.counts
         except errors.TrainingFailed as failure:
             if not may_recover:
@@ -253,16 +252,14 @@ def _train(
             print(runs.describe_recovery(recoveries[-1]), flush=True)
 
 
-def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset, options: Options) -> np.ndarray | None:
-    """Return the number of training pictures of each class, None if not needed."""
-    if recipe.balance == "none" and not options.recover:
-        return None
+def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset) -> np.ndarray:
+    """Return the number of training pictures of each class. In a large data set, count the first pictures."""
     in_memory = pipeline.fits_in_memory(train, recipe.training_size)
     counted = train if in_memory else data.splits["train"].take(pipeline.COUNTED)
     return pipeline.count_labels(counted, len(data.class_names))
 
 
-def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float | None) -> None:
+def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float, may_recover: bool) -> None:
     """Train from a checkpoint or from the beginning: the rest of the current epoch, then all others."""
     recipe, options, strategy, train = job.recipe, job.options, job.strategy, job.train
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
@@ -274,12 +271,12 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     with strategy.scope():
         model = strategy.adapt(checkpoint.load()) if checkpoint else job.new_model()
     sample = None, None
-    if chance is not None or options.tensorboard_verbose:
+    if may_recover or options.tensorboard_verbose:
         first = pipeline.resize_pictures(job.data.splits["train"].take(recipe.batch_size), recipe.resize_size)
         sample = next(iter(pipeline.evaluation_batches(first, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size, recipe.epochs)
     with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, sample)]
+        callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, may_recover, sample)]
         if step == steps:
             _evaluate_epoch(model, validation, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
@@ -316,13 +313,14 @@ def _callbacks(
     checkpoint: checkpoints.Checkpoint | None,
     steps: int,
     stop: StopRequest,
-    chance: float | None,
+    chance: float,
+    may_recover: bool,
     sample: tuple[tf.Tensor | None, tf.Tensor | None],
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks. Only the chief of several workers writes."""
     run, recipe, options, is_chief = job.run, job.recipe, job.options, job.strategy.is_chief
     rows, first_steps = run.read_log()[: checkpoint.epochs if checkpoint else 0], checkpoint.steps if checkpoint else 0
-    guard = LossGuard(run, recipe, rows, steps, first_steps, chance, sample[0])
+    guard = LossGuard(run, recipe, rows, steps, chance, first_steps, sample[0] if may_recover else None)
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     log = LogWriter(run, recipe, rows, steps, is_chief, factor)

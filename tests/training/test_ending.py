@@ -40,7 +40,9 @@ def test_stop_after_ends_training_and_resuming_does_not_continue(folder, tmp_pat
     run, recipe = Run.create(tmp_path / "run"), dataclasses.replace(TOY, stop_after=2)
     assert train(folder, run, recipe)["epochs"] == 3  # the error of the first epoch stays
     assert run.is_finished()
-    assert train(folder, run, recipe)["epochs"] == 3
+    results = train(folder, run, recipe)
+    assert results["epochs"] == 3
+    assert results["class_counts"] == [12, 4]  # from which the loss of chance follows
 
 
 @pytest.mark.slow

@@ -42,12 +42,22 @@ def train(folder, run, recipe=TOY, **options):
 @pytest.mark.parametrize("first_steps", [0, 20])
 def test_the_first_step_of_a_resumed_epoch_tells_little(tmp_path, first_steps):
     """Its loss is that of this step alone; those of the next are means over the epoch again."""
-    guard = callbacks.LossGuard(Run(tmp_path), TOY, [], steps=50, first_steps=first_steps, chance=0.1)
+    guard = callbacks.LossGuard(Run(tmp_path), TOY, [], steps=50, chance=0.1, first_steps=first_steps, images=())
     guard.on_epoch_begin(0)
     for batch, loss in enumerate([1.2] + 12 * [0.2]):
         guard.on_train_batch_end(batch, {"loss": loss})
     with pytest.raises(errors.TrainingFailed):
         guard.on_train_batch_end(13, {"loss": 1.2})
+
+
+def test_without_recovery_a_loss_at_chance_is_reported_and_training_goes_on(tmp_path, capsys):
+    rare = -math.log(500 / 510) * 500 / 510 - math.log(10 / 510) * 10 / 510  # the entropy of 500 and 10 pictures
+    rows = [{"loss": rare}] * 4
+    guard = callbacks.LossGuard(Run(tmp_path), TOY, rows, steps=50, chance=rare)
+    guard.on_epoch_begin(4)
+    guard.on_train_batch_end(0, {"loss": 100.0})
+    guard.on_epoch_end(4, {"loss": rare})
+    assert "The loss is still 0.10, that of guessing" in capsys.readouterr().out
 
 
 def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
