@@ -338,7 +338,7 @@ class Options:
     data_dir: str | None = setting(
         None,
         "folder where TFDS stores its data and where zip and tar files are unpacked (default: TFDS_DATA_DIR, or else "
-        "TFDS's default, and ~/.cache for the files)",
+        "TFDS's default, and XDG_CACHE_HOME or ~/.cache for the files)",
         _DATA,
     )
     class_names: str | None = setting(

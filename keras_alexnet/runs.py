@@ -187,13 +187,13 @@ class Run:
     def write_json(self, name: str, value: object) -> None:
         """Write `value` as the file `name`."""
         with atomic_write(self.folder / name) as temporary:
-            temporary.write_text(json.dumps(value, indent=2) + "\n")
+            temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
     def read_json(self, name: str) -> typing.Any:
         """Return the content of the file `name`."""
         path = self.folder / name
         try:
-            return json.loads(path.read_text())
+            return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"Expected a JSON file. Received: {path}: {error}") from error
 
@@ -241,7 +241,7 @@ class Run:
     def write_classes(self, names: Sequence[str]) -> None:
         """Write the names of the classes, one per line, in the order of the network's outputs."""
         with atomic_write(self.classes) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names))
+            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
     def read_classes(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of the network's outputs.
@@ -249,7 +249,7 @@ class Run:
         Raises:
             ValueError: If a name has characters that are not printable.
         """
-        names = tuple(self.classes.read_text().split("\n")[:-1])
+        names = tuple(self.classes.read_text(encoding="utf-8").split("\n")[:-1])
         for name in names:
             if not is_plain(name):  # it could control the terminal
                 raise ValueError(f"Class names must be text. Received: {name!r} in {self.folder}")

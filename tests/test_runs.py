@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from keras_alexnet.files import PARTIAL
@@ -16,6 +20,14 @@ def test_classes_keep_their_order(tmp_path):
     run = Run.create(tmp_path / "run")
     run.write_classes(("tulip", "daisy", "bird of paradise"))
     assert run.read_classes() == ("tulip", "daisy", "bird of paradise")
+
+
+def test_class_names_do_not_depend_on_the_locale(tmp_path):
+    code = f"import keras_alexnet.runs as r; r.Run(r.pathlib.Path({str(tmp_path)!r})).write_classes(['\\u73ab'])"
+    ascii_only = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=ascii_only)
+    assert (tmp_path / "classes.txt").read_bytes() == b"\xe7\x8e\xab\n"
+    assert Run(tmp_path).read_classes() == ("\u73ab",)
 
 
 def test_next_free_counts_up(tmp_path):

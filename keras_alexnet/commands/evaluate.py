@@ -47,8 +47,8 @@ def main(argv: list[str] | None = None) -> None:
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)
             report.write(run)
-    results = [evaluation.numbers() for evaluation in evaluations]
-    say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
-    say(tables.evaluations(results))
-    if hardest := tables.hardest_classes(results[-1]):
-        say(f"\nhardest classes: {hardest}")
+        results = [evaluation.numbers() for evaluation in evaluations]
+        say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")
+        say(tables.evaluations(results))
+        if hardest := tables.hardest_classes(results[-1]):
+            say(f"\nhardest classes: {hardest}")

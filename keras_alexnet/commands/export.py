@@ -73,13 +73,13 @@ def main(argv: list[str] | None = None) -> None:
             classifier = dataclasses.replace(classifier, class_names=names)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
         export = exporting.export(classifier, out, arguments.to, settings, batches)
-    say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
-    if measured := export.accuracy:
-        say(
-            f"Top-1 error on {measured.pictures} pictures: {100 * measured.export:.1f} % with {settings.precision} "
-            f"weights, {100 * measured.network:.1f} % of the network."
-        )
-    say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")
+        say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
+        if measured := export.accuracy:
+            say(
+                f"Top-1 error on {measured.pictures} pictures: {100 * measured.export:.1f} % with {settings.precision} "
+                f"weights, {100 * measured.network:.1f} % of the network."
+            )
+        say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")
 
 
 def _batches(arguments, run, classifier):

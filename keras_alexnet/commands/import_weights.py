@@ -48,4 +48,4 @@ def main(argv: list[str] | None = None) -> None:
             say(change)
         with atomic_write(out) as temporary:
             network.save(temporary)
-    say(f"Wrote {out} with {network.count_params():,} parameters.")
+        say(f"Wrote {out} with {network.count_params():,} parameters.")

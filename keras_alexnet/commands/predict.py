@@ -116,11 +116,11 @@ def main(argv: list[str] | None = None) -> None:
             say(tables.predictions((each.file, each.best(names, top)) for each in good))
         if arguments.figure and good:
             figures.save(predict.panel(good, names), arguments.figure)
-    bad = [each for each in predictions if each.problem]
-    for each in bad:
-        say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
-    if not arguments.json:
-        from keras_alexnet.evaluation.predictions import summary
+        bad = [each for each in predictions if each.problem]
+        for each in bad:
+            say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
+        if not arguments.json:
+            from keras_alexnet.evaluation.predictions import summary
 
-        say(f"\n{summary(predictions)}")
+            say(f"\n{summary(predictions)}")
     sys.exit(2 if bad else 0)

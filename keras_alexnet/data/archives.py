@@ -56,9 +56,9 @@ def is_archive(path: pathlib.PurePath) -> bool:
 def unpack(archive: pathlib.Path, data_dir: str | os.PathLike | None = None) -> pathlib.Path:
     """Unpack an archive into the cache, and return the folder of its pictures.
 
-    The cache is the folder `keras_alexnet` in `data_dir`, or else in `TFDS_DATA_DIR`, or else in `~/.cache`. The
-    archive is unpacked atomically into a folder there, named after its SHA-256. Hidden files, links and special files
-    are left out.
+    The cache is the folder `keras_alexnet` in `data_dir`, or else in `TFDS_DATA_DIR`, `XDG_CACHE_HOME` or `~/.cache`.
+    The archive is unpacked atomically into a folder there, named after its SHA-256. Hidden files, links and special
+    files are left out.
 
     Args:
         archive: Path of a zip or tar file.

@@ -32,7 +32,7 @@ def find(
 
     Raises:
         ValueError: If the path does not exist or contains no pictures in classes, two classes have the same pictures,
-        or a class has too few pictures to split.
+            or a class has too few pictures to split.
         OSError: If a folder cannot be read.
     """
     shares.check()
@@ -100,8 +100,8 @@ def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = N
         return flowers17.locate(data_dir)
     if TFDS_NAME.fullmatch(name) and not (path.parent != pathlib.Path() and path.parent.is_dir()):
         return None
-    if os.sep in name or name.startswith("~") or path.suffix.lower() in (*csv_labels.EXTENSIONS, *archives.ZIP):
-        raise ValueError(f"The folder of pictures does not exist. {LAYOUT}. Received: {name}")
+    if os.sep in name or name.startswith("~") or csv_labels.is_table(path) or archives.is_archive(path):
+        raise ValueError(f"The data set does not exist. {LAYOUT}. Received: {name}")
     return None
 
 

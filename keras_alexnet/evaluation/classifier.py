@@ -166,7 +166,7 @@ def imagenet_class_names() -> tuple[str, ...]:
         raise ValueError(
             f"Could not download ImageNet's class names: save {name} as {names.cache() / name}. Received: {error}"
         ) from error
-    index = json.loads(pathlib.Path(path).read_text())  # {"0": ["n01440764", "tench"], ...}
+    index = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))  # {"0": ["n01440764", "tench"], ...}
     return tuple(index[str(n)][1] for n in range(len(index)))
 
 

@@ -61,9 +61,10 @@ def build(
             the path of a run folder or of a file written by Keras or another framework. If the file has another number
             of classes, the last layer starts with random weights, and a line is printed.
         input_tensor: A Keras tensor to use as the input.
-        input_shape: `(height, width, channels)`, at least 67 pixels high and wide. The default is the architecture's
-            own 227 or 224, or any size without the top, unless the architecture has local convolutions. The text's 224
-            gives the same maps as 227: zeros are added at the bottom and on the right, as in the authors' code.
+        input_shape: `(height, width, channels)`, of at least the architecture's `smallest_size`, which is 67 pixels for
+            most. The default is its `size`, usually 227, or any size without the top, unless the architecture has local
+            convolutions. The text's 224 gives the same maps as 227: zeros are added at the bottom and on the right, as
+            in the authors' code.
         pooling: Without the top: None for the last maps, "avg" or "max" for one vector per image.
         classes: Number of classes; ignored without the top.
         classifier_activation: Activation of the last layer; None for logits.

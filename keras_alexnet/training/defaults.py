@@ -29,6 +29,7 @@ import tensorflow as tf
 from keras_alexnet.data import decoding, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.initializers import INITIAL_WEIGHTS
 from keras_alexnet.models.summary import layer_costs, sketch
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.weights import drawn
@@ -142,11 +143,9 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         "clip_norm": 5.0,
         "schedule": "cosine",
     }
-    if (
-        ARCHITECTURES[given.get("architecture", "paper")].convolutions.keys()
-        != ARCHITECTURES["paper"].convolutions.keys()
-    ):
-        del settings["initial_weights"]  # they are for other layers
+    own = ARCHITECTURES[given.get("architecture", "paper")].initial_weights
+    if not INITIAL_WEIGHTS[own].keys() <= INITIAL_WEIGHTS[settings["initial_weights"]].keys():
+        del settings["initial_weights"]  # the network has other layers
     if "crop_size" in given:  # as 148 to 131
         settings["resize_size"] = max(given["crop_size"], round(given["crop_size"] * resize_size / crop_size))
     if "divide_after" in given or "patience" in given:

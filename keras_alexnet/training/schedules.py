@@ -139,7 +139,7 @@ def step_factor(recipe: Recipe, step: int, steps: int) -> float:
         >>> [round(0.02 * step_factor(recipe, step, steps=100), 6) for step in (0, 50, 100)]
         [0.02, 0.002, 0.0002]
 
-    Source: the authors' runs 154 to 158 for the exponential schedule.
+    Source: the authors' runs 155 to 158 for the exponential schedule.
     """
     warmup = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
     match recipe.schedule:

@@ -31,7 +31,17 @@ def test_a_folder_is_found_before_a_name(pets, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["./nowhere", "/no/such/folder", "~/no/such/folder", "a/b/c", "nowhere/", "pets/nowhere", "nowhere.csv"]
+    "name",
+    [
+        "./nowhere",
+        "/no/such/folder",
+        "~/no/such/folder",
+        "a/b/c",
+        "nowhere/",
+        "pets/nowhere",
+        "nowhere.csv",
+        "no.tar.gz",
+    ],
 )
 def test_a_path_that_does_not_exist_is_refused(name, pets, monkeypatch):
     monkeypatch.chdir(pets.parent)

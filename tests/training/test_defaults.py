@@ -101,6 +101,11 @@ def test_the_last_network_is_kept_where_the_schedule_ends_at_zero(given, keep):
 
 def test_a_network_of_other_layers_keeps_its_initial_weights():
     assert recipe_for(facts(), architecture="figure_1").initial_weights is None
+    assert recipe_for(facts(), architecture="source_conv6").initial_weights is None
+
+
+def test_a_network_without_a_layer_also_starts_with_biases_of_zero():
+    assert recipe_for(facts(), architecture="no_conv3").initial_weights == "zero_biases"
 
 
 PUBLISHED = Origin(Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
