@@ -66,13 +66,13 @@ def _words(value: Any) -> str:
     return shlex.join(value) if isinstance(value, tuple) else str(value)
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="ablate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="ablate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = experiments()
-    line.add_argument("names", nargs="*", metavar="NAME", help=f"what to train (default: all): {', '.join(known)}")
-    line.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
-    line.add_argument(
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to train (default: all): {', '.join(known)}")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
+    parser.add_argument(
         "--jobs",
         type=int,
         default=1,
@@ -80,16 +80,16 @@ def parser() -> Parser:
         help="trainings at the same time, each with its part of the cores: on two cores, two trainings with one thread "
         "each were 1.3 times as fast as one after the other (default: 1)",
     )
-    line.add_argument("--runs", default="runs", metavar="FOLDER", help="the folder of the runs (default: runs)")
-    line.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
-    return line
+    parser.add_argument("--runs", default="runs", metavar="FOLDER", help="the folder of the runs (default: runs)")
+    parser.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train and test. The exit status is 0 on success, 1 if a training failed, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         todo = list(_missing(arguments))
     trainings = Trainings(arguments.jobs)
     with exit_on_signals(trainings.stop), concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:

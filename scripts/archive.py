@@ -18,26 +18,26 @@ from keras_alexnet.runs import Run
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="archive.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("runs", nargs="*", metavar="RUN", help="a finished run folder")
-    line.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
-    line.add_argument("--replace", action="store_true", help="replace an archived run that has other results")
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="archive.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="a finished run folder")
+    parser.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
+    parser.add_argument("--replace", action="store_true", help="replace an archived run that has other results")
+    parser.add_argument(
         "--pages",
         "--readme",
         action="store_true",
         help="write README.md in that folder, and for results/ also the numbers on other pages of this repository",
     )
-    return line
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Archive runs. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         if not arguments.runs and not arguments.pages:
             raise ValueError("Expected a run folder to archive, or --pages. Received: neither")
         for folder in arguments.runs:

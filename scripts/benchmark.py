@@ -51,28 +51,28 @@ channels last. For training and prediction, the batch is in device memory and th
 """
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     choices = list(dict.fromkeys([*COMPARISONS, *GPU_COMPARISONS]))
-    line.add_argument("--only", nargs="+", choices=choices, help="what to measure (default: everything)")
-    line.add_argument("--gpu", action="store_true", help="compare frameworks on GPUs, or on the CPU without any")
-    line.add_argument(
+    parser.add_argument("--only", nargs="+", choices=choices, help="what to measure (default: everything)")
+    parser.add_argument("--gpu", action="store_true", help="compare frameworks on GPUs, or on the CPU without any")
+    parser.add_argument(
         "--batch-sizes",
         nargs="+",
         type=int,
         default=[64, 128],
         help="batch sizes; measurements with a single one use the first (default: 64 128)",
     )
-    line.add_argument("--precisions", nargs="+", choices=network_speed.POLICIES, default=list(network_speed.POLICIES))
-    line.add_argument("--repeats", type=int, default=5, help="number of rounds, at least 5 (default: 5)")
-    line.add_argument("--seconds", type=float, default=1.0, help="minimum duration of a turn (default: 1)")
-    line.add_argument("--size", type=int, default=227, help="crop size in pixels (default: 227)")
-    line.add_argument(
+    parser.add_argument("--precisions", nargs="+", choices=network_speed.POLICIES, default=list(network_speed.POLICIES))
+    parser.add_argument("--repeats", type=int, default=5, help="number of rounds, at least 5 (default: 5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="minimum duration of a turn (default: 1)")
+    parser.add_argument("--size", type=int, default=227, help="crop size in pixels (default: 227)")
+    parser.add_argument(
         "--files", type=int, default=512, help="number of photographs for the input pipeline (default: 512)"
     )
-    line.add_argument("--json", metavar="FILE", help="save all results to this file as they arrive")
-    return line
+    parser.add_argument("--json", metavar="FILE", help="save all results to this file as they arrive")
+    return parser
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -112,9 +112,9 @@ def _hide_gpus():
 
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark and print a Markdown table. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         check(arguments)
         report = measuring.Report(arguments.json)
         say("Do not run other programs until this ends.", file=sys.stderr)

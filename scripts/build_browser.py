@@ -37,11 +37,11 @@ LARGEST = 10_000_000  # bytes of the network
 LEFT_OUT = "The site is built without the page that runs a network in the browser"
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="build_browser.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--out", default=OUT, metavar="FOLDER", type=pathlib.Path, help="(default: build/browser)")
-    return line
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="build_browser.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=OUT, metavar="FOLDER", type=pathlib.Path, help="(default: build/browser)")
+    return parser
 
 
 def fetch_runtime(out: pathlib.Path) -> None:
@@ -149,9 +149,9 @@ def write_examples(out: pathlib.Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Build; the exit status is 0 also without npm, 2 for wrong input."""
-    line = parser()
-    out = line.parse_args(argv).out
-    with one_line_errors(line):
+    parser = build_parser()
+    out = parser.parse_args(argv).out
+    with one_line_errors(parser):
         out.mkdir(parents=True, exist_ok=True)
         try:
             fetch_runtime(out)

@@ -130,12 +130,14 @@ def _still(output, widgets):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check chapters. The exit status is 0 on success, 1 if a chapter is out of date, 2 for wrong input."""
-    line = Parser(prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("chapters", nargs="*", metavar="NAME", help="the chapters to build (default: all)")
-    line.add_argument("--check", action="store_true", help="list the chapters that are out of date; build nothing")
-    arguments = line.parse_args(argv)
+    parser = Parser(
+        prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("chapters", nargs="*", metavar="NAME", help="the chapters to build (default: all)")
+    parser.add_argument("--check", action="store_true", help="list the chapters that are out of date; build nothing")
+    arguments = parser.parse_args(argv)
     written = sources() | sources(SOLUTIONS)
-    with one_line_errors(line):
+    with one_line_errors(parser):
         for name in set(arguments.chapters) - set(written):
             raise ValueError(f"Expected the name of a chapter: {', '.join(written)}. Received: {name}")
     if arguments.check:

@@ -40,25 +40,27 @@ TITLES = (
 )  # fmt: skip
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    row_table.add_flags(line)
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(
+        prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    row_table.add_flags(parser)
+    parser.add_argument(
         "--sets", nargs="+", metavar="SET", required=True, help="folders, or data set names as for fit.py"
     )
-    line.add_argument("--epochs", type=int, required=True, metavar="N", help="number of epochs")
-    line.add_argument(
+    parser.add_argument("--epochs", type=int, required=True, metavar="N", help="number of epochs")
+    parser.add_argument(
         "--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="the code to compare (default: all)"
     )
-    return line
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line), exit_on_signals(row_table.stop_trainings):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser), exit_on_signals(row_table.stop_trainings):
         table = row_table.Table(arguments, COLUMNS, TITLES, summary)
         for name, contender in itertools.product(arguments.sets, arguments.contenders):
             folder = arguments.work / pathlib.Path(name).name

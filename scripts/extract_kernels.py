@@ -17,20 +17,22 @@ from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new, digest
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="extract_kernels.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("run", metavar="RUN", help="a run folder, whose best network is used, or a .keras file")
-    line.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
-    line.add_argument("--overwrite", action="store_true", help="replace the file if there is one already")
-    return line
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(
+        prog="extract_kernels.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder, whose best network is used, or a .keras file")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file if there is one already")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Extract kernels. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         out = pathlib.Path(arguments.out)
         if out.suffix != ".npz":
             raise ValueError(f"Expected --out to end in .npz. Received: {out}")

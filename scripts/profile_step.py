@@ -39,16 +39,16 @@ PRODUCT = r"convolution|MatMul|Fused"  # in the name or the kind of an operation
 COLORS = dict(zip((*PASSES, ""), ("#4477aa", "#ee7733", "#ccbb44", "#999999"), strict=True))
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="profile_step.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--batch-size", type=int, default=64, help="batch size (default: 64)")
-    line.add_argument("--size", type=int, default=227, help="crop size in pixels (default: 227)")
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="profile_step.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch-size", type=int, default=64, help="batch size (default: 64)")
+    parser.add_argument("--size", type=int, default=227, help="crop size in pixels (default: 227)")
+    parser.add_argument(
         "--precision", choices=network_speed.POLICIES, default="float32", help="precision (default: float32)"
     )
-    line.add_argument("--out", metavar="FILE", help="write the picture to this PNG file")
-    return line
+    parser.add_argument("--out", metavar="FILE", help="write the picture to this PNG file")
+    return parser
 
 
 def part_of(name: str, kind: str) -> tuple[str, str]:
@@ -205,9 +205,9 @@ def ideal(network: "keras.Model", batch_size: int, speed: float) -> dict[str, fl
 
 def main(argv: list[str] | None = None) -> None:
     """Measure a step, print the table and write the picture. The exit status is 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         if arguments.batch_size < 1:
             raise ValueError(f"`--batch-size` must be at least 1. Received: {arguments.batch_size}")
         rivals.final_side(arguments.size)

@@ -53,14 +53,14 @@ class Span:
         return "gradients/" in self.name
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="trace_towers.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--out", metavar="FILE", required=True, help="the figure, .png")
-    line.add_argument("--architecture", default="source", help="a network with towers (default: source)")
-    line.add_argument("--size", type=int, default=131, help="height and width of the input (default: 131)")
-    line.add_argument("--batch", type=int, default=16, help="pictures per step (default: 16)")
-    return line
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="trace_towers.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", metavar="FILE", required=True, help="the figure, .png")
+    parser.add_argument("--architecture", default="source", help="a network with towers (default: source)")
+    parser.add_argument("--size", type=int, default=131, help="height and width of the input (default: 131)")
+    parser.add_argument("--batch", type=int, default=16, help="pictures per step (default: 16)")
+    return parser
 
 
 def steps(arguments: argparse.Namespace) -> dict[str, Callable[[], None]]:
@@ -161,9 +161,9 @@ def timeline(spans: Sequence[Span], share: float) -> Figure:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, and draw the figure."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         figures.check_path(arguments.out)
         ways = steps(arguments)
         rates = speeds(ways)

@@ -51,21 +51,21 @@ ENOUGH = 100  # test pictures
 SHARES = ("test_error", "class_error", "guessing")
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    row_table.add_flags(line)
-    line.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
-    line.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="additional folders of pictures")
-    line.add_argument("flags", nargs="*", metavar="-- FLAGS", help="flags of fit.py")
-    return line
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    row_table.add_flags(parser)
+    parser.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
+    parser.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="additional folders of pictures")
+    parser.add_argument("flags", nargs="*", metavar="-- FLAGS", help="flags of fit.py")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train and write the table. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line), exit_on_signals(row_table.stop_trainings):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser), exit_on_signals(row_table.stop_trainings):
         table = row_table.Table(arguments, list(COLUMNS), list(COLUMNS.values()), _lines)
         for seed in range(arguments.seeds):
             for name, folder in _folders(arguments):

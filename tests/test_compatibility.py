@@ -67,5 +67,5 @@ def test_a_stopped_run_is_resumed_to_the_same_log(folder):
 
 
 def test_old_names_of_flags_still_work():
-    recipe, _ = fit.chosen(fit.parser().parse_args(["--size", "99", "--side", "112", "--decay", "0.1"]))
+    recipe, _ = fit.new_run_settings(fit.build_parser().parse_args(["--size", "99", "--side", "112", "--decay", "0.1"]))
     assert (recipe.crop_size, recipe.resize_size, recipe.weight_decay) == (99, 112, 0.1)

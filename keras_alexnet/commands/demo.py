@@ -17,25 +17,25 @@ from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.files import temporary_folder
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
         "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files; several stand side by side"
     )
-    line.add_argument(
+    parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in (default: 127.0.0.1)"
     )
-    line.add_argument("--port", type=int, default=7860, metavar="N", help="port to listen at (default: 7860)")
-    line.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
-    return line
+    parser.add_argument("--port", type=int, default=7860, metavar="N", help="port to listen at (default: 7860)")
+    parser.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Serve the page until a signal; the exit status is 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         if importlib.util.find_spec("gradio") is None:
             raise ValueError("The page needs pip install 'keras-alexnet[demo]'. Received: no gradio")
         from keras_alexnet.demo import page  # after the flags: TensorFlow takes seconds

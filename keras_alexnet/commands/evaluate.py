@@ -12,30 +12,30 @@ from keras_alexnet.data import sources
 from keras_alexnet.runs import Run
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several also give an ensemble")
-    line.add_argument("--split", default="test", help="train, validation, test or all (default: test)")
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several also give an ensemble")
+    parser.add_argument("--split", default="test", help="train, validation, test or all (default: test)")
+    parser.add_argument(
         "--views",
         type=int,
         choices=(1, 10),
         default=10,
         help="1: the central crop; 10: also the average of ten crops, of five if trained without flips (default: 10)",
     )
-    line.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
-    line.add_argument(
+    parser.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
+    parser.add_argument(
         "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"
     )
-    return line
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Evaluate networks. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         runs = [Run.open(folder) for folder in arguments.runs]
         options = runs[0].read_options()
         from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds

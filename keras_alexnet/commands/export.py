@@ -23,40 +23,40 @@ from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
-    line.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
+    parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
+    parser.add_argument(
         "--classes", metavar="FILE", help="class names, as for fit.py --class-names (default: the run's, or numbers)"
     )
-    line.add_argument("--out", metavar="PATH", help="the file to write (default: next to the network, with its name)")
-    line.add_argument(
+    parser.add_argument("--out", metavar="PATH", help="the file to write (default: next to the network, with its name)")
+    parser.add_argument(
         "--precision", choices=PRECISIONS, default="float32", help="type of the stored weights (default: float32)"
     )
-    line.add_argument(
+    parser.add_argument(
         "--native-normalization",
         action="store_true",
         help="use the format's own operator for local response normalization: slower in ONNX Runtime and LiteRT, but "
         "other runtimes may be faster with it",
     )
-    line.add_argument(
+    parser.add_argument(
         "--dataset",
         metavar="NAME",
         help="pictures of the same classes to compare the errors on (default: those of the run, and none in float32)",
     )
-    line.add_argument(
+    parser.add_argument(
         "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"
     )
-    return line
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Export a network. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         from keras_alexnet.data import class_names
         from keras_alexnet.evaluation.classifier import Classifier  # after the flags: TensorFlow takes seconds
         from keras_alexnet.export import exporting

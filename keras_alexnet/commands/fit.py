@@ -26,6 +26,9 @@ from keras_alexnet.weights import names
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
     from keras_alexnet.data.labelled_files import LabelledFiles
+    from keras_alexnet.evaluation.classifier import Classifier
+    from keras_alexnet.evaluation.evaluate import Evaluation
+    from keras_alexnet.training.defaults import DataFacts
     from keras_alexnet.training.strategies import Strategy
     from keras_alexnet.weights.origin import Origin
 
@@ -44,33 +47,33 @@ MAY_CHANGE = (  # when a run is resumed
 )
 
 
-def parser() -> Parser:
-    """Return the command line. Its flags are the fields of `Options` and `Recipe`."""
+def build_parser() -> Parser:
+    """Build the parser of the command line. Its flags are the fields of `Options` and `Recipe`."""
     width = max(map(len, PURPOSES)) + 2
     recipes = "\n".join(f"  {name:{width}}{purpose}" for name, purpose in PURPOSES.items())
-    line = Parser(
+    parser = Parser(
         prog="fit.py",
         usage="fit.py [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",
         description=__doc__,
         epilog=f"recipes:\n{recipes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    line.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
-    line.add_argument(
+    parser.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
+    parser.add_argument(
         "--resume", metavar="FOLDER", help="continue an interrupted run, or train a finished one longer with --epochs"
     )
-    line.add_argument(
+    parser.add_argument(
         "--find-learning-rate",
         action="store_true",
         help="try increasing learning rates for up to 100 steps and propose one; write nothing",
     )
-    line.add_argument("--recipe", metavar="NAME", help="named settings, see below (default: chosen for the data)")
-    add_flags(line, Options)
-    add_flags(line, Recipe, show_defaults=False)  # each recipe has its own
-    return line
+    parser.add_argument("--recipe", metavar="NAME", help="named settings, see below (default: chosen for the data)")
+    add_flags(parser, Options)
+    add_flags(parser, Recipe, show_defaults=False)  # each recipe has its own
+    return parser
 
 
-def chosen(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
+def new_run_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
     """Return the recipe and the options of a new run. The recipe is None if it is to be chosen from the data."""
     options = _with_absolute_paths(Options(**_given_options(arguments)))
     if options.quick and options.max_minutes is None:
@@ -113,7 +116,7 @@ def _given_options(arguments: argparse.Namespace) -> dict:
     return given | {"weights": None} if given.get("weights") == "none" else given
 
 
-def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
+def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
     """Return the network of `--weights`, None without them. Raise if the weights do not fit.
 
     The kernels from drawn pictures do not determine any setting, so None is returned for them too.
@@ -133,55 +136,86 @@ def origin_of_weights(recipe: Recipe | None, options: Options, arguments: argpar
     return known
 
 
-def following_from(
+def choose_settings(
     data: "Dataset",
     arguments: argparse.Namespace,
     options: Options,
     origin: "Origin | None" = None,
     replicas: int = 1,
 ) -> tuple[Recipe, Options]:
-    """Return the recipe chosen from the pictures and the weights, with the given flags applied, and print it.
+    """Return the recipe and the options for the pictures and the weights, with the given flags applied. Print them."""
+    from keras_alexnet.training import defaults
 
-    With a time limit, plan the number of epochs for it. This may also shorten an epoch, which is an option. Without
-    one, plan fewer epochs if they would take long on this machine. Several replicas are taken to be that many times as
-    fast as one, but virtual devices share the cores of one.
-    """
-    from keras_alexnet.training import defaults, trainer
-
-    facts, given = defaults.measure_facts(data), given_fields(arguments, Recipe)
-    if options.quick and not origin:  # pretrained weights have their own size
-        given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
-    recipe = defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
-    speed, suited = None, recipe.epochs
-    times = 1 if options.virtual_devices else replicas
-    if not {"epochs", "divide_after"} & given.keys() and not options.steps_per_epoch:
-        if options.max_minutes:
-            trainer.prepare(options)  # the speed depends on the precision
-            speed = times * defaults.measure_speed(recipe, facts.classes)
-            recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
-            options = dataclasses.replace(options, steps_per_epoch=steps)
-        elif options.strategy != "multiworker":  # whose processes must agree on the number
-            speed = times * defaults.images_per_second(recipe, facts.classes)
-            recipe = defaults.shorten(recipe, facts.pictures, speed)
+    facts = defaults.measure_facts(data)
+    suited = choose_recipe(facts, arguments, options, origin)
+    recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
     if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
         options = dataclasses.replace(options, weights=names.DRAWN)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
+    announce_settings(recipe, options, suited.epochs)
+    return recipe, options
+
+
+def choose_recipe(
+    facts: "DataFacts", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
+) -> Recipe:
+    """Return the recipe for the pictures and the weights, with the given flags applied."""
+    from keras_alexnet.training import defaults
+
+    given = given_fields(arguments, Recipe)
+    if options.quick and not origin:  # pretrained weights have their own size
+        given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
+    return defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
+
+
+def plan_epochs(
+    recipe: Recipe, facts: "DataFacts", arguments: argparse.Namespace, options: Options, replicas: int = 1
+) -> tuple[Recipe, Options, float | None]:
+    """Return the recipe with a number of epochs for this machine, the options, and the speed in images per second.
+
+    With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
+    there are fewer epochs if they would take long on this machine. Given numbers are kept, and the speed is then None.
+    Several replicas are taken to be that many times as fast as one, but virtual devices share the cores of one.
+    """
+    from keras_alexnet.training import defaults, trainer
+
+    if {"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch:
+        return recipe, options, None
+    times = 1 if options.virtual_devices else replicas
+    if options.max_minutes:
+        trainer.prepare(options)  # the speed depends on the precision
+        speed = times * defaults.measure_speed(recipe, facts.classes)
+        recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+        return recipe, dataclasses.replace(options, steps_per_epoch=steps), speed
+    if options.strategy == "multiworker":  # whose processes must agree on the number
+        return recipe, options, None
+    speed = times * defaults.images_per_second(recipe, facts.classes)
+    return defaults.shorten(recipe, facts.pictures, speed), options, speed
+
+
+def announce_settings(recipe: Recipe, options: Options, suited_epochs: int) -> None:
+    """Print where training starts, and what was reduced to save time.
+
+    Args:
+        recipe: The recipe.
+        options: The options.
+        suited_epochs: The number of epochs that suits the pictures.
+    """
     if options.weights == names.DRAWN:
         say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
-    if recipe.epochs < suited and not options.max_minutes:
+    if recipe.epochs < suited_epochs and not options.max_minutes:
         say(
-            f"The number of epochs was reduced from {suited} to limit the time on this machine. To train for all of "
-            f"them: --epochs {suited}."
+            f"The number of epochs was reduced from {suited_epochs} to limit the time on this machine. To train for "
+            f"all of them: --epochs {suited_epochs}."
         )
     if options.quick:
         say(
             f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
             "Leave out --quick for the best result."
         )
-    return recipe, options
 
 
-def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
+def resumed_settings(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
     """Return the recipe and the options of an interrupted run. Flags may change a few options and add epochs."""
     recipe, options = run.read_recipe(), run.read_options()
     asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
@@ -203,8 +237,8 @@ def resumed(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
 def main(argv: list[str] | None = None) -> int:
     """Train. Return 0 when done, 1 if the network is no better than chance; exit with 2 for wrong input and for a loss
     of NaN, and with 130 or 143 for signals."""
-    line = parser()
-    arguments = line.parse_args(argv)
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
     started, run = time.perf_counter(), None
 
     def last_words() -> str:
@@ -214,7 +248,7 @@ def main(argv: list[str] | None = None) -> int:
             run.discard()
         return "Stopped before training began. Nothing was written."
 
-    with one_line_errors(line), exit_on_signals(last_words):
+    with one_line_errors(parser), exit_on_signals(last_words):
         run = Run.open(arguments.resume) if arguments.resume is not None else None
         recipe, options, data, strategy = _prepare(arguments, run)
         if arguments.find_learning_rate:
@@ -244,13 +278,13 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
 
     What can be known to be wrong is refused before TensorFlow is loaded, which takes seconds.
     """
-    recipe, options = resumed(arguments, run) if run else chosen(arguments)
+    recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
         _refuse_run_among_pictures(pathlib.Path(arguments.run or "runs"), options)
     files = sources.of_options(options)
     if files:
         _refuse_large_batch(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
-    origin = None if run else origin_of_weights(recipe, options, arguments)
+    origin = None if run else trace_weights(recipe, options, arguments)
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies
 
@@ -261,10 +295,10 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     if run:
         _refuse_other_pictures(run, data)
     say(data.describe())
-    return *_complete(recipe, options, data, arguments, origin, strategy.replicas), data, strategy
+    return *_fill_in_settings(recipe, options, data, arguments, origin, strategy.replicas), data, strategy
 
 
-def _complete(
+def _fill_in_settings(
     recipe: Recipe | None,
     options: Options,
     data: "Dataset",
@@ -279,7 +313,7 @@ def _complete(
             say(warning)
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
-    return (recipe, options) if recipe else following_from(data, arguments, options, origin, replicas)
+    return (recipe, options) if recipe else choose_settings(data, arguments, options, origin, replicas)
 
 
 def _refuse_other_pictures(run: Run, data: "Dataset") -> None:
@@ -373,35 +407,56 @@ def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
 
 
 def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
-    """Evaluate the best network on the validation split, draw the figures, and write the report."""
-    from keras_alexnet.data import pipeline
-    from keras_alexnet.evaluation import evaluate, features
+    """Evaluate the kept network, write results, figures and the report, and return the exit status."""
     from keras_alexnet.evaluation.classifier import Classifier
     from keras_alexnet.reporting import report, run_figures
 
-    classifier, evaluation = Classifier.of_run(run), None
-    if "validation" in data.splits:
-        pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
-        evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
-        say(_summary(evaluation.numbers(), classifier.recipe))
-    else:
-        say("There is no validation split. scripts/evaluate.py evaluates the network of the last epoch.")
+    classifier = Classifier.of_run(run)
+    evaluation = _evaluate(run, data, classifier)
     if data.copies and data.copies.files:
         run.write_json("duplicates.json", data.copies.as_json())
     run_figures.draw(run, evaluation, classifier)
-    kernels = features.first_kernels(classifier.model)
-    if kernels.shape[-1] % 2 == 0:  # kept for archived runs, which have no weights
-        results |= {"specialization": features.specialization(kernels)}
-    run.write_kernels(kernels)
-    run.write_json("results.json", results)
+    run.write_json("results.json", results | _write_kernels(run, classifier))
     report.write(run)
     minutes, rest = divmod(round(seconds), 60)
     say(f"Took {minutes} min {rest} s. Report: {run.report}")
+    return _say_what_is_next(run, "test" in data.splits)
+
+
+def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluation | None":
+    """Evaluate the kept network on the validation split and print its errors. Return None without such a split."""
+    from keras_alexnet.data import pipeline
+    from keras_alexnet.evaluation import evaluate
+
+    if "validation" not in data.splits:
+        say("There is no validation split. scripts/evaluate.py evaluates the network of the last epoch.")
+        return None
+    pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
+    evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
+    say(_summary(evaluation.numbers(), classifier.recipe))
+    return evaluation
+
+
+def _write_kernels(run: Run, classifier: "Classifier") -> dict:
+    """Write the kernels of the first layer. Return their specialization for the results if their number is even."""
+    from keras_alexnet.evaluation import features
+
+    kernels = features.first_kernels(classifier.model)
+    run.write_kernels(kernels)
+    if kernels.shape[-1] % 2:
+        return {}
+    return {"specialization": features.specialization(kernels)}  # archived runs keep it, but have no weights
+
+
+def _say_what_is_next(run: Run, has_test: bool) -> int:
+    """Print what to do next, and return the exit status: 1 if training diverged or learned nothing."""
+    from keras_alexnet.reporting import report
+
     failed = report.training_warning(run.read_log(), report.class_counts(run))
     if failed:
         say(failed)
         return 1
-    if "test" in data.splits:
+    if has_test:
         say(f"Next: python scripts/evaluate.py {quoted(run.folder)} --split test")
         say(f"      python scripts/predict.py {quoted(run.folder)} PICTURES")
     else:

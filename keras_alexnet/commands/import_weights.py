@@ -15,26 +15,26 @@ from keras_alexnet.files import atomic_write, check_new
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("file", metavar="FILE", help="the weight file")
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", metavar="FILE", help="the weight file")
+    parser.add_argument(
         "--architecture", required=True, metavar="NAME", help=f"the network of the weights: {', '.join(ARCHITECTURES)}"
     )
-    line.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
-    line.add_argument("--classes", type=int, default=1000, metavar="N", help="number of classes (default: 1000)")
-    line.add_argument(
+    parser.add_argument("--out", required=True, metavar="FILE", help="the .keras file to write")
+    parser.add_argument("--classes", type=int, default=1000, metavar="N", help="number of classes (default: 1000)")
+    parser.add_argument(
         "--size", type=int, metavar="N", help="height and width of the input (default: the architecture's own)"
     )
-    return line
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Import weights. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         out = pathlib.Path(arguments.out)
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")

@@ -26,27 +26,29 @@ if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.evaluation.predictions import Prediction
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file, then pictures or folders of pictures"
     )
-    line.add_argument(
+    parser.add_argument(
         "--weights",
         metavar="NAME",
         help="use weights for ImageNet's 1000 classes instead of a run: imagenet, caffe, torchvision, or a file",
     )
-    line.add_argument(
+    parser.add_argument(
         "--architecture", metavar="NAME", help="with --weights: the network (default: the network of the weights)"
     )
-    line.add_argument("--views", type=int, choices=(1, 10), default=10, help="number of views to average (default: 10)")
-    line.add_argument(
+    parser.add_argument(
+        "--views", type=int, choices=(1, 10), default=10, help="number of views to average (default: 10)"
+    )
+    parser.add_argument(
         "--top", type=int, metavar="N", help="number of classes to show per picture (default: 1; 5 with --json)"
     )
-    line.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    line.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
-    return line
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
+    return parser
 
 
 def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Prediction]", types.ModuleType]:
@@ -91,9 +93,9 @@ def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> d
 
 def main(argv: list[str] | None = None) -> None:
     """Classify pictures. The exit status is 0 on success, 2 for an unreadable picture or wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         from PIL import Image
 
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
@@ -118,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
             figures.save(predict.panel(good, names), arguments.figure)
         bad = [each for each in predictions if each.problem]
         for each in bad:
-            say(f"{line.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
+            say(f"{parser.prog}: Expected a picture. Received: {each.file}: {each.problem}", file=sys.stderr)
         if not arguments.json:
             from keras_alexnet.evaluation.predictions import summary
 

@@ -12,24 +12,24 @@ from keras_alexnet.experiments import archive
 from keras_alexnet.reporting import tables
 
 
-def parser() -> Parser:
-    """Return the command line."""
-    line = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument(
+def build_parser() -> Parser:
+    """Build the parser of the command line."""
+    parser = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
         "folder", nargs="?", default="runs", help="a folder that contains run folders, or an archive (default: runs)"
     )
-    line.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
+    parser.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
     # In version 0.1.0 these two did what scripts/archive.py does now.
-    line.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
-    line.add_argument("--readme", action="store_true", help=argparse.SUPPRESS)
-    return line
+    parser.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
+    parser.add_argument("--readme", action="store_true", help=argparse.SUPPRESS)
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """List runs. The exit status is 0 on success, 2 for wrong input."""
-    line = parser()
-    arguments = line.parse_args(argv)
-    with one_line_errors(line):
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    with one_line_errors(parser):
         for run in arguments.add:
             archive.add(runs.Run.open(run), arguments.folder)
         rows = archive.rows(arguments.folder)

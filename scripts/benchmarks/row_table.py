@@ -16,13 +16,13 @@ from keras_alexnet.files import atomic_write
 Row = Mapping[str, str]
 
 
-def add_flags(line: Parser) -> None:
+def add_flags(parser: Parser) -> None:
     """Add the flags of `Table` to a command line."""
-    line.add_argument(
+    parser.add_argument(
         "--work", metavar="FOLDER", required=True, type=pathlib.Path, help="folder for the pictures and the table"
     )
-    line.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
-    line.add_argument(
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
+    parser.add_argument(
         "--minutes", type=float, default=math.inf, metavar="N", help="do not start another run after this time"
     )
 

@@ -248,7 +248,7 @@ def flags(script):
     """Flags that `--help` of a script lists."""
     command = f"keras_alexnet.commands.{script}"
     module = importlib.import_module(command if importlib.util.find_spec(command) else script)
-    return set(re.findall(r"--[\w-]+", module.parser().format_help()))
+    return set(re.findall(r"--[\w-]+", module.build_parser().format_help()))
 
 
 @every_page

@@ -296,7 +296,7 @@ def test_a_contender_that_does_not_start_is_left_out_with_its_reason(tmp_path, m
     (tmp_path / "benchmarks" / "worker.py").write_text("raise SystemExit('no memory')")
     monkeypatch.setattr(frameworks, "SCRIPTS", tmp_path)
     report = measuring.Report()
-    frameworks.training(benchmark.parser().parse_args(["--gpu", *TOY]), report)
+    frameworks.training(benchmark.build_parser().parse_args(["--gpu", *TOY]), report)
     assert report.measurements == []
     ended = "keras_alexnet on TensorFlow, training: its process ended with status 1: no memory"
     assert ended in report.left_out

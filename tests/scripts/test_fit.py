@@ -45,7 +45,7 @@ FOR_FEW = ("flowers", "ablation", "petals", "tflearn")  # recipes; 16 pictures a
 
 
 def chosen(*argv):
-    return fit.chosen(fit.parser().parse_args(argv))
+    return fit.new_run_settings(fit.build_parser().parse_args(argv))
 
 
 def test_the_recipe_follows_the_data():
@@ -69,9 +69,9 @@ def test_a_relative_path_may_name_the_folder_of_a_resumed_run(pictures, tmp_path
     stored = {"recipe": fit.RECIPES["text"], "options": chosen("--dataset", "pictures", "--checkpoint-path", "kept")[1]}
     run.write_json("recipe.json", {name: dataclasses.asdict(each) for name, each in stored.items()})
     line = ["--resume", "run", "--dataset", "pictures", "--checkpoint-path", "kept"]
-    assert fit.resumed(fit.parser().parse_args(line), run)[1] == stored["options"]
+    assert fit.resumed_settings(fit.build_parser().parse_args(line), run)[1] == stored["options"]
     with pytest.raises(ValueError, match=r"dataset=.*/pictures\. Received: .*/run"):
-        fit.resumed(fit.parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
+        fit.resumed_settings(fit.build_parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
 
 
 def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
@@ -100,18 +100,18 @@ def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
     monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
     data = datasets.load(str(pictures))
     for flags, sizes in (([], (67, 76)), (["--crop-size", "99"], (99, 112))):
-        arguments = fit.parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
-        recipe, _ = fit.following_from(data, arguments, fit.chosen(arguments)[1])
+        arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
+        recipe, _ = fit.choose_settings(data, arguments, fit.new_run_settings(arguments)[1])
         assert (recipe.crop_size, recipe.resize_size) == sizes
 
 
 def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, capsys):
     monkeypatch.setattr(defaults, "images_per_second", lambda *_: 1.0)
-    data, arguments = datasets.load(str(pictures)), fit.parser().parse_args(["--dataset", str(pictures)])
-    options = fit.chosen(arguments)[1]
-    epochs = [fit.following_from(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
+    data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures)])
+    options = fit.new_run_settings(arguments)[1]
+    epochs = [fit.choose_settings(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
     options = dataclasses.replace(options, virtual_devices=2)
-    epochs.append(fit.following_from(data, arguments, options, replicas=2)[0].epochs)
+    epochs.append(fit.choose_settings(data, arguments, options, replicas=2)[0].epochs)
     assert epochs == [100, 150, 100]  # of 300: at least a third, or what takes 20 minutes
 
 
@@ -422,8 +422,8 @@ def test_a_run_that_another_process_trains_keeps_its_number_of_epochs(small_run,
 @pytest.mark.parametrize(("recipe", "is_warned_of"), [(name, name not in FOR_FEW) for name in fit.RECIPES])
 def test_a_recipe_for_many_more_pictures_gives_a_warning(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
-    arguments = fit.parser().parse_args(["--recipe", recipe])
-    assert fit._complete(*fit.chosen(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
+    arguments = fit.build_parser().parse_args(["--recipe", recipe])
+    assert fit._fill_in_settings(*fit.new_run_settings(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
     told = capsys.readouterr().out
     assert (f"The recipe {recipe} is for about " in told) == is_warned_of
     assert ("Received: 16. Leave out --recipe" in told) == is_warned_of

@@ -190,9 +190,9 @@ def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_p
     ("flags", "weights"), [([], "drawn"), (["--weights", "none"], None), (["--architecture", "half"], None)]
 )
 def test_the_start_from_drawn_pictures_is_announced_and_optional(flags, weights, folder, capsys):
-    arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
-    _, options = fit.chosen(arguments)
-    _, options = fit.following_from(datasets.load(str(folder)), arguments, options)
+    arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
+    _, options = fit.new_run_settings(arguments)
+    _, options = fit.choose_settings(datasets.load(str(folder)), arguments, options)
     assert options.weights == weights
     assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
 
@@ -237,8 +237,8 @@ def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
     monkeypatch.setattr(defaults, "images_per_second", lambda recipe, classes: 1.0)
     data = datasets.load(str(folder))
     for flags, expected in (((), 100), (("--epochs", "300"), 300)):
-        arguments = fit.parser().parse_args(["--dataset", str(folder), *flags])
-        recipe, _ = fit.following_from(data, arguments, fit.chosen(arguments)[1])
+        arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
+        recipe, _ = fit.choose_settings(data, arguments, fit.new_run_settings(arguments)[1])
         assert recipe.epochs == expected
         assert ("was reduced from 300 to limit" in capsys.readouterr().out) == (not flags)
 
