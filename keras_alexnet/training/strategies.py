@@ -203,7 +203,7 @@ class TowersStrategy(Strategy):
         towers.check(sketch(recipe.architecture, input_shape=(recipe.crop_size, recipe.crop_size, 3)))
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """The plain network is made in the memory of the CPU: a device need not have room for all of it."""
+        """Create the network in CPU memory, because it may not fit on one device."""
         import tensorflow as tf
 
         return tf.device("CPU:0")
@@ -335,7 +335,7 @@ def _two(names: list[str], asked: int | None) -> list[str]:
     if asked not in (None, 2) or len(names) < 2:
         raise ValueError(
             "--strategy towers needs two devices, one per tower: leave out --devices on GPUs, or give "
-            f"--virtual-devices 2 to rehearse it on the CPU. Received: {asked or len(names)}"
+            f"--virtual-devices 2 to try it on the CPU. Received: {asked or len(names)}"
         )
     return names[:2]
 

@@ -5,8 +5,9 @@ variables, activations, gradients and updates are on its own device. Data cross 
 conv3 and at the fully connected layers; and at a normalization whose windows reach from one tower into the other, as in
 the paper's text, though not in the authors' code. The classifier is on the first device, with the loss.
 
-The function is that of the plain network. A `TowerModel` gives and takes its weights, its velocities and the state of
-its random numbers, so a training can begin on two devices and continue on one. It runs on TensorFlow.
+The function is that of the plain network. A `TowerModel` converts to and from the plain network, with its weights, its
+velocities and the state of its random numbers, so a training can begin on two devices and continue on one. It runs on
+TensorFlow.
 """
 
 import dataclasses
@@ -148,7 +149,7 @@ class TowerModel(keras.Model):
         optimizer.iterations.assign_add(1)
 
     def save(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
-        """Save the plain network, which needs no two devices to be loaded."""
+        """Save the plain network, which loads on one device."""
         self.plain().save(filepath, *arguments, **keywords)
 
     def read_state(self, network: keras.Model) -> None:
@@ -214,28 +215,28 @@ class _Plan:
 
     Attributes:
         is_split: Whether its input is divided between the towers.
-        places: Number of places whose channels follow each other in a vector that was flattened from maps; else 1.
+        positions: Number of positions of the maps that its input was flattened from; 1 if it was not.
         is_last: Whether it is the classifier, which is on the first device.
     """
 
     is_split: bool
-    places: int
+    positions: int
     is_last: bool
 
 
 def _plans(network):
     """Return the plan of each layer by name, from the image to the classifier."""
-    plans, divided, places = {}, set(), 1
+    plans, divided, positions = {}, set(), 1
     last = [layer for layer in network.layers if isinstance(layer, layers.Dense)][-1]
     for layer in network.layers[1:]:
         sources = {tensor._keras_history.operation.name for tensor in keras.tree.flatten(layer.input)}
         if isinstance(layer, layers.Flatten) and not isinstance(layer, GroupedFlatten):
-            places = math.prod(layer.input.shape[1:-1])
-        plans[layer.name] = _Plan(bool(sources & divided), places, layer is last)
+            positions = math.prod(layer.input.shape[1:-1])
+        plans[layer.name] = _Plan(bool(sources & divided), positions, layer is last)
         if layer.trainable_weights or sources & divided:
             divided.add(layer.name)
         if isinstance(layer, layers.Dense):
-            places = 1
+            positions = 1
     return plans
 
 
@@ -243,13 +244,13 @@ def _kind(layer, plan):
     """Return the class that runs such a layer."""
     reads_both = isinstance(layer, (layers.Conv2D, layers.Dense)) and _groups(layer) == 1
     if plan.is_split and reads_both:
-        return _Joined
+        return _JoiningLayer
     if isinstance(layer, LocalResponseNormalization) and layer.groups == 1:
-        return _Neighboring
-    return _Dropped if isinstance(layer, layers.Dropout) else _Apart
+        return _SplitLRN
+    return _SplitDropout if isinstance(layer, layers.Dropout) else _SplitLayer
 
 
-class _Apart(layers.Layer):
+class _SplitLayer(layers.Layer):
     """One layer of the network, in two parts on two devices; here each tower reads its own maps, or the image.
 
     Input: two tensors, one per tower; or the image. Output: two tensors; of the classifier one.
@@ -310,25 +311,25 @@ def _own(inputs, tower):
     return [_own(each, tower) for each in inputs] if isinstance(inputs[0], (list, tuple)) else inputs[tower]
 
 
-class _Joined(_Apart):
+class _JoiningLayer(_SplitLayer):
     """A layer that reads both towers: conv3 and the fully connected ones."""
 
     def _read_shape(self):
         return self.whole_shape
 
     def _run(self, tower, inputs):
-        return self.parts[tower](_join(inputs, self.plan.places))
+        return self.parts[tower](_join(inputs, self.plan.positions))
 
 
-def _join(parts, places):
-    """Put the channels of both towers side by side, at each place of maps that were flattened."""
-    if places == 1:
+def _join(parts, positions):
+    """Put the channels of both towers side by side, at each position of maps that were flattened."""
+    if positions == 1:
         return tf.concat(parts, -1)
-    maps = [tf.reshape(part, (-1, places, part.shape[-1] // places)) for part in parts]
+    maps = [tf.reshape(part, (-1, positions, part.shape[-1] // positions)) for part in parts]
     return tf.reshape(tf.concat(maps, -1), (-1, sum(part.shape[-1] for part in parts)))
 
 
-class _Neighboring(_Apart):
+class _SplitLRN(_SplitLayer):
     """A normalization whose windows reach from one tower into the other: the nearest channels cross."""
 
     def _run(self, tower, inputs):
@@ -341,12 +342,12 @@ class _Neighboring(_Apart):
         return outputs[..., :width] if tower == 0 else outputs[..., -width:]
 
 
-class _Dropped(_Apart):
+class _SplitDropout(_SplitLayer):
     """Dropout with the masks of the plain network: each tower draws all of the mask, and takes its own half."""
 
     def _run(self, tower, inputs):
-        x, places = inputs[tower], self.plan.places
+        x, positions = inputs[tower], self.plan.positions
         width = x.shape[-1]
         ones = tf.ones((tf.shape(x)[0], TOWERS * width), x.dtype)
-        mask = tf.reshape(self.parts[tower](ones), (-1, places, TOWERS, width // places))
+        mask = tf.reshape(self.parts[tower](ones), (-1, positions, TOWERS, width // positions))
         return x * tf.reshape(mask[:, :, tower], (-1, width))
