@@ -600,7 +600,7 @@ RECIPES = {
         epochs=240,
         learning_rate=0.0025,
         weight_decay=0.005,
-        patience=15,  # after an empty --divide-after
+        patience=15,  # used only if --divide-after is passed without values
         divide_after=(200, 224),
     ),
     "ablation": Recipe(  # ours: crops small enough for many seeds on two cores, and a fixed schedule
@@ -661,7 +661,7 @@ PURPOSES = {  # of each recipe, for --help
     "drawn": "ours, to pretrain kernels on drawn pictures",
 }
 
-# The number of training pictures that each recipe is for. With less than 1 % of them it is likely to fail.
+# The number of training pictures that each recipe is for.
 MADE_FOR = {
     **dict.fromkeys(("text", "source", "caffe", "torchvision", "source_2010", "source_half"), 1_200_000),
     **dict.fromkeys(("source_155", "source_156", "source_157", "source_158"), 1_200_000),
@@ -671,7 +671,7 @@ MADE_FOR = {
     "petals": 640,
     "drawn": 25_600,
 }
-FEW = 0.01
+MIN_DATA_SHARE = 0.01  # of these; with fewer pictures a recipe is likely to fail
 
 # For any other data set, `training.defaults` chooses the settings from the pictures.
 DEFAULT_RECIPES = {"petals": "petals", "drawn": "drawn", "oxford_flowers102": "flowers"}
@@ -690,7 +690,7 @@ def too_few_pictures(name: str, pictures: int) -> str | None:
         >>> too_few_pictures("flowers", 600) is None
         True
     """
-    if pictures >= FEW * MADE_FOR[name]:
+    if pictures >= MIN_DATA_SHARE * MADE_FOR[name]:
         return None
     return (
         f"The recipe {name} is for about {MADE_FOR[name]:,} training pictures; with so few the network may learn "

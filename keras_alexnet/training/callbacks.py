@@ -164,7 +164,7 @@ class LossGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.steps += 1
         self._check(logs["loss"], self.steps)
-        is_resumed = batch == 0 < self.steps - 1  # the loss is that of this step: `CheckpointWriter` adds the others
+        is_resumed = batch == 0 and self.steps > 1  # the loss is that of this step: `CheckpointWriter` adds the others
         if self.images is not None and not is_resumed:
             recovery.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
 

@@ -14,13 +14,13 @@ import numpy as np
 from keras_alexnet.evaluation.chance import AT_CHANCE, has_exploded
 from keras_alexnet.training import checkpoints, errors
 
-MOST = 3  # recoveries per run
+MAX_RECOVERIES = 3  # per run
 DIVISOR = 3  # of the learning rate, for each recovery
 TELLING_STEPS = 10  # the mean loss of fewer steps is too noisy
 STUCK_STEPS = 2000  # at chance; half of all steps in a short run, a quarter in a long one
 STUCK_EPOCHS = 5
-SAME = 1e-6  # relative spread over pictures below which outputs count as the same
-UNHARMED = 1.2  # do not go back to a checkpoint with a loss above this multiple of the loss of chance
+SAME_OUTPUT_TOLERANCE = 1e-6  # relative spread over pictures below which outputs count as the same
+MAX_RESUMABLE_LOSS = 1.2  # do not go back to a checkpoint with a loss above this multiple of the loss of chance
 
 
 def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> None:
@@ -89,7 +89,7 @@ def check_dead(outputs: np.ndarray, loss: float, chance: float, epoch: int) -> N
         TrainingFailed: If all outputs are the same.
     """
     spread = np.abs(outputs - outputs.mean(axis=0)).max() / outputs.max()
-    if loss >= AT_CHANCE * chance and len(outputs) > 1 and spread < SAME:
+    if loss >= AT_CHANCE * chance and len(outputs) > 1 and spread < SAME_OUTPUT_TOLERANCE:
         raise errors.TrainingFailed(
             f"The network gives the same outputs for every picture. Received: a loss of {loss:.3g}",
             reason="the network gave the same outputs for every picture",
@@ -128,7 +128,7 @@ def go_back(
     checkpoint = checkpoints.newest(folder)
     before = checkpoint.recoveries if checkpoint else []
     losses = [row["loss"] for row in rows[: checkpoint.epochs]] if checkpoint else []
-    if failure.is_stuck or not checkpoint or max(losses[-1:], default=0) > UNHARMED * chance:
+    if failure.is_stuck or not checkpoint or max(losses[-1:], default=0) > MAX_RESUMABLE_LOSS * chance:
         checkpoint = None
     epochs, steps = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     recoveries = [

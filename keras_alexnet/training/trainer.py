@@ -238,7 +238,7 @@ def _train(
     while True:
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
-        may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MOST
+        may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MAX_RECOVERIES
         chance = chance_loss(pipeline.counts_as_seen(job.counts, recipe))
         try:
             _train_from(checkpoint, job, chance, may_recover)
