@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 
+from keras_alexnet import invocation
 from keras_alexnet.files import exit_at_once, printable
 
 # TensorFlow reads these when it is imported. The user's settings take precedence.
@@ -40,7 +41,17 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that prints one-line errors, suggests the nearest flag, and exits with status 2."""
+    """An `argparse.ArgumentParser` that prints one-line errors, suggests the nearest flag, and exits with status 2.
+
+    Args:
+        prog: File name of the script. Where the program was called in another way, its help and errors say so.
+        description: The text of the help.
+        settings: Other arguments of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, prog: str, description: str = "", **settings: typing.Any) -> None:
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(prog=invocation.name_of(prog), description=invocation.with_calls(description), **settings)
 
     def error(self, message: str) -> typing.NoReturn:
         """Print the error and exit."""

@@ -10,13 +10,12 @@ import os
 import pathlib
 import platform
 import re
-import shlex
 import subprocess
-import sys
 import typing
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
+from keras_alexnet import invocation
 from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files
 from keras_alexnet.recipes import Options, Recipe
 
@@ -451,7 +450,7 @@ def provenance(
         "backend": keras.backend.backend(),
         "devices": devices,
         "machine": platform.platform(),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": invocation.own_call(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),
         "versions": {name: importlib.metadata.version(name) for name in dict.fromkeys(packages)},

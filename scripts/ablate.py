@@ -68,7 +68,7 @@ def _words(value: Any) -> str:
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="ablate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="ablate.py", description=__doc__)
     known = experiments()
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to train (default: all): {', '.join(known)}")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")

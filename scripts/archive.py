@@ -7,7 +7,6 @@ python scripts/archive.py --pages                  update only the pages
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
 
 # isort: split
-import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
@@ -20,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="archive.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="archive.py", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a finished run folder")
     parser.add_argument("--folder", default="results", help="the folder of the archive (default: results)")
     parser.add_argument("--replace", action="store_true", help="replace an archived run that has other results")

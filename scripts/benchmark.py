@@ -53,7 +53,7 @@ channels last. For training and prediction, the batch is in device memory and th
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="benchmark.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="benchmark.py", description=__doc__)
     choices = list(dict.fromkeys([*COMPARISONS, *GPU_COMPARISONS]))
     parser.add_argument("--only", nargs="+", choices=choices, help="what to measure (default: everything)")
     parser.add_argument("--gpu", action="store_true", help="compare frameworks on GPUs, or on the CPU without any")

@@ -10,7 +10,6 @@ Without npm, or without a connection to it, one line says so and the site is bui
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
 
 # isort: split
-import argparse
 import dataclasses
 import json
 import pathlib
@@ -39,7 +38,7 @@ LEFT_OUT = "The site is built without the page that runs a network in the browse
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="build_browser.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="build_browser.py", description=__doc__)
     parser.add_argument("--out", default=OUT, metavar="FOLDER", type=pathlib.Path, help="(default: build/browser)")
     return parser
 

@@ -10,7 +10,6 @@ python scripts/build_tutorials.py --check            list the chapters that are 
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
 
 # isort: split
-import argparse
 import json
 import os
 import pathlib
@@ -130,9 +129,7 @@ def _still(output, widgets):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build or check chapters. The exit status is 0 on success, 1 if a chapter is out of date, 2 for wrong input."""
-    parser = Parser(
-        prog="build_tutorials.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="build_tutorials.py", description=__doc__)
     parser.add_argument("chapters", nargs="*", metavar="NAME", help="the chapters to build (default: all)")
     parser.add_argument("--check", action="store_true", help="list the chapters that are out of date; build nothing")
     arguments = parser.parse_args(argv)

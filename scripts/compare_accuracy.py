@@ -14,7 +14,6 @@ The table is written after each run. Run the same command again to continue.
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
 
 # isort: split
-import argparse
 import itertools
 import multiprocessing
 import os
@@ -42,9 +41,7 @@ TITLES = (
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(
-        prog="compare_accuracy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="compare_accuracy.py", description=__doc__)
     row_table.add_flags(parser)
     parser.add_argument(
         "--sets", nargs="+", metavar="SET", required=True, help="folders, or data set names as for fit.py"

@@ -9,7 +9,6 @@ the fully connected layers, so the input may have any size. A file that exists i
 import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from here on
 
 # isort: split
-import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
@@ -19,9 +18,7 @@ from keras_alexnet.files import check_new, digest
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(
-        prog="extract_kernels.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="extract_kernels.py", description=__doc__)
     parser.add_argument("run", metavar="RUN", help="a run folder, whose best network is used, or a .keras file")
     parser.add_argument("--out", required=True, metavar="FILE", help="the .npz file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if there is one already")

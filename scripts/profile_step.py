@@ -41,7 +41,7 @@ COLORS = dict(zip((*PASSES, ""), ("#4477aa", "#ee7733", "#ccbb44", "#999999"), s
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="profile_step.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="profile_step.py", description=__doc__)
     parser.add_argument("--batch-size", type=int, default=64, help="batch size (default: 64)")
     parser.add_argument("--size", type=int, default=227, help="crop size in pixels (default: 227)")
     parser.add_argument(

@@ -55,7 +55,7 @@ class Span:
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="trace_towers.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="trace_towers.py", description=__doc__)
     parser.add_argument("--out", metavar="FILE", required=True, help="the figure, .png")
     parser.add_argument("--architecture", default="source", help="a network with towers (default: source)")
     parser.add_argument("--size", type=int, default=131, help="height and width of the input (default: 131)")

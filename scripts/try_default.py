@@ -53,7 +53,7 @@ SHARES = ("test_error", "class_error", "guessing")
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="try_default.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="try_default.py", description=__doc__)
     row_table.add_flags(parser)
     parser.add_argument("--sets", nargs="*", choices=everyday_sets.SETS, default=list(everyday_sets.SETS))
     parser.add_argument("--folders", nargs="*", default=[], metavar="FOLDER", help="additional folders of pictures")

@@ -56,7 +56,7 @@ def test_errors_of_the_library_are_one_line(capsys):
 def test_a_reader_that_ends_early_is_no_error():
     code = (
         "from keras_alexnet.command_line import Parser, one_line_errors, say\n"
-        "with one_line_errors(Parser()):\n    for n in range(100_000):\n        say(n)"
+        "with one_line_errors(Parser('test.py')):\n    for n in range(100_000):\n        say(n)"
     )
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
@@ -183,7 +183,7 @@ logging.getLogger("tensorflow").warning("something else")
 
 
 def test_a_default_of_zero_is_a_number_in_the_help(capsys):
-    line = Parser()
+    line = Parser("test.py")
     add_flags(line, Options)
     line.print_help()
     told = " ".join(capsys.readouterr().out.split())

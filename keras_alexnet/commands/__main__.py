@@ -1,5 +1,6 @@
 """Entry point of `keras-alexnet NAME ...` and `python -m keras_alexnet.commands NAME ...`."""
 
+import functools
 import importlib
 import pathlib
 import signal
@@ -33,8 +34,7 @@ def main() -> None:
         wanted = name not in ("", "__help", "_h")
         print(f"usage: keras-alexnet {{{','.join(COMMANDS)}}} ...", file=sys.stderr if wanted else sys.stdout)
         sys.exit(2 if wanted else 0)
-    del sys.argv[1]
-    run(load(name).main)
+    run(functools.partial(load(name).main, sys.argv[2:]))
 
 
 if __name__ == "__main__":

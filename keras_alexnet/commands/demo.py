@@ -8,7 +8,6 @@ The page needs Gradio: pip install 'keras-alexnet[demo]'. It sends nothing to ot
 open it unless --host says otherwise. Ctrl-C ends it.
 """
 
-import argparse
 import importlib.util
 import tempfile
 import threading
@@ -19,7 +18,7 @@ from keras_alexnet.files import temporary_folder
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="demo.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="demo.py", description=__doc__)
     parser.add_argument(
         "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files; several stand side by side"
     )

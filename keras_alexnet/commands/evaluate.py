@@ -5,8 +5,6 @@ python scripts/evaluate.py runs/a runs/b runs/c                     each of them
 python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
-import argparse
-
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.data import sources
 from keras_alexnet.runs import Run
@@ -14,7 +12,7 @@ from keras_alexnet.runs import Run
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="evaluate.py", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder; several also give an ensemble")
     parser.add_argument("--split", default="test", help="train, validation, test or all (default: test)")
     parser.add_argument(

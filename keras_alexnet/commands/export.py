@@ -12,7 +12,6 @@ the validation pictures of the run with that of the network. A file whose error 
 is not written; with fewer than 100 pictures, one more error is allowed.
 """
 
-import argparse
 import dataclasses
 import pathlib
 
@@ -25,7 +24,7 @@ from keras_alexnet.runs import Run
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="export.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="export.py", description=__doc__)
     parser.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
     parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
     parser.add_argument(

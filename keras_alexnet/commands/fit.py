@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, quoted, say
 from keras_alexnet.data import sources
 from keras_alexnet.files import LockedError, absolute_if_exists
+from keras_alexnet.invocation import call_of
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, PURPOSES, RECIPES, Options, Recipe, too_few_pictures
 from keras_alexnet.runs import Run
@@ -33,7 +34,6 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
-CONTINUE = "Stopped. To continue: python scripts/fit.py --resume {}"  # the folder, quoted for a shell
 MAY_CHANGE = (  # when a run is resumed
     "data_dir",
     "devices",
@@ -53,10 +53,9 @@ def build_parser() -> Parser:
     recipes = "\n".join(f"  {name:{width}}{purpose}" for name, purpose in PURPOSES.items())
     parser = Parser(
         prog="fit.py",
-        usage="fit.py [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",
+        usage="%(prog)s [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",
         description=__doc__,
         epilog=f"recipes:\n{recipes}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run", metavar="FOLDER", help="the run folder (default: runs/<dataset>-<n>)")
     parser.add_argument(
@@ -243,7 +242,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def last_words() -> str:
         if run and run.has_recipe():
-            return CONTINUE.format(quoted(run.folder))
+            return _how_to_continue(run)
         if run:
             run.discard()
         return "Stopped before training began. Nothing was written."
@@ -271,6 +270,10 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         _say_why_it_ended(run, recipe, options)
         return _report(run, data, trained, time.perf_counter() - started)
+
+
+def _how_to_continue(run: Run) -> str:
+    return f"Stopped. To continue: {call_of('fit')} --resume {quoted(run.folder)}"
 
 
 def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Options, "Dataset", "Strategy"]:
@@ -378,7 +381,7 @@ def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iter
     try:
         yield
     except SystemExit:
-        say(f"\n{CONTINUE.format(quoted(run.folder))}")
+        say(f"\n{_how_to_continue(run)}")
         raise
     except LockedError:  # the files belong to another process
         with contextlib.suppress(OSError):
@@ -402,7 +405,7 @@ def _say_why_it_ended(run: Run, recipe: Recipe, options: Options) -> None:
     else:
         say(
             f"{done}: another would take longer than {options.max_minutes:g} minutes in total (--max-minutes). "
-            f"To continue: python scripts/fit.py --resume {quoted(run.folder)} --max-minutes N"
+            f"To continue: {call_of('fit')} --resume {quoted(run.folder)} --max-minutes N"
         )
 
 
@@ -429,7 +432,7 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     from keras_alexnet.evaluation import evaluate
 
     if "validation" not in data.splits:
-        say("There is no validation split. scripts/evaluate.py evaluates the network of the last epoch.")
+        say("There is no validation split. The command evaluate tests the network of the last epoch.")
         return None
     pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
     evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
@@ -457,10 +460,10 @@ def _say_what_is_next(run: Run, has_test: bool) -> int:
         say(failed)
         return 1
     if has_test:
-        say(f"Next: python scripts/evaluate.py {quoted(run.folder)} --split test")
-        say(f"      python scripts/predict.py {quoted(run.folder)} PICTURES")
+        say(f"Next: {call_of('evaluate')} {quoted(run.folder)} --split test")
+        say(f"      {call_of('predict')} {quoted(run.folder)} PICTURES")
     else:
-        say(f"Next: python scripts/predict.py {quoted(run.folder)} PICTURES")
+        say(f"Next: {call_of('predict')} {quoted(run.folder)} PICTURES")
     return 0
 
 

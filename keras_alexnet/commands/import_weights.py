@@ -7,7 +7,6 @@ It reads .pth, .pt, .pth.tar and .safetensors (torchvision), .onnx (ONNX model z
 the Keras formats .keras, .weights.h5, .weights.json, .h5 and .hdf5.
 """
 
-import argparse
 import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
@@ -17,7 +16,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="import_weights.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="import_weights.py", description=__doc__)
     parser.add_argument("file", metavar="FILE", help="the weight file")
     parser.add_argument(
         "--architecture", required=True, metavar="NAME", help=f"the network of the weights: {', '.join(ARCHITECTURES)}"

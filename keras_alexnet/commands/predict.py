@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # TensorFlow takes seconds
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="predict.py", description=__doc__)
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file, then pictures or folders of pictures"
     )

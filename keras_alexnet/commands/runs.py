@@ -14,7 +14,7 @@ from keras_alexnet.reporting import tables
 
 def build_parser() -> Parser:
     """Build the parser of the command line."""
-    parser = Parser(prog="runs.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="runs.py", description=__doc__)
     parser.add_argument(
         "folder", nargs="?", default="runs", help="a folder that contains run folders, or an archive (default: runs)"
     )

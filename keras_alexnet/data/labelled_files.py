@@ -66,7 +66,7 @@ def refuse_empty(files: LabelledFiles) -> None:
         )
     for split in [split for split in files.splits if not files.splits[split]]:
         loose = sum(picture_files.is_picture(file) for file in files.others)
-        advice = f", and {loose} outside of class folders: move them away, scripts/predict.py can classify them"
+        advice = f", and {loose} outside of class folders: move them away; the command predict can classify them"
         raise ValueError(
             f"Every split must have pictures in class folders. Received: {files.path} with none for {split}"
             f"{advice if loose else ''}"

@@ -159,7 +159,7 @@ def test_help_answers_without_tensorflow():
         (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),
         (["--devices", "9"], "Received: devices=9"),
         (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
-        (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to rehearse it on the CPU. Received: 3"),
+        (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to try it on the CPU. Received: 3"),
         (["--size", "7"], "at least 8"),
         (["--resume", ""], "Received: "),
         (["--dataset", ""], "Received: an empty text"),
