@@ -4,9 +4,6 @@ python scripts/runs.py                list the runs in runs/
 python scripts/runs.py --settings     also list the settings in which they differ
 """
 
-import argparse
-
-from keras_alexnet import runs
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.experiments import archive
 from keras_alexnet.reporting import tables
@@ -19,9 +16,6 @@ def build_parser() -> Parser:
         "folder", nargs="?", default="runs", help="a folder that contains run folders, or an archive (default: runs)"
     )
     parser.add_argument("--settings", action="store_true", help="list the settings that differ between the runs")
-    # In version 0.1.0 these two did what scripts/archive.py does now.
-    parser.add_argument("--add", nargs="+", default=(), help=argparse.SUPPRESS)
-    parser.add_argument("--readme", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
@@ -30,13 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     with one_line_errors(parser):
-        for run in arguments.add:
-            archive.add(runs.Run.open(run), arguments.folder)
         rows = archive.rows(arguments.folder)
         say(tables.runs(rows))
         if arguments.settings:
             say(f"\n{tables.settings(rows)}")
-        if arguments.readme:
-            from keras_alexnet.experiments import page  # on use: it loads SciPy
-
-            page.write(arguments.folder)

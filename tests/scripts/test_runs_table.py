@@ -105,12 +105,8 @@ def test_settings_are_not_written_as_python():
     assert text.splitlines()[3] == "  initial_weights text, augmentation none"
 
 
-@pytest.mark.parametrize("way", ["archive", "runs"])
-def test_the_page_of_results_has_all_runs(folder, way):
-    if way == "archive":
-        archive.main(["--folder", str(folder), "--pages"])
-    else:  # as it was documented until version 0.1.0
-        script.main([str(folder), "--readme"])
+def test_the_page_of_results_has_all_runs(folder):
+    archive.main(["--folder", str(folder), "--pages"])
     text = (folder / "README.md").read_text()
     table = [line for line in text[text.index("## All runs") :].splitlines() if line.startswith("|")]
     header, _, archived, evaluated, started = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
@@ -125,13 +121,6 @@ def test_the_page_of_results_has_all_runs(folder, way):
         "45.0, 15.0",
     ]
     assert archived[0] == "archived"
-
-
-def test_the_old_flag_still_archives_a_run(folder, tmp_path):
-    results = tmp_path / "results"
-    run = runs.Run(folder / "archived")
-    script.main([str(results), "--add", str(run.folder)])
-    assert rows_of(results) == [runs.summary(run)]
 
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):
