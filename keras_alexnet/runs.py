@@ -198,21 +198,21 @@ class Run:
 
     def read_recipe(self) -> Recipe:
         """Return the recipe that the run was made with."""
-        with self._as_written():
+        with self._recipe_errors():
             return Recipe.of(self.read_json("recipe.json")["recipe"])
 
     def read_options(self) -> Options:
         """Return the options that the run was made with."""
-        with self._as_written():
+        with self._recipe_errors():
             return Options(**self.read_json("recipe.json")["options"])
 
     def read_data(self) -> dict | str:
         """Return the identity of the run's data: fields, or a sentence in version 0.1.0."""
-        with self._as_written():
+        with self._recipe_errors():
             return self.read_json("recipe.json")["data"]
 
     @contextlib.contextmanager
-    def _as_written(self) -> Iterator[None]:
+    def _recipe_errors(self) -> Iterator[None]:
         """Turn errors about an invalid recipe.json into one line."""
         try:
             yield
@@ -331,6 +331,40 @@ class Run:
         with path.open(newline="", encoding="utf-8") as file:
             return [*csv.DictReader(file)]
 
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Return all that the files of the run say about it: how it was made, its log and its results.
+
+        Returns:
+            A mapping for JSON: `run`, its name; the content of `recipe.json`; `results`, the content of `results.json`;
+            `evaluations` and `ensembles`, the results of `scripts/evaluate.py` by what was evaluated, such as "test";
+            `recoveries`; and `log`, one row per epoch.
+
+        Raises:
+            ValueError: If its files are invalid.
+        """
+        results = self.read_json("results.json") if (self.folder / "results.json").exists() else {}
+        # In version 0.1.0 the errors on the validation split were in results.json, as "validation_1_view".
+        prefix = "validation_"
+        older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
+        return {
+            "run": self.name,
+            **self.read_json("recipe.json"),
+            "results": results,
+            "recoveries": self.read_recoveries(),
+            "evaluations": ({"validation": older} if older else {}) | self.read_evaluations("evaluation"),
+            "ensembles": self.read_evaluations("ensemble"),
+            "log": self.read_log(),
+        }
+
+    def summary(self) -> dict[str, typing.Any]:
+        """Return a summary of the run for tables; see `summarize`.
+
+        Raises:
+            ValueError: If its files are invalid.
+        """
+        with self._recipe_errors():
+            return summarize(self.to_dict())
+
 
 def find(folder: str | os.PathLike[str]) -> list[Run]:
     """Return the runs in a folder, newest first.
@@ -345,57 +379,21 @@ def find(folder: str | os.PathLike[str]) -> list[Run]:
     return [Run(file.parent) for file in newest_first]
 
 
-def record(run: Run) -> dict[str, typing.Any]:
-    """Return all that the files of a run say about it: how it was made, its log and its results.
-
-    Returns:
-        A mapping for JSON: `run`, its name; the content of `recipe.json`; `results`, the content of `results.json`;
-        `evaluations` and `ensembles`, the results of `scripts/evaluate.py` by what was evaluated, such as "test";
-        `recoveries`; and `log`, one row per epoch.
-
-    Raises:
-        ValueError: If its files are invalid.
-    """
-    results = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
-    # In version 0.1.0 the errors on the validation split were in results.json, as "validation_1_view".
-    prefix = "validation_"
-    older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
-    return {
-        "run": run.name,
-        **run.read_json("recipe.json"),
-        "results": results,
-        "recoveries": run.read_recoveries(),
-        "evaluations": ({"validation": older} if older else {}) | run.read_evaluations("evaluation"),
-        "ensembles": run.read_evaluations("ensemble"),
-        "log": run.read_log(),
-    }
-
-
-def summary(run: Run) -> dict[str, typing.Any]:
-    """Return a summary of a run for tables; see `summarize`.
-
-    Raises:
-        ValueError: If its files are invalid.
-    """
-    with run._as_written():
-        return summarize(record(run))
-
-
-def summarize(record: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+def summarize(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """Return a summary of a run for tables.
 
     `results` has the numbers of each evaluated split by number of crops, as returned by `evaluation.metrics.measure`.
     `ensembles` has those of ensembles with this run. `note` says what has changed since, for some archived runs.
 
     Args:
-        record: The result of `record`.
+        fields: The result of `Run.to_dict`.
     """
-    recipe, options, log = Recipe.of(record["recipe"]), Options(**record["options"]), record["log"]
+    recipe, options, log = Recipe.of(fields["recipe"]), Options(**fields["options"]), fields["log"]
     return {
-        "run": record["run"],
-        "date": record.get("date"),
-        "command": record.get("command"),
-        "note": record.get("note"),
+        "run": fields["run"],
+        "date": fields.get("date"),
+        "command": fields.get("command"),
+        "note": fields.get("note"),
         "dataset": options.dataset,
         "seed": options.seed,
         "weights": options.weights,
@@ -403,9 +401,9 @@ def summarize(record: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
         "recipe": dataclasses.asdict(recipe),
         "log": log,
         "training_errors": [row.get("top1_error") for row in log],
-        "specialization": record["results"].get("specialization"),
-        "results": {split: record["evaluations"].get(split, {}) for split in SPLITS},
-        "ensembles": {split: record["ensembles"][split] for split in SPLITS if split in record["ensembles"]},
+        "specialization": fields["results"].get("specialization"),
+        "results": {split: fields["evaluations"].get(split, {}) for split in SPLITS},
+        "ensembles": {split: fields["ensembles"][split] for split in SPLITS if split in fields["ensembles"]},
     }
 
 

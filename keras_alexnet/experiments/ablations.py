@@ -20,7 +20,7 @@ FEWEST = 3  # ours: with fewer seeds on either side there is no interval
 LEVEL = 0.05  # of the corrected p-value, below which there is a difference
 NEGLIGIBLE = 1.0  # points; ours: if the whole interval is within them, there is no difference that matters
 
-Row = Mapping[str, Any]  # what `runs.summary` returns for one run
+Row = Mapping[str, Any]  # what `Run.summary` returns for one run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Diffe
     """Return the effect of each ablation on the error on the test pictures with one view, paired by seed.
 
     Args:
-        rows: Results of `runs.summary`.
+        rows: Results of `Run.summary`.
         key: "top1_error" or "top5_error".
 
     Returns:

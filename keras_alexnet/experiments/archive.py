@@ -1,6 +1,6 @@
 """The archive of finished runs: one file with a line of JSON for each run, sorted by name.
 
-A line is what `runs.record` returns, without the network. Its lists of rows, the log and the errors of the classes, are
+A line is what `Run.to_dict` returns, without the network. Its lists of rows, the log and the errors of the classes, are
 stored by column, which is half as long.
 """
 
@@ -16,7 +16,7 @@ from keras_alexnet.files import atomic_write
 FILE = "runs.jsonl"
 KINDS = ("evaluations", "ensembles")  # of results, each by what was evaluated
 
-Record = Mapping[str, Any]  # what `runs.record` returns
+Record = Mapping[str, Any]  # what `Run.to_dict` returns
 
 
 def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pathlib.Path:
@@ -41,7 +41,7 @@ def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pat
     folder = pathlib.Path(folder)
     if any(folder.glob("*/recipe.json")):
         raise ValueError(f"The folder of the archive must not contain run folders: choose another. Received: {folder}")
-    new = _without_folders(runs.record(run))
+    new = _without_folders(run.to_dict())
     runs.summarize(new)  # raises if a setting is invalid
     records = {record["run"]: record for record in read(folder)} if (folder / FILE).exists() else {}
     if new["run"] in records and not replace:
@@ -55,7 +55,7 @@ def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pat
 
 
 def read(folder: str | pathlib.Path) -> list[dict[str, Any]]:
-    """Return the archived runs as `runs.record` returned them, sorted by name.
+    """Return the archived runs as `Run.to_dict` returned them, sorted by name.
 
     Raises:
         ValueError: If a line is not one of `add`.
@@ -80,7 +80,7 @@ def rows(folder: str | pathlib.Path) -> list[dict[str, Any]]:
         ValueError: If there are no runs, or a line of the archive is not one of `add`.
     """
     if not (pathlib.Path(folder) / FILE).exists():
-        return [runs.summary(run) for run in runs.find(folder)]
+        return [run.summary() for run in runs.find(folder)]
     return sorted(map(runs.summarize, read(folder)), key=lambda row: row["date"] or "", reverse=True)
 
 

@@ -125,7 +125,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the results page in Markdown.
 
     Args:
-        rows: Results of `runs.summary` for all archived runs.
+        rows: Results of `Run.summary` for all archived runs.
 
     Raises:
         ValueError: If two runs have the same recipe and seed.

@@ -19,7 +19,7 @@ VIEWS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
 NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
 
-Row = Mapping[str, Any]  # what `runs.summary` returns for one run
+Row = Mapping[str, Any]  # what `Run.summary` returns for one run
 
 
 def all_runs(rows: Sequence[Row]) -> str:

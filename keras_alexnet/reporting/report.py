@@ -168,7 +168,7 @@ def _evaluations(run: runs.Run) -> list[dict[str, Any]]:
     """Return the results of all splits, test first. In older runs they may be only in `results.json`."""
     evaluations = _from_files(run, "evaluation")
     stems = {each["stem"] for each in evaluations}
-    for split, numbers in runs.summary(run)["results"].items():
+    for split, numbers in run.summary()["results"].items():
         if numbers and split not in stems:
             evaluations.append(_evaluation(split, {"runs": [run.name], "pictures": None, "classes": []} | numbers))
     return sorted(evaluations, key=_position)

@@ -115,7 +115,7 @@ def runs(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a table with one row for each run, at most `WIDTH` characters wide.
 
     Args:
-        rows: Results of `runs.summary`. Errors are top-1 and top-5 in percent, for the largest number of views
+        rows: Results of `Run.summary`. Errors are top-1 and top-5 in percent, for the largest number of views
             evaluated.
     """
     return plain(
@@ -153,7 +153,7 @@ def settings(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the settings that differ between the recipes of runs, in lines of at most `WIDTH` characters.
 
     Args:
-        rows: Results of `runs.summary`.
+        rows: Results of `Run.summary`.
     """
     recipes = [row["recipe"] for row in rows]
     names = dict.fromkeys(name for recipe in recipes for name in recipe)

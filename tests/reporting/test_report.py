@@ -10,7 +10,6 @@ import pytest
 from chromium import chromium
 from PIL import Image
 
-from keras_alexnet import runs
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
@@ -162,7 +161,7 @@ def test_results_of_an_earlier_network_are_left_out(evaluated, small_run):
     network.set_weights([2 * weights for weights in network.get_weights()])
     network.save(run.best)
     assert report.contents(run)["evaluations"] == []
-    assert runs.summary(run)["results"]["test"] == {}
+    assert run.summary()["results"]["test"] == {}
     run.best.unlink()  # of an archived folder, where it cannot be compared
     assert [each["stem"] for each in report.contents(run)["evaluations"]] == ["test"]
 
