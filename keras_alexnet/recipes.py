@@ -6,8 +6,8 @@ can be reproduced.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 # The augmentations, in the order in which they are applied. A new name needs a function of that name in
 # data/augmentation.py. The function takes a crop with pixel values 0 to 255, a seed, and the arguments listed here,
@@ -25,8 +25,32 @@ AUGMENTATIONS: dict[str, dict[str, str]] = {
 }
 
 
+class Rule(NamedTuple):
+    """The values that a setting may have.
+
+    Attributes:
+        words: Completes the error message "`name` must be".
+        allows: Returns whether a value is allowed.
+    """
+
+    words: str
+    allows: Callable[[Any], bool]
+
+
+_POSITIVE = Rule("more than zero", lambda value: value > 0)
+_NOT_NEGATIVE = Rule("at least zero", lambda value: value >= 0)
+_AT_LEAST_ONE = Rule("at least 1", lambda value: value >= 1)
+_LESS_THAN_ONE = Rule("at least 0 and less than 1", lambda value: 0 <= value < 1)
+_EPOCHS = Rule("numbers of epochs, from 1", lambda epochs: all(epoch >= 1 for epoch in epochs))
+
+
 def setting(
-    default: Any, help: str, group: str, aliases: tuple[str, ...] = (), choices: tuple[str, ...] | None = None
+    default: Any,
+    help: str,
+    group: str,
+    aliases: tuple[str, ...] = (),
+    choices: tuple[str, ...] | None = None,
+    rule: Rule | None = None,
 ) -> Any:
     """Declare a field and its flag on the command line.
 
@@ -36,13 +60,23 @@ def setting(
         group: Title of its group of flags.
         aliases: Other names of the flag, such as those of version 0.1.0.
         choices: The allowed values, if there are few.
+        rule: The allowed values, if they follow a rule. A default of None is always allowed.
     """
-    return dataclasses.field(
-        default=default, metadata={"help": help, "group": group, "aliases": aliases, "choices": choices}
-    )
+    metadata = {"help": help, "group": group, "aliases": aliases, "choices": choices, "rule": rule}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-BALANCES = ("none", "repeat")
+def _check_fields(settings: "Recipe | Options") -> None:
+    """Raise if a field is none of its choices or breaks its rule."""
+    for field in dataclasses.fields(settings):
+        value, choices, rule = getattr(settings, field.name), field.metadata["choices"], field.metadata["rule"]
+        if value is None and field.default is None:
+            continue
+        if choices and value not in choices:
+            raise ValueError(f"`{field.name}` must be {' or '.join(choices)}. Received: {value!r}")
+        if rule and not rule.allows(value):
+            raise ValueError(f"`{field.name}` must be {rule.words}. Received: {value}")
+
 
 # Groups of flags
 _NETWORK = "network"
@@ -59,8 +93,6 @@ STRATEGIES = {  # how devices share a training, and the backends of Keras that h
     "one_weird_trick": ("jax",),
     "towers": ("tensorflow",),
 }
-
-_MEANS = ("color", "image", "architecture", "network")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +114,9 @@ class Recipe:
         "shrink from layer to layer",
         _NETWORK,
     )
-    dropout: float = setting(0.5, "fraction of the hidden units that is dropped in training (4.2)", _NETWORK)
+    dropout: float = setting(
+        0.5, "fraction of the hidden units that is dropped in training (4.2)", _NETWORK, rule=_LESS_THAN_ONE
+    )
     dropout_form: str = setting(
         "inverted",
         "inverted: scale the kept units up in training; paper: scale all units down at test time, which trains "
@@ -95,6 +129,7 @@ class Recipe:
         "height and width of the network's input in pixels; 224, as in the paper, gives maps of the same sizes",
         _PICTURES,
         ("size",),
+        rule=_POSITIVE,
     )
     resize_size: int = setting(256, "shorter side of a picture before cropping, in pixels (2)", _PICTURES, ("side",))
     mean: str = setting(
@@ -103,7 +138,7 @@ class Recipe:
         "mean and scale of the network's authors, for their weights; or network, the same as the first layer of the "
         "network, which then takes pixel values 0 to 255",
         _PICTURES,
-        choices=_MEANS,
+        choices=("color", "image", "architecture", "network"),
     )
     augmentation: tuple[str, ...] = setting(
         ("crop", "mirror", "lighting"), f"augmentations, any of {', '.join(AUGMENTATIONS)} (4.1)", _AUGMENTATION
@@ -114,15 +149,25 @@ class Recipe:
         _AUGMENTATION,
         choices=("text", "source"),
     )
-    lighting_std: float = setting(0.1, "strength of PCA lighting (4.1)", _AUGMENTATION)
+    lighting_std: float = setting(0.1, "strength of PCA lighting (4.1)", _AUGMENTATION, rule=_NOT_NEGATIVE)
     lighting_until: int | None = setting(
-        None, "last epoch with PCA lighting, which the authors turned off (default: the last epoch)", _AUGMENTATION
+        None,
+        "last epoch with PCA lighting, which the authors turned off (default: the last epoch)",
+        _AUGMENTATION,
+        rule=_NOT_NEGATIVE,
     )
-    rotation: float = setting(25.0, "largest rotation to either side in degrees (ours)", _AUGMENTATION)
-    scaling: float = setting(0.4, "largest change of size, as a fraction (ours)", _AUGMENTATION)
-    translation: float = setting(0.1, "largest translation, as a fraction of the picture (ours)", _AUGMENTATION)
+    rotation: float = setting(
+        25.0, "largest rotation to either side in degrees (ours)", _AUGMENTATION, rule=_NOT_NEGATIVE
+    )
+    scaling: float = setting(0.4, "largest change of size, as a fraction (ours)", _AUGMENTATION, rule=_LESS_THAN_ONE)
+    translation: float = setting(
+        0.1, "largest translation, as a fraction of the picture (ours)", _AUGMENTATION, rule=_LESS_THAN_ONE
+    )
     smallest_area: float = setting(
-        0.08, "smallest crop of resized_crop, as a fraction of the picture's area (ours)", _AUGMENTATION
+        0.08,
+        "smallest crop of resized_crop, as a fraction of the picture's area (ours)",
+        _AUGMENTATION,
+        rule=Rule("more than 0 and at most 1", lambda value: 0 < value <= 1),
     )
     cut_from: int | None = setting(
         None,
@@ -130,20 +175,25 @@ class Recipe:
         "sharper (ours; default: --resize-size)",
         _AUGMENTATION,
     )
-    noise_std: float = setting(8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION)
-    batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING)
-    epochs: int = setting(90, "passes over the training images (5)", _LEARNING)
-    learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",))
+    noise_std: float = setting(
+        8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION, rule=_NOT_NEGATIVE
+    )
+    batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING, rule=_POSITIVE)
+    epochs: int = setting(90, "passes over the training images (5)", _LEARNING, rule=_POSITIVE)
+    learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",), rule=_POSITIVE)
     bias_learning_rate_factor: float = setting(
-        1.0, "factor of the learning rate of biases; 2 in the authors' code (5)", _LEARNING
+        1.0, "factor of the learning rate of biases; 2 in the authors' code (5)", _LEARNING, rule=_NOT_NEGATIVE
     )
     head_learning_rate_factor: float = setting(
         1.0,
         "factor of the learning rate of the last layer, for a new layer on pretrained ones (ours)",
         _LEARNING,
+        rule=_NOT_NEGATIVE,
     )
-    momentum: float = setting(0.9, "momentum (5)", _LEARNING)
-    weight_decay: float = setting(0.0005, "weight decay, on kernels only (5)", _LEARNING, ("decay",))
+    momentum: float = setting(0.9, "momentum (5)", _LEARNING, rule=_LESS_THAN_ONE)
+    weight_decay: float = setting(
+        0.0005, "weight decay, on kernels only (5)", _LEARNING, ("decay",), rule=_NOT_NEGATIVE
+    )
     no_weight_decay: tuple[str, ...] = setting((), "layers without weight decay, such as conv1", _LEARNING)
     decay_into: str = setting(
         "velocity",
@@ -152,19 +202,26 @@ class Recipe:
         choices=("velocity", "weights"),
     )
     patience: int = setting(
-        5, "divide the learning rate by ten after this many epochs without a lower validation error (ours)", _LEARNING
+        5,
+        "divide the learning rate by ten after this many epochs without a lower validation error (ours)",
+        _LEARNING,
+        rule=_POSITIVE,
     )
-    divisions: int = setting(3, "maximum number of divisions of the learning rate by ten (5)", _LEARNING)
+    divisions: int = setting(
+        3, "maximum number of divisions of the learning rate by ten (5)", _LEARNING, rule=_NOT_NEGATIVE
+    )
     divide_after: tuple[int, ...] = setting(
         (),
         "divide the learning rate by ten after these epochs, as the authors did, instead of by --patience",
         _LEARNING,
+        rule=_EPOCHS,
     )
     bias_divide_after: tuple[int, ...] | None = setting(
         None,
         "divide the learning rate of biases by ten after these epochs; never if the list is empty (default: together "
         "with that of the weights) (5)",
         _LEARNING,
+        rule=_EPOCHS,
     )
     divide_layer_after: tuple[str, ...] = setting(
         (), "divide the learning rate of a layer by ten once more after an epoch, such as conv1:67", _LEARNING
@@ -178,27 +235,32 @@ class Recipe:
         choices=("divided", "cosine", "exponential"),
     )
     final_learning_rate: float | None = setting(
-        None, "learning rate after the last step, for --schedule exponential", _LEARNING
+        None, "learning rate after the last step, for --schedule exponential", _LEARNING, rule=_POSITIVE
     )
-    warmup_steps: int = setting(0, "warm-up steps, over which the learning rate rises from zero (ours)", _LEARNING)
-    clip_norm: float | None = setting(None, "clip the gradients to this global norm (ours)", _LEARNING)
+    warmup_steps: int = setting(
+        0, "warm-up steps, over which the learning rate rises from zero (ours)", _LEARNING, rule=_NOT_NEGATIVE
+    )
+    clip_norm: float | None = setting(None, "clip the gradients to this global norm (ours)", _LEARNING, rule=_POSITIVE)
     balance: str = setting(
         "none",
         "how to sample unbalanced classes: none, as they are; repeat, sample rare classes more often (ours)",
         _LEARNING,
-        choices=BALANCES,
+        choices=("none", "repeat"),
     )
-    stop_after: int | None = setting(None, "stop after this many epochs without a lower validation error", _LEARNING)
+    stop_after: int | None = setting(
+        None, "stop after this many epochs without a lower validation error", _LEARNING, rule=_AT_LEAST_ONE
+    )
     keep: str = setting(
         "best",
-        "the network to keep as best.keras: best, of the epoch with the lowest validation error; or last, of the last "
-        "epoch (ours; default: last if the settings are chosen from your pictures, with a cosine schedule and without "
-        "--stop-after)",
+        "network to keep as best.keras: best, that of the epoch with the lowest validation error; last, that of the "
+        "last epoch (ours; default: last with the automatic settings, a cosine schedule and no --stop-after, else "
+        "best)",
         _LEARNING,
         choices=("best", "last"),
     )
 
     def __post_init__(self):
+        _check_fields(self)
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise ValueError(
@@ -206,38 +268,7 @@ class Recipe:
             )
         if {"crop", "resized_crop"} <= set(self.augmentation):
             raise ValueError("`augmentation` must have either crop or resized_crop. Received: both")
-        _check_choice("mean", self.mean, _MEANS)
-        _check_choice("lighting", self.lighting, ("text", "source"))
-        _check_choice("decay_into", self.decay_into, ("velocity", "weights"))
-        _check_choice("schedule", self.schedule, ("divided", "cosine", "exponential"))
-        _check_choice("balance", self.balance, BALANCES)
-        _check_choice("keep", self.keep, ("best", "last"))
-        if self.stop_after is not None and self.stop_after < 1:
-            raise ValueError(f"`stop_after` must be at least 1. Received: {self.stop_after}")
-        _check_choice("dropout_form", self.dropout_form, ("inverted", "paper"))
-        for name in ("crop_size", "batch_size", "epochs", "learning_rate", "patience"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be more than zero. Received: {getattr(self, name)}")
-        for name in (
-            "weight_decay",
-            "warmup_steps",
-            "bias_learning_rate_factor",
-            "head_learning_rate_factor",
-            "lighting_std",
-            "divisions",
-            "rotation",
-            "noise_std",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be at least zero. Received: {getattr(self, name)}")
-        for name in ("dropout", "momentum", "scaling", "translation"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 0 and less than 1. Received: {getattr(self, name)}")
-        if not 0 < self.smallest_area <= 1:
-            raise ValueError(f"`smallest_area` must be more than 0 and at most 1. Received: {self.smallest_area}")
         self._check_cut_from()
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"`clip_norm` must be more than zero. Received: {self.clip_norm}")
         self._check_schedule()
         if self.resize_size < self.crop_size:
             raise ValueError(
@@ -256,11 +287,6 @@ class Recipe:
             )
 
     def _check_schedule(self):
-        for name in ("divide_after", "bias_divide_after"):
-            if any(epoch < 1 for epoch in getattr(self, name) or ()):
-                raise ValueError(f"`{name}` must be numbers of epochs, from 1. Received: {getattr(self, name)}")
-        if self.lighting_until is not None and self.lighting_until < 0:
-            raise ValueError(f"`lighting_until` must be at least zero. Received: {self.lighting_until}")
         layers_and_epochs((*self.divide_layer_after, *self.freeze_layer_after))
         if self.bias_divide_after is not None and self.schedule != "divided":
             raise ValueError(f'`bias_divide_after` needs `schedule="divided"`. Received: {self.schedule!r}')
@@ -269,8 +295,6 @@ class Recipe:
                 '`final_learning_rate` and `schedule="exponential"` need each other. '
                 f"Received: final_learning_rate={self.final_learning_rate}, schedule={self.schedule!r}"
             )
-        if self.final_learning_rate is not None and not self.final_learning_rate > 0:
-            raise ValueError(f"`final_learning_rate` must be more than zero. Received: {self.final_learning_rate}")
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Recipe":
@@ -354,7 +378,10 @@ class Options:
         0.1, "fraction of the pictures for testing, if the data have no split of their own; 0 for none", _DATA
     )
     seed: int = setting(
-        0, "seed of the random splits, the initial weights, the order of the images, augmentation and dropout", _RUN
+        0,
+        "seed of the random splits, the initial weights, the order of the images, augmentation and dropout",
+        _RUN,
+        rule=Rule(f"from 0 to {2**32 - 1}", lambda value: 0 <= value < 2**32),  # as NumPy has them
     )
     precision: str = setting(
         "auto",
@@ -362,10 +389,12 @@ class Options:
         _DEVICES,
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )
-    steps_per_epoch: int | None = setting(None, "end every epoch after this many batches", _RUN)
-    devices: int | None = setting(None, "number of devices to train on (default: all GPUs)", _DEVICES)
+    steps_per_epoch: int | None = setting(None, "end every epoch after this many batches", _RUN, rule=_AT_LEAST_ONE)
+    devices: int | None = setting(
+        None, "number of devices to train on (default: all GPUs)", _DEVICES, rule=_AT_LEAST_ONE
+    )
     virtual_devices: int | None = setting(
-        None, "split the CPU into this many devices, to try training on several", _DEVICES
+        None, "split the CPU into this many devices, to try training on several", _DEVICES, rule=_AT_LEAST_ONE
     )
     strategy: str = setting(
         "mirrored",
@@ -382,7 +411,7 @@ class Options:
         _RUN,
     )
     checkpoint_steps: int | None = setting(
-        None, "also save a checkpoint every N steps within an epoch", _RUN, ("snapshot_step",)
+        None, "also save a checkpoint every N steps within an epoch", _RUN, ("snapshot_step",), rule=_AT_LEAST_ONE
     )
     checkpoint_epochs: int | None = setting(
         None,
@@ -390,16 +419,23 @@ class Options:
         "best one, and after others if saving takes less than 3% of the time)",
         _RUN,
         ("snapshot_epoch",),
+        rule=_AT_LEAST_ONE,
     )
-    max_checkpoints: int = setting(2, "number of checkpoints to keep", _RUN)
+    max_checkpoints: int = setting(
+        2, "number of checkpoints to keep: the newest, and earlier ones in case it is damaged", _RUN, rule=_AT_LEAST_ONE
+    )
     tensorboard_verbose: int = setting(
         0,
-        "what to write for TensorBoard after each epoch: 0 losses and errors; also histograms of 1 gradients, "
-        "2 weights, 3 layer outputs",
+        "what to write for TensorBoard after each epoch: 0 writes losses and errors; 1 adds histograms of gradients, "
+        "2 of weights, 3 of layer outputs",
         _RUN,
+        rule=Rule("0, 1, 2 or 3", lambda value: value in (0, 1, 2, 3)),
     )
     max_minutes: float | None = setting(
-        None, "stop training after this time; the program plans the number of epochs for it", _RUN
+        None,
+        "stop training after this time; the program plans the number of epochs for it",
+        _RUN,
+        rule=Rule("a number of more than zero", lambda value: 0 < value < math.inf),
     )
     quick: bool = setting(False, "a quick try: two minutes of training on small crops", _RUN)
     recover: bool | None = setting(
@@ -424,25 +460,7 @@ class Options:
     def __post_init__(self):
         if not self.dataset:
             raise ValueError("`dataset` must be the name of a data set or a path. Received: an empty text")
-        _check_choice("precision", self.precision, ("auto", "float32", "mixed_bfloat16", "mixed_float16"))
-        _check_choice("strategy", self.strategy, tuple(STRATEGIES))
-        _check_choice("head", self.head, ("auto", "kept", "new"))
-        for name in (
-            "steps_per_epoch",
-            "devices",
-            "virtual_devices",
-            "checkpoint_steps",
-            "checkpoint_epochs",
-            "max_checkpoints",
-        ):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:  # as NumPy has them
-            raise ValueError(f"`seed` must be from 0 to {2**32 - 1}. Received: {self.seed}")
-        if self.max_minutes is not None and not 0 < self.max_minutes < math.inf:
-            raise ValueError(f"`max_minutes` must be a number of more than zero. Received: {self.max_minutes}")
-        if self.tensorboard_verbose not in (0, 1, 2, 3):
-            raise ValueError(f"`tensorboard_verbose` must be 0, 1, 2 or 3. Received: {self.tensorboard_verbose}")
+        _check_fields(self)
 
 
 def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:
@@ -462,11 +480,6 @@ def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:
             raise ValueError(f"Expected a layer and an epoch, counted from 1, such as conv1:67. Received: {text!r}")
         pairs.append((layer, int(epoch)))
     return pairs
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"`{name}` must be {' or '.join(choices)}. Received: {value!r}")
 
 
 FIGURE_1 = Recipe(  # without regularization of any kind; the learning rate, the best of 0.001 to 0.03, is ours

@@ -111,7 +111,11 @@ def test_default_recipes_exist():
         ({"divide_layer_after": ("conv1",)}, "such as conv1:67. Received: 'conv1'"),
         ({"freeze_layer_after": ("conv1:0",)}, "Received: 'conv1:0'"),
         ({"freeze_layer_after": (":5",)}, "Received: ':5'"),
-        ({"lighting_until": -1}, "Received: -1"),
+        ({"lighting_until": -1}, "`lighting_until` must be at least zero. Received: -1"),
+        ({"stop_after": 0}, "`stop_after` must be at least 1. Received: 0"),
+        ({"clip_norm": 0.0}, "`clip_norm` must be more than zero. Received: 0.0"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be more than zero. Received: nan"),
+        ({"keep": None}, "`keep` must be best or last. Received: None"),
         ({"dropout_form": "halved"}, "Received: 'halved'"),
         ({"schedule": "exponential"}, "final_learning_rate=None, schedule='exponential'"),
         ({"final_learning_rate": 0.1}, "final_learning_rate=0.1, schedule='divided'"),
@@ -125,7 +129,18 @@ def test_invalid_settings_are_refused(change, message):
 
 @pytest.mark.parametrize(
     "change",
-    [{"devices": 0}, {"virtual_devices": -1}, {"precision": "float8"}, {"seed": -1}, {"seed": 2**32}, {"dataset": ""}],
+    [
+        {"devices": 0},
+        {"virtual_devices": -1},
+        {"max_checkpoints": 0},
+        {"precision": "float8"},
+        {"strategy": "ring"},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"max_minutes": float("inf")},
+        {"tensorboard_verbose": 4},
+        {"dataset": ""},
+    ],
 )
 def test_invalid_options_are_refused(change):
     with pytest.raises(
