@@ -28,7 +28,10 @@ def build_parser() -> Parser:
     parser.add_argument("network", metavar="RUN_OR_KERAS", help="a run folder, or a .keras file")
     parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
     parser.add_argument(
-        "--classes", metavar="FILE", help="class names, as for fit.py --class-names (default: the run's, or numbers)"
+        "--class-names",
+        "--classes",
+        metavar="FILE",
+        help="class names, as for fit.py --class-names (default: the run's, or numbers)",
     )
     parser.add_argument("--out", metavar="PATH", help="the file to write (default: next to the network, with its name)")
     parser.add_argument(
@@ -43,7 +46,8 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--dataset",
         metavar="NAME",
-        help="pictures of the same classes to compare the errors on (default: those of the run, and none in float32)",
+        help="pictures of the same classes to compare the errors on (default: the run's validation pictures; float32 "
+        "exports are compared only if this is given)",
     )
     parser.add_argument(
         "--data-dir", metavar="FOLDER", help="folder where TFDS stores its data (default: as in training)"
@@ -67,8 +71,8 @@ def main(argv: list[str] | None = None) -> None:
         settings = Settings(arguments.precision, arguments.native_normalization)
         is_measured = arguments.dataset or settings.precision != "float32"
         batches = _batches(arguments, run, classifier) if is_measured else None  # by the names of the run
-        if arguments.classes:
-            names = class_names.read(arguments.classes, classifier.class_names)
+        if arguments.class_names:
+            names = class_names.read(arguments.class_names, classifier.class_names)
             classifier = dataclasses.replace(classifier, class_names=names)
         out = arguments.out or source.with_suffix(f".{arguments.to}")
         export = exporting.export(classifier, out, arguments.to, settings, batches)

@@ -36,7 +36,7 @@ def test_run_to_onnx(small_run, capsys):
 def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_run, capsys, file):
     pytest.importorskip("onnxruntime")
     (small_run.folder / "names.txt").write_text("a\nb\nc\n")  # other names than those of the pictures
-    names = ["--classes", str(small_run.folder / "names.txt")]
+    names = ["--class-names", str(small_run.folder / "names.txt")]
     export.main([str(small_run.folder / file), "--to", "onnx", "--precision", "int8", *names])
     _, compared, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
