@@ -104,7 +104,7 @@ def save_checkpoints(folder):
     image = keras.Input((2,))
     model = keras.Model(image, keras.layers.Dense(1)(image))
     for epoch in range(1, 6):
-        checkpoints.save(folder / "last", model, epoch)
+        checkpoints.save(folder / "last", model, epoch, kept=2)
 
 
 def fail_to_write(folder):

@@ -15,7 +15,6 @@ from keras_alexnet.recipes import Options
 from keras_alexnet.runs import CHECKPOINT, Run
 from keras_alexnet.training import towers
 
-KEPT = 2  # ours: the newest, and the previous one in case the newest is damaged
 NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
 
 
@@ -74,7 +73,7 @@ def save(
     steps: int = 0,
     metrics: Sequence = (),
     recoveries: Sequence = (),
-    kept: int | None = KEPT,
+    kept: int | None = None,
 ) -> None:
     """Save the state of a training run. When the checkpoint is complete, remove the oldest ones.
 

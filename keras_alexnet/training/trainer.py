@@ -39,7 +39,7 @@ from keras_alexnet.weights import loading, names
 def compiled_model(
     recipe: Recipe,
     classes: int,
-    file: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
     replace_head: bool = False,
     strategy: Strategy | None = None,
 ) -> keras.Model:
@@ -48,7 +48,7 @@ def compiled_model(
     Args:
         recipe: The recipe.
         classes: Number of classes.
-        file: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or run
+        weights: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or run
             folder that `weights.load` can read.
         replace_head: Whether the last layer keeps its random weights if the number of classes differs.
         strategy: The devices to train on; None for one device.
@@ -57,7 +57,7 @@ def compiled_model(
         A compiled model.
 
     Raises:
-        ValueError: If the network of the recipe or of the file is unknown.
+        ValueError: If the network of the recipe or the weights are unknown.
     """
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
@@ -69,8 +69,8 @@ def compiled_model(
         include_preprocessing=recipe.mean == "network",
     )
     schedules.check_layers(recipe, [layer.name for layer in network.layers if layer.weights])
-    lines = loading.load(network, names.locate(file, recipe.architecture), replace_head) if file else ()
-    if file != names.DRAWN:  # the commands print their own line for it
+    lines = loading.load(network, names.locate(weights, recipe.architecture), replace_head) if weights else ()
+    if weights != names.DRAWN:  # the commands print their own line for it
         for line in lines:
             print(line)
     unwatch(network)  # the pipeline's pixel values are right

@@ -72,9 +72,9 @@ def test_values_are_restored_bit_for_bit():
     np.testing.assert_array_equal(other.numpy(), variable.numpy())
 
 
-def test_two_checkpoints_are_kept(model, tmp_path):
+def test_only_the_newest_checkpoints_are_kept(model, tmp_path):
     for epochs, steps in ((8, 0), (9, 0), (9, 5), (10, 0)):
-        checkpoints.save(tmp_path, model, epochs, steps)
+        checkpoints.save(tmp_path, model, epochs, steps, kept=2)
     names = sorted(path.name for path in tmp_path.glob("*.keras"))
     assert names == ["epoch-00009-step-00000005.keras", "epoch-00010.keras"]
     assert checkpoints.newest(tmp_path).epochs == 10
