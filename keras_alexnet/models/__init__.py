@@ -20,6 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SpatialResponseNormalization",
         ],
         "preprocessing": ["decode_predictions", "preprocess_input"],
-        "summary": ["describe", "differences", "layer_costs", "setting_words", "sketch"],
+        "summary": ["describe", "differences", "layer_costs", "setting_words", "sketch", "training_flops"],
     },
 )

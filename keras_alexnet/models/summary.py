@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -62,6 +63,23 @@ def _multiply_adds(layer):
     if isinstance(layer, layers.Conv2D):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
     return math.prod(layer.kernel.shape) if isinstance(layer, (layers.Dense, LocallyConnected2D)) else 0
+
+
+def training_flops(costs: Sequence[LayerCost]) -> dict[str, int]:
+    """Return the floating-point operations that training on one image takes in each layer, by name.
+
+    A multiply-add is two operations. The gradients of the weights and of the input take as many as the forward pass.
+    The first layer needs no gradient of its input, the image.
+
+    Args:
+        costs: The result of `layer_costs`.
+
+    Example:
+        >>> sum(training_flops(layer_costs(sketch("paper"))).values())
+        4135610496
+    """
+    first = next((cost for cost in costs if cost.multiply_adds), None)
+    return {cost.name: 2 * cost.multiply_adds * (2 if cost is first else 3) for cost in costs}
 
 
 def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> keras.Model:

@@ -30,7 +30,7 @@ from keras_alexnet.data import decoding, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS
-from keras_alexnet.models.summary import layer_costs, sketch
+from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
@@ -361,8 +361,7 @@ def images_per_second(recipe: Recipe, classes: int) -> float:
     """
     shape = (recipe.crop_size, recipe.crop_size, 3)
     network = sketch(recipe.architecture, input_shape=shape, classes=classes)
-    multiply_adds = sum(cost.multiply_adds for cost in layer_costs(network))
-    operations = 3 * 2 * multiply_adds  # forward, and twice as many backward; each is a multiplication and an addition
+    operations = sum(training_flops(layer_costs(network)).values())
     matrix = keras.ops.ones((1024, 1024))
     keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
     started = time.perf_counter()

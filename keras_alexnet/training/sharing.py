@@ -1,6 +1,6 @@
 """What each device holds, computes and sends when several train one AlexNet, by arithmetic (paper section 3.2).
 
-Three ways to share the work:
+Three schemes to share the work:
 
 - "towers", the paper's: each device has a part of the kernels of every layer and sees the whole batch. Activations and
   their gradients are exchanged, where a layer reads all towers. With more than two devices there are more towers, and
@@ -23,10 +23,10 @@ from keras import layers
 
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
 from keras_alexnet.models.layers import LocalResponseNormalization
-from keras_alexnet.models.summary import layer_costs, sketch
+from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.training import one_weird_trick
 
-NUMBER = 4  # bytes of a float32
+BYTES_PER_FLOAT = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,32 +76,32 @@ class Share:
 
     def held(self) -> float:
         """Return the bytes of its weights, velocities, gradients of weights, and activations."""
-        return NUMBER * (3 * self.parameters + self.activations)
+        return BYTES_PER_FLOAT * (3 * self.parameters + self.activations)
 
-    def seconds(self, operations: float, link: float) -> float:
+    def seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
         """Return how long a step takes if nothing is sent while the device computes: an upper bound.
 
         Args:
-            operations: Floating-point operations that the device does in a second.
-            link: Bytes that it sends in a second, while it receives as many.
+            flops_per_second: Floating-point operations that the device does in a second.
+            bytes_per_second: Bytes that it sends in a second, while it receives as many.
         """
-        return self.operations / operations + max(self.sent, self.received) / link
+        return self.operations / flops_per_second + max(self.sent, self.received) / bytes_per_second
 
 
 def share(
-    way: str, architecture: str | Architecture = "paper", devices: int = 2, batch: int = 128, classes: int = 1000
+    scheme: str, architecture: str | Architecture = "paper", devices: int = 2, batch: int = 128, classes: int = 1000
 ) -> Share:
     """Return what a device holds, computes and sends in a training step.
 
     Args:
-        way: "towers", "data_parallel" or "one_weird_trick".
+        scheme: "towers", "data_parallel" or "one_weird_trick".
         architecture: A name in `ARCHITECTURES`, or an `Architecture` of your own.
         devices: Number of devices.
         batch: Pictures of a step, over all devices together.
         classes: Number of classes.
 
     Raises:
-        ValueError: If the way or the architecture is unknown, or the layers or the batch do not divide among the
+        ValueError: If the scheme or the architecture is unknown, or the layers or the batch do not divide among the
             devices.
 
     Example:
@@ -111,10 +111,10 @@ def share(
     Source: section 3.2; Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
     """
     net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
-    divide = lookup(WAYS, way, "way to share a network")
-    if way != "towers" and batch % devices:
+    divide = lookup(SCHEMES, scheme, "scheme to share a network")
+    if scheme != "towers" and batch % devices:
         raise ValueError(f"The batch must be divisible by the number of devices, {devices}. Received: {batch}")
-    if way == "one_weird_trick":
+    if scheme == "one_weird_trick":
         one_weird_trick.check(net, devices)
     return divide(net, devices, batch, classes)
 
@@ -181,18 +181,18 @@ def _towers(net, devices, batch, classes):
     net = dataclasses.replace(net, convolutions=rows, norm_groups=groups[0], hidden_groups=groups[1])
     network = sketch(net, classes=classes)
     costs = layer_costs(network)
-    first, last = _first_and_last(costs)
+    last, flops = _last(costs), training_flops(costs)
     sent, received = {}, {}
     for crossing in crossings(network, devices):
         for tower, bytes_of in ((crossing.sender, sent), (crossing.receiver, received)):
             if tower == 0:
                 key = crossing.layer, crossing.phase
-                bytes_of[key] = bytes_of.get(key, 0) + NUMBER * batch * crossing.numbers
+                bytes_of[key] = bytes_of.get(key, 0) + BYTES_PER_FLOAT * batch * crossing.numbers
     return Share(
         pictures=batch,
         parameters=sum(cost.parameters for cost in costs if cost is not last) / devices + last.parameters,
         activations=batch * sum(math.prod(cost.shape) / (1 if cost in (costs[0], last) else devices) for cost in costs),
-        operations=batch * sum(_operations(cost, first) / (1 if cost is last else devices) for cost in costs),
+        operations=batch * sum(flops[cost.name] / (1 if cost is last else devices) for cost in costs),
         exchanges=tuple(
             Exchange(*key, sent.get(key, 0), received.get(key, 0)) for key in dict.fromkeys(sent | received)
         ),
@@ -206,23 +206,24 @@ def _more(groups, towers):
 
 def _data_parallel(net, devices, batch, classes):
     costs = layer_costs(sketch(net, classes=classes))
-    first, _ = _first_and_last(costs)
     return Share(
         pictures=batch / devices,
         parameters=sum(cost.parameters for cost in costs),
         activations=batch / devices * sum(math.prod(cost.shape) for cost in costs),
-        operations=batch / devices * sum(_operations(cost, first) for cost in costs),
+        operations=batch / devices * sum(training_flops(costs).values()),
         exchanges=tuple(_summed(cost.name, "weights", cost.parameters, devices) for cost in costs if cost.parameters),
     )
 
 
 def _one_weird_trick(net, devices, batch, classes):
-    """As `training.one_weird_trick` has it: the last layer is divided by its inputs, and its outputs are summed.
+    """Return the share of a device with `training.one_weird_trick`.
+
+    The last layer is divided by its inputs, and its outputs are summed.
 
     Each device computes the loss of its own pictures, so the gradients of these outputs are gathered.
     """
     costs = layer_costs(sketch(net, classes=classes))
-    first, last = _first_and_last(costs)
+    last = _last(costs)
     dense = [cost for cost in costs if cost.name.startswith("fc")]
     flat = next(cost for cost in costs if cost.name == "flatten")
     convolutions = [cost for cost in costs if cost.parameters and cost not in dense]
@@ -246,34 +247,28 @@ def _one_weird_trick(net, devices, batch, classes):
             + math.prod(flat.shape)
             + sum(math.prod(cost.shape) for cost in behind[1:]) / devices
         ),
-        operations=batch / devices * sum(_operations(cost, first) for cost in costs),
+        operations=batch / devices * sum(training_flops(costs).values()),
         exchanges=tuple(exchanges),
     )
 
 
-WAYS: dict[str, Callable[..., Share]] = {
+SCHEMES: dict[str, Callable[..., Share]] = {
     "towers": _towers,
     "data_parallel": _data_parallel,
     "one_weird_trick": _one_weird_trick,
 }
 
 
-def _first_and_last(costs):
-    """Return the first and the last layer with weights."""
-    weighted = [cost for cost in costs if cost.parameters]
-    return weighted[0], weighted[-1]
-
-
-def _operations(cost, first):
-    """A multiplication and an addition: forward, for the weights' gradient, and for the input's, save of the image."""
-    return 2 * cost.multiply_adds * (2 if cost is first else 3)
+def _last(costs):
+    """Return the last layer with weights."""
+    return [cost for cost in costs if cost.parameters][-1]
 
 
 def _gathered(layer, phase, numbers, devices):
-    volume = NUMBER * numbers * (devices - 1) / devices
+    volume = BYTES_PER_FLOAT * numbers * (devices - 1) / devices
     return Exchange(layer, phase, volume, volume)
 
 
 def _summed(layer, phase, numbers, devices):
-    volume = 2 * NUMBER * numbers * (devices - 1) / devices
+    volume = 2 * BYTES_PER_FLOAT * numbers * (devices - 1) / devices
     return Exchange(layer, phase, volume, volume)

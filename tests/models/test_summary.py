@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.summary import describe, differences, layer_costs, sketch
+from keras_alexnet.models.summary import describe, differences, layer_costs, sketch, training_flops
 
 pytestmark = pytest.mark.any_backend
 
@@ -36,6 +36,15 @@ def test_multiply_adds_of_the_paper_in_millions():
     assert convolutions == [105.4, 223.9, 149.5, 112.1, 74.8]
     assert round(sum(layers[f"fc{n}"].multiply_adds for n in (6, 7, 8)) / 1e6, 1) == 58.6
     assert round(sum(cost.multiply_adds for cost in layers.values()) / 1e6) == 724
+
+
+def test_training_takes_three_passes_but_the_first_layer_two():
+    """Positions of each layer's output x weights of a position, from the shapes of the paper."""
+    conv1, fc8 = 55**2 * 96 * 363, 4096 * 1000
+    others = (27**2 * 256 * 1200, 169 * 384 * 2304, 169 * 384 * 1728, 169 * 256 * 1728, 9216 * 4096, 4096 * 4096, fc8)
+    flops = training_flops(layer_costs(sketch("paper")))
+    assert (flops["conv1"], flops["fc8"], flops["pool1"]) == (2 * 2 * conv1, 2 * 3 * fc8, 0)
+    assert sum(flops.values()) == 2 * (2 * conv1 + 3 * sum(others))
 
 
 @pytest.mark.parametrize(

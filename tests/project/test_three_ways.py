@@ -23,7 +23,7 @@ def milliseconds(seconds):
 
 @pytest.mark.slow  # half a minute: 36 networks are sketched
 @pytest.mark.parametrize("devices", [2, 4, 8])
-@pytest.mark.parametrize("way", sharing.WAYS)
+@pytest.mark.parametrize("way", sharing.SCHEMES)
 def test_rows_are_those_of_the_arithmetic(way, devices):
     shares = [sharing.share(way, "source", devices, batch) for batch in BATCHES]
     first = shares[0]

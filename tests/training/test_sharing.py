@@ -91,9 +91,9 @@ def test_the_work_is_divided_evenly():
 
 def test_seconds_are_those_of_the_work_and_of_the_slower_direction():
     share = sharing.Share(1, 0, 0, 8e9, (sharing.Exchange("a", "forward", 3e6, 1e6),))
-    assert share.seconds(operations=4e9, link=1e6) == 2 + 3
+    assert share.seconds(flops_per_second=4e9, bytes_per_second=1e6) == 2 + 3
 
 
-def test_unknown_ways_are_refused():
-    with pytest.raises(ValueError, match=r"Unknown way to share a network\. Did you mean towers"):
+def test_unknown_schemes_are_refused():
+    with pytest.raises(ValueError, match=r"Unknown scheme to share a network\. Did you mean towers"):
         of("two_towers")
