@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import data_speed, export_speed, frameworks, gpus, measuring, memory, network_speed, rivals
+from benchmarks import baselines, data_speed, export_speed, frameworks, gpus, measuring, memory, network_speed
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new
@@ -38,7 +38,7 @@ GPU_COMPARISONS = {
     "pipeline": data_speed.input_pipeline,
 }
 LEGEND = """
-keras_alexnet is the network as `trainer.fit` compiles it. "Keras the obvious way" is `Conv2D(groups=2)`, `tf.nn.lrn`
+keras_alexnet is the network as `trainer.fit` compiles it. "Keras baseline" is `Conv2D(groups=2)`, `tf.nn.lrn`
 in a `Lambda` layer and `SGD`; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly on all cores.
 Each uses the faster of two settings, which is shown. All start from the same weights. "ONNX Runtime" runs the file
 that keras_alexnet exports, which takes bytes and turns them into numbers itself.
@@ -85,7 +85,7 @@ def check(arguments: argparse.Namespace) -> None:
         )
     if arguments.json:
         check_new(arguments.json, "--json")
-    rivals.final_side(arguments.size)
+    baselines.final_side(arguments.size)
     if arguments.repeats < 5:
         raise ValueError(f"`--repeats` must be at least 5 for a reliable median. Received: {arguments.repeats}")
     if not (min(arguments.batch_sizes) >= 1 and arguments.batch_sizes[0] <= arguments.files):

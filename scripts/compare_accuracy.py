@@ -1,11 +1,11 @@
-"""Compare the defaults of fit.py with common AlexNet code: errors and training times.
+"""Compare the defaults of fit.py with two baselines: errors and training times.
 
   python scripts/compare_accuracy.py --work /tmp/compared --sets cats_dogs --epochs 20
 
-The other code is torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. It
-keeps the epoch with the lowest validation error, as is usual, and fit.py the last one. All train on the same pictures
-for the same number of epochs, with the default crop size and batch size. The other code tries three learning rates
-with the first seed and uses the one with the lowest validation error for all seeds. Each network is evaluated once on
+The baselines are torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. They
+keep the epoch with the lowest validation error, and fit.py the last one. All train on the same pictures for the same
+number of epochs, with the default crop size and batch size. The baselines try three learning rates with the first seed
+and use the one with the lowest validation error for all seeds. Each network is evaluated once on
 the test pictures, with central crops.
 
 The table is written after each run. Run the same command again to continue.
@@ -23,16 +23,16 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks import row_table
-from benchmarks.usual_code import USUAL, Training
+from comparisons import row_table
+from comparisons.baselines import BASELINES, Training
 from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
 
 OURS = "keras_alexnet"
 RESULT = "result.csv"  # from the process of a training
-CONTENDERS = (OURS, *USUAL)
-RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: the usual one, a third of it, and three times as much
+CONTENDERS = (OURS, *BASELINES)
+RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: a common one, a third of it, and three times as much
 COLUMNS = ("set", "epochs", "contender", "rate", "seed", "validation_error", "test_error", "ten_crops", "seconds")
 TITLES = (
     "set", "epochs", "code", "learning rate", "seeds", "test error, %", "with ten crops, %", "minutes per training",
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _still_to_train(rows: list[dict[str, str]], key: dict[str, str], seeds: int) -> Iterator[tuple[str, str]]:
     """Yield learning rates and seeds. `rows` must have the result of one before the next is requested."""
-    rates = RATES if key["contender"] in USUAL else ("",)
+    rates = RATES if key["contender"] in BASELINES else ("",)
     for rate in rates:
         if not row_table.has(rows, key | {"rate": rate, "seed": "0"}):
             yield rate, "0"
@@ -138,9 +138,9 @@ def _train_and_test(folder, contender, rate, seed, epochs, temporary):
         recipe = defaults.recipe_for(defaults.measure_facts(datasets.load(os.fspath(folder))))
         sizes = recipe.batch_size, recipe.crop_size, recipe.resize_size
         started = time.perf_counter()  # choosing the sizes does not count
-        usual = USUAL[contender](Training(folder, epochs, float(rate), seed, *sizes))
-        validation_error, seconds = usual.fit(), time.perf_counter() - started
-        row = {"validation_error": validation_error, "test_error": usual.error("test"), "seconds": seconds}
+        baseline = BASELINES[contender](Training(folder, epochs, float(rate), seed, *sizes))
+        validation_error, seconds = baseline.fit(), time.perf_counter() - started
+        row = {"validation_error": validation_error, "test_error": baseline.error("test"), "seconds": seconds}
     row_table.write(temporary / RESULT, row, [row])
 
 

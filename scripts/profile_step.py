@@ -21,7 +21,7 @@ import tempfile
 import typing
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import measuring, network_speed, rivals
+from benchmarks import baselines, measuring, network_speed
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new, temporary_folder
@@ -195,12 +195,10 @@ def measure(batch_size: int, size: int, precision: str) -> Profile:
 
 def ideal(network: "keras.Model", batch_size: int, speed: float) -> dict[str, float]:
     """Return the milliseconds of all passes of each layer at a speed in billions of multiply-adds per second."""
-    from keras_alexnet.models.summary import layer_costs  # imports Keras
+    from keras_alexnet.models.summary import layer_costs, training_flops  # imports Keras
 
-    costs = [cost for cost in layer_costs(network) if cost.multiply_adds]
-    # Each pass does the same number of multiply-adds. Nobody needs the gradient of the images.
-    passes = {cost.name: len(PASSES) - (cost is costs[0]) for cost in costs}
-    return {cost.name: passes[cost.name] * batch_size * cost.multiply_adds / speed / 1e6 for cost in costs}
+    flops = training_flops(layer_costs(network))
+    return {name: batch_size * number / 2 / speed / 1e6 for name, number in flops.items() if number}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -210,7 +208,7 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(parser):
         if arguments.batch_size < 1:
             raise ValueError(f"`--batch-size` must be at least 1. Received: {arguments.batch_size}")
-        rivals.final_side(arguments.size)
+        baselines.final_side(arguments.size)
         if arguments.out:
             from keras_alexnet.plotting import figures
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks import everyday_sets, row_table
+from comparisons import everyday_sets, row_table
 from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder

@@ -1,1 +1,1 @@
-"""The parts of `scripts/benchmark.py`."""
+"""The parts of `scripts/benchmark.py` and `scripts/profile_step.py`."""

@@ -17,7 +17,7 @@ import unittest.mock
 import numpy as np
 from PIL import Image
 
-from benchmarks import rivals
+from benchmarks import baselines
 from benchmarks.measuring import Report, take_turns
 from benchmarks.network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
 from keras_alexnet.recipes import Options
@@ -50,13 +50,13 @@ def input_pipeline(arguments: argparse.Namespace, report: Report) -> None:
             SMALL: _our_pass(small, statistics, settings),
             DECODED: _decoding_pass(pictures, settings),
         }
-        if rivals.HAS_PYTORCH:
-            crops = rivals.PillowCrops(paths, labels, statistics, settings)
-            batches = rivals.pillow_loader(crops, settings.batch_size)
+        if baselines.HAS_PYTORCH:
+            crops = baselines.PillowCrops(paths, labels, statistics, settings)
+            batches = baselines.pillow_loader(crops, settings.batch_size)
             work = len(batches) * settings.batch_size
-            contenders[f"Pillow, DataLoader, {rivals.WORKERS} workers"] = functools.partial(_exhaust, batches), work
+            contenders[f"Pillow, DataLoader, {baselines.WORKERS} workers"] = functools.partial(_exhaust, batches), work
         else:
-            report.leave_out(rivals.NO_PYTORCH)
+            report.leave_out(baselines.NO_PYTORCH)
         rates = take_turns(contenders, arguments.repeats, arguments.seconds)
         size = sum(path.stat().st_size for path in paths) / len(paths) / 1024
     subject = f"{len(paths)} JPEGs of {HEIGHT} x {WIDTH}, {size:.0f} KiB each, to {settings.crop_size} px"
@@ -167,8 +167,8 @@ def _noise(count, side):
     random, splits = np.random.default_rng(0), {}
     for split, size in (("train", count), ("validation", 8)):
         images = random.integers(256, size=(size, side, side, 3), dtype=np.uint8)
-        splits[split] = tf.data.Dataset.from_tensor_slices((images, random.integers(rivals.CLASSES, size=size)))
-    class_names = tuple(f"class {label}" for label in range(rivals.CLASSES))
+        splits[split] = tf.data.Dataset.from_tensor_slices((images, random.integers(baselines.CLASSES, size=size)))
+    class_names = tuple(f"class {label}" for label in range(baselines.CLASSES))
     return Dataset("noise", class_names, splits, DataIdentity("other", "noise"))
 
 

@@ -10,7 +10,7 @@ import tempfile
 
 import numpy as np
 
-from benchmarks import network_speed, rivals
+from benchmarks import baselines, network_speed
 from benchmarks.measuring import Report, take_turns
 
 NAMES = {  # of the functions of a file, by format
@@ -45,13 +45,13 @@ def _functions(network, arguments, folder, report):
     from keras_alexnet.evaluation.classifier import Classifier
     from keras_alexnet.export import exporting, formats
 
-    names = tuple(f"class {label}" for label in range(rivals.CLASSES))
+    names = tuple(f"class {label}" for label in range(baselines.CLASSES))
     recipe = network_speed.recipe(arguments.size, mean="architecture")
     server = exporting.serving_model(Classifier(network, names, recipe))
     functions = {}
     for format, labels in NAMES.items():
-        if format == "onnx" and not rivals.HAS_ONNX_RUNTIME:
-            report.leave_out(rivals.NO_ONNX_RUNTIME)
+        if format == "onnx" and not baselines.HAS_ONNX_RUNTIME:
+            report.leave_out(baselines.NO_ONNX_RUNTIME)
             continue
         module, path = formats.find(format), folder / f"alexnet.{format}"
         module.write(server, path)

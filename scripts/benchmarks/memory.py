@@ -10,13 +10,13 @@ import subprocess
 import sys
 from typing import Any
 
-from benchmarks import frameworks, network_speed, rivals, worker
+from benchmarks import baselines, frameworks, network_speed, worker
 from benchmarks.measuring import Report, available_cores
 
 CONTENDERS = {
     network_speed.OURS: "tensorflow",
-    "Keras the obvious way, jit_compile=False": "jit_compile=False",
-    "Keras the obvious way, jit_compile='auto'": "jit_compile='auto'",
+    "Keras baseline, jit_compile=False": "jit_compile=False",
+    "Keras baseline, jit_compile='auto'": "jit_compile='auto'",
     "PyTorch": worker.PYTORCH,
 }
 STEPS = 3  # the second and third run beside the velocities that the first has created
@@ -32,8 +32,8 @@ def memory(arguments: argparse.Namespace, report: Report) -> None:
     settings = {"batch": batch, "size": arguments.size, "precision": "float32", "threads": available_cores()}
     peaks = {}
     for name, contender in CONTENDERS.items():
-        if contender == worker.PYTORCH and not rivals.HAS_PYTORCH:
-            report.leave_out(rivals.NO_PYTORCH)
+        if contender == worker.PYTORCH and not baselines.HAS_PYTORCH:
+            report.leave_out(baselines.NO_PYTORCH)
             continue
         peaks[name] = [_peak_in_a_process(settings | {"contender": contender})]
     report.add("memory", f"batch {batch}, float32", "MB", peaks)
@@ -80,7 +80,7 @@ def _load_frameworks(contender):
 
 def _network(settings: argparse.Namespace) -> Any:
     if settings.contender.startswith("jit_compile"):
-        return rivals.keras_networks(worker.plain_network(settings))[settings.contender]()
+        return baselines.keras_networks(worker.plain_network(settings))[settings.contender]()
     return worker.network_of(settings)
 
 

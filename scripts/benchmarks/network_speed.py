@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import math
 import time
 import typing
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import rivals
+from benchmarks import baselines
 from benchmarks.measuring import Report, available_cores, take_turns
 from keras_alexnet.recipes import RECIPES, Recipe
 
@@ -28,9 +27,11 @@ if typing.TYPE_CHECKING:
 
 OURS = "keras_alexnet"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-TRIAL_BATCH = 16  # images at most; a rival's best setting is found with these
+TRIAL_BATCH = 16  # images at most; a baseline's best setting is found with these
 PRODUCT_SIDE = 4096  # of the square matrices whose product is the peak
-EMULATED = "rivals in bfloat16: this processor only emulates it, so ours in bfloat16 is compared with ours in float32"
+EMULATED = (
+    "baselines in bfloat16: this processor only emulates it, so ours in bfloat16 is compared with ours in float32"
+)
 
 
 def training(arguments: argparse.Namespace, report: Report) -> None:
@@ -62,7 +63,7 @@ def _compare(topic, step, arguments, report):
             _compare_precisions(topic, step, arguments, report)
             continue
         with precision(name):
-            makers = {OURS: functools.partial(ours, arguments), **_best_rivals(step, arguments, name, report)}
+            makers = {OURS: functools.partial(ours, arguments), **_best_baselines(step, arguments, name, report)}
             if topic == "prediction" and name == "float32":
                 makers |= _onnx_runtime(arguments, report)
             for batch in arguments.batch_sizes:
@@ -73,9 +74,9 @@ def _compare(topic, step, arguments, report):
 
 def _onnx_runtime(arguments, report):
     """Return a function that builds our network in ONNX Runtime, by name, or nothing if that is not installed."""
-    if rivals.HAS_ONNX_RUNTIME:
-        return {"ONNX Runtime": lambda: rivals.OnnxNetwork(ours(arguments))}
-    report.leave_out(rivals.NO_ONNX_RUNTIME)
+    if baselines.HAS_ONNX_RUNTIME:
+        return {"ONNX Runtime": lambda: baselines.OnnxNetwork(ours(arguments))}
+    report.leave_out(baselines.NO_ONNX_RUNTIME)
     return {}
 
 
@@ -118,14 +119,14 @@ def ours(arguments: argparse.Namespace, strategy: "Strategy | None" = None) -> "
     """Build the network exactly as `trainer.fit` compiles it."""
     from keras_alexnet.training.trainer import compiled_model
 
-    return compiled_model(recipe(arguments.size), rivals.CLASSES, strategy=strategy)
+    return compiled_model(recipe(arguments.size), baselines.CLASSES, strategy=strategy)
 
 
 def random_arrays(batch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return random images, pixel values less the mean, of shape `(batch, size, size, 3)`, and their labels."""
     random = np.random.default_rng(0)
     images = random.normal(0, 60, (batch, size, size, 3)).astype(np.float32)
-    return images, random.integers(rivals.CLASSES, size=batch)
+    return images, random.integers(baselines.CLASSES, size=batch)
 
 
 def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
@@ -133,27 +134,27 @@ def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
     import keras
 
     images, labels = random_arrays(batch, size)
-    if isinstance(network, rivals.PyTorchNetwork):
+    if isinstance(network, baselines.PyTorchNetwork):
         return network.tensors(images, labels)
-    if isinstance(network, rivals.OnnxNetwork):
+    if isinstance(network, baselines.OnnxNetwork):
         return np.uint8(np.clip(images + 128, 0, 255)), labels
     return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
 
 
-def _best_rivals(step, arguments, name, report):
-    """Return functions that build each rival in the setting that is fastest here, by name and setting."""
+def _best_baselines(step, arguments, name, report):
+    """Return functions that build each baseline in the setting that is fastest here, by name and setting."""
     model = ours(arguments)
-    choices = {"Keras the obvious way": rivals.keras_networks(model)}
-    if rivals.HAS_PYTORCH:
-        choices["PyTorch"] = rivals.pytorch_networks(model, name, available_cores())
+    choices = {"Keras baseline": baselines.keras_networks(model)}
+    if baselines.HAS_PYTORCH:
+        choices["PyTorch"] = baselines.pytorch_networks(model, name, available_cores())
     else:
-        report.leave_out(rivals.NO_PYTORCH)
+        report.leave_out(baselines.NO_PYTORCH)
     best = {}
-    for rival, makers in choices.items():
+    for baseline, makers in choices.items():
         batch = min(TRIAL_BATCH, arguments.batch_sizes[0])
         times = {setting: _trial(step, make(), batch, arguments.size) for setting, make in makers.items()}
         setting = min(times, key=times.get)
-        best[f"{rival}, {setting}"] = makers[setting]
+        best[f"{baseline}, {setting}"] = makers[setting]
     return best
 
 
@@ -172,7 +173,7 @@ def response_normalization(arguments: argparse.Namespace, report: Report) -> Non
 
     from keras_alexnet import LocalResponseNormalization, build
 
-    layers = {OURS: LocalResponseNormalization(), "tf.nn.lrn": rivals.response_normalization}
+    layers = {OURS: LocalResponseNormalization(), "tf.nn.lrn": baselines.response_normalization}
     model = build(include_top=False, input_shape=(arguments.size, arguments.size, 3))
     for place in ("norm1", "norm2"):
         shape = (arguments.batch_sizes[0], *model.get_layer(place).output.shape[1:])
@@ -208,10 +209,12 @@ def peak(arguments: argparse.Namespace, report: Report) -> None:
     """Compare the arithmetic of a training step per second with that of the fastest large matrix product."""
     import tensorflow as tf
 
+    from keras_alexnet.models.summary import layer_costs, training_flops
+
     batch, product = arguments.batch_sizes[0], "tf.matmul, best round"
     with precision("float32"):
         network = ours(arguments)
-    operations = operations_to_train(network)
+    operations = sum(training_flops(layer_costs(network)).values())
     matrix = tf.random.normal((PRODUCT_SIDE, PRODUCT_SIDE))
     step = training_step(network, *random_batch(network, batch, arguments.size))
     contenders = {
@@ -221,18 +224,3 @@ def peak(arguments: argparse.Namespace, report: Report) -> None:
     rates = take_turns(contenders, arguments.repeats, arguments.seconds)
     rates[product] = [max(rates[product])] * arguments.repeats
     report.add("peak", f"batch {batch}, float32, {operations / 1e9:.2f} GFLOP per image", "GFLOP/s", rates)
-
-
-def operations_to_train(model: "keras.Model") -> int:
-    """Count the floating-point operations to train on one image, in convolutions and matrix products only.
-
-    Every weight is used once at every position of its layer's output, for one multiplication and one addition: 724
-    million times at 227 pixels with 1000 classes. The gradient of the weights costs as much again, and so does that of
-    the layer's input, which conv1 does not need: 2 x (3 x 724.4 - 105.4) million operations are 4.14 GFLOP.
-
-    Args:
-        model: A network of `keras_alexnet.build`.
-    """
-    layers = [layer for layer in model.layers if layer.weights]
-    first, *others = (math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in layers)
-    return 2 * (2 * first + 3 * sum(others))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import network_speed, rivals
+from benchmarks import baselines, network_speed
 
 PYTORCH = "pytorch"  # without Keras; "torch" is Keras on PyTorch
 
@@ -54,14 +54,14 @@ def network_of(settings: argparse.Namespace) -> Any:
     """Return the contender's network, compiled for training, of this library or in PyTorch."""
     if settings.contender != PYTORCH:
         return network_speed.ours(settings)
-    return rivals.PyTorchNetwork(plain_network(settings), "channels_last", settings.precision, settings.threads)
+    return baselines.PyTorchNetwork(plain_network(settings), "channels_last", settings.precision, settings.threads)
 
 
 def plain_network(settings: argparse.Namespace) -> Any:
     """Return the network of this library that gives the others their weights."""
     import keras_alexnet
 
-    return keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=rivals.CLASSES)
+    return keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=baselines.CLASSES)
 
 
 def _fit(settings) -> Callable[[int], None]:

@@ -76,7 +76,9 @@ def test_python_is_the_same_everywhere():
 # Imports of the code
 
 IN_THE_PROJECT = (
-    {"keras_alexnet"} | {path.stem for path in [*ROOT.glob("scripts/*.py"), *ROOT.glob("tests/*.py")]} | {"benchmarks"}
+    {"keras_alexnet"}
+    | {path.stem for path in [*ROOT.glob("scripts/*.py"), *ROOT.glob("tests/*.py")]}
+    | {"benchmarks", "comparisons"}
 )
 BY_NAME = {"import_module", "importorskip"}  # functions that import what their first argument names
 DISTRIBUTIONS = importlib.metadata.packages_distributions()  # PIL is in pillow, sklearn in scikit-learn

@@ -9,7 +9,7 @@ from PIL import Image
 
 import benchmark
 import keras_alexnet
-from benchmarks import frameworks, gpus, measuring, network_speed, rivals
+from benchmarks import baselines, frameworks, gpus, measuring, network_speed
 from keras_alexnet.models.summary import sketch
 
 SIZE = 67
@@ -52,13 +52,13 @@ def check(measurement, unit, *contenders):
     assert measurement["ratios"] == pytest.approx(expected)
 
 
-# The rivals compute what our network computes
+# The baselines compute what our network computes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, "auto"])
 def test_the_obvious_keras_network_is_the_same_function(model, images, jit_compile):
-    network = rivals.keras_network(model, jit_compile)
+    network = baselines.keras_network(model, jit_compile)
     np.testing.assert_allclose(network.predict_on_batch(images), model.predict_on_batch(images), rtol=0, atol=1e-4)
     assert network.count_params() == model.count_params()
 
@@ -66,7 +66,7 @@ def test_the_obvious_keras_network_is_the_same_function(model, images, jit_compi
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 def test_the_pytorch_network_is_the_same_function(model, images, memory_format):
     pytest.importorskip("torch")
-    network = rivals.PyTorchNetwork(model, memory_format, "float32", threads=2)
+    network = baselines.PyTorchNetwork(model, memory_format, "float32", threads=2)
     tensor, labels = network.tensors(images, np.arange(3))
     expected = model.predict_on_batch(images)
     np.testing.assert_allclose(network.predict_on_batch(tensor), expected, rtol=0, atol=1e-4)
@@ -78,21 +78,13 @@ def test_the_network_in_onnx_runtime_is_the_same_function(model):
     pytest.importorskip("onnxruntime")
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
     expected = model.predict_on_batch(pixels.astype("float32"))
-    np.testing.assert_allclose(rivals.OnnxNetwork(model).predict_on_batch(pixels), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(baselines.OnnxNetwork(model).predict_on_batch(pixels), expected, rtol=0, atol=1e-4)
 
 
 def test_side_of_the_last_maps():
-    assert [rivals.final_side(size) for size in (67, 99, 227)] == [1, 2, 6]
+    assert [baselines.final_side(size) for size in (67, 99, 227)] == [1, 2, 6]
     features = sketch(include_top=False, input_shape=(99, 99, 3))
     assert features.output_shape == (None, 2, 2, 256)
-
-
-def test_operations_to_train():
-    """Places of each layer's output x weights of a place, from the shapes of the paper."""
-    convolutions = (55**2 * 96 * 363, 27**2 * 256 * 1200, 169 * 384 * 2304, 169 * 384 * 1728, 169 * 256 * 1728)
-    forward = sum(convolutions) + 9216 * 4096 + 4096 * 4096 + 4096 * 1000
-    assert forward == 724_406_816
-    assert network_speed.operations_to_train(sketch()) == 2 * (3 * forward - convolutions[0])
 
 
 def test_crops_of_pillow_have_the_size_and_brightness_of_ours(tmp_path):
@@ -102,7 +94,7 @@ def test_crops_of_pillow_have_the_size_and_brightness_of_ours(tmp_path):
     path = tmp_path / "grey.jpg"
     Image.new("RGB", (90, 120), (100, 110, 120)).save(path)
     statistics = Statistics(np.full((96, 96, 3), 100, "float32"), np.zeros(3, "float32"), np.eye(3, dtype="float32"))
-    crops = rivals.PillowCrops([path], [7], statistics, network_speed.recipe(SIZE))
+    crops = baselines.PillowCrops([path], [7], statistics, network_speed.recipe(SIZE))
     crop, label = crops[0]
     assert (crop.numpy().shape, crop.numpy().dtype, label, len(crops)) == ((3, SIZE, SIZE), np.float32, 7, 1)
     np.testing.assert_allclose(crop, np.broadcast_to([[[0.0]], [[10.0]], [[20.0]]], crop.shape), atol=2)
@@ -173,13 +165,13 @@ def test_normalization_and_peak(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_training_and_prediction(tmp_path, capsys, monkeypatch):
-    trials = [1.0, 2.0] + [2.0, 1.0] * rivals.HAS_PYTORCH  # of Keras the first setting wins, of PyTorch the second
+    trials = [1.0, 2.0] + [2.0, 1.0] * baselines.HAS_PYTORCH  # of Keras the first setting wins, of PyTorch the second
     seconds = iter(trials * 2)
     monkeypatch.setattr(network_speed, "_trial", lambda *_: next(seconds))
     _, measurements = measured(tmp_path, capsys, "--only", "training", "prediction")
-    others = ["PyTorch, channels_last"] if rivals.HAS_PYTORCH else []
-    for one, more in zip(measurements, ([], ["ONNX Runtime"] * rivals.HAS_ONNX_RUNTIME), strict=True):
-        check(one, "images/s", "keras_alexnet", "Keras the obvious way, jit_compile=False", *others, *more)
+    others = ["PyTorch, channels_last"] if baselines.HAS_PYTORCH else []
+    for one, more in zip(measurements, ([], ["ONNX Runtime"] * baselines.HAS_ONNX_RUNTIME), strict=True):
+        check(one, "images/s", "keras_alexnet", "Keras baseline, jit_compile=False", *others, *more)
     assert [(one["topic"], one["subject"]) for one in measurements] == [
         ("training", "batch 2, float32"),
         ("prediction", "batch 2, float32"),
@@ -191,20 +183,20 @@ def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("keras_alexnet.training.strategies.fastest_precision", lambda: "float32")
     table, (one,) = measured(tmp_path, capsys, "--only", "prediction", "--precisions", "bfloat16")
     check(one, "images/s", "keras_alexnet, bfloat16", "keras_alexnet, float32")
-    assert "Left out: rivals in bfloat16" in table
+    assert "Left out: baselines in bfloat16" in table
 
 
 @pytest.mark.slow
 def test_input_pipeline(tmp_path, capsys):
     _, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
-    others = ["Pillow, DataLoader, 2 workers"] if rivals.HAS_PYTORCH else []
+    others = ["Pillow, DataLoader, 2 workers"] if baselines.HAS_PYTORCH else []
     check(one, "images/s", *PIPELINES, *others)
     assert one["subject"].startswith("4 JPEGs of 500 x 700, ")
 
 
 @pytest.mark.slow
 def test_without_pytorch(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(rivals, "HAS_PYTORCH", False)
+    monkeypatch.setattr(baselines, "HAS_PYTORCH", False)
     table, (one,) = measured(tmp_path, capsys, "--only", "pipeline")
     check(one, "images/s", *PIPELINES)
     assert "Left out: PyTorch" in table
@@ -214,7 +206,7 @@ def test_without_pytorch(tmp_path, capsys, monkeypatch):
 def test_the_faster_setting_is_taken(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(network_speed, "TRIAL_BATCH", 1)
     _, (one,) = measured(tmp_path, capsys, "--only", "training")
-    assert list(one["rates"])[1] in {f"Keras the obvious way, jit_compile={setting}" for setting in ("False", "'auto'")}
+    assert list(one["rates"])[1] in {f"Keras baseline, jit_compile={setting}" for setting in ("False", "'auto'")}
 
 
 @pytest.mark.slow  # saves the network after each of six epochs
@@ -251,7 +243,7 @@ def test_memory(tmp_path, capsys):
     _, (one,) = measured(tmp_path, capsys, "--only", "memory")
     ours, *others = one["rates"]
     assert ours == "keras_alexnet"
-    assert others[:2] == ["Keras the obvious way, jit_compile=False", "Keras the obvious way, jit_compile='auto'"]
+    assert others[:2] == ["Keras baseline, jit_compile=False", "Keras baseline, jit_compile='auto'"]
     weights = 4 * sketch(input_shape=(SIZE, SIZE, 3)).count_params() / 1e6  # MB
     assert all(peak > 3 * weights for (peak,) in one["rates"].values())  # with gradients and velocities
 

@@ -6,7 +6,7 @@ from PIL import Image
 from small_pictures import save_classes
 
 import compare_accuracy
-from benchmarks import row_table, usual_code
+from comparisons import baselines, row_table
 
 KEY = {"set": "animals", "epochs": "20", "contender": "Keras"}
 
@@ -52,7 +52,7 @@ def test_the_table_names_the_machine_and_escapes_cells():
 
 
 def training(folder, epochs=1):
-    return usual_code.Training(folder, epochs, 1e-4, seed=0, batch_size=4, crop_size=67, resize_size=75)
+    return baselines.Training(folder, epochs, 1e-4, seed=0, batch_size=4, crop_size=67, resize_size=75)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def folder(tmp_path):
 
 def test_the_network_in_pytorch_is_torchvisions():
     torch = pytest.importorskip("torch")
-    network = usual_code.torchvision_alexnet(1000)
+    network = baselines.torchvision_alexnet(1000)
     assert sum(parameter.numel() for parameter in network.parameters()) == 61_100_840  # torchvision's documentation
     assert network(torch.zeros(1, 3, 67, 67)).shape == (1, 1000)
 
@@ -73,7 +73,7 @@ def test_the_network_in_pytorch_is_torchvisions():
 def test_crops_are_random_in_training_only(folder):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    train, test = (usual_code.Crops(training(folder), split) for split in ("train", "test"))
+    train, test = (baselines.Crops(training(folder), split) for split in ("train", "test"))
     assert len(train) == len(test) == 12
     assert [label for _, label in test] == [0] * 6 + [1] * 6
     assert train[0][0].shape == (3, 67, 67)
@@ -82,8 +82,8 @@ def test_crops_are_random_in_training_only(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", usual_code.USUAL)
-def test_the_usual_code_learns_which_class_is_dark(name, tmp_path):
+@pytest.mark.parametrize("name", baselines.BASELINES)
+def test_the_baselines_learn_which_class_is_dark(name, tmp_path):
     if name == "PyTorch":
         pytest.importorskip("torch")
     random = np.random.default_rng(0)
@@ -93,9 +93,9 @@ def test_the_usual_code_learns_which_class_is_dark(name, tmp_path):
             for number in range(8):
                 pixels = random.integers(darkest, darkest + 100, (75, 75, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(tmp_path / split / label / f"{number}.png")
-    usual = usual_code.USUAL[name](training(tmp_path, epochs=25))
-    assert usual.fit() == 0
-    assert usual.error("test") == 0
+    baseline = baselines.BASELINES[name](training(tmp_path, epochs=25))
+    assert baseline.fit() == 0
+    assert baseline.error("test") == 0
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import try_default
-from benchmarks import everyday_sets
+from comparisons import everyday_sets
 
 LARGE = {"four_thousand_pixels", "thousand_classes", "digits"}
 

@@ -1,4 +1,4 @@
-"""What others would write, for benchmark.py: the same network in plain Keras and PyTorch, the same crops with Pillow.
+"""The baselines of benchmark.py: the same network in plain Keras and PyTorch, the same crops with Pillow.
 
 TensorFlow and PyTorch are imported where they are used: the workers of the DataLoader import this module.
 """
@@ -55,7 +55,7 @@ def keras_networks(model: "keras.Model") -> "dict[str, Callable[[], keras.Model]
 
 
 def keras_network(model: "keras.Model", jit_compile: bool | str = False) -> "keras.Model":
-    """Build the network the obvious way in Keras: `Conv2D(groups=2)`, `tf.nn.lrn`, `SGD`.
+    """Build the network in plain Keras: `Conv2D(groups=2)`, `tf.nn.lrn`, `SGD`.
 
     Args:
         model: The network whose input shape and weights are copied.
@@ -86,7 +86,7 @@ def keras_network(model: "keras.Model", jit_compile: bool | str = False) -> "ker
 
 
 def convolutions_and_poolings() -> "list[keras.layers.Layer]":
-    """Return the layers up to the last pooling, the obvious way: `Conv2D(groups=2)` and `tf.nn.lrn`."""
+    """Return the layers up to the last pooling in plain Keras: `Conv2D(groups=2)` and `tf.nn.lrn`."""
     from keras import layers
 
     return [

@@ -1,4 +1,4 @@
-"""Common AlexNet code: torchvision's network in PyTorch, and that of Keras tutorials, both with Adam.
+"""The baselines of compare_accuracy.py: torchvision's network in PyTorch, and that of Keras tutorials, both with Adam.
 
 Both use crops and horizontal flips and keep the weights of the epoch with the lowest validation error. TensorFlow and
 PyTorch are imported inside functions, because the workers of the DataLoader import this module.
@@ -183,7 +183,7 @@ def keras_alexnet(classes: int, training: Training) -> "keras.Model":
     import keras
     from keras import layers
 
-    from benchmarks.rivals import convolutions_and_poolings
+    from benchmarks.baselines import convolutions_and_poolings
 
     return keras.Sequential(
         [
@@ -257,4 +257,4 @@ class Keras:
         return pictures.cache() if split != "train" else pictures
 
 
-USUAL = {"PyTorch": PyTorch, "Keras": Keras}
+BASELINES = {"PyTorch": PyTorch, "Keras": Keras}

@@ -1,0 +1,1 @@
+"""The parts of `scripts/compare_accuracy.py` and `scripts/try_default.py`."""
