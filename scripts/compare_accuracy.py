@@ -28,6 +28,7 @@ from comparisons.baselines import BASELINES, Training
 from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
+from keras_alexnet.reporting.tables import spread
 
 OURS = "keras_alexnet"
 RESULT = "result.csv"  # from the process of a training
@@ -175,17 +176,9 @@ def summary(rows: list[dict[str, str]]) -> list[list[str]]:
         rate = best_rate(members)
         members = [row for row in members if row["rate"] == rate]
         minutes = statistics.fmean(float(row["seconds"]) / 60 for row in members)
-        errors = [_spread([float(row[key]) for row in members if row.get(key)]) for key in ("test_error", "ten_crops")]
+        errors = [spread([float(row[key]) for row in members if row.get(key)]) for key in ("test_error", "ten_crops")]
         lines.append([*group, rate or "default", str(len(members)), *errors, f"{minutes:.1f}"])
     return lines
-
-
-def _spread(errors: list[float]) -> str:
-    """Format the mean and the range in percent."""
-    if not errors:
-        return ""
-    text = f"{100 * statistics.fmean(errors):.1f}"
-    return text if len(errors) == 1 else f"{text} ({100 * min(errors):.1f} to {100 * max(errors):.1f})"
 
 
 if __name__ == "__main__":

@@ -14,17 +14,15 @@ import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from he
 import argparse
 import collections
 import dataclasses
-import pathlib
 import re
 import statistics
-import tempfile
 import typing
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import baselines, measuring, network_speed
+from benchmarks import baselines, measuring, network_speed, tracing
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
-from keras_alexnet.files import check_new, temporary_folder
+from keras_alexnet.files import check_new
 from keras_alexnet.reporting.tables import markdown
 
 if typing.TYPE_CHECKING:
@@ -83,31 +81,26 @@ def part_of(name: str, kind: str) -> tuple[str, str]:
     return layer, WEIGHTS if re.search(r"BackpropFilter|MatMul_1$", name) else MAPS
 
 
-def traced(step: Callable[[], None], folder: pathlib.Path) -> Iterator[tuple[str, str, float]]:
+def traced(step: Callable[[], None]) -> Iterator[tuple[str, str, float]]:
     """Trace a few steps and yield the name, kind and milliseconds per step of each operation."""
-    import tensorflow as tf
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=2, python_tracer_level=0)
-    with tf.profiler.experimental.Profile(str(folder), options):
+    def steps():
         for _ in range(STEPS):
             step()
-    (file,) = folder.rglob("*.xplane.pb")
-    space = xplane_pb2.XSpace.FromString(file.read_bytes())
-    for plane in space.planes:
-        for event in (event for line in plane.lines for event in line.events):
-            title = plane.event_metadata[event.metadata_id].name
-            if "ProcessAsync::Start" in title:  # compiled by XLA
-                texts = {
-                    plane.stat_metadata[stat.metadata_id].name: plane.stat_metadata[stat.ref_value].name
-                    for stat in event.stats
-                }
-                name, kind = texts.get("name", ""), texts.get("kernel_type", "")
-            elif re.fullmatch(r"[^: ]+:[^: ]+", title):
-                name, _, kind = title.partition(":")
-            else:
-                continue
-            yield name, kind, event.duration_ps / 1e9 / STEPS
+
+    for plane, _, event in tracing.trace(steps):
+        title = plane.event_metadata[event.metadata_id].name
+        if "ProcessAsync::Start" in title:  # compiled by XLA
+            texts = {
+                plane.stat_metadata[stat.metadata_id].name: plane.stat_metadata[stat.ref_value].name
+                for stat in event.stats
+            }
+            name, kind = texts.get("name", ""), texts.get("kernel_type", "")
+        elif re.fullmatch(r"[^: ]+:[^: ]+", title):
+            name, _, kind = title.partition(":")
+        else:
+            continue
+        yield name, kind, event.duration_ps / 1e9 / STEPS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,9 +179,8 @@ def measure(batch_size: int, size: int, precision: str) -> Profile:
     contenders = {"step": (step, 1), "product": (lambda: tf.matmul(matrix, matrix).numpy(), side**3 / 1e9)}
     rates = measuring.take_turns(contenders, repeats=5, seconds=1.0)
     parts = collections.Counter()
-    with temporary_folder(tempfile.gettempdir()) as folder:
-        for name, kind, taken in traced(step, folder):
-            parts[part_of(name, kind)] += taken
+    for name, kind, taken in traced(step):
+        parts[part_of(name, kind)] += taken
     speed = max(rates["product"])
     return Profile(parts, 1000 / statistics.median(rates["step"]), speed, ideal(network, batch_size, speed))
 

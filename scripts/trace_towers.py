@@ -13,19 +13,17 @@ import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from he
 import argparse
 import dataclasses
 import functools
-import pathlib
 import re
 import statistics
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.measuring import machine
+from benchmarks import measuring, tracing
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
+from keras_alexnet.files import check_new
 from keras_alexnet.plotting import figures
 
 ROUNDS, ROUND_SECONDS = 5, 5.0
@@ -87,42 +85,15 @@ def steps(arguments: argparse.Namespace) -> dict[str, Callable[[], None]]:
     return {name: functools.partial(model.train_function, iter(data)) for name, model in models.items()}
 
 
-def speeds(ways: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
-    """Return the steps per second of each way, in rounds that take turns."""
-    for step in ways.values():
-        step()
-        step()
-    rates = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, step in ways.items():
-            started, count = time.perf_counter(), 0
-            while time.perf_counter() - started < ROUND_SECONDS:
-                step()
-                count += 1
-            rates[name].append(count / (time.perf_counter() - started))
-    return rates
-
-
 def trace(step: Callable[[], None]) -> list[Span]:
     """Return when the operations of each tower ran in a step."""
-    import tensorflow as tf
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
-
-    options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=2, python_tracer_level=0)
-    with tempfile.TemporaryDirectory() as folder:
-        with tf.profiler.experimental.Profile(folder, options):
-            step()
-        (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
-        space = xplane_pb2.XSpace.FromString(path.read_bytes())
     spans = []
-    for plane in space.planes:
-        for line in plane.lines:
-            for event in line.events:
-                known = plane.event_metadata[event.metadata_id]
-                tower = re.search(r"/tower(\d)", known.name)
-                if tower:
-                    start = line.timestamp_ns * 1e-9 + event.offset_ps * 1e-12
-                    spans.append(Span(int(tower[1]), known.name, start, start + event.duration_ps * 1e-12))
+    for plane, line, event in tracing.trace(step):
+        name = plane.event_metadata[event.metadata_id].name
+        tower = re.search(r"/tower(\d)", name)
+        if tower:
+            start = line.timestamp_ns * 1e-9 + event.offset_ps * 1e-12
+            spans.append(Span(int(tower[1]), name, start, start + event.duration_ps * 1e-12))
     first = min(span.start for span in spans)
     return [dataclasses.replace(span, start=span.start - first, stop=span.stop - first) for span in spans]
 
@@ -165,11 +136,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with one_line_errors(parser):
         figures.check_path(arguments.out)
+        check_new(arguments.out, "--out")
         ways = steps(arguments)
-        rates = speeds(ways)
+        rates = measuring.take_turns({name: (step, 1) for name, step in ways.items()}, ROUNDS, ROUND_SECONDS)
         spans = trace(ways["two towers"])
         figures.save(timeline(spans, overlap(spans)), arguments.out)
-        about = machine()
+        about = measuring.machine()
         say(f"{about['processor']}, {about['cores']} cores, load {about['load']}, {about['date']}")
         for name, found in rates.items():
             say(f"{name}: {statistics.median(found):.2f} steps/s, {min(found):.2f} to {max(found):.2f}")

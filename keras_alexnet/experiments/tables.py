@@ -12,7 +12,7 @@ from keras_alexnet import runs
 from keras_alexnet.experiments.ablations import LAST_EPOCHS, Difference, by_seed, errors_by_seed
 from keras_alexnet.plotting.charts import epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
-from keras_alexnet.reporting.tables import markdown
+from keras_alexnet.reporting.tables import markdown, spread
 
 TARGET = 0.25  # the training error at which figure 1 compares epochs
 VIEWS = {"1_view": "one view", "10_views": "ten"}
@@ -51,7 +51,7 @@ def seeds(rows: Sequence[Row]) -> str:
     return markdown(
         {"runs": common_name(group), "seeds": len(group)}
         | {
-            f"{split}, {name}": _spread([row["results"][split][key]["top1_error"] for row in group])
+            f"{split}, {name}": spread([row["results"][split][key]["top1_error"] for row in group])
             for split in ("validation", "test")
             for key, name in VIEWS.items()
             if all(key in row["results"][split] for row in group)
@@ -104,7 +104,7 @@ def _name_of(recipe: Recipe) -> str | None:
 def _test_errors(group: Sequence[Row]) -> dict[str, str]:
     results = [row["results"]["test"] for row in group]
     return {
-        f"top-{k}, {name}": _spread([numbers[key][f"top{k}_error"] for numbers in results])
+        f"top-{k}, {name}": spread([numbers[key][f"top{k}_error"] for numbers in results])
         for key, name in VIEWS.items()
         if all(key in numbers for numbers in results)
         for k in (1, 5)
@@ -125,11 +125,6 @@ def common_name(group: Sequence[Row]) -> str:
     """Return the name of the runs without the seed at its end."""
     first = group[0]["run"]
     return first.rpartition("-")[0] or first
-
-
-def _spread(errors: Sequence[float]) -> str:
-    percents = 100 * np.array(errors)
-    return f"{percents.mean():.1f}" + (f" ({percents.min():.1f} to {percents.max():.1f})" if len(percents) > 1 else "")
 
 
 def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | None]]:
@@ -198,8 +193,8 @@ def normalization(rows: Sequence[Row]) -> str:
         lines.append(
             {
                 "pictures": split,
-                "without": _spread([without[seed] for seed in paired]),
-                "with normalization": _spread([with_it[seed] for seed in paired]),
+                "without": spread([without[seed] for seed in paired]),
+                "with normalization": spread([with_it[seed] for seed in paired]),
                 "difference": str(difference),
                 "seeds": len(difference.points),
                 "p": f"{difference.p_value:.2g}",
@@ -289,8 +284,8 @@ def fine_tuning(rows: Sequence[Row]) -> str:
                 {
                     "runs": common_name(group),
                     "start": _start(weights),
-                    "from there": _spread([tuned[seed] for seed in paired]),
-                    "from random weights": _spread([scratch[seed] for seed in paired]),
+                    "from there": spread([tuned[seed] for seed in paired]),
+                    "from random weights": spread([scratch[seed] for seed in paired]),
                     "difference": str(difference),
                 }
             )

@@ -1,5 +1,6 @@
 """Tables of results: plain text for the terminal, and Markdown."""
 
+import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -47,6 +48,19 @@ def between(interval: tuple[float, float]) -> str:
     """
     low, high = interval
     return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def spread(errors: Sequence[float]) -> str:
+    """Format the mean of fractions in percent, and the lowest and the highest if there are several.
+
+    Example:
+        >>> spread([0.1, 0.2]), spread([0.1]), spread([])
+        ('15.0 (10.0 to 20.0)', '10.0', '')
+    """
+    if not errors:
+        return ""
+    text = f"{100 * statistics.fmean(errors):.1f}"
+    return text if len(errors) == 1 else f"{text} ({100 * min(errors):.1f} to {100 * max(errors):.1f})"
 
 
 def evaluations(results: Sequence[Mapping[str, Any]]) -> str:

@@ -32,6 +32,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS
 from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.recipes import Recipe
+from keras_alexnet.training.callbacks import duration
 from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
 
@@ -263,7 +264,7 @@ def announce(
             f"Chosen settings: {start}crops of {recipe.crop_size} pixels, "
             f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epoch{'s' * (recipe.epochs != 1)} "
             f"({steps:,} step{'s' * (steps != 1)}){rates}.",
-            f"The training steps will take about {_duration(seconds)} here, plus start-up and evaluation. "
+            f"The training steps will take about {duration(max(10, seconds))} here, plus start-up and evaluation. "
             "To change a setting, use its flag (see --help).",
         )
     )
@@ -341,15 +342,6 @@ def measure_speed(recipe: Recipe, classes: int) -> float:
         model.train_on_batch(images, labels)
         steps += 1
     return steps * recipe.batch_size / (time.perf_counter() - started)
-
-
-def _duration(seconds: float) -> str:
-    """Return a rough duration in words."""
-    if seconds < 90:
-        return f"{max(10, round(seconds, -1)):.0f} seconds"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
 
 
 def images_per_second(recipe: Recipe, classes: int) -> float:

@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.gpus import find_gpus
 from keras_alexnet.files import atomic_write
+from keras_alexnet.reporting.tables import markdown
 
 # those that set the pace
 INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
@@ -99,14 +100,13 @@ class Measurement:
             for name, rates in others
         }
 
-    def rows(self) -> Iterator[str]:
+    def rows(self) -> Iterator[dict[str, str]]:
         """Yield rows of the Markdown table, one for each other contender."""
         first, *others = ((name, self._cell(name, rate)) for name, rate in self.medians.items())
-        cells = [f"{self.topic}, {self.subject}, {self.unit}", first[1]]
+        cells = {"measured": f"{self.topic}, {self.subject}, {self.unit}", "": first[1]}
         for other, cell in others or [("", "")]:
-            against = [cell, f"{self.ratios[other]:.2f}" if other else ""]
-            yield f"| {' | '.join(cells + against)} |"
-            cells = ["", ""]
+            yield cells | {"against": cell, "ratio": f"{self.ratios[other]:.2f}" if other else ""}
+            cells = {"measured": "", "": ""}
 
     def _cell(self, name, rate):
         busy = ", ".join(f"{percent:.0f} %" for percent in self.busy.get(name, ()))
@@ -140,11 +140,11 @@ class Report:
         rates: dict[str, list[float]],
         busy: dict[str, list[float]] | None = None,
     ) -> None:
-        """Add a measurement, print its rows to stderr and save the report."""
+        """Add a measurement, print its table to stderr and save the report."""
         measurement = Measurement(topic, subject, unit, rates, busy or {})
         self.measurements.append(measurement)
         self._write()
-        print("\n".join(measurement.rows()), file=sys.stderr, flush=True)
+        print(markdown(measurement.rows()), file=sys.stderr, flush=True)
 
     def leave_out(self, reason: str) -> None:
         """Record once what is not measured, and why."""
@@ -154,10 +154,10 @@ class Report:
 
     def markdown(self) -> str:
         """Return the table, the machine, and the measurements that were left out."""
-        lines = ["| measured | | against | ratio |", "|---|---|---|---|"]
-        lines += [row for measurement in self.measurements for row in measurement.rows()]
+        rows = (row for measurement in self.measurements for row in measurement.rows())
         rounds = sorted({len(rates) for measurement in self.measurements for rates in measurement.rates.values()})
-        lines += [
+        lines = [
+            markdown(rows),
             "",
             f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The ratio is how "
             "many times as fast the first one is, or how many times as much memory the other one needs. It is the "

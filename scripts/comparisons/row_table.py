@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from benchmarks.measuring import machine
 from keras_alexnet.command_line import Parser, say
 from keras_alexnet.files import atomic_write
+from keras_alexnet.reporting import tables
 
 Row = Mapping[str, str]
 
@@ -102,15 +103,12 @@ def has(rows: Iterable[Row], key: Row) -> bool:
 
 def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table and a line with the machine, the date and the command."""
-    lines = [_line(titles), f"|{'---|' * len(titles)}", *map(_line, rows)]
+    cells = ([cell.replace("|", r"\|") for cell in row] for row in rows)
     here = machine()
-    lines += [
+    lines = [
+        tables.markdown(dict(zip(titles, row, strict=True)) for row in cells),
         "",
         f"{here['processor']}, {here['cores']} cores ({' '.join(here['instruction_sets'])}), {here['memory_gib']} GiB; "
         f"{datetime.date.today().isoformat()}; `{here['command']}`.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _line(cells):
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

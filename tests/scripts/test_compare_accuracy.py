@@ -47,7 +47,7 @@ def test_the_summary_has_means_over_the_seeds_at_the_best_rate():
 
 def test_the_table_names_the_machine_and_escapes_cells():
     table = row_table.markdown(["a", "b"], [["1|2", "3"]]).splitlines()
-    assert table[:3] == ["| a | b |", "|---|---|", "| 1\\|2 | 3 |"]
+    assert table[:3] == ["| a    | b   |", "|------|-----|", "| 1\\|2 | 3   |"]
     assert "cores" in table[-1]
 
 

@@ -21,6 +21,14 @@ def test_the_figure_tells_forward_from_backward():
     assert [path.get_extents().x1 for path in backward.get_paths()] == [3000]
 
 
+def test_an_existing_file_is_not_overwritten(capsys, tmp_path):
+    (tmp_path / "towers.png").touch()
+    with pytest.raises(SystemExit) as stop:
+        script.main(["--out", str(tmp_path / "towers.png")])
+    assert stop.value.code == 2
+    assert "already exists: choose another name with --out" in capsys.readouterr().err
+
+
 def test_another_kind_of_file_is_one_line(capsys):
     with pytest.raises(SystemExit) as stop:
         script.main(["--out", "towers.txt"])
