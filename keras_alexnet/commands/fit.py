@@ -453,9 +453,10 @@ def _write_kernels(run: Run, classifier: "Classifier") -> dict:
 
 def _say_what_is_next(run: Run, has_test: bool) -> int:
     """Print what to do next, and return the exit status: 1 if training diverged or learned nothing."""
+    from keras_alexnet.evaluation.chance import training_warning
     from keras_alexnet.reporting import report
 
-    failed = report.training_warning(run.read_log(), report.class_counts(run))
+    failed = training_warning(run.read_log(), report.class_counts(run))
     if failed:
         say(failed)
         return 1

@@ -1,12 +1,13 @@
-"""The loss and error of a network that has learned only the class frequencies."""
+"""The loss and error of a network that has learned only the class frequencies, and when training counts as failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 EXPLODED = 10  # ours: a loss above this multiple of the loss of chance has diverged
 LEAST = 0.1  # ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it
 AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
+STUCK_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
 
 def chance_loss(counts: Sequence[float]) -> float:
@@ -50,3 +51,32 @@ def has_exploded(loss: float, chance: float) -> bool:
         (False, True, True)
     """
     return not loss <= EXPLODED * max(chance, LEAST)
+
+
+def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:
+    """Return a sentence if training diverged or learned nothing, else None.
+
+    Args:
+        log: The rows of a run's log, with `loss`.
+        counts: Number of training pictures of each class, up to a factor.
+
+    Example:
+        >>> training_warning([{"loss": 2.9e22}], counts=[30, 30])
+        'Training diverged: the last loss is 2.9e+22, where chance has 0.69. Try a smaller learning rate.'
+    """
+    if not log or len(counts) < 2:
+        return None
+    loss, chance = log[-1]["loss"], chance_loss(counts)
+    if has_exploded(loss, chance):
+        return (
+            f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
+            "Try a smaller learning rate."
+        )
+    errors = [row.get("top1_error", chance_error(counts)) for row in log]
+    # The error may improve before the loss does, and after a few epochs it is too early to say.
+    if loss > AT_CHANCE * chance and len(log) >= STUCK_EPOCHS and min(errors) > 0.9 * chance_error(counts):
+        return (
+            f"The network learned nothing: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
+            "Try more epochs or another learning rate."
+        )
+    return None

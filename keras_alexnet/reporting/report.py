@@ -14,7 +14,7 @@ from PIL import Image
 
 from keras_alexnet import runs
 from keras_alexnet.data.identity import identity_of
-from keras_alexnet.evaluation.chance import AT_CHANCE, chance_error, chance_loss, has_exploded
+from keras_alexnet.evaluation.chance import chance_loss, training_warning
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
@@ -26,7 +26,6 @@ PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so t
 QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
 PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
 ORDER = ("test", "validation")  # of the splits; others follow by name
-TELLING_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
 
 def write(run: runs.Run) -> Path:
@@ -89,35 +88,6 @@ def class_counts(run: runs.Run) -> Sequence[int]:
     results = run.folder / "results.json"
     counts = run.read_json(results.name).get("class_counts") if results.exists() else None
     return counts or [1] * len(run.read_classes())
-
-
-def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:
-    """Return a sentence if training diverged or learned nothing, else None.
-
-    Args:
-        log: The rows of a run's log, with `loss`.
-        counts: Number of training pictures of each class, up to a factor.
-
-    Example:
-        >>> training_warning([{"loss": 2.9e22}], counts=[30, 30])
-        'Training diverged: the last loss is 2.9e+22, where chance has 0.69. Try a smaller learning rate.'
-    """
-    if not log or len(counts) < 2:
-        return None
-    loss, chance = log[-1]["loss"], chance_loss(counts)
-    if has_exploded(loss, chance):
-        return (
-            f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
-            "Try a smaller learning rate."
-        )
-    errors = [row.get("top1_error", chance_error(counts)) for row in log]
-    # The error may improve before the loss does, and after a few epochs it is too early to say.
-    if loss > AT_CHANCE * chance and len(log) >= TELLING_EPOCHS and min(errors) > 0.9 * chance_error(counts):
-        return (
-            f"The network learned nothing: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
-            "Try more epochs or another learning rate."
-        )
-    return None
 
 
 def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:

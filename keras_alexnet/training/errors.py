@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from keras_alexnet.data.errors import first_line, is_about_data
+from keras_alexnet.evaluation.chance import STUCK_EPOCHS
 from keras_alexnet.recipes import Recipe
-
-STUCK_EPOCHS = 5  # ours: epochs with a loss within 1 % of chance before a warning
 
 
 class TrainingFailed(ValueError):

@@ -11,14 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_alexnet.evaluation.chance import AT_CHANCE, has_exploded
+from keras_alexnet.evaluation.chance import AT_CHANCE, STUCK_EPOCHS, has_exploded
 from keras_alexnet.training import checkpoints, errors
 
 MAX_RECOVERIES = 3  # per run
 DIVISOR = 3  # of the learning rate, for each recovery
 TELLING_STEPS = 10  # the mean loss of fewer steps is too noisy
 STUCK_STEPS = 2000  # at chance; half of all steps in a short run, a quarter in a long one
-STUCK_EPOCHS = 5
 SAME_OUTPUT_TOLERANCE = 1e-6  # relative spread over pictures below which outputs count as the same
 MAX_RESUMABLE_LOSS = 1.2  # do not go back to a checkpoint with a loss above this multiple of the loss of chance
 

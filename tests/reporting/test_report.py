@@ -12,6 +12,7 @@ from PIL import Image
 
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
+from keras_alexnet.evaluation.chance import training_warning
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.reporting import report, run_figures
 from keras_alexnet.runs import Run
@@ -249,7 +250,7 @@ def test_a_training_that_failed_has_a_warning(small_run, losses, warning):
 def test_an_unbalanced_training_that_learned_only_the_frequencies_has_a_warning(small_run):
     """For 98, 1 and 1 pictures chance has a loss of 0.11 and an error of 2 %, far from 1.10 and 67 %."""
     small_run.write_log([row | {"top1_error": 0.02} for row in log_of_losses(*[0.112] * 6)])
-    assert report.training_warning(small_run.read_log(), report.class_counts(small_run)) is None
+    assert training_warning(small_run.read_log(), report.class_counts(small_run)) is None
     small_run.write_json("results.json", {"epochs": 6, "class_counts": [98, 1, 1]})
     assert "The network learned nothing: the last loss is 0.112, where chance has 0.11." in report_of(small_run).text
     # Beside the cross-entropy of an evaluation stands that of guessing evenly, since its classes may be balanced.
