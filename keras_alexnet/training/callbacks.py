@@ -22,10 +22,39 @@ SAVING_SHARE = 0.03  # ours: largest fraction of the time for optional checkpoin
 TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
-class LogWriter(keras.callbacks.Callback):
-    """Write the run's log after each epoch, and set the learning rate of the next one.
+class LearningRate(keras.callbacks.Callback):
+    """Set the learning rate of each epoch, and of each step for warm-up and decay.
 
-    The logged learning rate is that of the last step of the epoch.
+    Args:
+        recipe: The recipe of the run.
+        rows: The log of the epochs so far.
+        steps: Number of steps per epoch.
+        first_steps: Number of steps of the first epoch that are already done.
+        factor: Factor of the recipe's learning rates.
+    """
+
+    def __init__(self, recipe: Recipe, rows: list[dict], steps: int, first_steps: int = 0, factor: float = 1.0) -> None:
+        super().__init__()
+        self.recipe, self.rows, self.steps = recipe, rows, steps
+        self.first_steps, self.factor = first_steps, factor
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.rate = learning_rate(self.recipe, self.rows) * self.factor
+        self.model.optimizer.learning_rate = self.rate
+        self.step, self.first_steps = epoch * self.steps + self.first_steps, 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        if self.recipe.schedule != "divided" or self.recipe.warmup_steps:
+            self.model.optimizer.learning_rate = self.rate_of(self.step)
+            self.step += 1
+
+    def rate_of(self, step: int) -> float:
+        """Return the learning rate of a step of this epoch, counted from 0 over all epochs."""
+        return self.rate * step_factor(self.recipe, step, self.recipe.epochs * self.steps)
+
+
+class LogWriter(keras.callbacks.Callback):
+    """Write the run's log after each epoch, with the learning rate of the epoch's last step.
 
     It also saves the best network so far: that of the epoch with the lowest validation error. Of equal errors the first
     counts, except that the last epoch of a cosine schedule wins. Without validation, and with `keep="last"`, the
@@ -38,28 +67,20 @@ class LogWriter(keras.callbacks.Callback):
         run: The run.
         recipe: Its recipe.
         rows: The log of the epochs so far.
-        steps: Number of steps per epoch.
+        rates: Provides the learning rate of a step.
         is_chief: Whether this process writes.
-        factor: Factor of the recipe's learning rates.
 
     Attributes:
         has_best: Whether the last epoch is the best so far.
     """
 
-    def __init__(
-        self, run: Run, recipe: Recipe, rows: list[dict], steps: int, is_chief: bool, factor: float = 1.0
-    ) -> None:
+    def __init__(self, run: Run, recipe: Recipe, rows: list[dict], rates: LearningRate, is_chief: bool) -> None:
         super().__init__()
-        self.run, self.recipe, self.rows, self.is_chief = run, recipe, rows, is_chief
-        self.steps, self.factor = steps, factor
+        self.run, self.recipe, self.rows, self.rates, self.is_chief = run, recipe, rows, rates, is_chief
         self.has_best = False
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.rate = learning_rate(self.recipe, self.rows) * self.factor
-        self.model.optimizer.learning_rate = self.rate
-
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        row = {"epoch": epoch + 1, "learning_rate": self.rate_of((epoch + 1) * self.steps - 1)}
+        row = {"epoch": epoch + 1, "learning_rate": self.rates.rate_of((epoch + 1) * self.rates.steps - 1)}
         row |= {key: float(logs[key]) for prefix in ("", "val_") for name in LOGGED if (key := prefix + name) in logs}
         self.rows.append(row)
         if self.recipe.is_over(self.rows):
@@ -73,10 +94,6 @@ class LogWriter(keras.callbacks.Callback):
             with atomic_write(self.run.best) as temporary:
                 network.save(temporary)
         self.run.write_log(self.rows)
-
-    def rate_of(self, step: int) -> float:
-        """Return the learning rate of a step of this epoch, counted from 0 over all epochs."""
-        return self.rate * step_factor(self.recipe, step, self.recipe.epochs * self.steps)
 
     def _is_best(self) -> bool:
         name, ends = self.recipe.error_name(), self.model.stop_training
@@ -93,41 +110,22 @@ class RateFactors(keras.callbacks.Callback):
     When one changes, the training step is recompiled, which takes seconds.
 
     Args:
-        log: Provides the recipe and the log.
+        recipe: The recipe of the run.
+        rows: The log of the epochs so far.
     """
 
-    def __init__(self, log: LogWriter) -> None:
+    def __init__(self, recipe: Recipe, rows: list[dict]) -> None:
         super().__init__()
-        self.log = log
+        self.recipe, self.rows = recipe, rows
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        recipe, rows = self.log.recipe, self.log.rows
+        recipe, rows = self.recipe, self.rows
         # inside a LossScaleOptimizer
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         factors = bias_factor(recipe, rows), layer_factors(recipe, len(rows), self.model.layers[-1].name)
         if factors != (optimizer.bias_learning_rate_factor, dict(optimizer.learning_rate_factors)):
             optimizer.bias_learning_rate_factor, optimizer.learning_rate_factors = factors
             self.model.make_train_function(force=True)
-
-
-class StepSchedule(keras.callbacks.Callback):
-    """Set the learning rate of each step for warm-up and decay. It comes after `LogWriter`.
-
-    Args:
-        log: Provides the learning rate of a step.
-        first_steps: Number of steps of the first epoch that are already done.
-    """
-
-    def __init__(self, log: LogWriter, first_steps: int = 0) -> None:
-        super().__init__()
-        self.log, self.first_steps = log, first_steps
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.step, self.first_steps = epoch * self.log.steps + self.first_steps, 0
-
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        self.model.optimizer.learning_rate = self.log.rate_of(self.step)
-        self.step += 1
 
 
 class LossGuard(keras.callbacks.Callback):

@@ -22,11 +22,11 @@ from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import checkpoints, errors, recovery, schedules, strategies
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
+    LearningRate,
     LogWriter,
     LossGuard,
     ProgressBar,
     RateFactors,
-    StepSchedule,
     TimeLimit,
 )
 from keras_alexnet.training.histograms import Histograms
@@ -323,14 +323,13 @@ def _callbacks(
     guard = LossGuard(run, recipe, rows, steps, chance, first_steps, sample[0] if may_recover else None)
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
-    log = LogWriter(run, recipe, rows, steps, is_chief, factor)
-    stepwise = recipe.schedule != "divided" or recipe.warmup_steps
-    schedule = [StepSchedule(log, first_steps)] if stepwise else []
+    rates = LearningRate(recipe, rows, steps, first_steps, factor)
+    log = LogWriter(run, recipe, rows, rates, is_chief)
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if is_chief else []
     if options.tensorboard_verbose and is_chief:
         events.append(Histograms(run.tensorboard, *sample, options.tensorboard_verbose))
-    return [guard, *limit, log, RateFactors(log), *schedule, saving, *events]
+    return [guard, *limit, rates, log, RateFactors(recipe, rows), saving, *events]
 
 
 def _evaluate_epoch(

@@ -80,11 +80,14 @@ def test_the_network_of_the_chosen_epoch_is_kept(tmp_path, settings, kept):
     model = keras.Model(images, keras.layers.Dense(1, use_bias=False, name="dense")(images))
     model.compile(keras.optimizers.SGD(), "mse")
     run = Run.create(tmp_path / "run")
-    writer = callbacks.LogWriter(run, Recipe(**{"epochs": 4} | settings), [], steps=1, is_chief=True)
+    recipe, rows = Recipe(**{"epochs": 4} | settings), []
+    rates = callbacks.LearningRate(recipe, rows, steps=1)
+    writer = callbacks.LogWriter(run, recipe, rows, rates, is_chief=True)
+    rates.set_model(model)
     writer.set_model(model)
     model.stop_training = False
     for epoch, error in enumerate((0.5, 0.2, 0.4, 0.2)):
-        writer.on_epoch_begin(epoch)
+        rates.on_epoch_begin(epoch)
         model.set_weights([np.full((1, 1), epoch + 1.0)])
         writer.on_epoch_end(epoch, {"val_top1_error": error})
     assert keras.models.load_model(run.best).get_weights()[0].item() == kept

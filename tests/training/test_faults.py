@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written():
 @pytest.mark.slow
 def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_path, monkeypatch):
     run, good = Run.create(tmp_path / "run"), []
-    begin = trainer.LogWriter.on_epoch_begin
+    begin = trainer.LearningRate.on_epoch_begin
 
     def explode(self, epoch, logs=None):
         begin(self, epoch, logs)
@@ -174,7 +174,7 @@ def test_too_large_a_step_ends_the_run_and_keeps_the_good_weights(pictures, tmp_
             good.extend(self.model.get_weights())
             self.model.optimizer.learning_rate = 1e30
 
-    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", explode)
+    monkeypatch.setattr(trainer.LearningRate, "on_epoch_begin", explode)
     with pytest.raises(ValueError, match=r"Received: (nan|inf) at (step \d|the validation) of epoch 2"):
         fit(pictures, run)
     last = checkpoints.newest(run.last)

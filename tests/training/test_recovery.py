@@ -187,7 +187,7 @@ def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder
     monkeypatch.setattr(trainer.LossGuard, "on_epoch_end", diverge_once)
     whole = Run.create(tmp_path / "whole")
     train(folder, whole, recipe, deterministic=True)
-    begin = trainer.LogWriter.on_epoch_begin
+    begin = trainer.LearningRate.on_epoch_begin
 
     def interrupt(self, epoch, logs=None):
         if epoch == 2:
@@ -195,10 +195,10 @@ def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder
         begin(self, epoch, logs)
 
     run = Run.create(tmp_path / "run")
-    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", interrupt)
+    monkeypatch.setattr(trainer.LearningRate, "on_epoch_begin", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(folder, run, recipe, deterministic=True)
-    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", begin)
+    monkeypatch.setattr(trainer.LearningRate, "on_epoch_begin", begin)
     train(folder, run, recipe, deterministic=True)
     assert (run.folder / "log.csv").read_text() == (whole.folder / "log.csv").read_text()
     assert run.read_recoveries() == whole.read_recoveries()

@@ -118,17 +118,17 @@ def test_best_network_has_the_lowest_error_of_the_log(finished, folder):
 
 def test_an_interrupted_run_continues_exactly(finished, folder, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run")
-    begin = trainer.LogWriter.on_epoch_begin
+    begin = trainer.LearningRate.on_epoch_begin
 
     def interrupt(self, epoch, logs=None):
         if epoch == 2:
             raise KeyboardInterrupt
         begin(self, epoch, logs)
 
-    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", interrupt)
+    monkeypatch.setattr(trainer.LearningRate, "on_epoch_begin", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fit(folder, run, checkpoint_epochs=1)
-    monkeypatch.setattr(trainer.LogWriter, "on_epoch_begin", begin)
+    monkeypatch.setattr(trainer.LearningRate, "on_epoch_begin", begin)
     assert checkpoints.newest(run.last).epochs == 2
     fit(folder, run)
     for row, unbroken in zip(run.read_log(), finished[0].read_log(), strict=True):
