@@ -1,4 +1,6 @@
-"""The forward pass of a saved network in NumPy: no Keras, whose import takes longer than this takes for a picture.
+"""The forward pass of a saved network in NumPy.
+
+It does not import Keras, which takes longer than classifying one picture.
 
 `NumpyNetwork` follows the layers of a `.keras` file from the image to the classes. The functions below it compute one
 layer each, in the order of the paper's sections 3.1 to 3.5. Maps are `(batch, height, width, channels)`.
@@ -117,7 +119,8 @@ def _layer(described):
     if kind not in _LAYERS or settings.get("activation", "linear") not in _ACTIVATIONS or wrong:
         raise ValueError(f"Expected layers that NumPy code exists for. Received: {kind}, {wrong}")
     options = [option for node in nodes for option in node["kwargs"].values() if option]  # such as `training=True`
-    if dtype not in PRECISIONS or len(nodes) != (kind != "InputLayer") or options:
+    expected_calls = 0 if kind == "InputLayer" else 1
+    if dtype not in PRECISIONS or len(nodes) != expected_calls or options:
         raise ValueError(f"Expected a layer in {' or '.join(PRECISIONS)}, used once. Received: {name} in {dtype}")
     tensors = [tensor for node in nodes for argument in node["args"] for tensor in _listed(argument)]
     return Layer(name, kind, settings, tuple(tensor["config"]["keras_history"][0] for tensor in tensors))
@@ -150,18 +153,18 @@ _ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _activate(of, x):
-    return _ACTIVATIONS[of["activation"]](x)
+def _activate(config, x):
+    return _ACTIVATIONS[config["activation"]](x)
 
 
 # Convolution (3.2, 3.5): a matrix product of the pixels under each window and the kernels
 
 
-def _convolve(of, x, kernel, bias=0):
-    x = _padded(x, of["padding"], of["kernel_size"], of["strides"])
-    groups = zip(np.split(x, of["groups"], -1), np.split(kernel, of["groups"], -1), strict=True)
-    maps = [_windows_times_kernel(part, own, of["strides"]) for part, own in groups]
-    return _activate(of, np.concatenate(maps, -1) + bias)  # (batch, new height, new width, filters)
+def _convolve(config, x, kernel, bias=0):
+    x = _pad_same(x, config["padding"], config["kernel_size"], config["strides"])
+    groups = zip(np.split(x, config["groups"], -1), np.split(kernel, config["groups"], -1), strict=True)
+    maps = [_windows_times_kernel(part, own, config["strides"]) for part, own in groups]
+    return _activate(config, np.concatenate(maps, -1) + bias)  # (batch, new height, new width, filters)
 
 
 def _windows_times_kernel(x, kernel, strides):
@@ -170,15 +173,15 @@ def _windows_times_kernel(x, kernel, strides):
     return np.tensordot(windows, kernel, ((4, 5, 3), (0, 1, 2)))
 
 
-def _convolve_locally(of, x, kernel, bias):
-    size, (height, width, _, filters) = of["kernel_size"], kernel.shape
-    x = _padded(x, "same", (size, size), (1, 1))
+def _convolve_locally(config, x, kernel, bias):
+    size, (height, width, _, filters) = config["kernel_size"], kernel.shape
+    x = _pad_same(x, "same", (size, size), (1, 1))
     windows = sliding_window_view(x, (size, size), (1, 2))  # (batch, height, width, channels, rows, columns)
     windows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(len(x), height, width, -1)
     return np.einsum("bhwi,hwif->bhwf", windows, kernel, optimize=True) + bias.reshape(height, width, filters)
 
 
-def _padded(x, padding, window, strides, value=0.0):
+def _pad_same(x, padding, window, strides, value=0.0):
     """Pad the maps as TensorFlow does for "same", so that there is a window for every `strides` pixels."""
     if padding == "valid":
         return x
@@ -190,21 +193,21 @@ def _padded(x, padding, window, strides, value=0.0):
     return np.pad(x, margins, constant_values=value)
 
 
-def _pad(of, x):
-    return np.pad(x, [(0, 0), *of["padding"], (0, 0)])
+def _zero_padding(config, x):
+    return np.pad(x, [(0, 0), *config["padding"], (0, 0)])
 
 
 # Response normalization (3.3)
 
 
-def _normalize_over_channels(of, x):
-    parts = [_sum_along(part * part, -1, np.ones(of["window"])) for part in np.split(x, of["groups"], -1)]
-    return x * _power(of["k"] + of["alpha"] * np.concatenate(parts, -1), -of["beta"])
+def _normalize_over_channels(config, x):
+    parts = [_sum_along(part * part, -1, np.ones(config["window"])) for part in np.split(x, config["groups"], -1)]
+    return x * _power(config["k"] + config["alpha"] * np.concatenate(parts, -1), -config["beta"])
 
 
-def _normalize_within_maps(of, x):
-    ones = np.ones(of["window"])
-    return x * _power(of["k"] + of["alpha"] * _sum_along(_sum_along(x * x, 1, ones), 2, ones), -of["beta"])
+def _normalize_within_maps(config, x):
+    ones = np.ones(config["window"])
+    return x * _power(config["k"] + config["alpha"] * _sum_along(_sum_along(x * x, 1, ones), 2, ones), -config["beta"])
 
 
 def _power(d, exponent):
@@ -226,11 +229,11 @@ def _sum_along(x, axis, weights):
     return np.moveaxis(sums, 0, axis)
 
 
-def _blur_and_subsample(of, x):
-    bell = np.exp(-((np.arange(of["window"]) - of["window"] // 2) ** 2) / (2 * of["std"] ** 2))
+def _blur_and_subsample(config, x):
+    gaussian = np.exp(-((np.arange(config["window"]) - config["window"] // 2) ** 2) / (2 * config["std"] ** 2))
     for axis in (1, 2):
-        x = _sum_along(x, axis, bell / bell.sum())
-        size, step = x.shape[axis], of["step"]
+        x = _sum_along(x, axis, gaussian / gaussian.sum())
+        size, step = x.shape[axis], config["step"]
         x = np.take(x, np.arange((size - step * ((size - 1) // step)) // 2, size, step), axis)
     return x
 
@@ -238,15 +241,15 @@ def _blur_and_subsample(of, x):
 # Pooling (3.4): the same pixel of all windows is one array, and these arrays are compared or added
 
 
-def _pool_maximum(of, x):
-    x = _padded(x, of["padding"], of["pool_size"], of["strides"], -np.inf)
-    return functools.reduce(np.maximum, _pixels_of_windows(x, of["pool_size"], of["strides"]))
+def _pool_maximum(config, x):
+    x = _pad_same(x, config["padding"], config["pool_size"], config["strides"], -np.inf)
+    return functools.reduce(np.maximum, _pixels_of_windows(x, config["pool_size"], config["strides"]))
 
 
-def _pool_average(of, x):
+def _pool_average(config, x):
     def total(maps):
-        maps = _padded(maps, of["padding"], of["pool_size"], of["strides"])
-        return sum(_pixels_of_windows(maps, of["pool_size"], of["strides"]))
+        maps = _pad_same(maps, config["padding"], config["pool_size"], config["strides"])
+        return sum(_pixels_of_windows(maps, config["pool_size"], config["strides"]))
 
     return total(x) / total(np.ones_like(x[:1, ..., :1]))  # zeros beyond the edge do not count
 
@@ -258,42 +261,42 @@ def _pixels_of_windows(x, window, strides) -> Iterator[np.ndarray]:
             yield x[:, top : top + height : strides[0], left : left + width : strides[1]]
 
 
-def _pool_to_size(of, x):
-    for axis, count in enumerate(of["output_size"], 1):
+def _pool_to_size(config, x):
+    for axis, count in enumerate(config["output_size"], 1):
         size = x.shape[axis]
         ends = [(n * size // count, -(-(n + 1) * size // count)) for n in range(count)]
         x = np.stack([x.take(range(*each), axis).mean(axis) for each in ends], axis)
     return x
 
 
-# The fully connected layers (3.5), and what stands between
+# The fully connected layers (3.5), and the layers between them
 
 
-def _flatten(of, x):
-    parts = np.split(x, of.get("groups", 1), -1)
+def _flatten(config, x):
+    parts = np.split(x, config.get("groups", 1), -1)
     return np.concatenate([part.reshape(len(x), -1) for part in parts], -1)  # (batch, height * width * channels)
 
 
-def _connect(of, x, kernel, bias=0):
-    groups = of.get("groups", 1)
+def _connect(config, x, kernel, bias=0):
+    groups = config.get("groups", 1)
     parts = zip(np.split(x, groups, -1), np.split(kernel, groups, -1), strict=True)
-    return _activate(of, np.concatenate([part @ own for part, own in parts], -1) + bias)  # (batch, units)
+    return _activate(config, np.concatenate([part @ own for part, own in parts], -1) + bias)  # (batch, units)
 
 
-def _rescale(of, x):
-    return x * np.float32(of["scale"]) + np.float32(of["offset"])
+def _rescale(config, x):
+    return x * np.float32(config["scale"]) + np.float32(config["offset"])
 
 
 _LAYERS: dict[str, Callable[..., np.ndarray]] = {
-    "InputLayer": lambda of, x: x,
+    "InputLayer": lambda config, x: x,
     "Rescaling": _rescale,
-    "ZeroPadding2D": _pad,
+    "ZeroPadding2D": _zero_padding,
     "Conv2D": _convolve,
     "GroupedConv2D": _convolve,
     "LocallyConnected2D": _convolve_locally,
     "GaussianSubsampling": _blur_and_subsample,
-    "Add": lambda of, x, y: x + y,
-    "ReLU": lambda of, x: np.maximum(x, 0),
+    "Add": lambda config, x, y: x + y,
+    "ReLU": lambda config, x: np.maximum(x, 0),
     "Activation": _activate,
     "LocalResponseNormalization": _normalize_over_channels,
     "SpatialResponseNormalization": _normalize_within_maps,
@@ -302,8 +305,8 @@ _LAYERS: dict[str, Callable[..., np.ndarray]] = {
     "AdaptiveAveragePooling2D": _pool_to_size,
     "Flatten": _flatten,
     "GroupedFlatten": _flatten,
-    "Dropout": lambda of, x: x,
-    "PaperDropout": lambda of, x: x * np.float32(1 - of["rate"]),
+    "Dropout": lambda config, x: x,
+    "PaperDropout": lambda config, x: x * np.float32(1 - config["rate"]),
     "Dense": _connect,
     "GroupedDense": _connect,
 }

@@ -102,8 +102,8 @@ def _description(config):
 def _input_scales(layers):
     kinds = [(_class(layer), layer["config"]) for layer in layers]
     return input_scales(
-        (of.get("name"), of["rate"] if kind == "PaperDropout" else None, _KINDS.get(kind) == "dense")
-        for kind, of in kinds
+        (config.get("name"), config["rate"] if kind == "PaperDropout" else None, _KINDS.get(kind) == "dense")
+        for kind, config in kinds
     )
 
 
@@ -121,9 +121,11 @@ def _kind_and_constants(layer):
     kind = _KINDS.get(_class(layer))
     if kind == "norm" and "keras_alexnet" not in (layer.get("registered_name") or layer["class_name"]):
         kind = None  # a layer of the same name in another package
-    of = layer["config"]
+    if kind != "norm":
+        return kind, None
+    config = layer["config"]
     # steps_before_dense divides alpha by the window, but in this library alpha is not divided.
-    return kind, (of["window"], of["k"], of["alpha"] * of["window"], of["beta"]) if kind == "norm" else None
+    return kind, (config["window"], config["k"], config["alpha"] * config["window"], config["beta"])
 
 
 def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:
