@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_alexnet.export.formats import DEFAULTS, Settings
-from keras_alexnet.models.fusion import fusion, unfused
+from keras_alexnet.models.fusion import set_fusion
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
@@ -20,11 +20,11 @@ def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS
     import tensorflow as tf
 
     def portable(images):
-        with unfused():
+        with set_fusion(enabled=False):
             return server(images, training=False)
 
     def compiled(images):
-        with fusion(enabled=True):
+        with set_fusion(enabled=True):
             return server(images, training=False)
 
     images = tf.TensorSpec((None, *server.input_shape[1:]), tf.uint8, name="image")

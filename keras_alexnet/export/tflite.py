@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_alexnet.export.formats import DEFAULTS, Settings
-from keras_alexnet.models.fusion import unfused
+from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.models.layers import LocalResponseNormalization, is_over_all_channels
 
 
@@ -18,7 +18,7 @@ def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS
     """Write a network as a `.tflite` file."""
     if settings.native_normalization:
         server = _with_native_normalization(server)
-    with unfused():
+    with set_fusion(enabled=False):
         server.export(path, format="litert", verbose=False, **_converter_options(settings.precision))
 
 

@@ -18,8 +18,12 @@ _decided = contextvars.ContextVar("fusion", default=None)
 
 
 @contextlib.contextmanager
-def fusion(enabled: bool) -> Iterator[None]:
-    """Turn fusion on or off inside a `with` block, regardless of what is traced there."""
+def set_fusion(enabled: bool) -> Iterator[None]:
+    """Turn fusion on or off inside a `with` block, regardless of what is traced there.
+
+    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` are recognized and need no `set_fusion(False)`. It
+    is for your own `tf.function` that is traced before it is exported.
+    """
     token = _decided.set(enabled)
     try:
         yield
@@ -27,16 +31,7 @@ def fusion(enabled: bool) -> Iterator[None]:
         _decided.reset(token)
 
 
-def unfused() -> contextlib.AbstractContextManager[None]:
-    """Turn fusion off inside a `with` block.
-
-    Keras's `export`, `tf.saved_model.save`, `tf.lite` and `tf2onnx` are recognized and do not need this. It is for
-    your own `tf.function` that is traced before it is exported.
-    """
-    return fusion(enabled=False)
-
-
-def fuses() -> bool:
+def fusion_enabled() -> bool:
     """Return whether consecutive elementwise operations currently become one pass over memory."""
     backend, decided = keras.backend.backend(), _decided.get()
     if backend != "tensorflow":
@@ -62,7 +57,7 @@ def _is_traced_for_export() -> bool:
     return False
 
 
-def fused(function: Callable[..., Any], shared: bool = False) -> Callable[..., Any]:
+def compile_elementwise(function: Callable[..., Any], shared: bool = False) -> Callable[..., Any]:
     """Compile a pure function of tensors if the backend does not do so itself.
 
     JAX compiles the whole training step. TensorFlow on the CPU must not, because XLA's gradient of max pooling is ten
@@ -89,7 +84,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*tensors: Any) -> Any:
         has_variables = any(isinstance(x, keras.Variable) for x in tensors)
         # A tf.function uses the first of several mirrored variables of one shape for all of them.
-        if not fuses() or (has_variables and tf.distribute.has_strategy()):
+        if not fusion_enabled() or (has_variables and tf.distribute.has_strategy()):
             return function(*tensors)
         return compiled(*(x.value if isinstance(x, keras.Variable) else x for x in tensors))
 

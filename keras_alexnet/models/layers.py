@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_alexnet.models.fusion import fused, fuses
+from keras_alexnet.models.fusion import compile_elementwise, fusion_enabled
 
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
 
@@ -36,7 +36,7 @@ class _OverChannels:
 
     def __call__(self, x, weight, offset=0.0):
         *places, channels = ops.shape(x)
-        if not fuses():  # one product instead of one pass over memory per channel of the window
+        if not fusion_enabled():  # one product instead of one pass over memory per channel of the window
             return self._sum_by_blocks(x, weight, offset) if self._has_blocks(x) else self._product(x, weight) + offset
         grouped = ops.reshape(x, (*places, self.groups, channels // self.groups))  # (..., groups, channels / groups)
         sums = ops.reshape(_sum_along(grouped, len(grouped.shape) - 1, self.window), (*places, channels))
@@ -71,7 +71,7 @@ class _WithinMaps:
     window: int
 
     def __call__(self, x, weight, offset=0.0):
-        if not fuses():  # one pooling instead of two passes over memory per position of the window
+        if not fusion_enabled():  # one pooling instead of two passes over memory per position of the window
             margin = [self.window // 2] * 2
             padded = ops.pad(x, [[0, 0], margin, margin, [0, 0]])
             mean = ops.average_pool(padded, self.window, 1, "valid", data_format="channels_last")
@@ -159,7 +159,8 @@ class _ResponseNormalization(keras.layers.Layer):
         self.alpha = _real("alpha", alpha)
         self.beta = _real("beta", beta)
         normalize, gradient = _normalization(window_sum, self.k, self.alpha, self.beta)
-        self._forward, self._backward = fused(normalize, shared=True), fused(gradient, shared=True)
+        self._forward = compile_elementwise(normalize, shared=True)
+        self._backward = compile_elementwise(gradient, shared=True)
         self.supports_masking = True
         self._build_at_init()
 

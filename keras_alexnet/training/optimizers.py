@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_alexnet.models.fusion import fused
+from keras_alexnet.models.fusion import compile_elementwise
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -84,7 +84,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         self.bias_learning_rate_factor = bias_learning_rate_factor
         self.learning_rate_factors = dict(learning_rate_factors or {})
         self.no_weight_decay = tuple(no_weight_decay)
-        self._moved = fused(self._move)
+        self._moved = compile_elementwise(self._move)
 
     def build(self, variables: list[keras.Variable]) -> None:
         """Create a velocity of zeros for each variable, and remember its layer."""

@@ -19,7 +19,7 @@ from keras_alexnet.evaluation import evaluate, predict, predict_in_numpy
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.fusion import unfused
+from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.runs import Run
 
 OLD_RUN = Path(__file__).parents[1] / "fixtures" / "run_of_0_1_0.tar.xz"
@@ -59,7 +59,7 @@ def by_keras(classifier, files):
     classifier.model.compile(run_eagerly=True)
     pixels = [pipeline_in_numpy.load_resized(file, classifier.recipe.resize_size) for file in files]
     pictures = tf.data.Dataset.from_tensor_slices((np.stack(pixels), np.arange(len(files))))
-    with unfused():
+    with set_fusion(enabled=False):
         by_views, _ = evaluate.probabilities(classifier.model, classifier.batches(pictures, views=10))
     return by_views
 

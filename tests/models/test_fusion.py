@@ -11,7 +11,7 @@ from references import normalized_over_channels
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.fusion import fused, fuses, fusion, unfused
+from keras_alexnet.models.fusion import compile_elementwise, fusion_enabled, set_fusion
 from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends run it as it is")
@@ -31,12 +31,12 @@ def counted():
 def test_does_the_same():
     x = np.arange(4, dtype="float32")
     squared, _ = counted()
-    np.testing.assert_array_equal(ops.convert_to_numpy(fused(squared)(ops.convert_to_tensor(x))), x * x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(compile_elementwise(squared)(ops.convert_to_tensor(x))), x * x)
 
 
 def test_may_assign_to_variables():
     variable = keras.Variable(np.ones(3, "float32"))
-    fused(lambda variable, step: variable.assign(variable + step))(variable, ops.convert_to_tensor(2.0))
+    compile_elementwise(lambda variable, step: variable.assign(variable + step))(variable, ops.convert_to_tensor(2.0))
     np.testing.assert_array_equal(ops.convert_to_numpy(variable), [3, 3, 3])
 
 
@@ -46,7 +46,7 @@ def test_is_compiled_once_where_shared(shared, compilations):
     squared, runs = counted()
     x = ops.ones(3)
     for _ in range(2):
-        function = fused(squared, shared=shared)
+        function = compile_elementwise(squared, shared=shared)
         function(x)
         function(x)
     assert len(runs) == compilations
@@ -55,9 +55,9 @@ def test_is_compiled_once_where_shared(shared, compilations):
 @on_tensorflow
 def test_runs_as_it_is_where_turned_off():
     squared, runs = counted()
-    function = fused(squared)
-    with unfused():
-        assert not fuses()
+    function = compile_elementwise(squared)
+    with set_fusion(enabled=False):
+        assert not fusion_enabled()
         function(ops.ones(3))
         function(ops.ones(3))
     assert len(runs) == 2
@@ -65,11 +65,11 @@ def test_runs_as_it_is_where_turned_off():
 
 @on_tensorflow
 def test_is_compiled_again_afterwards():
-    with pytest.raises(KeyError), unfused():
+    with pytest.raises(KeyError), set_fusion(enabled=False):
         raise KeyError
-    assert fuses()
+    assert fusion_enabled()
     squared, runs = counted()
-    function = fused(squared)
+    function = compile_elementwise(squared)
     function(ops.ones(3))
     function(ops.ones(3))
     assert len(runs) == 1
@@ -77,9 +77,9 @@ def test_is_compiled_again_afterwards():
 
 @on_tensorflow
 def test_other_threads_go_on_fusing():
-    with unfused(), concurrent.futures.ThreadPoolExecutor(1) as thread:
-        assert thread.submit(fuses).result()
-        assert not fuses()
+    with set_fusion(enabled=False), concurrent.futures.ThreadPoolExecutor(1) as thread:
+        assert thread.submit(fusion_enabled).result()
+        assert not fusion_enabled()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_unfused_normalization(channels, groups, window):
     """Exported networks sum by blocks of eight channels where the groups can be divided into them."""
     x = np.random.default_rng(channels + window).normal(0, 50, (2, 3, 4, channels)).astype("float32")
     layer = LocalResponseNormalization(window, 1.5, 2e-3, 0.75, groups)
-    with unfused():
+    with set_fusion(enabled=False):
         received = ops.convert_to_numpy(layer(x))
     expected = normalized_over_channels(x.astype("float64"), window, 1.5, 2e-3, 0.75, groups)
     np.testing.assert_allclose(received, expected, rtol=2e-5)
@@ -191,7 +191,7 @@ def test_onnx_by_keras_itself(name, tmp_path, request):
 @on_tensorflow
 def test_an_export_may_ask_for_fusion(network):
     def compiled(images):
-        with fusion(enabled=True):
+        with set_fusion(enabled=True):
             return network(images)
 
     archive = keras.export.ExportArchive()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from keras_alexnet.models import ARCHITECTURES, Convolution, build, sketch
-from keras_alexnet.models.fusion import fusion
+from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.training import sharing, towers
 from keras_alexnet.training.optimizers import PaperSGD
 
@@ -84,7 +84,7 @@ def test_outputs_are_those_of_the_plain_network(name):
             weight.assign(random.normal(0, (2 / inputs) ** 0.5, weight.shape))
     model = towers.split(network, ONE_DEVICE)
     images = random.integers(0, 256, (4, SIZE, SIZE, 3)).astype("float32")
-    with fusion(enabled=False):
+    with set_fusion(enabled=False):
         expected, outputs = np.array(network(images)), np.array(model(images))
     scale = np.abs(expected).max()
     assert np.ptp(expected, axis=0).max() > 0.1 * scale  # they depend on the picture
@@ -102,7 +102,7 @@ def test_outputs_are_those_of_the_plain_network(name):
 def test_training_is_that_of_the_plain_network(changes, optimizer):
     network = compiled(small("paper", **changes), **optimizer)
     start, model = network.get_weights(), towers.split(network, ONE_DEVICE)
-    with fusion(enabled=False):
+    with set_fusion(enabled=False):
         expected, losses = losses_of(network), losses_of(model)
     moved = max(np.abs(one - two).max() for one, two in zip(start, network.get_weights(), strict=True))
     np.testing.assert_allclose(losses, expected, atol=1e-4)
@@ -114,7 +114,7 @@ def test_training_in_bfloat16_is_that_of_the_plain_network():
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = compiled(small("source"))
     model = towers.split(network, ONE_DEVICE)
-    with fusion(enabled=False):
+    with set_fusion(enabled=False):
         expected, losses = losses_of(network), losses_of(model)
     np.testing.assert_allclose(losses, expected, atol=0.02)
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
@@ -125,7 +125,7 @@ def test_training_in_bfloat16_is_that_of_the_plain_network():
 def test_the_plain_network_continues_where_the_towers_stopped(tmp_path):
     """With velocities, the state of dropout and the number of steps; through a file, as a checkpoint does."""
     model = towers.split(compiled(small("paper")), ONE_DEVICE)
-    with fusion(enabled=False):
+    with set_fusion(enabled=False):
         losses_of(model)
         model.optimizer.learning_rate = 0.005
         model.save(tmp_path / "network.keras")
