@@ -416,7 +416,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
 
     classifier = Classifier.of_run(run)
     evaluation = _evaluate(run, data, classifier)
-    if data.copies and data.copies.files:
+    if data.copies and data.copies.count:
         run.write_json("duplicates.json", data.copies.as_json())
     run_figures.draw(run, evaluation, classifier)
     run.write_json("results.json", results | _write_kernels(run, classifier))

@@ -4,7 +4,7 @@ import collections
 import pathlib
 from collections.abc import Sequence
 
-from keras_alexnet.data.labelled_files import enumerated, refuse_unprintable
+from keras_alexnet.data.labelled_files import check_printable_names, enumerated
 
 SEPARATORS = ("\t", ",", ";", None)  # None is a space
 
@@ -38,7 +38,7 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
             f"The file must have a name on each line for the {len(classes)} classes ({enumerated(classes)}), or lines "
             f"of a class and its name. Received: {file} with {len(names)} lines"
         )
-    refuse_unprintable(names, file)
+    check_printable_names(names, file)
     counts = collections.Counter(names)
     return tuple(name if counts[name] == 1 else f"{name} ({own})" for name, own in zip(names, classes, strict=True))
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.data.identity import SPLITS
-from keras_alexnet.data.image_folder import SPLIT_OF_FOLDER
-from keras_alexnet.data.labelled_files import LabelledFiles, enumerated, refuse_empty, refuse_unprintable
+from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
+from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, check_printable_names, enumerated
 
 EXTENSIONS = (".csv", ".tsv")
 FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
@@ -65,7 +64,7 @@ def find(table: pathlib.Path) -> LabelledFiles:
             f"Received: {table} with {found}"
         )
     files = LabelledFiles(table, table.parent, class_names, splits)
-    refuse_empty(files)
+    check_classes_not_empty(files)
     return files
 
 
@@ -123,7 +122,7 @@ def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
         names.sort(key=int)
     if len(names) < 2:
         raise ValueError(f"There must be at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
-    refuse_unprintable(names, table)
+    check_printable_names(names, table)
     return tuple(names)
 
 
@@ -134,7 +133,7 @@ def _is_number(label: str) -> bool:
 def _split_of(row: Row, table: pathlib.Path) -> str:
     if not row.split:
         return "all"
-    split = SPLIT_OF_FOLDER.get(row.split.lower())
+    split = SPLIT_OF_NAME.get(row.split.lower())
     if split is None:
         raise ValueError(f"A split must be {', '.join(SPLITS)}. Received: {table}, line {row.line}: {row.split!r}")
     return split

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from keras_alexnet.data import class_names, csv_labels, errors, readable, rewriting, sources, splitting, tfds
 from keras_alexnet.data.drawings import formulas, petals, textures
-from keras_alexnet.data.duplicates import Copies
-from keras_alexnet.data.identity import SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
+from keras_alexnet.data.duplicates import Duplicates
+from keras_alexnet.data.identity import DRAWN, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
 from keras_alexnet.data.labelled_files import LabelledFiles
 from keras_alexnet.data.splitting import Shares
 from keras_alexnet.files import printable
@@ -44,7 +44,7 @@ class Dataset:
     identity: DataIdentity
     paths: dict[str, tuple[str, ...]] | None = None
     root: pathlib.Path | None = None
-    copies: Copies | None = None
+    copies: Duplicates | None = None
 
     def describe(self) -> str:
         """Describe the data set in one line."""
@@ -146,7 +146,7 @@ def is_available(options: Options) -> bool:
         >>> is_available(Options(dataset="petals"))
         True
     """
-    is_drawn = options.dataset.partition(":")[0] in ("petals", "drawn")
+    is_drawn = options.dataset.partition(":")[0] in DRAWN
     if is_drawn or sources.of_options(options):
         return True
     return tfds.is_prepared(_base_and_variant(options.dataset)[0], options.data_dir)
@@ -205,13 +205,13 @@ def _draw(pictures, size, seed, side):
 def _load_files(name, files, seed, shares):
     pictures = readable.read(files)
     splits = _split(pictures, files, seed, shares)
-    splitting.refuse_classes_without_training((picture.label for picture in splits["train"]), files.class_names)
+    splitting.check_training_pictures((picture.label for picture in splits["train"]), files.class_names)
     official = () if "all" in pictures else tuple(pictures)
     paths = {split: tuple(picture.path for picture in own) for split, own in splits.items()}
-    copies = Copies.of(files.identical, dict(files.entries), paths, files.root)
+    copies = Duplicates.of(files.identical, dict(files.entries), paths, files.root)
     for line in copies.warnings():
         print(printable(line), file=sys.stderr)
-    fields = {"digest": _digest_of_files(files, pictures), "copies": copies.files}
+    fields = {"digest": _digest_of_files(files, pictures), "copies": copies.count}
     identity = _identity("folder", str(files.path), splits, official, seed, shares, **fields)
     read = {split: _read_files(own) for split, own in splits.items()}
     return Dataset(str(name), files.class_names, read, identity, paths, files.root, copies)

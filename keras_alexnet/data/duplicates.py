@@ -14,7 +14,7 @@ from keras_alexnet.files import digest
 
 END = 4096  # bytes; most files of the same size already differ here
 CHUNK = 64  # files that a thread reads at a time
-SHOWN = 3  # pairs in a message
+LISTED_PAIRS = 3  # pairs in a message
 
 
 def identical(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
@@ -49,8 +49,8 @@ def _end(path: str) -> bytes:
         return file.read(END)
 
 
-def refuse_identical_classes(files: LabelledFiles) -> None:
-    """Raise if two classes have exactly the same pictures.
+def check_classes_differ(files: LabelledFiles) -> None:
+    """Check that no two classes have exactly the same pictures.
 
     Raises:
         ValueError: If there are two such classes.
@@ -72,17 +72,17 @@ def refuse_identical_classes(files: LabelledFiles) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Copies:
+class Duplicates:
     """Identical files of a data set, for messages and the report. Paths are relative to its folder.
 
     Attributes:
-        files: Number of files that are copies of another file.
+        count: Number of files that are copies of another file.
         trained_on: Pairs of a training picture and its copy, by the split of the copy.
         two_labels: Pairs of identical files with different labels.
         sizes: Number of pictures of each split.
     """
 
-    files: int = 0
+    count: int = 0
     trained_on: dict[str, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     two_labels: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -94,7 +94,7 @@ class Copies:
         labels: Mapping[str, int],
         splits: Mapping[str, Sequence[str]],
         root: pathlib.Path,
-    ) -> "Copies":
+    ) -> "Duplicates":
         """Collect the identical files that affect a result.
 
         Args:
@@ -132,8 +132,9 @@ class Copies:
         return lines
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields for a JSON file."""
-        return dataclasses.asdict(self)
+        """Return the fields for a JSON file, where the number is called `files`."""
+        fields = dataclasses.asdict(self)
+        return {"files": fields.pop("count"), **fields}
 
 
 def _relative(pair: Iterable[str], root: pathlib.Path) -> tuple[str, ...]:
@@ -141,4 +142,4 @@ def _relative(pair: Iterable[str], root: pathlib.Path) -> tuple[str, ...]:
 
 
 def _shown(pairs: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(" = ".join(pair) for pair in pairs[:SHOWN]) + ", ..." * (len(pairs) > SHOWN)
+    return ", ".join(" = ".join(pair) for pair in pairs[:LISTED_PAIRS]) + ", ..." * (len(pairs) > LISTED_PAIRS)

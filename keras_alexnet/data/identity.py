@@ -14,6 +14,15 @@ from typing import Any
 
 DRAWN = ("petals", "drawn")  # sources that draw different pictures for every seed and split
 SPLITS = ("train", "validation", "test")
+SPLIT_OF_NAME = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +137,7 @@ class DataIdentity:
         }
         if name == "petals":
             return cls("petals", name, **fields)
-        tfds = TFDS_NAME.fullmatch(name)
+        tfds = NAME_AND_VERSION.fullmatch(name)
         if tfds and names and not pathlib.Path(name).expanduser().is_dir():
             return cls("tfds", tfds["base"], tfds["version"], **fields)
         path = pathlib.Path(name).expanduser()
@@ -137,7 +146,7 @@ class DataIdentity:
 
 SENTENCE = re.compile(r"(?P<name>.+?): \d+ classes; (?P<sizes>[\w, ]+) pictures \((?P<splits>.*)\)")
 VARIANT_OF_SENTENCE = {"flipped": "flipped", "official train and validation": "train+validation"}
-TFDS_NAME = re.compile(r"(?P<base>\w+(/[\w.-]+)?)(:\S+)? (?P<version>\d+\.\d+\.\d+)")
+NAME_AND_VERSION = re.compile(r"(?P<base>\w+(/[\w.-]+)?)(:\S+)? (?P<version>\d+\.\d+\.\d+)")
 
 
 def splits_drawn_by_seed(official: Iterable[str]) -> tuple[str, ...]:

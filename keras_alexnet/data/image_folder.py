@@ -4,18 +4,10 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
-from keras_alexnet.data import picture_files
-from keras_alexnet.data.labelled_files import LabelledFiles, enumerated, refuse_empty, refuse_unprintable
+from keras_alexnet.data import csv_labels, picture_files
+from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
+from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, check_printable_names, enumerated
 
-SPLIT_OF_FOLDER = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "test": "test",
-    "testing": "test",
-}
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
 
 
@@ -36,30 +28,30 @@ def find(folder: pathlib.Path) -> LabelledFiles:
     sources = _split_folders(folder) or {"all": folder}
     train = next(iter(sources.values()))
     class_folders = picture_files.subfolders(train, folder)
-    _refuse_fewer_than_two_classes(train, folder)
+    _check_two_classes(train, folder)
     class_names = tuple(path.name for path in class_folders)
-    refuse_unprintable(class_names, train)
+    check_printable_names(class_names, train)
     labels = {name: label for label, name in enumerate(class_names)}
     others = picture_files.files_beside(folder, folder) + picture_files.ignored_links(folder, folder)
     splits = {}
     for split, source in sources.items():
         splits[split], passed_over = _labelled(source, folder, labels)
         others += passed_over
-    _refuse_folders_of_classes(splits[next(iter(sources))], class_folders, folder)
+    _check_no_folders_of_classes(splits[next(iter(sources))], class_folders, folder)
     files = LabelledFiles(folder, folder, class_names, splits, tuple(others))
-    refuse_empty(files)
+    check_classes_not_empty(files)
     return files
 
 
-def _refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
-    """Raise if a folder does not have two classes, and describe the expected layout."""
+def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
+    """Check that a folder has at least two classes."""
     folders = picture_files.subfolders(folder, root)
     if len(folders) > 1:
         return
     beside = picture_files.files_beside(folder, root)
     flat = sum(map(picture_files.is_picture, beside))
     received = f"{folder} with {len(folders)} class folders" + (f" and {flat} pictures outside of them" * bool(flat))
-    tables = [file.name for file in beside if file.suffix.lower() in (".csv", ".tsv")]
+    tables = [file.name for file in beside if csv_labels.is_table(file)]
     if links := picture_files.ignored_links(folder, root):
         received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"
     if flat and tables:
@@ -72,12 +64,10 @@ def _refuse_fewer_than_two_classes(folder: pathlib.Path, root: pathlib.Path) -> 
 def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
     """Return folders by split, train first; None if any folder has another name, since a class may be named train."""
     folders = {path.name: path for path in picture_files.subfolders(root, root)}
-    split_of = {name: SPLIT_OF_FOLDER.get(name.lower()) for name in folders}
+    split_of = {name: SPLIT_OF_NAME.get(name.lower()) for name in folders}
     if len(folders) < 2 or "train" not in split_of.values() or None in split_of.values():
         return None
-    splits = {
-        split: folders[name] for split in ("train", "validation", "test") for name in folders if split_of[name] == split
-    }
+    splits = {split: folders[name] for split in SPLITS for name in folders if split_of[name] == split}
     if len(splits) < len(folders):
         raise ValueError(f"A folder must have one folder for each split. Received: {root} with {', '.join(folders)}")
     return splits
@@ -99,10 +89,10 @@ def _labelled(
     return entries, others
 
 
-def _refuse_folders_of_classes(
+def _check_no_folders_of_classes(
     entries: Sequence[tuple[str, int]], class_folders: Sequence[pathlib.Path], root: pathlib.Path
 ) -> None:
-    """Raise if the class folders contain only folders that look like classes.
+    """Check that the class folders do not contain only folders that look like classes.
 
     Pictures may be at any depth, as in `cat/images/1.jpg` or `cat/2024-05-01/1.jpg`. But if no class folder directly
     contains a picture, and one has several folders named like classes, the classes are probably one level below.
@@ -118,8 +108,8 @@ def _refuse_folders_of_classes(
         if len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside))
     ]
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
-    if any(folder.name.lower() in SPLIT_OF_FOLDER for folder in of_classes):
-        others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_FOLDER]
+    if any(folder.name.lower() in SPLIT_OF_NAME for folder in of_classes):
+        others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_NAME]
         raise ValueError(
             "Only validation and test folders may be next to a train folder with class folders: move or rename the "
             f"others. Received: {root} with {enumerated(others)}; {found}"
@@ -138,7 +128,7 @@ def _is_split_like_another(folder: pathlib.Path, inside: Mapping[pathlib.Path, M
     """Return whether a folder is named like a split and has the same folders as another, such as train and eval."""
     names = {*inside[folder]}
     others = ({*names_of_other} for other, names_of_other in inside.items() if other != folder)
-    return folder.name.lower() in SPLIT_OF_FOLDER and "" not in names and names in others
+    return folder.name.lower() in SPLIT_OF_NAME and "" not in names and names in others
 
 
 def _looks_like_class(name: str) -> bool:

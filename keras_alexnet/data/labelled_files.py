@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from keras_alexnet.data import picture_files
 from keras_alexnet.files import is_plain
 
-SHOWN = 3  # names in a message
+LISTED_NAMES = 3  # names in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LabelledFiles:
         return [entry for entries in self.splits.values() for entry in entries]
 
 
-def refuse_unprintable(class_names: Sequence[str], where: object) -> None:
+def check_printable_names(class_names: Sequence[str], where: object) -> None:
     """Check that class names cannot control the terminal.
 
     Raises:
@@ -50,7 +50,7 @@ def refuse_unprintable(class_names: Sequence[str], where: object) -> None:
             )
 
 
-def refuse_empty(files: LabelledFiles) -> None:
+def check_classes_not_empty(files: LabelledFiles) -> None:
     """Check that every class has a training picture and that no split is empty.
 
     Raises:
@@ -84,7 +84,7 @@ def without_pictures(labels: Iterable[int], class_names: Sequence[str]) -> list[
     return [name for label, name in enumerate(class_names) if label not in labels]
 
 
-def enumerated(names: Sequence[object], most: int = SHOWN) -> str:
+def enumerated(names: Sequence[object], most: int = LISTED_NAMES) -> str:
     """Return the first names in a line.
 
     Example:

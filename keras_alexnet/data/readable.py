@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
-from keras_alexnet.data.labelled_files import LabelledFiles, refuse_empty
+from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty
 from keras_alexnet.files import printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
@@ -46,7 +46,7 @@ def read(files: LabelledFiles) -> dict[str, list[Picture]]:
     readable = _check(files.entries)
     splits = {split: [readable[path] for path, _ in own if path in readable] for split, own in files.splits.items()}
     left = {split: [(picture.path, picture.label) for picture in pictures] for split, pictures in splits.items()}
-    refuse_empty(dataclasses.replace(files, splits=left))
+    check_classes_not_empty(dataclasses.replace(files, splits=left))
     picture_files.report_passed_over(files.others)
     return splits
 

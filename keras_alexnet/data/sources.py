@@ -44,9 +44,9 @@ def find(
         files = dataclasses.replace(files, class_names=class_names.read(names_file, files.class_names))
     if "all" in files.splits:
         counts = collections.Counter(label for _, label in files.entries)
-        splitting.refuse_small_classes({each: counts[n] for n, each in enumerate(files.class_names)}, shares)
+        splitting.check_class_sizes({each: counts[n] for n, each in enumerate(files.class_names)}, shares)
     files = dataclasses.replace(files, identical=duplicates.identical(path for path, _ in files.entries))
-    duplicates.refuse_identical_classes(files)
+    duplicates.check_classes_differ(files)
     return files
 
 
@@ -94,7 +94,7 @@ def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = N
     if path.is_dir():
         return path
     if path.exists():
-        _refuse_other_files(path, name)
+        _check_file_type(path, name)
         return path
     if name == flowers17.NAME:
         return flowers17.locate(data_dir)
@@ -105,7 +105,7 @@ def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = N
     return None
 
 
-def _refuse_other_files(path: pathlib.Path, name: str) -> None:
+def _check_file_type(path: pathlib.Path, name: str) -> None:
     if csv_labels.is_table(path) or archives.is_archive(path):
         return
     advice = "unpack it first. " if path.suffix.lower() in archives.OTHERS else ""

@@ -41,7 +41,7 @@ class Shares(NamedTuple):
 TENTHS = Shares()
 
 
-def refuse_small_classes(counts: Mapping[str, int], shares: Shares) -> None:
+def check_class_sizes(counts: Mapping[str, int], shares: Shares) -> None:
     """Check that all classes have enough pictures for a random split.
 
     Args:
@@ -89,7 +89,7 @@ def stratified(
     for item in items:
         by_label[item.label].append(item)
     different = {name: len(set(map(key, by_label[label]))) for label, name in enumerate(class_names)}
-    refuse_small_classes(different, shares)
+    check_class_sizes(different, shares)
     splits = {"train": []} | {split: [] for split in ("validation", "test") if getattr(shares, split)}
     split_of = {}
     for label, name in enumerate(class_names):
@@ -115,7 +115,7 @@ def _count(count: int, share: float, spare: int, of: int | None = None) -> int:
     return max(0, min(max(1, round((count if of is None else of) * share)), count - spare)) if share else 0
 
 
-def refuse_classes_without_training(labels: Iterable[int], class_names: Sequence[str]) -> None:
+def check_training_pictures(labels: Iterable[int], class_names: Sequence[str]) -> None:
     """Check that every class has a training picture after splitting.
 
     Args:

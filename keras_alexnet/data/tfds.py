@@ -8,7 +8,7 @@ import urllib.request
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.identity import digest_of
+from keras_alexnet.data.identity import SPLITS, digest_of
 
 OFFICIAL_SIZES = {"oxford_flowers102": {"train": 1020, "validation": 1020, "test": 6149}}
 
@@ -123,7 +123,7 @@ def _line(error):
 
 def _official(builder, image_key):
     """Return the official splits, without a test split that has no labels (-1)."""
-    names = [split for split in ("train", "validation", "test") if split in builder.info.splits]
+    names = [split for split in SPLITS if split in builder.info.splits]
     splits = {split: _read(builder, split, image_key) for split in names}
     sizes = {split: len(pictures) for split, pictures in splits.items()}
     expected = OFFICIAL_SIZES.get(builder.name, sizes)

@@ -83,7 +83,7 @@ def test_a_random_split_keeps_copies_together(pets, seed, capsys):
     assert all(split_of[f"{n}.png"] == split_of[f"copy-of-{n}.png"] for n in range(12))
     assert set(split_of.values()) == {"train", "validation", "test"}
     assert capsys.readouterr().err == ""
-    assert dataset.identity.copies == dataset.copies.files == 12
+    assert dataset.identity.copies == dataset.copies.count == 12
 
 
 def test_a_validation_split_off_official_training_pictures_keeps_copies_together(pets):
