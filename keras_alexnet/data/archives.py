@@ -21,9 +21,9 @@ ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OTHERS = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # archives that Python cannot unpack
 UTF_8 = 0x800  # flag of a zip member: its name is in UTF-8
-HARMLESS = 2**30  # bytes that any archive may unpack to
-MOST_TIMES = 200  # ours: a larger archive may unpack to this multiple of its size; pictures hardly compress
-UNLOCKED = 60  # seconds after which a folder without a lock counts as abandoned
+FREE_UNPACKED_BYTES = 2**30  # any archive may unpack to this many bytes
+MAX_EXPANSION = 200  # ours: a larger archive may unpack to this multiple of its size; pictures hardly compress
+STALE_SECONDS = 60  # a folder without a lock counts as abandoned after this time
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -102,7 +102,7 @@ def _remove_stale(cache: pathlib.Path) -> None:
     """Remove the folders of killed processes. Running ones hold the lock of their folder, soon after creating it."""
     for folder in cache.glob(f"{PARTIAL}*"):
         with contextlib.suppress(LockedError, OSError):
-            if time.time() - folder.stat().st_mtime > UNLOCKED:
+            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 with locked(folder):
                     shutil.rmtree(folder)
 
@@ -120,14 +120,14 @@ def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
-    limit, total = max(HARMLESS, MOST_TIMES * archive.stat().st_size), 0
+    limit, total = max(FREE_UNPACKED_BYTES, MAX_EXPANSION * archive.stat().st_size), 0
     free = shutil.disk_usage(folder.parent).free
     folder.mkdir()
     for member in _members(archive):
         total += member.size
         if total > limit:
             raise ValueError(
-                f"The archive unpacks to more than {MOST_TIMES} times its size: unpack it yourself if you trust it. "
+                f"The archive unpacks to more than {MAX_EXPANSION} times its size: unpack it yourself if you trust it. "
                 f"Received: {archive}"
             )
         if total > free:

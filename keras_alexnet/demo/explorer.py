@@ -18,7 +18,7 @@ from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.plotting import figures, panels
 from keras_alexnet.runs import Run
 
-GUESSES = 5  # classes with bars
+BAR_CLASSES = 5  # classes with bars
 CLASS_MAPS = 3  # classes for which the page shows where the network looks
 MAPS = 8  # maps of each layer
 CROPS_PER_ROW = 5  # the ten are five and their mirror images
@@ -165,7 +165,7 @@ class Explorer:
 
     def best(self, probabilities: np.ndarray) -> dict[str, float]:
         """Return the most probable classes with their probabilities, the first one first."""
-        order = np.argsort(-probabilities, kind="stable")[:GUESSES]
+        order = np.argsort(-probabilities, kind="stable")[:BAR_CLASSES]
         return {self.classifier.class_names[n]: float(probabilities[n]) for n in order}
 
     def inside(self, picture: np.ndarray) -> dict[str, np.ndarray]:

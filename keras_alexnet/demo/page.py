@@ -18,7 +18,7 @@ from PIL import Image
 
 from keras_alexnet.data import decoding
 from keras_alexnet.demo import examples, markup
-from keras_alexnet.demo.explorer import GUESSES, Explorer
+from keras_alexnet.demo.explorer import BAR_CLASSES, Explorer
 from keras_alexnet.evaluation import predict
 
 if TYPE_CHECKING:  # an extra, and it takes seconds
@@ -274,7 +274,7 @@ class Page:
     def _label(self, each):
         import gradio as gr
 
-        return gr.Label(label=each.name, num_top_classes=GUESSES, min_width=260)
+        return gr.Label(label=each.name, num_top_classes=BAR_CLASSES, min_width=260)
 
     def _tabs(self):
         import gradio as gr

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 EXPLODED = 10  # ours: a loss above this multiple of the loss of chance has diverged
-LEAST = 0.1  # ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it
+# Ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it.
+MIN_CHANCE_LOSS = 0.1
 AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
 STUCK_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
@@ -50,7 +51,7 @@ def has_exploded(loss: float, chance: float) -> bool:
         >>> has_exploded(6.0, chance=0.69), has_exploded(7.0, chance=0.69), has_exploded(float("nan"), chance=0.69)
         (False, True, True)
     """
-    return not loss <= EXPLODED * max(chance, LEAST)
+    return not loss <= EXPLODED * max(chance, MIN_CHANCE_LOSS)
 
 
 def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:

@@ -11,7 +11,7 @@ from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.runs import Run
 
-MOST = 2000  # ours: pictures that are compared; half a minute on two cores at 131 pixels, 130 MB
+MAX_COMPARED = 2000  # ours: pictures that are compared; half a minute on two cores at 131 pixels, 130 MB
 
 
 def training_split(run: Run, data_dir: str | None = None) -> tf.data.Dataset:
@@ -47,7 +47,7 @@ class TrainingPictures:
     descriptors: np.ndarray
 
     @classmethod
-    def of(cls, split: tf.data.Dataset, classifier: Classifier, most: int = MOST) -> Self:
+    def of(cls, split: tf.data.Dataset, classifier: Classifier, most: int = MAX_COMPARED) -> Self:
         """Read the first pictures of a split and compute their descriptors.
 
         Args:

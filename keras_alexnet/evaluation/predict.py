@@ -11,7 +11,7 @@ import tqdm
 from keras_alexnet.data import decoding, errors
 from keras_alexnet.evaluation import evaluate, predictions
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.evaluation.predictions import SHOWN, SHOWN_SIZE, Prediction
+from keras_alexnet.evaluation.predictions import PANEL_PICTURE_SIZE, PANEL_PICTURES, Prediction
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,11 +95,11 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
 
 
 def panel(readable: Sequence[Prediction], class_names: Sequence[str]) -> "Figure":
-    """Draw the first `SHOWN` pictures with their most probable classes, see `predictions.panel`.
+    """Draw the first `PANEL_PICTURES` pictures with their most probable classes, see `predictions.panel`.
 
     Args:
         readable: Predictions of pictures that can be read.
         class_names: In the order of the network's outputs.
     """
-    resized = resized_pictures([each.file for each in readable[:SHOWN]], SHOWN_SIZE)
+    resized = resized_pictures([each.file for each in readable[:PANEL_PICTURES]], PANEL_PICTURE_SIZE)
     return predictions.panel([picture for picture, _ in resized.as_numpy_iterator()], readable, class_names)

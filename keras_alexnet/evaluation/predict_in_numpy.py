@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from keras_alexnet.data import pipeline_in_numpy
 from keras_alexnet.evaluation import predictions
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.evaluation.predictions import SHOWN, SHOWN_SIZE, Prediction
+from keras_alexnet.evaluation.predictions import PANEL_PICTURE_SIZE, PANEL_PICTURES, Prediction
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.runs import Run
 from keras_alexnet.weights.keras import read_keras
@@ -74,11 +74,11 @@ def _predict_one(classifier, file, views):
 
 
 def panel(readable: Sequence[Prediction], class_names: Sequence[str]) -> "Figure":
-    """Draw the first `SHOWN` pictures with their most probable classes, see `predictions.panel`.
+    """Draw the first `PANEL_PICTURES` pictures with their most probable classes, see `predictions.panel`.
 
     Args:
         readable: Predictions of pictures that can be read.
         class_names: In the order of the network's outputs.
     """
-    pictures = [pipeline_in_numpy.load_resized(each.file, SHOWN_SIZE) for each in readable[:SHOWN]]
+    pictures = [pipeline_in_numpy.load_resized(each.file, PANEL_PICTURE_SIZE) for each in readable[:PANEL_PICTURES]]
     return predictions.panel(pictures, readable, class_names)

@@ -13,8 +13,8 @@ from keras_alexnet.evaluation.top_k import is_beyond
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHOWN = 16  # ours: pictures in a panel
-SHOWN_SIZE = 256  # pixels
+PANEL_PICTURES = 16  # ours: pictures in a panel
+PANEL_PICTURE_SIZE = 256  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +87,10 @@ def summary(predictions: Sequence[Prediction]) -> str:
 
 
 def panel(pictures: Sequence[np.ndarray], readable: Sequence[Prediction], class_names: Sequence[str]) -> "Figure":
-    """Draw the first `SHOWN` pictures with their most probable classes.
+    """Draw the first `PANEL_PICTURES` pictures with their most probable classes.
 
     Args:
-        pictures: The pictures, at most `SHOWN`.
+        pictures: The pictures, at most `PANEL_PICTURES`.
         readable: Predictions of these and possibly more pictures.
         class_names: In the order of the network's outputs.
 
@@ -98,6 +98,6 @@ def panel(pictures: Sequence[np.ndarray], readable: Sequence[Prediction], class_
     """
     from keras_alexnet.plotting import panels  # Matplotlib takes a second
 
-    shown = readable[:SHOWN]
+    shown = readable[:PANEL_PICTURES]
     labels = [each.label for each in shown]
     return panels.predictions(pictures, np.stack([each.probabilities for each in shown]), class_names, labels)

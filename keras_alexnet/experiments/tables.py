@@ -10,11 +10,10 @@ import numpy as np
 
 from keras_alexnet import runs
 from keras_alexnet.experiments.ablations import LAST_EPOCHS, Difference, by_seed, errors_by_seed
-from keras_alexnet.plotting.charts import epochs_to_reach
+from keras_alexnet.plotting.charts import TARGET_ERROR, epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown, spread
 
-TARGET = 0.25  # the training error at which figure 1 compares epochs
 VIEWS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
 NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
@@ -141,7 +140,7 @@ def epochs_by_nonlinearity(rows: Sequence[Row]) -> dict[str, dict[int, float | N
     for architecture, name in NONLINEARITIES.items():
         of_network = by_seed(row for row in rows if row["recipe"]["architecture"] == architecture)
         if of_network:
-            epochs = {seed: epochs_to_reach(row["training_errors"], TARGET) for seed, row in of_network.items()}
+            epochs = {seed: epochs_to_reach(row["training_errors"], TARGET_ERROR) for seed, row in of_network.items()}
             result[name] = dict(sorted(epochs.items()))
     return result
 
@@ -158,7 +157,8 @@ def figure_1(rows: Sequence[Row]) -> str:
     epochs = epochs_by_nonlinearity(rows)
     numbers = sorted({seed for of_seeds in epochs.values() for seed in of_seeds})
     lines = [
-        {"": f"epochs to {TARGET:.0%}, {name}"} | {f"seed {seed}": _epochs(of_seeds.get(seed)) for seed in numbers}
+        {"": f"epochs to {TARGET_ERROR:.0%}, {name}"}
+        | {f"seed {seed}": _epochs(of_seeds.get(seed)) for seed in numbers}
         for name, of_seeds in epochs.items()
     ]
     if ratios := epoch_ratios(rows):

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from keras import ops
 
-LARGEST = 1.5  # ours: includes pictures on 0 to 1 or -1 to 1, also after small changes of brightness
-LOOKED_AT = 32  # pictures of the first batch that are checked
+MAX_DIVIDED_VALUE = 1.5  # ours: includes pictures on 0 to 1 or -1 to 1, also after small changes of brightness
+CHECKED_PICTURES = 32  # pictures of the first batch that are checked
 
 
 def watch_first_fit(model: keras.Model, includes_preprocessing: bool = False) -> None:
@@ -84,14 +84,14 @@ def seem_divided(pictures: np.ndarray) -> bool:
         return False
     if pictures.ndim != 4 or not pictures.size:
         return False
-    return bool(-LARGEST <= np.min(pictures) < np.max(pictures) <= LARGEST)
+    return bool(-MAX_DIVIDED_VALUE <= np.min(pictures) < np.max(pictures) <= MAX_DIVIDED_VALUE)
 
 
 def _first_pictures(batch: Any) -> Any:
     """Return the first pictures of a batch, which is pictures alone, or pictures, labels and weights."""
     pictures = batch[0] if isinstance(batch, (tuple, list)) else batch
     if isinstance(pictures, np.ndarray) or ops.is_tensor(pictures):
-        return ops.convert_to_numpy(pictures[:LOOKED_AT]) if len(pictures.shape) == 4 else None
+        return ops.convert_to_numpy(pictures[:CHECKED_PICTURES]) if len(pictures.shape) == 4 else None
     return None
 
 
@@ -153,7 +153,7 @@ def _watched_tf_data(batches: Any, look: Callable[[Any], None]) -> Any:
     def pass_on(number, batch):
         pictures = batch[0] if isinstance(batch, (tuple, list)) else batch
         if isinstance(pictures, tf.Tensor) and pictures.shape.rank == 4:
-            first = pictures[:LOOKED_AT]
+            first = pictures[:CHECKED_PICTURES]
             tf.cond(
                 number == 0, lambda: tf.numpy_function(look_at, [first], tf.int64), lambda: tf.constant(0, tf.int64)
             )

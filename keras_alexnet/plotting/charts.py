@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from keras_alexnet.plotting.figures import BLUE, GREY, ORANGE, STYLES, sheet
 
 LOG_ABOVE = 100  # ours: a loss above this means divergence
-TARGET = 0.25  # the training error at which figure 1 compares epochs
+TARGET_ERROR = 0.25  # the training error at which figure 1 compares epochs
 
 
 def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
@@ -164,15 +164,15 @@ def nonlinearities(errors: Mapping[str, Sequence[float]]) -> Figure:
     """
     if len(errors) < 2:
         raise ValueError(f"Expected the errors of at least two nonlinearities. Received: {list(errors)}")
-    reached = {name: epochs_to_reach(curve, TARGET) for name, curve in errors.items()}
+    reached = {name: epochs_to_reach(curve, TARGET_ERROR) for name, curve in errors.items()}
     words = ", ".join(f"{name} {'never' if n is None else f'after {n:.1f} epochs'}" for name, n in reached.items())
-    figure = sheet(5, 3.8, f"Training error by nonlinearity: {TARGET:.0%} is reached by {words}")
+    figure = sheet(5, 3.8, f"Training error by nonlinearity: {TARGET_ERROR:.0%} is reached by {words}")
     axes = figure.subplots()
     for style, (name, curve) in zip(STYLES * len(errors), errors.items(), strict=False):
         axes.plot(np.arange(1, len(curve) + 1), curve, style, color="black", lw=1.6, label=name)
-    axes.axhline(TARGET, color=GREY, lw=0.8, ls=":")
-    axes.text(0.01, TARGET, f"{TARGET:.0%}", transform=axes.get_yaxis_transform(), color=GREY, va="bottom")
-    _compare_epochs(axes, [epochs for epochs in reached.values() if epochs is not None], TARGET)
+    axes.axhline(TARGET_ERROR, color=GREY, lw=0.8, ls=":")
+    axes.text(0.01, TARGET_ERROR, f"{TARGET_ERROR:.0%}", transform=axes.get_yaxis_transform(), color=GREY, va="bottom")
+    _compare_epochs(axes, [epochs for epochs in reached.values() if epochs is not None], TARGET_ERROR)
     axes.set(xlabel="epoch", ylabel="training error", ylim=(0, None))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.spines[["top", "right"]].set_visible(False)

@@ -20,7 +20,7 @@ from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.reporting.tables import GUESSES, between, percent, value_text
 
-SHOWN = 5  # classes to list at either end
+LISTED_CLASSES = 5  # classes to list at either end
 LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
 PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so that small text is sharp
 QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
@@ -73,7 +73,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "evaluations": evaluations,
         "mistakes": _mistakes(run),
         "listed": LISTED,
-        "searched": neighbors.MOST,
+        "searched": neighbors.MAX_COMPARED,
         "copies": run.read_json("duplicates.json") if (run.folder / "duplicates.json").exists() else None,
         "ensembles": _from_files(run, "ensemble"),
         "figures": _figures(run, [each["stem"] for each in evaluations]),
@@ -158,7 +158,8 @@ def _position(evaluation: Mapping[str, Any]) -> tuple[int, str]:
 def _evaluation(stem: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of a split, and its hardest and easiest classes."""
     classes = sorted((row for row in numbers["classes"] if row["pictures"]), key=lambda row: -row["top1_error"])
-    hardest, easiest = min(SHOWN, -(-len(classes) // 2)), min(SHOWN, len(classes) // 2)  # no class is both
+    half = len(classes) // 2  # no class is in both lists
+    hardest, easiest = min(LISTED_CLASSES, len(classes) - half), min(LISTED_CLASSES, half)
     views = [key for key in ("10_views", "1_view") if key in numbers]
     return {
         "stem": stem,

@@ -14,7 +14,7 @@ from keras_alexnet.evaluation.evaluate import Evaluation
 from keras_alexnet.plotting import charts, figures, panels
 from keras_alexnet.runs import Run
 
-SHOWN = 8  # ours: pictures in a panel
+PANEL_PICTURES = 8  # ours: pictures in a panel
 OF_EVALUATION = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 
@@ -82,13 +82,13 @@ def confusions(evaluation: Evaluation) -> np.ndarray:
 def right_indices(evaluation: Evaluation) -> np.ndarray:
     """Return the indices of the first pictures that are classified correctly, one per class."""
     right = np.flatnonzero(evaluation.best.argmax(axis=1) == evaluation.labels)
-    return _of_different_classes(right, evaluation.labels, SHOWN)
+    return _of_different_classes(right, evaluation.labels, PANEL_PICTURES)
 
 
 def wrong_indices(evaluation: Evaluation) -> np.ndarray:
     """Return the indices of the most confident mistakes."""
     wrong = np.flatnonzero(evaluation.best.argmax(axis=1) != evaluation.labels)
-    return wrong[np.argsort(-evaluation.best[wrong].max(axis=1), kind="stable")[:SHOWN]]
+    return wrong[np.argsort(-evaluation.best[wrong].max(axis=1), kind="stable")[:PANEL_PICTURES]]
 
 
 def query_indices(evaluation: Evaluation) -> np.ndarray:

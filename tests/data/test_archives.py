@@ -153,7 +153,7 @@ def test_links_are_not_unpacked(pets, tmp_path):
 
 
 def test_an_archive_that_grows_too_much_is_refused(pets, tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "HARMLESS", 10_000)
+    monkeypatch.setattr(archives, "FREE_UNPACKED_BYTES", 10_000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("cat/1.png", bytes(5_000_000))
     with tarfile.open(tmp_path / "bomb.tgz", "w:gz") as archive:

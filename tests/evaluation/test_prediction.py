@@ -8,7 +8,7 @@ from PIL import Image
 from keras_alexnet.data import picture_files, pipeline
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.evaluation.predictions import SHOWN, Prediction, summary
+from keras_alexnet.evaluation.predictions import PANEL_PICTURES, Prediction, summary
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
@@ -108,12 +108,12 @@ def test_the_summary_has_both_accuracies_with_more_than_five_classes(tmp_path):
 
 @pytest.mark.slow
 def test_panel_shows_at_most_sixteen_pictures(small_run, tmp_path):
-    files = [tmp_path / f"{n:02}.png" for n in range(SHOWN + 2)]
+    files = [tmp_path / f"{n:02}.png" for n in range(PANEL_PICTURES + 2)]
     for file in files:
         Image.fromarray(PICTURE).save(file)
     predictions = [Prediction(file, None, np.float32([0.2, 0.5, 0.3])) for file in files]
     figure = predict.panel(predictions, small_run.read_classes())
-    assert len([axes for axes in figure.axes if axes.images]) == SHOWN
+    assert len([axes for axes in figure.axes if axes.images]) == PANEL_PICTURES
 
 
 def test_a_network_file_inside_a_run_has_its_class_names(small_run):
