@@ -116,16 +116,16 @@ def training_batches(
         return tf.data.Dataset.zip(left, tf.data.Dataset.from_tensors(key).repeat())
 
     def crops_of(epochs, recipe):
-        def labelled_crop(numbered, key):
-            number, (picture, label) = numbered
+        def labeled_crop(item, key):
+            number, (picture, label) = item
             return augmented_crop(picture, tf.random.fold_in(key, number), statistics, recipe), label
 
-        return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labelled_crop, AUTOTUNE)
+        return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labeled_crop, AUTOTUNE)
 
-    lit, unlit = _with_and_without_lighting(epochs, recipe.lighting_until)
-    crops = crops_of(lit, recipe)
-    if unlit:
-        crops = crops.concatenate(crops_of(unlit, _without_lighting(recipe)))
+    with_lighting, without_lighting = _with_and_without_lighting(epochs, recipe.lighting_until)
+    crops = crops_of(with_lighting, recipe)
+    if without_lighting:
+        crops = crops.concatenate(crops_of(without_lighting, _recipe_without_lighting(recipe)))
     batches = crops.batch(recipe.batch_size, drop_remainder=True)
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
@@ -191,7 +191,7 @@ def _with_and_without_lighting(epochs, until):
     return range(epochs.start, until), range(until, epochs.stop)
 
 
-def _without_lighting(recipe):
+def _recipe_without_lighting(recipe):
     rest = tuple(name for name in recipe.augmentation if name != "lighting")
     return dataclasses.replace(recipe, augmentation=rest, lighting_until=None)
 
@@ -277,7 +277,7 @@ def averaged_crops(image: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 
 
 AFFINE = ("rotation", "scaling", "translation")  # `augmentation.affine` does all three in one pass over the pixels
-STEPS_OF_THEIR_OWN = (*AFFINE, "resized_crop", "crop", "lighting", "noise")  # the others share `_change_crop`
+SEPARATE_STEPS = (*AFFINE, "resized_crop", "crop", "lighting", "noise")  # the others share `_apply_crop_augmentations`
 
 
 def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
@@ -298,8 +298,8 @@ def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None,
         A float32 tensor `(crop_size, crop_size, 3)`.
     """
     mean, std = mean_and_std(statistics, recipe)
-    image = _crop(_rotate(picture, seed, recipe), seed, recipe)  # (crop_size, crop_size, 3)
-    image = _change_crop(image, seed, recipe)
+    image = _crop(_apply_affine(picture, seed, recipe), seed, recipe)  # (crop_size, crop_size, 3)
+    image = _apply_crop_augmentations(image, seed, recipe)
     image = _subtract_mean_and_light(image, seed, mean, statistics, recipe)
     if "noise" in recipe.augmentation:
         image = augmentation.noise(image, augmentation.seed_of("noise", seed), **_settings("noise", recipe))
@@ -311,7 +311,7 @@ def _settings(name, recipe):
     return {argument: getattr(recipe, field) for argument, field in AUGMENTATIONS[name].items()}
 
 
-def _rotate(picture, seed, recipe):
+def _apply_affine(picture, seed, recipe):
     """Rotate, scale and translate the resized picture. The crop removes most of the filled borders."""
     names = [name for name in AFFINE if name in recipe.augmentation]
     if not names:
@@ -334,10 +334,10 @@ def _crop(picture, seed, recipe):
     return decoding.load_crop(picture, resize_size, corner, crop_size)
 
 
-def _change_crop(image, seed, recipe):
+def _apply_crop_augmentations(image, seed, recipe):
     """Apply the augmentations that need only the crop, with pixel values 0 to 255."""
     for name in AUGMENTATIONS:
-        if name in recipe.augmentation and name not in STEPS_OF_THEIR_OWN:
+        if name in recipe.augmentation and name not in SEPARATE_STEPS:
             function = getattr(augmentation, name)
             image = function(image, augmentation.seed_of(name, seed), **_settings(name, recipe))
     return image
