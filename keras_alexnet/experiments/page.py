@@ -24,7 +24,7 @@ PAGES = (  # with marked numbers, in the repository
 MARKED = re.compile(r"(<!-- archive: ([^>]*) -->)(.*?)(<!-- /archive -->)", re.DOTALL)
 NONE_YET = "None yet."
 
-VIEWS = {"1_view": "one view", "10_views": "ten views"}
+VIEW_NAMES = {"1_view": "one view", "10_views": "ten views"}
 
 TEMPLATE = """# Archived runs
 
@@ -220,9 +220,9 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for row in rows:
         if row["ensembles"]:
             results[f"ensemble with {row['run']}"] = [row["ensembles"]]
-    for (name, of_runs), split, views, k in itertools.product(results.items(), runs.SPLITS, tables.VIEWS, (1, 5)):
+    for (name, of_runs), split, views, k in itertools.product(results.items(), runs.SPLITS, VIEW_NAMES, (1, 5)):
         if all(views in each.get(split, {}) for each in of_runs):
-            place = f"{name}, {split}, {VIEWS[views]}, top-{k}"
+            place = f"{name}, {split}, {VIEW_NAMES[views]}, top-{k}"
             error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)
             known |= {f"{place} error": f"{error:.1f}", f"{place} accuracy": f"{100 - error:.1f}"}
     for k in (1, 5):

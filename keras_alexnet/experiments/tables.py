@@ -14,7 +14,7 @@ from keras_alexnet.plotting.charts import TARGET_ERROR, epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown, spread
 
-VIEWS = {"1_view": "one view", "10_views": "ten"}
+VIEW_HEADINGS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
 NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
 
@@ -28,7 +28,7 @@ def all_runs(rows: Sequence[Row]) -> str:
         | {
             f"{split}, {name}": _both_errors(row["results"][split].get(views))
             for split in ("validation", "test")
-            for views, name in VIEWS.items()
+            for views, name in VIEW_HEADINGS.items()
         }
         for row in sorted(rows, key=lambda row: row["run"])
     )
@@ -52,7 +52,7 @@ def seeds(rows: Sequence[Row]) -> str:
         | {
             f"{split}, {name}": spread([row["results"][split][key]["top1_error"] for row in group])
             for split in ("validation", "test")
-            for key, name in VIEWS.items()
+            for key, name in VIEW_HEADINGS.items()
             if all(key in row["results"][split] for row in group)
         }
         for group in groups_of_seeds(rows)
@@ -104,7 +104,7 @@ def _test_errors(group: Sequence[Row]) -> dict[str, str]:
     results = [row["results"]["test"] for row in group]
     return {
         f"top-{k}, {name}": spread([numbers[key][f"top{k}_error"] for numbers in results])
-        for key, name in VIEWS.items()
+        for key, name in VIEW_HEADINGS.items()
         if all(key in numbers for numbers in results)
         for k in (1, 5)
     }
@@ -253,7 +253,7 @@ def ensembles(rows: Sequence[Row]) -> str:
     in_order = sorted(rows, key=lambda row: row["run"])
     ensembles = [(split, ensemble) for row in in_order for split, ensemble in row["ensembles"].items()]
     lines = []
-    for (split, ensemble), (key, name) in itertools.product(ensembles, VIEWS.items()):
+    for (split, ensemble), (key, name) in itertools.product(ensembles, VIEW_HEADINGS.items()):
         members = [by_name.get(run, {}).get(split, {}).get(key) for run in ensemble["runs"]]
         if key not in ensemble or not all(members):
             continue

@@ -15,7 +15,7 @@ from keras_alexnet.plotting import charts, figures, panels
 from keras_alexnet.runs import Run
 
 PANEL_PICTURES = 8  # ours: pictures in a panel
-OF_EVALUATION = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
+EVALUATION_FIGURES = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 
 
@@ -43,7 +43,7 @@ def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None 
         has_training_pictures = stem == evaluation.split and "train" in evaluation.data.splits
         found = _of_evaluation(classifier, evaluation, has_training_pictures)
         drawn |= {f"{stem}-{name}": figure for name, figure in found.items()}
-        for name in set(OF_EVALUATION) - found.keys():  # of an earlier evaluation with other results
+        for name in set(EVALUATION_FIGURES) - found.keys():  # of an earlier evaluation with other results
             (run.figures / f"{stem}-{name}").unlink(missing_ok=True)
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
