@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from keras_alexnet.evaluation.top_k import check_k, check_labels, is_beyond
+from keras_alexnet.evaluation.top_k import check_k, check_labels, not_in_top_k
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -43,13 +43,13 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
         check_k(k)
         self.k = int(k)
-        super().__init__(fn=_is_beyond, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
+        super().__init__(fn=_not_in_top_k, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
 
     def get_config(self) -> dict:
         return {"name": self.name, "dtype": self.dtype, "k": self.k}
 
 
-def _is_beyond(labels, scores, k):
+def _not_in_top_k(labels, scores, k):
     """1.0 where at least `k` other classes score as well as the label's, else 0.0."""
     labels, scores = ops.convert_to_tensor(labels), ops.convert_to_tensor(scores)
     check_labels(labels)
@@ -88,7 +88,7 @@ class MeanClassError(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the pictures of a batch by class."""
         labels = ops.reshape(ops.convert_to_tensor(y_true), (-1,))  # (batch,)
-        wrong = _is_beyond(labels, y_pred, 1)
+        wrong = _not_in_top_k(labels, y_pred, 1)
         weights = (
             ops.ones_like(wrong) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         )
@@ -126,7 +126,7 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
 
     Source: section 2.
     """
-    return float(is_beyond(probabilities, labels, k).mean())
+    return float(not_in_top_k(probabilities, labels, k).mean())
 
 
 def interval(wrong: int, pictures: int) -> tuple[float, float]:
@@ -170,7 +170,7 @@ def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
         For each class, a mapping with `class`, `pictures` and `top1_error`, a fraction from 0 to 1, or None without
         pictures.
     """
-    wrong = is_beyond(probabilities, labels, 1)
+    wrong = not_in_top_k(probabilities, labels, 1)
     return [
         {"class": name, "pictures": int(its.sum()), "top1_error": float(wrong[its].mean()) if its.any() else None}
         for name, its in ((name, labels == n) for n, name in enumerate(class_names))
@@ -190,10 +190,10 @@ def measure(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
     Source: section 2.
     """
+    wrong = {k: not_in_top_k(probabilities, labels, k) for k in (1, 5)}  # booleans (pictures,)
     measures = {}
-    for k in (1, 5):
-        wrong = is_beyond(probabilities, labels, k)
-        measures |= {f"top{k}_error": float(wrong.mean()), f"top{k}_interval": interval(wrong.sum(), len(wrong))}
-    by_class = [is_beyond(probabilities[labels == n], labels[labels == n], 1).mean() for n in np.unique(labels)]
+    for k, its in wrong.items():
+        measures |= {f"top{k}_error": float(its.mean()), f"top{k}_interval": interval(its.sum(), len(its))}
+    by_class = [wrong[1][labels == n].mean() for n in np.unique(labels)]
     likelihood = negative_log_likelihood(probabilities, labels)
     return measures | {"mean_class_error": float(np.mean(by_class)), "negative_log_likelihood": likelihood}

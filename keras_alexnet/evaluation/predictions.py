@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_alexnet.evaluation.top_k import is_beyond
+from keras_alexnet.evaluation.top_k import has_top5, not_in_top_k
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,8 +78,8 @@ def summary(predictions: Sequence[Prediction]) -> str:
         return words
     probabilities = np.stack([each.probabilities for each in labeled])
     wrong = {
-        k: is_beyond(probabilities, np.array([each.label for each in labeled]), k)
-        for k in ((1, 5) if probabilities.shape[1] > 5 else (1,))
+        k: not_in_top_k(probabilities, np.array([each.label for each in labeled]), k)
+        for k in ((1, 5) if has_top5(probabilities.shape[1]) else (1,))
     }
     right = {k: len(labeled) - int(beyond.sum()) for k, beyond in wrong.items()}
     accuracies = (f"top-{k} accuracy {n / len(labeled):.1%} ({n} of {len(labeled)})" for k, n in right.items())

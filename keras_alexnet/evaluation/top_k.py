@@ -1,12 +1,13 @@
 """Whether a label is among the most probable classes (paper section 2), without Keras."""
 
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # scripts/runs.py needs only `has_top5`
+    import numpy as np
 
 
-def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+def not_in_top_k(probabilities: "np.ndarray", labels: "np.ndarray", k: int) -> "np.ndarray":
     """Return whether the label of each picture is not among the `k` most probable classes.
 
     Classes that tie with the correct one, and NaN, count as more probable.
@@ -24,11 +25,23 @@ def is_beyond(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarr
 
     Source: section 2.
     """
+    import numpy as np
+
     check_k(k)
     labels = np.asarray(labels)
     check_labels(labels)
     of_label = probabilities[np.arange(len(labels)), labels.reshape(-1)]  # (pictures,)
     return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
+
+
+def has_top5(classes: int) -> bool:
+    """Return whether the top-5 error says anything: with five classes or fewer, it is always zero.
+
+    Example:
+        >>> has_top5(5), has_top5(6)
+        (False, True)
+    """
+    return classes > 5
 
 
 def check_k(k: Any) -> None:

@@ -15,10 +15,11 @@ from PIL import Image
 from keras_alexnet import runs
 from keras_alexnet.data.identity import identity_of
 from keras_alexnet.evaluation.chance import chance_loss, training_warning
+from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.reporting.tables import GUESSES, between, percent, value_text
+from keras_alexnet.reporting.tables import between, percent, value_text
 
 LISTED_CLASSES = 5  # classes to list at either end
 LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
@@ -65,7 +66,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "provenance": run.read_json("recipe.json"),
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
-        "show_top5": classes > GUESSES,
+        "show_top5": has_top5(classes),
         "chance": chance_loss([1] * classes),  # of guessing evenly: the evaluated classes may have other shares
         "epochs": len(log),
         "warning": training_warning(log, class_counts(run)),
@@ -111,9 +112,11 @@ def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:
 
 def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the figures that `run_figures.draw` wrote, by name. Other files in the folder are ignored."""
+    from keras_alexnet.reporting.run_figures import EVALUATION_FIGURES  # loads TensorFlow, if it is not there already
+
     names = ["curves.png", "kernels.png"]
     for stem in stems:
-        names += [f"{stem}-{kind}" for kind in ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")]
+        names += [f"{stem}-{kind}" for kind in EVALUATION_FIGURES]
     paths = [run.figures / name for name in names]
     return {path.stem: figure(path) for path in paths if path.is_file()}
 

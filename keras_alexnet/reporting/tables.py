@@ -7,9 +7,10 @@ from typing import Any
 
 import tabulate
 
+from keras_alexnet.evaluation.top_k import has_top5
+
 WIDTH = 100  # of the terminal, in characters
 NO_BREAK = "\u00a0"  # no-break space
-GUESSES = 5  # with this many classes or fewer, the top-5 error is always zero
 
 
 def plain(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -71,7 +72,7 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
     Args:
         results: Results of `Evaluation.numbers`; a result of several runs is an ensemble.
     """
-    has_top5 = any(len(result["classes"]) > GUESSES for result in results)
+    show_top5 = any(has_top5(len(result["classes"])) for result in results)
     return plain(
         {
             "network": result["runs"][0] if len(result["runs"]) == 1 else f"ensemble of {len(result['runs'])}",
@@ -80,7 +81,7 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
         }
         | (
             {"top-5 error": f"{percent(numbers['top5_error'])} ({between(numbers['top5_interval'])})"}
-            if has_top5
+            if show_top5
             else {}
         )
         | {
@@ -159,7 +160,7 @@ def _errors(numbers: Mapping[str, Any] | None) -> str:
     if not best:
         return ""
     classes = len(numbers.get("classes", ()))  # unknown in a results.json
-    keys = ["top1_error"] if 0 < classes <= GUESSES else ["top1_error", "top5_error"]
+    keys = ["top1_error", "top5_error"] if has_top5(classes) or not classes else ["top1_error"]
     return ", ".join(f"{100 * best[key]:.1f}" for key in keys)
 
 
