@@ -14,7 +14,8 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
-from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
+from keras_alexnet.models import architectures
+from keras_alexnet.models.architectures import Architecture, lookup
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start, Uniform
 from keras_alexnet.models.layers import (
     AdaptiveAveragePooling2D,
@@ -91,8 +92,8 @@ def build(
 
     Source: section 3.5 and figure 2.
     """
-    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
-    _check(net, weights, pooling, classes if include_top else 1, include_top and classifier_activation)
+    net = architectures.get(architecture)
+    _check(net, weights, pooling, include_top, classes, classifier_activation)
     start = initial_weights or net.initial_weights
     start = lookup(INITIAL_WEIGHTS, start, "set of initial weights") if isinstance(start, str) else start
 
@@ -128,7 +129,7 @@ def build(
 # The arguments
 
 
-def _check(net, weights, pooling, classes, classifier_activation):
+def _check(net, weights, pooling, include_top, classes, classifier_activation):
     """Check the arguments before anything is built."""
     if not isinstance(net, Architecture):
         raise ValueError(f"`architecture` must be a name or an `Architecture`. Received: architecture={net!r}")
@@ -139,7 +140,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
         )
     if pooling is not None and pooling not in _GLOBAL_POOLING:
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
-    if not isinstance(classes, numbers.Integral) or classes < 1:
+    if include_top and (not isinstance(classes, numbers.Integral) or classes < 1):
         raise ValueError(f"`classes` must be an integer of at least 1. Received: classes={classes!r}")
     if weights is None:
         return
@@ -156,7 +157,7 @@ def _check(net, weights, pooling, classes, classifier_activation):
         names.locate(weights, net.name)
     elif names.is_name(weights):
         names.choose(weights, net.name)
-    if classifier_activation not in (None, False, "softmax", keras.activations.softmax):
+    if include_top and classifier_activation not in (None, "softmax", keras.activations.softmax):
         raise ValueError(
             "Only `None` and 'softmax' activations are allowed for the `classifier_activation` argument when using "
             f"pretrained weights. Received: classifier_activation={classifier_activation!r}"
@@ -242,9 +243,8 @@ def _pad(x, window, strides, rounding, name, margin=0):
 
     If a size is unknown, one less than the stride is always enough, and no window reaches the excess zeros.
     """
-    up = rounding == "ceil"
     sizes = (strides - 1 if size is None else (window - size - 2 * margin) % strides for size in x.shape[1:3])
-    rest = [up * missing for missing in sizes]
+    rest = [missing if rounding == "ceil" else 0 for missing in sizes]
     if not margin and not any(rest):
         return x
     return layers.ZeroPadding2D([(margin, margin + missing) for missing in rest], name=f"{name}_zeros")(x)

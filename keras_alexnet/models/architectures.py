@@ -578,6 +578,19 @@ def usual_resize_size(crop_size: int) -> int:
     return max(256, crop_size) if crop_size >= 224 else round(crop_size * 256 / 227)
 
 
+def get(architecture: str | Architecture) -> Architecture:
+    """Return an architecture by its name, or the architecture itself.
+
+    Raises:
+        ValueError: If there is none of this name. The message lists the most similar names.
+
+    Example:
+        >>> get("paper").hidden, get(get("paper")).hidden
+        ((4096, 4096), (4096, 4096))
+    """
+    return lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+
+
 def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
     """Return the row of a table with this name.
 

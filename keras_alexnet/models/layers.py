@@ -334,7 +334,7 @@ class GroupedConv2D(keras.layers.Conv2D):
         if self.groups == 1 or self.data_format == "channels_first":  # on the CPU, TensorFlow supports it only in XLA
             return convolve(inputs, kernel)
         parts = ops.split(inputs, self.groups, -1)  # each (batch, height, width, channels / groups)
-        kernels = ops.split(kernel, self.groups, -1)  # each (side, side, channels / groups, filters / groups)
+        kernels = ops.split(kernel, self.groups, -1)  # each (height, width, channels / groups, filters / groups)
         return ops.concatenate([convolve(part, own) for part, own in zip(parts, kernels, strict=True)], -1)
 
 

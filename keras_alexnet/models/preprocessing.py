@@ -12,7 +12,8 @@ import numpy as np
 from keras import ops
 from keras.applications import imagenet_utils
 
-from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
+from keras_alexnet.models import architectures
+from keras_alexnet.models.architectures import Architecture
 from keras_alexnet.models.pixels import seem_divided
 
 
@@ -42,7 +43,7 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
 
     Source: section 2; for other networks, their authors' files.
     """
-    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    net = architectures.get(architecture)
     data_format = data_format or keras.config.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
         raise ValueError(

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_alexnet.models import architectures
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Architecture
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, in_words
 from keras_alexnet.models.layers import LocallyConnected2D
 
@@ -122,7 +123,7 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
 
     Source: section 3.5, and section 7 on the small share of parameters in a convolution.
     """
-    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    net = architectures.get(architecture)
     costs = layer_costs(sketch(net, classes=classes))
     published = _wrapped(f"published: {net.published}") if net.published else []
     lines = [*_wrapped(f"{net.name}: {net.summary}"), *published, "", *_table(costs), "", _shares(costs)]

@@ -21,7 +21,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from keras_alexnet.models.architectures import ARCHITECTURES, Architecture, lookup
+from keras_alexnet.models import architectures
+from keras_alexnet.models.architectures import Architecture, lookup
 from keras_alexnet.models.layers import LocalResponseNormalization
 from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.training import one_weird_trick
@@ -110,7 +111,7 @@ def share(
 
     Source: section 3.2; Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014.
     """
-    net = lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    net = architectures.get(architecture)
     divide = lookup(SCHEMES, scheme, "scheme to share a network")
     if scheme != "towers" and batch % devices:
         raise ValueError(f"The batch must be divisible by the number of devices, {devices}. Received: {batch}")
