@@ -154,14 +154,17 @@ def _window(shape, ratio, resize_size, corner, crop_size):
     )
 
 
-def check(file: str | os.PathLike) -> bool | str:
-    """Decode a picture file once.
+def check(file: str | os.PathLike) -> bool:
+    """Check that a picture file can be decoded, by decoding it once.
 
     Args:
         file: Path of the file.
 
     Returns:
-        The result of `needs_rewriting`, or one line that says why the file cannot be decoded.
+        The result of `needs_rewriting`.
+
+    Raises:
+        ValueError: If it cannot be decoded. The message says why in one line.
     """
     try:
         answer = needs_rewriting(file)
@@ -169,9 +172,10 @@ def check(file: str | os.PathLike) -> bool | str:
         with tf.device("CPU"):
             decode(rewrite(contents) if answer else contents)
     except tf.errors.OpError as error:
-        return f"cannot be decoded: {first_line(error)}"
+        raise ValueError(f"cannot be decoded: {first_line(error)}") from error
     except Exception as error:  # broken headers make Pillow raise errors of many kinds
         if isinstance(error, UnidentifiedImageError) and not os.path.getsize(file):
-            return "the file is empty"
-        return first_line(error).replace(f" {os.fspath(file)!r}", "")  # of "cannot identify image file"
+            raise ValueError("the file is empty") from error
+        # without the name, as in "cannot identify image file"
+        raise ValueError(first_line(error).replace(f" {os.fspath(file)!r}", "")) from error
     return answer

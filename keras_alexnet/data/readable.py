@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
-from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty
+from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, enumerated
 from keras_alexnet.files import printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
@@ -67,16 +67,13 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
     if len(bad) > MAX_BAD_SHARE * len(entries):
         raise ValueError(
             f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: repair or remove them. "
-            f"Received: {count}: {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
+            f"Received: {count}: {enumerated(bad)}"
         )
     if bad:
         print(f"Left out {count} that cannot be read:", *map(printable, bad), sep="\n  ", file=sys.stderr)
     if damaged:
-        names = ", ".join(printable(picture.path) for picture in damaged[:5]) + ", ..." * (len(damaged) > 5)
-        print(
-            f"Using {len(damaged)} of {len(entries)} pictures with damaged JPEG data: {names}",
-            file=sys.stderr,
-        )
+        names = enumerated([printable(picture.path) for picture in damaged], 5)
+        print(f"Using {len(damaged)} of {len(entries)} pictures with damaged JPEG data: {names}", file=sys.stderr)
     # Pillow decodes damaged JPEGs silently; TensorFlow prints a warning each time.
     readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
     return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
@@ -85,17 +82,19 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
 def _try(entry: tuple[str, int]) -> Picture | str:
     """Return the picture, or why it cannot be read."""
     path, label = entry
-    needs_rewriting = decoding.check(path)
-    if isinstance(needs_rewriting, str):
-        return needs_rewriting
+    try:
+        needs_rewriting = decoding.check(path)
+    except ValueError as error:
+        return str(error)
     return Picture(path, label, needs_rewriting, os.path.getsize(path))
 
 
 def _is_damaged(picture: Picture) -> bool:
     """Return whether TensorFlow's decoder warns about a picture that Pillow can decode."""
-    with errors.libjpeg_warnings() as lines:
+    with errors.libjpeg_warnings() as lines, contextlib.suppress(ValueError):
         decoding.check(picture.path)
-    with contextlib.suppress(Exception):  # Pillow cannot decode some of them; those are left unchanged
+    try:
         rewriting.rewrite(pathlib.Path(picture.path).read_bytes())
-        return bool(lines) and not picture.needs_rewriting
-    return False
+    except Exception:  # Pillow cannot decode some of them; those are left unchanged
+        return False
+    return bool(lines) and not picture.needs_rewriting

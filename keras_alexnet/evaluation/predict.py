@@ -42,9 +42,10 @@ def read_picture(file: str | pathlib.Path) -> tf.Tensor:
     Raises:
         ValueError: If it cannot be decoded, or has more than `rewriting.MAX_PIXELS` pixels.
     """
-    reason = decoding.check(file)
-    if isinstance(reason, str):
-        raise ValueError(f"Expected a picture. Received: {pathlib.Path(file).name}: {reason}")
+    try:
+        decoding.check(file)
+    except ValueError as error:
+        raise ValueError(f"Expected a picture. Received: {pathlib.Path(file).name}: {error}") from error
     return tf.constant(_contents(str(file).encode()))
 
 
@@ -55,9 +56,12 @@ def _contents(path: bytes) -> bytes:
 
 def _problem(file: pathlib.Path) -> str:
     """Return why a picture was skipped."""
-    with errors.libjpeg_warnings():
-        reason = decoding.check(file)
-    return reason if isinstance(reason, str) else "reading it failed once, but works now: run the command again"
+    try:
+        with errors.libjpeg_warnings():
+            decoding.check(file)
+    except ValueError as error:
+        return str(error)
+    return "reading it failed once, but works now: run the command again"
 
 
 def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
