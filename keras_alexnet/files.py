@@ -131,6 +131,16 @@ def printable(text: str) -> str:
     return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Example:
+        >>> plural(1, "picture"), plural(3, "picture")
+        ('1 picture', '3 pictures')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def is_plain(text: str) -> bool:
     r"""Return whether a text is one line without characters that could control a terminal.
 

@@ -9,12 +9,11 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from keras_alexnet.data.labelled_files import LabelledFiles
-from keras_alexnet.files import digest
+from keras_alexnet.data.labelled_files import LabelledFiles, enumerated
+from keras_alexnet.files import digest, plural
 
 END = 4096  # bytes; most files of the same size already differ here
 CHUNK = 64  # files that a thread reads at a time
-LISTED_PAIRS = 3  # pairs in a message
 
 
 def identical(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
@@ -127,8 +126,8 @@ class Duplicates:
             for split, pairs in self.trained_on.items()
         ]
         if self.two_labels:
-            count = f"{len(self.two_labels)} picture{'s' * (len(self.two_labels) > 1)}"
-            lines.append(f"{count} in two classes, probably by mistake: {_shown(self.two_labels)}")
+            pictures = plural(len(self.two_labels), "picture")
+            lines.append(f"{pictures} in two classes, probably by mistake: {_shown(self.two_labels)}")
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -142,4 +141,4 @@ def _relative(pair: Iterable[str], root: pathlib.Path) -> tuple[str, ...]:
 
 
 def _shown(pairs: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(" = ".join(pair) for pair in pairs[:LISTED_PAIRS]) + ", ..." * (len(pairs) > LISTED_PAIRS)
+    return enumerated([" = ".join(pair) for pair in pairs])

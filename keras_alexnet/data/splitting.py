@@ -54,7 +54,7 @@ def check_class_sizes(counts: Mapping[str, int], shares: Shares) -> None:
     small = {name: count for name, count in counts.items() if count < shares.pictures_needed}
     if small:
         splits = [split for split in SPLITS if split == "train" or getattr(shares, split)]
-        shown = ", ".join(f"{count} in {name}" for name, count in [*small.items()][:3]) + ", ..." * (len(small) > 3)
+        shown = enumerated([f"{count} in {name}" for name, count in small.items()])
         raise ValueError(
             f"A class must have at least {shares.pictures_needed} different pictures to be split into "
             f"{', '.join(splits[:-1])} and {splits[-1]}: add some, or leave the class out. Received: {shown}"

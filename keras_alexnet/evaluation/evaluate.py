@@ -17,6 +17,7 @@ from scipy import special
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
+from keras_alexnet.data.labelled_files import enumerated
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.runs import Run
@@ -112,7 +113,7 @@ def class_positions(class_names: Sequence[str], wanted: Sequence[str]) -> list[i
         unknown = sorted({*wanted} ^ {*class_names})
         raise ValueError(
             f"Expected data of the {len(class_names)} classes that the network was trained on. Received: "
-            f"{len(wanted)} classes; not in both: {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
+            f"{len(wanted)} classes; not in both: {enumerated(unknown, 5)}"
         )
     position = {name: n for n, name in enumerate(class_names)}
     return [position[name] for name in wanted]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet.evaluation.top_k import has_top5, not_in_top_k
+from keras_alexnet.files import plural
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,7 @@ def summary(predictions: Sequence[Prediction]) -> str:
         '2 pictures, 1 of them unreadable; top-1 accuracy 100.0 % (1 of 1)'
     """
     readable = [each for each in predictions if each.probabilities is not None]
-    words = f"{len(predictions)} picture{'s' * (len(predictions) != 1)}"
+    words = plural(len(predictions), "picture")
     if len(readable) < len(predictions):
         words += f", {len(predictions) - len(readable)} of them unreadable"
     labeled = [each for each in readable if each.label is not None]

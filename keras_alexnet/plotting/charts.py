@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from keras_alexnet.files import plural
 from keras_alexnet.plotting.figures import BLUE, GREY, ORANGE, STYLES, sheet
 
 LOG_ABOVE = 100  # ours: a loss above this means divergence
@@ -34,7 +35,7 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
     if not rows:
         raise ValueError(f"Expected the log of at least one epoch. Received: {rows}")
     log = {key: np.array([row[key] for row in rows], float) for key in rows[0]}
-    description = f"Learning curves: {len(rows)} epoch{'s' * (len(rows) > 1)}"
+    description = f"Learning curves: {plural(len(rows), 'epoch')}"
     figure = sheet(9, 3.6, description)
     loss, error = figure.subplots(1, 2)
     _curves(loss, log, {"loss": ("loss", BLUE)})

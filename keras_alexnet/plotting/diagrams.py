@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
+from keras_alexnet.files import plural
 from keras_alexnet.plotting.figures import GREY, ORANGE, bare, sheet
 
 # The scale of the network; the unit is one pixel of a feature map.
@@ -96,8 +97,7 @@ def network(maps: Sequence[Map | tuple]) -> Figure:
     maps = [Map(*entry) for entry in maps]
     towers = max(entry.groups for entry in maps)
     shapes = ", ".join(f"{m.name} {m.height}x{m.width}x{m.channels}" for m in maps)
-    plural = "s" * (towers > 1)
-    figure = sheet(11, 5.5, f"Network to scale: {shapes}, in {towers} tower{plural}")
+    figure = sheet(11, 5.5, f"Network to scale: {shapes}, in {plural(towers, 'tower')}")
     axes = bare(figure.subplots())
     axes.set_aspect("equal")
     placed = _place(maps, towers)

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import atomic_write, plural
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
 FORMATS = (".png", ".jpg")
@@ -141,7 +141,7 @@ def kernels(kernels: np.ndarray, towers: int = 2) -> Figure:
             f"The number of kernels must be divisible by towers. Received: {count} kernels, towers={towers}"
         )
     largest = np.abs(kernels).max(axis=(0, 1, 2))
-    description = f"First-layer kernels: {count} of {height} x {width} pixels in {towers} tower" + "s" * (towers > 1)
+    description = f"First-layer kernels: {count} of {height} x {width} pixels in {plural(towers, 'tower')}"
     return _mosaics(0.5 + 0.5 * kernels / np.where(largest > 0, largest, 1), towers, description)
 
 
@@ -164,9 +164,9 @@ def responses(maps: np.ndarray, towers: int = 2) -> Figure:
     if count % towers:
         raise ValueError(f"The number of maps must be divisible by towers. Received: {count} maps, towers={towers}")
     largest = np.abs(maps).max()
-    description = f"First-layer responses: {count} maps of {height} x {width} places in {towers} tower"
+    description = f"First-layer responses: {count} maps of {height} x {width} places in {plural(towers, 'tower')}"
     tiles = 0.5 + 0.5 * maps[:, :, None] / (largest if largest > 0 else 1)  # (height, width, 1, kernels)
-    return _mosaics(tiles, towers, description + "s" * (towers > 1))
+    return _mosaics(tiles, towers, description)
 
 
 def _mosaics(tiles: np.ndarray, towers: int, description: str) -> Figure:
