@@ -23,7 +23,9 @@ def build_parser() -> Parser:
         "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files; several stand side by side"
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in (default: 127.0.0.1)"
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at; 0.0.0.0 accepts connections from other machines (default: 127.0.0.1)",
     )
     parser.add_argument("--port", type=int, default=7860, metavar="N", help="port to listen at (default: 7860)")
     parser.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its data (default: as in training)")

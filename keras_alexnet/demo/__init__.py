@@ -1,1 +1,1 @@
-"""A page to look into trained networks with a picture of one's own: what `demo.py` shows."""
+"""The page of `demo.py`, which looks into trained networks with a picture of your own."""

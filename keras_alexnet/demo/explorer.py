@@ -1,4 +1,4 @@
-"""One trained network with all that the page shows of it, prepared once so that an answer takes one call."""
+"""One trained network and everything that the page shows of it, prepared once so that an answer takes one call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CROPS_PER_ROW = 5  # the ten are five and their mirror images
 
 
 class Explorer:
-    """One trained network with all that the page shows of it.
+    """One trained network and everything that the page shows of it.
 
     Pictures are uint8 `(resize_size, resize_size, 3)` as `resize` returns them. A part of the page is a figure, or a
     sentence that says why there is none.
@@ -33,8 +33,8 @@ class Explorer:
     Args:
         name: What the page calls the network.
         classifier: The network.
-        run: The run that it is of, whose training pictures are searched for neighbors; None if it is of none.
-        data_dir: Where TFDS keeps the run's data; by default as in training.
+        run: The run of the network, whose training pictures are searched for neighbors; None for a network file.
+        data_dir: Folder of TFDS with the run's data; the default is that of the training.
 
     Attributes:
         name: What the page calls the network.
@@ -44,7 +44,7 @@ class Explorer:
     def __init__(self, name: str, classifier: Classifier, run: Run | None = None, data_dir: str | None = None):
         self.name, self.classifier = name, classifier
         self._run, self._data_dir, self._reading = run, data_dir, None
-        self._no_neighbors = "Neighbors are searched for where a run folder is given, and not a network file alone."
+        self._no_neighbors = "Neighbors need a run folder instead of a network file."
         model = classifier.model
         _check(model, name)
         self._layers = features.activity_layers(model)
@@ -133,20 +133,20 @@ class Explorer:
         """Return the central crop of a picture, uint8 `(crop_size, crop_size, 3)`."""
         return augmentation.central_crop(tf.constant(picture), self.crop_size).numpy()
 
-    def cut(self, scene: np.ndarray, size: float, left: float, top: float) -> np.ndarray:
-        """Cut a crop out of a picture of any size and resize it for the network.
+    def cut(self, scene: np.ndarray, share: float, left: float, top: float) -> np.ndarray:
+        """Cut a crop out of a square picture of any size and resize it for the network.
 
         Args:
-            scene: Uint8 `(side, side, 3)`.
-            size: Height and width of the crop as a share of the side, more than 0 to 1.
-            left: Where the crop is, from 0, at the left edge, to 1, at the right edge.
+            scene: Uint8 `(size, size, 3)`.
+            share: Height and width of the crop as a share of the size, more than 0 and at most 1.
+            left: Position of the crop, from 0, at the left edge, to 1, at the right edge.
             top: The same from top to bottom.
 
         Returns:
             Uint8 `(crop_size, crop_size, 3)`.
         """
-        extent = len(scene) * size
-        x, y = (share * (len(scene) - extent) for share in (left, top))
+        extent = len(scene) * share
+        x, y = (position * (len(scene) - extent) for position in (left, top))
         target = (self.crop_size, self.crop_size)
         box = (x, y, x + extent, y + extent)
         return np.asarray(Image.fromarray(scene).resize(target, Image.Resampling.BILINEAR, box))
@@ -237,7 +237,7 @@ class Explorer:
 
 
 def _check(model: keras.Model, name: str) -> None:
-    """Raise if the page cannot look into a network, such as one that contains another."""
+    """Check that the page can look into a network, unlike into one that contains another."""
     is_plain = not isinstance(model, keras.Sequential) and isinstance(model.layers[-1], keras.layers.Dense)
     if not is_plain or not features.activity_layers(model):
         raise ValueError(

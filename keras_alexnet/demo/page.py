@@ -1,4 +1,4 @@
-"""The page itself, in Gradio: what is where, and what happens when. All that is computed comes from `explorer`."""
+"""The Gradio page: its layout and its event handlers. `explorer` computes what it shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import sklearn.datasets
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data import decoding
+from keras_alexnet.data import decoding, rewriting
 from keras_alexnet.demo import examples, markup
 from keras_alexnet.demo.explorer import BAR_CLASSES, Explorer
 from keras_alexnet.evaluation import predict
@@ -102,7 +102,7 @@ def check_address(host: str, port: int) -> None:
 
 
 def load(source: str | pathlib.Path | np.ndarray, explorers: Sequence[Explorer]) -> dict[str, Any]:
-    """Return what the page keeps of a picture while a person looks at it.
+    """Return what the page keeps of a picture while it is shown.
 
     Args:
         source: Path of a picture file, or a picture as uint8 `(height, width, 3)`.
@@ -121,8 +121,7 @@ def load(source: str | pathlib.Path | np.ndarray, explorers: Sequence[Explorer])
 
 def on_white(drawing: np.ndarray) -> np.ndarray:
     """Return a drawing with alpha, uint8 `(height, width, 4)`, on white paper, `(height, width, 3)`."""
-    image = Image.fromarray(drawing).convert("RGBA")
-    return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB"))
+    return np.asarray(rewriting.upright(Image.fromarray(drawing)))
 
 
 def write_examples(folder: pathlib.Path) -> list[str]:
@@ -151,7 +150,7 @@ class Page:
         self._drawing = threading.Lock()  # matplotlib's font cache is not made for several threads
         self.blocks = self._build(list(example_files))
 
-    # What happens
+    # Event handlers
 
     def answer_file(self, upload: dict | None) -> list[Any]:
         """Return the message, the picture and each network's answer for an uploaded file."""
@@ -210,7 +209,7 @@ class Page:
                 shown[n] = part(each, resized, inside[each])
             yield shown
 
-    # What is where
+    # Layout
 
     def _build(self, example_files):
         import gradio as gr
@@ -334,7 +333,7 @@ class Page:
 def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.Path) -> str:
     """Serve the page in the background until the process ends, and return its address.
 
-    Nothing leaves this machine: no analytics, no fonts of others, no link through a server of others.
+    Nothing leaves this machine: there are no analytics, no downloaded fonts and no public link.
 
     Args:
         explorers: The networks.
@@ -350,7 +349,7 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     import gradio as gr  # after these, which it reads when it is imported
 
-    logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
     pool = concurrent.futures.ThreadPoolExecutor(1)
     for each in explorers:
         each.read_training_pictures(pool)
@@ -374,12 +373,12 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
     return address
 
 
-def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """A person who leaves the page while a file is on its way is no fault, though the server logs a traceback."""
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """Return False for a visitor who leaves during an upload, which the server logs as an error."""
     return not record.exc_info or type(record.exc_info[1]).__name__ != "ClientDisconnect"
 
 
 def _theme(gr: gradio) -> gradio.themes.Base:
-    """The fonts of the system: those of others would have to be fetched or shipped."""
+    """Use system fonts, so that none are downloaded or shipped."""
     fonts = ("system-ui", "sans-serif")
     return gr.themes.Default(font=fonts, font_mono=("ui-monospace", "monospace"))

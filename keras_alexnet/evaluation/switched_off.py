@@ -1,7 +1,7 @@
 """Switch off a part of a trained network: its response normalization, or one of its towers (paper sections 3.2, 3.3).
 
 The networks that these functions return share the weights of the whole one. They were not trained to do without the
-part, so their answers show what the whole network makes of it, and not how a network without it would do.
+part, so their answers show how the whole network uses it, and not how well a network without it would do.
 """
 
 import keras
@@ -14,7 +14,7 @@ NORMALIZATION = (LocalResponseNormalization, SpatialResponseNormalization)
 
 
 def without_normalization(model: keras.Model) -> keras.Model:
-    """Return a network without its response normalization: the layers behind it see the activity as it is.
+    """Return a network without its response normalization: the layers after it read unnormalized activations.
 
     Raises:
         ValueError: If the network has none.
@@ -31,7 +31,7 @@ def without_normalization(model: keras.Model) -> keras.Model:
 
 
 def towers(model: keras.Model) -> int:
-    """Return the number of towers, which is the number of groups of the convolutions; 1 where all see all maps.
+    """Return the number of towers: the groups of the convolutions, or 1 if every convolution sees all maps.
 
     Example:
         >>> from keras_alexnet import build
