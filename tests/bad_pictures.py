@@ -48,21 +48,21 @@ def bomb_bmp():
 def odd():
     """Return files that can be read, by name."""
     upright = picture()
-    grey, turned = upright.convert("L"), Image.Exif()
+    gray, turned = upright.convert("L"), Image.Exif()
     turned[0x0112] = 6
     animated, see_through = [upright, picture(seed=1)], upright.convert("RGBA")
     see_through.putalpha(128)
     files = {
-        "grey.jpg": encoded(grey, "JPEG"),
-        "grey.png": encoded(grey, "PNG"),
-        "grey-alpha.png": encoded(grey.convert("LA"), "PNG"),
+        "gray.jpg": encoded(gray, "JPEG"),
+        "gray.png": encoded(gray, "PNG"),
+        "gray-alpha.png": encoded(gray.convert("LA"), "PNG"),
         "alpha.png": encoded(upright.convert("RGBA"), "PNG"),
         "alpha.webp": encoded(see_through, "WEBP"),
         "palette.png": encoded(upright.convert("P"), "PNG"),
         "palette.bmp": encoded(upright.convert("P"), "BMP"),
         "palette.gif": encoded(upright, "GIF"),
         "one-bit.png": encoded(upright.convert("1"), "PNG"),
-        "16-bit.png": encoded(Image.fromarray(np.uint16(np.array(grey)) * 257), "PNG"),
+        "16-bit.png": encoded(Image.fromarray(np.uint16(np.array(gray)) * 257), "PNG"),
         "cmyk.jpg": encoded(upright.convert("CMYK"), "JPEG"),
         "progressive.jpg": encoded(upright, "JPEG", progressive=True),
         "turned.jpg": encoded(upright, "JPEG", exif=turned),

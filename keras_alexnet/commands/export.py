@@ -94,4 +94,4 @@ def _batches(arguments, run, classifier):
         raise ValueError(f"--precision {arguments.precision} needs a run folder or --dataset. Received: neither")
     options = run.read_options() if run else Options()
     data = datasets.of_options(sources.of_other_data(options, arguments.dataset, arguments.data_dir))
-    return accuracy.labelled_crops(classifier, data)
+    return accuracy.labeled_crops(classifier, data)

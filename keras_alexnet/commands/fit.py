@@ -26,7 +26,7 @@ from keras_alexnet.weights import names
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
-    from keras_alexnet.data.labelled_files import LabelledFiles
+    from keras_alexnet.data.labeled_files import LabeledFiles
     from keras_alexnet.evaluation.classifier import Classifier
     from keras_alexnet.evaluation.evaluate import Evaluation
     from keras_alexnet.training.defaults import DataFacts
@@ -99,7 +99,7 @@ def _with_absolute_paths(options: Options) -> Options:
     return dataclasses.replace(options, **paths)
 
 
-def _refuse_large_batch(files: "LabelledFiles", batch_size: int | None) -> None:
+def _refuse_large_batch(files: "LabeledFiles", batch_size: int | None) -> None:
     """Raise if the given batch size is larger than the training set, before any picture is read."""
     count = len(next(iter(files.splits.values())))
     if batch_size and batch_size > count:

@@ -227,8 +227,8 @@ def resample(image: tf.Tensor, inverse: tf.Tensor, offset: tf.Tensor) -> tf.Tens
     """
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     x, y = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)[:, tf.newaxis]
-    left, right_share = _neighbours(inverse[0, 0] * x + inverse[0, 1] * y + offset[0], width)
-    top, bottom_share = _neighbours(inverse[1, 0] * x + inverse[1, 1] * y + offset[1], height)
+    left, right_share = _neighbors(inverse[0, 0] * x + inverse[0, 1] * y + offset[0], width)
+    top, bottom_share = _neighbors(inverse[1, 0] * x + inverse[1, 1] * y + offset[1], height)
     pixels = tf.reshape(image, (-1, 3))  # (height * width, 3)
     corners = (tf.gather(pixels, (top + down) * width + left + right) for down in (0, 1) for right in (0, 1))
     top_left, top_right, bottom_left, bottom_right = (tf.cast(corner, tf.float32) for corner in corners)
@@ -237,7 +237,7 @@ def resample(image: tf.Tensor, inverse: tf.Tensor, offset: tf.Tensor) -> tf.Tens
     return upper + (lower - upper) * bottom_share  # (height, width, 3)
 
 
-def _neighbours(positions, length):
+def _neighbors(positions, length):
     """Return the pixel before each position on an axis of this length, and the weight `(..., 1)` of the next pixel."""
     end = tf.cast(length, tf.float32) - 0.5
     positions = end - tf.abs(end - (tf.abs(positions + 0.5) - 0.5))  # mirrored at both ends

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, check_printable_names, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, enumerated
 
 EXTENSIONS = (".csv", ".tsv")
 FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
@@ -34,7 +34,7 @@ def is_table(path: pathlib.PurePath) -> bool:
     return path.suffix.lower() in EXTENSIONS
 
 
-def find(table: pathlib.Path) -> LabelledFiles:
+def find(table: pathlib.Path) -> LabeledFiles:
     """Find the pictures that a CSV file lists.
 
     The first line may be a header such as `file,label` or `image_id,target,split`, in any order and with additional
@@ -63,7 +63,7 @@ def find(table: pathlib.Path) -> LabelledFiles:
             "Either all lines or no line must have a split, and train must be one of them. "
             f"Received: {table} with {found}"
         )
-    files = LabelledFiles(table, table.parent, class_names, splits)
+    files = LabeledFiles(table, table.parent, class_names, splits)
     check_classes_not_empty(files)
     return files
 

@@ -1,4 +1,4 @@
-"""Data sets by name or path: labelled pictures in splits, and their class names (paper section 2)."""
+"""Data sets by name or path: labeled pictures in splits, and their class names (paper section 2)."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ from keras_alexnet.data import class_names, csv_labels, errors, readable, rewrit
 from keras_alexnet.data.drawings import formulas, petals, textures
 from keras_alexnet.data.duplicates import Duplicates
 from keras_alexnet.data.identity import DRAWN, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
-from keras_alexnet.data.labelled_files import LabelledFiles
+from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.splitting import Shares
 from keras_alexnet.files import printable
 from keras_alexnet.recipes import Options
@@ -24,7 +24,7 @@ VARIANTS = ("flipped", "train+validation")
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Labelled pictures in splits.
+    """Labeled pictures in splits.
 
     Attributes:
         name: The requested name or path, with the version if there is one.
@@ -60,7 +60,7 @@ def load(
     names_file: str | None = None,
     test_share: float = 0.1,
     validation_share: float = 0.1,
-    files: LabelledFiles | None = None,
+    files: LabeledFiles | None = None,
 ) -> Dataset:
     """Load a data set.
 
@@ -93,7 +93,7 @@ def load(
         files: The result of `sources.find` for the name, if it is already known.
 
     Raises:
-        ValueError: If there is no such data set, it is not available, or it does not have labelled images.
+        ValueError: If there is no such data set, it is not available, or it does not have labeled images.
         OSError: If its files cannot be read.
 
     Example:
@@ -117,7 +117,7 @@ def load(
     return dataset
 
 
-def of_options(options: Options, files: LabelledFiles | None = None) -> Dataset:
+def of_options(options: Options, files: LabeledFiles | None = None) -> Dataset:
     """Load the data set in the options of a run.
 
     Args:

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from keras_alexnet.data.labelled_files import LabelledFiles, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, enumerated
 from keras_alexnet.files import digest, plural
 
 END = 4096  # bytes; most files of the same size already differ here
@@ -48,7 +48,7 @@ def _end(path: str) -> bytes:
         return file.read(END)
 
 
-def check_classes_differ(files: LabelledFiles) -> None:
+def check_classes_differ(files: LabeledFiles) -> None:
     """Check that no two classes have exactly the same pictures.
 
     Raises:

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.data.labelled_files import LabelledFiles
+from keras_alexnet.data.labeled_files import LabeledFiles
 
 NAME = "oxford_flowers17"
 ADDRESS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/17/"
@@ -32,7 +32,7 @@ PER_CLASS = 80
 FILES = tuple(f"image_{number:04}.jpg" for number in range(1, len(CLASS_NAMES) * PER_CLASS + 1))
 
 
-def find(folder: pathlib.Path) -> LabelledFiles | None:
+def find(folder: pathlib.Path) -> LabeledFiles | None:
     """Return the pictures of a folder with `image_0001.jpg` to `image_1360.jpg`, directly or in a subfolder `jpg`.
 
     Return None for any other folder. The class names are in the order of the files.
@@ -44,7 +44,7 @@ def find(folder: pathlib.Path) -> LabelledFiles | None:
         if {file.name for file in beside if picture_files.is_picture(file)} == set(FILES):
             others = tuple(file for file in beside if file.name not in set(FILES))
             entries = [(str(place / name), number // PER_CLASS) for number, name in enumerate(FILES)]
-            return LabelledFiles(folder, folder, CLASS_NAMES, {"all": entries}, others)
+            return LabeledFiles(folder, folder, CLASS_NAMES, {"all": entries}, others)
     return None
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from keras_alexnet.data import csv_labels, picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, check_printable_names, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, enumerated
 
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
 
 
-def find(folder: pathlib.Path) -> LabelledFiles:
+def find(folder: pathlib.Path) -> LabeledFiles:
     """Find the pictures of a folder.
 
     The folder contains one folder per class; or `train` and one or both of `validation` (also `val` or `valid`) and
@@ -35,10 +35,10 @@ def find(folder: pathlib.Path) -> LabelledFiles:
     others = picture_files.files_beside(folder, folder) + picture_files.ignored_links(folder, folder)
     splits = {}
     for split, source in sources.items():
-        splits[split], passed_over = _labelled(source, folder, labels)
+        splits[split], passed_over = _labeled(source, folder, labels)
         others += passed_over
     _check_no_folders_of_classes(splits[next(iter(sources))], class_folders, folder)
-    files = LabelledFiles(folder, folder, class_names, splits, tuple(others))
+    files = LabeledFiles(folder, folder, class_names, splits, tuple(others))
     check_classes_not_empty(files)
     return files
 
@@ -73,7 +73,7 @@ def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
     return splits
 
 
-def _labelled(
+def _labeled(
     source: pathlib.Path, root: pathlib.Path, labels: Mapping[str, int]
 ) -> tuple[list[tuple[str, int]], list[pathlib.Path]]:
     """Return paths and labels of the picture files of one split, and the other files."""

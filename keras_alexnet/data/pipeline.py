@@ -1,4 +1,4 @@
-"""Turn labelled pictures into batches of network inputs (paper sections 2 and 4.1).
+"""Turn labeled pictures into batches of network inputs (paper sections 2 and 4.1).
 
 Pictures are resized once (`resize_pictures`). `training_batches` takes a new random crop of each in every epoch, and
 `evaluation_batches` takes the central crop or ten crops.
@@ -252,11 +252,11 @@ def evaluation_batches(
     if views not in (1, 10):
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
 
-    def labelled_crops(image, label):
+    def labeled_crops(image, label):
         crops = averaged_crops(image, recipe) if views == 10 else augmentation.central_crop(image, recipe.crop_size)
         return preprocess(crops, statistics, recipe), label
 
-    batches = pictures.map(labelled_crops, AUTOTUNE).batch(batch_size)
+    batches = pictures.map(labeled_crops, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten crops of 128 images take 0.8 GB
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
-from keras_alexnet.data.labelled_files import LabelledFiles, check_classes_not_empty, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, enumerated
 from keras_alexnet.files import printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
     size: int  # bytes
 
 
-def read(files: LabelledFiles) -> dict[str, list[Picture]]:
+def read(files: LabeledFiles) -> dict[str, list[Picture]]:
     """Decode each picture once.
 
     Pictures that cannot be read are listed on stderr and left out. Other files are counted there.

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from keras_alexnet.data import archives, class_names, csv_labels, duplicates, flowers17, image_folder, splitting
-from keras_alexnet.data.labelled_files import LabelledFiles
+from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.picture_files import LAYOUT
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.recipes import Options
@@ -20,7 +20,7 @@ def find(
     data_dir: str | os.PathLike | None = None,
     names_file: str | os.PathLike | None = None,
     shares: splitting.Shares = splitting.TENTHS,
-) -> LabelledFiles | None:
+) -> LabeledFiles | None:
     """Return the picture files of a data set, or None if it is drawn or comes from TensorFlow Datasets.
 
     Args:
@@ -50,7 +50,7 @@ def find(
     return files
 
 
-def of_options(options: Options) -> LabelledFiles | None:
+def of_options(options: Options) -> LabeledFiles | None:
     """Return the picture files of the data set in the options of a run, see `find`."""
     shares = splitting.Shares(options.validation_share, options.test_share)
     return find(options.dataset, options.data_dir, options.class_names, shares)
@@ -115,7 +115,7 @@ def _check_file_type(path: pathlib.Path, name: str) -> None:
     )
 
 
-def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> LabelledFiles:
+def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> LabeledFiles:
     path = path.resolve()
     if path.is_dir():
         return flowers17.find(path) or image_folder.find(path)

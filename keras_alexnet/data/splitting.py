@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
-from keras_alexnet.data.labelled_files import enumerated, without_pictures
+from keras_alexnet.data.labeled_files import enumerated, without_pictures
 
 if TYPE_CHECKING:  # shares are checked before NumPy is imported
     import numpy as np
@@ -68,7 +68,7 @@ def stratified(
     shares: Shares = TENTHS,
     key: Callable[[Item], Hashable] = id,
 ) -> dict[str, list[Item]]:
-    """Split labelled items at random, class by class.
+    """Split labeled items at random, class by class.
 
     Args:
         items: Objects with a `label`.

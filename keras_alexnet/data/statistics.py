@@ -97,8 +97,8 @@ def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndar
     if recipe.mean == "color":
         return statistics.mean_color, np.ones(3, np.float32)
     margin = (len(statistics.mean_image) - recipe.crop_size) // 2
-    centre = slice(margin, margin + recipe.crop_size)
-    return statistics.mean_image[centre, centre], np.ones(3, np.float32)
+    center = slice(margin, margin + recipe.crop_size)
+    return statistics.mean_image[center, center], np.ones(3, np.float32)
 
 
 def _sums(batch, _):

@@ -17,7 +17,7 @@ from scipy import special
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
-from keras_alexnet.data.labelled_files import enumerated
+from keras_alexnet.data.labeled_files import enumerated
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.runs import Run

@@ -93,8 +93,8 @@ def colorfulness(kernels: np.ndarray) -> np.ndarray:
         Fractions `(kernels,)` from 0 (only lightness) to 1 (only color).
 
     Example:
-        >>> grey, red_against_green = np.ones((1, 1, 3, 1)), np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
-        >>> colorfulness(np.concatenate([grey, red_against_green], axis=-1)).tolist()
+        >>> gray, red_against_green = np.ones((1, 1, 3, 1)), np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
+        >>> colorfulness(np.concatenate([gray, red_against_green], axis=-1)).tolist()
         [0.0, 1.0]
     """
     color = kernels - kernels.mean(axis=2, keepdims=True)

@@ -46,7 +46,7 @@ class Accuracy:
             )
 
 
-def labelled_crops(classifier: Classifier, data: Dataset, split: str = "validation") -> Batches:
+def labeled_crops(classifier: Classifier, data: Dataset, split: str = "validation") -> Batches:
     """Return batches of the first pictures of a split, cropped for an exported network.
 
     Args:
@@ -76,7 +76,7 @@ def measure(network: Function, exported: Function, batches: Batches) -> Accuracy
     Args:
         network: Returns probabilities `(batch, classes)` for uint8 crops `(batch, size, size, 3)`.
         exported: The same from the exported file.
-        batches: Crops and labels from `labelled_crops`.
+        batches: Crops and labels from `labeled_crops`.
     """
     wrong, count = np.zeros(2), 0
     for images, labels in batches:

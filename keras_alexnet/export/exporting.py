@@ -152,7 +152,7 @@ def export(
         path: The file to write. A JSON file with the same name plus ".json" is also written. Neither may exist.
         format: A name in `formats.FORMATS`: "savedmodel", "onnx" or "tflite".
         settings: How to write the file.
-        batches: Crops and labels from `accuracy.labelled_crops`, to compare the top-1 errors; None only in float32.
+        batches: Crops and labels from `accuracy.labeled_crops`, to compare the top-1 errors; None only in float32.
 
     Raises:
         ValueError: If one of the files exists, the format or the network has no such settings, a package or the

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from keras_alexnet.files import plural
-from keras_alexnet.plotting.figures import BLUE, GREY, ORANGE, STYLES, sheet
+from keras_alexnet.plotting.figures import BLUE, GRAY, ORANGE, STYLES, sheet
 
 LOG_ABOVE = 100  # ours: a loss above this means divergence
 TARGET_ERROR = 0.25  # the training error at which figure 1 compares epochs
@@ -86,10 +86,10 @@ def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
     for step in (0, *drops):
         start = log["epoch"][step] - 0.5
         if step:
-            axes.axvline(start, color=GREY, lw=1, ls=":")
+            axes.axvline(start, color=GRAY, lw=1, ls=":")
             name = f"/ {round(first / rates[step]):,}"
         if step >= free:  # otherwise labels would overlap
-            axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GREY)
+            axes.text(start, 1.01, name, transform=axes.get_xaxis_transform(), size=8, color=GRAY)
             free = step + len(name) * len(rates) / 60
 
 
@@ -171,8 +171,8 @@ def nonlinearities(errors: Mapping[str, Sequence[float]]) -> Figure:
     axes = figure.subplots()
     for style, (name, curve) in zip(STYLES * len(errors), errors.items(), strict=False):
         axes.plot(np.arange(1, len(curve) + 1), curve, style, color="black", lw=1.6, label=name)
-    axes.axhline(TARGET_ERROR, color=GREY, lw=0.8, ls=":")
-    axes.text(0.01, TARGET_ERROR, f"{TARGET_ERROR:.0%}", transform=axes.get_yaxis_transform(), color=GREY, va="bottom")
+    axes.axhline(TARGET_ERROR, color=GRAY, lw=0.8, ls=":")
+    axes.text(0.01, TARGET_ERROR, f"{TARGET_ERROR:.0%}", transform=axes.get_yaxis_transform(), color=GRAY, va="bottom")
     _compare_epochs(axes, [epochs for epochs in reached.values() if epochs is not None], TARGET_ERROR)
     axes.set(xlabel="epoch", ylabel="training error", ylim=(0, None))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -206,7 +206,7 @@ def differences(measured: Mapping[str, tuple[float, tuple[float, float], float |
     words = "; ".join(f"{name} {mean:+.1f}" for name, (mean, *_) in measured.items())
     figure = sheet(7, 1.3 + 0.32 * len(measured), f"Points of error that a change costs: {words}")
     axes = figure.subplots()
-    axes.axvline(0, color=GREY, lw=0.8, ls=":")
+    axes.axvline(0, color=GRAY, lw=0.8, ls=":")
     for place, (mean, interval, paper) in enumerate(measured.values()):
         axes.plot(interval, [place, place], color="black", lw=1.6)
         axes.plot(mean, place, "o", color="black", ms=6, label="here, 95 % interval" if place == 0 else None)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
 from keras_alexnet.files import plural
-from keras_alexnet.plotting.figures import GREY, ORANGE, bare, sheet
+from keras_alexnet.plotting.figures import GRAY, ORANGE, bare, sheet
 
 # The scale of the network; the unit is one pixel of a feature map.
 INTO_THE_PAGE = np.array([0.45, 0.3])  # right and up per pixel of width
@@ -146,7 +146,7 @@ def _draw_box(axes: Axes, box: Box, layer: int) -> None:
 def _connect(axes: Axes, before: Sequence[Box], after: Sequence[Box], entry: Map, layer: int) -> None:
     """Draw lines to each box from its inputs: from the corners of a kernel, or from the middle of a layer."""
     crossing = len(before) > 1 and entry.groups == 1
-    style = {"color": ORANGE, "lw": 1.6} if crossing else {"color": GREY, "lw": 0.8}
+    style = {"color": ORANGE, "lw": 1.6} if crossing else {"color": GRAY, "lw": 0.8}
     for tower, box in enumerate(after):
         read = [before[tower]] if len(before) == len(after) and not crossing else before
         (end,) = box.points((0, 0.5, 0.5))
@@ -188,7 +188,7 @@ def _legend(axes: Axes, towers: int) -> None:
     axes.text(100 + 500 * PER_CHANNEL, top - 50, "500 channels", size=8, va="center")
     axes.set_ylim(low - 60, top + 10)
     if towers > 1:
-        lines = [Line2D([], [], color=GREY, lw=0.8), Line2D([], [], color=ORANGE, lw=1.6)]
+        lines = [Line2D([], [], color=GRAY, lw=0.8), Line2D([], [], color=ORANGE, lw=1.6)]
         texts = ["reads its own tower", "reads all towers"]
         axes.legend(lines, texts, frameon=False, fontsize=8, loc="upper center")
 

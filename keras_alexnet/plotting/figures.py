@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from keras_alexnet.files import atomic_write, plural
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
+BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
 FORMATS = (".png", ".jpg")
 MORE_FONTS = (  # for names of classes in Chinese, Japanese and Korean
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
@@ -177,7 +177,7 @@ def _mosaics(tiles: np.ndarray, towers: int, description: str) -> Figure:
     figure.get_layout_engine().set(hspace=0.06)
     for n, (axes, mosaic) in enumerate(zip(figure.subplots(towers, squeeze=False)[:, 0], mosaics, strict=True), 1):
         bare(axes).imshow(mosaic, interpolation="nearest")
-        axes.set_ylabel(f"tower {n}" if towers > 1 else "", color=GREY)
+        axes.set_ylabel(f"tower {n}" if towers > 1 else "", color=GRAY)
     return figure
 
 

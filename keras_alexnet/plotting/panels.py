@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_alexnet.plotting.figures import GREY, bare, sheet, short
+from keras_alexnet.plotting.figures import GRAY, bare, sheet, short
 
 RIGHT, WRONG = "#EF9650", "#DDDDDD"  # bar colors; the correct class is also darker, with bold text
 PER_ROW = 4
@@ -118,7 +118,7 @@ def neighbors(
         for axes, image, label in zip(cells[row, 2:], found[row], found_labels[row], strict=True):
             same = label == query_labels[row]
             name = short(class_names[label], 16)
-            _show(axes, image, name if same else f"✗ {name}", size=8, color="black" if same else GREY)
+            _show(axes, image, name if same else f"✗ {name}", size=8, color="black" if same else GRAY)
     cells[0, 0].set_title("picture", size=9)
     cells[0, 2].set_title("nearest neighbors", size=9, loc="left")
     return figure

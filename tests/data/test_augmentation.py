@@ -178,7 +178,7 @@ def test_unknown_form_of_lighting_is_refused(image):
 
 
 def motion(result):
-    """Return where a result took its pixels from: a 2 x 2 matrix, and the position that the centre came from."""
+    """Return where a result took its pixels from: a 2 x 2 matrix, and the position that the center came from."""
     height, width = result.shape[:2]
     inner = np.mgrid[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3][::-1].reshape(2, -1).T
     centered = inner - [(width - 1) / 2, (height - 1) / 2]

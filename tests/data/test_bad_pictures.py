@@ -57,8 +57,8 @@ def test_unusual_pictures_are_read_correctly(corpus, monkeypatch):
     monkeypatch.setattr(readable, "MAX_BAD_SHARE", 1.0)
     splits = readable.read(image_folder.find(corpus))
     resized = datasets._read_files(splits["all"]).map(lambda contents, _: decoding.load_resized(contents, 18))
-    grey, half_white = np.full(3, np.dot(COLOR, (0.299, 0.587, 0.114))), (np.array(COLOR) + 255) / 2
-    other = dict.fromkeys(("grey.jpg", "grey.png", "grey-alpha.png", "16-bit.png", "one-bit.png"), grey)
+    gray, half_white = np.full(3, np.dot(COLOR, (0.299, 0.587, 0.114))), (np.array(COLOR) + 255) / 2
+    other = dict.fromkeys(("gray.jpg", "gray.png", "gray-alpha.png", "16-bit.png", "one-bit.png"), gray)
     other["alpha.webp"] = half_white
     for file, image in zip(splits["all"], resized.as_numpy_iterator(), strict=True):
         expected = other.get(pathlib.Path(file.path).name, COLOR)

@@ -7,7 +7,7 @@ from keras_alexnet.data.drawings.canvas import SIDE, Canvas, arc, around, backdr
 
 @pytest.fixture
 def canvas():
-    """A black canvas with the flower's centre in the middle and light from above."""
+    """A black canvas with the flower's center in the middle and light from above."""
     canvas = Canvas(Image.new("RGB", (2 * SIDE, 2 * SIDE)), np.random.default_rng(0), (200, 100, 50), (10, 200, 10))
     canvas.place, canvas.scale, canvas.squeeze, canvas.light = SIDE * (1 + 1j), 100, 0, -1j
     return canvas

@@ -24,7 +24,7 @@ def table(tmp_path):
     return write
 
 
-def labelled(files):
+def labeled(files):
     """The names of the classes of the pictures by their relative paths, split by split."""
     return {
         split: {pathlib.Path(path).relative_to(files.root).as_posix(): files.class_names[n] for path, n in own}
@@ -36,30 +36,30 @@ EVERY = {"all": {file: file[:3] for file in FILES}}
 
 
 def test_a_file_without_a_header(table):
-    assert labelled(csv_labels.find(table())) == EVERY
+    assert labeled(csv_labels.find(table())) == EVERY
 
 
 @pytest.mark.parametrize(
     "header", ["file,label", "path,class", "Image,Target", "filename,label", "image_id,target", "image_id,breed"]
 )
 def test_names_of_columns(table, header):
-    assert labelled(csv_labels.find(table(f"{header}\n" + table().read_text()))) == EVERY
+    assert labeled(csv_labels.find(table(f"{header}\n" + table().read_text()))) == EVERY
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_other_delimiters_and_the_mark_of_excel(table, delimiter, encoding):
     text = ("file,label\n" + table().read_text()).replace(",", delimiter)
-    assert labelled(csv_labels.find(table(text, "labels.tsv", encoding))) == EVERY
+    assert labeled(csv_labels.find(table(text, "labels.tsv", encoding))) == EVERY
 
 
 def test_paths_from_windows(table):
-    assert labelled(csv_labels.find(table(table().read_text().replace("/", "\\")))) == EVERY
+    assert labeled(csv_labels.find(table(table().read_text().replace("/", "\\")))) == EVERY
 
 
 def test_columns_in_any_order_among_others_and_names_without_extension(table):
     text = "width,label,image_id,height\n" + "".join(f"10,{file[:3]},{file[:-4]},8\n" for file in FILES)
-    assert labelled(csv_labels.find(table(text))) == EVERY
+    assert labeled(csv_labels.find(table(text))) == EVERY
 
 
 def test_a_column_of_splits(table):
@@ -67,7 +67,7 @@ def test_a_column_of_splits(table):
     text = "split,file,label\n" + "".join(f"{split},{f},{f[:3]}\n" for split, f in zip(splits, FILES, strict=True))
     files = csv_labels.find(table(text))
     assert [*files.splits] == ["train", "validation", "test"]
-    assert labelled(files)["validation"] == {"cat/2.png": "cat", "dog/2.png": "dog"}
+    assert labeled(files)["validation"] == {"cat/2.png": "cat", "dog/2.png": "dog"}
     assert {split: len(own) for split, own in datasets.load(str(table(text))).splits.items()} == {
         "train": 4,
         "validation": 2,
@@ -79,7 +79,7 @@ def test_classes_that_are_numbers_are_in_their_order(table):
     text = "".join(f"{file},{number}\n" for file, number in zip(FILES, [10, 9, 2, 10, 9, 2, 10, 9], strict=True))
     files = csv_labels.find(table(text))
     assert files.class_names == ("2", "9", "10")
-    assert labelled(files)["all"]["cat/0.png"] == "10"
+    assert labeled(files)["all"]["cat/0.png"] == "10"
 
 
 def test_classes_of_the_same_number_have_a_fixed_order(table):

@@ -24,7 +24,7 @@ TOY_SPLITS = {
 
 
 class ToyPictures(tfds.core.GeneratorBasedBuilder):
-    """Grey pictures, each of the value of its number; official splits as the configuration's name says."""
+    """Gray pictures, each of the value of its number; official splits as the configuration's name says."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name, description=name) for name in [*TOY_SPLITS, "no_label"]]  # noqa: RUF012

@@ -49,7 +49,7 @@ def decoded(picture, tmp_path):
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP"])
 def test_lossless_modes_become_rgb(kind, mode, tmp_path):
     if (kind, mode) == ("BMP", "LA"):
-        pytest.skip("BMP has no grey with alpha")
+        pytest.skip("BMP has no gray with alpha")
     # opaque; a test below has transparency
     picture = encoded(Image.fromarray(smooth()).convert(mode), kind, **({"lossless": True} if kind == "WEBP" else {}))
     np.testing.assert_array_equal(decoded(picture, tmp_path), pillow(picture))
@@ -156,7 +156,7 @@ def loaded(pictures, side):
 
 
 def by_pillow(picture, side):
-    """Resize the shorter side with antialiasing, then crop the centre: the paper's order."""
+    """Resize the shorter side with antialiasing, then crop the center: the paper's order."""
     image = Image.fromarray(pillow(picture))
     scale = side / min(image.size)
     image = image.resize([round(length * scale) for length in image.size], Image.Resampling.BILINEAR)
@@ -173,7 +173,7 @@ def test_resized_picture_agrees_with_pillow(kind, shape):
     picture = encoded(smooth(*shape), kind)
     (result,) = loaded([picture], 128)
     difference = np.abs(result.astype(int) - by_pillow(picture, 128))
-    assert difference.mean() < 2.5  # the centre may lie half a pixel apart
+    assert difference.mean() < 2.5  # the center may lie half a pixel apart
     assert difference.max() < 14
 
 

@@ -57,9 +57,9 @@ def test_pictures_of_a_class_vary_and_show_something(label):
 
 def looks(images):
     """Frequencies and the fraction of each of 27 colors: features without code of the library."""
-    grey = images.mean(axis=-1, dtype=np.float32)
-    grey = (grey - grey.mean(axis=(1, 2), keepdims=True)) / (grey.std(axis=(1, 2), keepdims=True) + 1)
-    spectrum = np.abs(np.fft.fft2(grey))[:, :74, :74]
+    gray = images.mean(axis=-1, dtype=np.float32)
+    gray = (gray - gray.mean(axis=(1, 2), keepdims=True)) / (gray.std(axis=(1, 2), keepdims=True) + 1)
+    spectrum = np.abs(np.fft.fft2(gray))[:, :74, :74]
     rows = np.hypot(*np.mgrid[:74, :74]).astype(int)
     bands = np.stack([np.log(spectrum[:, rows == r].mean(axis=1) + 1) for r in range(1, 60, 3)], axis=1)
     colors = images.astype(int) // 86 @ np.array([9, 3, 1])

@@ -32,8 +32,8 @@ def color_histograms(images):
 
 def edge_histograms(images):
     """Edge strength in 8 directions in each of 8 x 8 cells of a gray picture."""
-    grey = images.mean(axis=-1, dtype=np.float32).reshape(-1, 128, 2, 128, 2).mean(axis=(2, 4))
-    down, across = np.gradient(grey, axis=(1, 2))
+    gray = images.mean(axis=-1, dtype=np.float32).reshape(-1, 128, 2, 128, 2).mean(axis=(2, 4))
+    down, across = np.gradient(gray, axis=(1, 2))
     direction = ((np.arctan2(down, across) + np.pi) / (2 * np.pi) * 8).astype(int) % 8
     strength = np.hypot(down, across)
     cells = [

@@ -1,4 +1,4 @@
-"""From labelled pictures to batches: the network inputs and their reproducibility."""
+"""From labeled pictures to batches: the network inputs and their reproducibility."""
 
 import os
 import subprocess

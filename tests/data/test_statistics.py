@@ -37,8 +37,8 @@ def test_statistics_of_all_pixels(resized, images):
 
 
 def test_gray_images_have_no_color_axes():
-    grey = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
-    measured = Statistics.measure(grey)
+    gray = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
+    measured = Statistics.measure(gray)
     np.testing.assert_allclose(measured.eigenvalues, 0, atol=1e-6)
 
 

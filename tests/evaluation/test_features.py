@@ -67,17 +67,17 @@ def test_random_kernels_are_two_thirds_color():
 
 def test_a_gray_tower_and_a_colored_one_are_fully_specialized():
     random = np.random.default_rng(0)
-    grey = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
+    gray = random.normal(size=(5, 5, 1, 48)) * np.ones((1, 1, 3, 1))
     color = random.normal(size=(5, 5, 3, 48))
-    kernels = np.concatenate([grey, color], axis=-1)
+    kernels = np.concatenate([gray, color], axis=-1)
     assert features.specialization(kernels) == 1
     assert features.specialization(kernels[..., ::-1]) == 0
-    np.testing.assert_allclose(features.colorfulness(grey), 0, atol=1e-12)
+    np.testing.assert_allclose(features.colorfulness(gray), 0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "caffemodel"])
 def test_the_towers_of_a_published_file_are_measured(kind, tmp_path):
-    """Figure 3 of other weights: a file as the model zoos have it, BGR, of which the first tower is grey."""
+    """Figure 3 of other weights: a file as the model zoos have it, BGR, of which the first tower is gray."""
     arrays = foreign_weights.of_caffe()
     kernels, biases = arrays["conv1"]  # (96, 3, 11, 11)
     kernels = kernels.copy()

@@ -19,7 +19,7 @@ def folder(tmp_path):
     picture = Image.fromarray(PICTURE)
     inside = tmp_path / "pictures" / "daisy"
     inside.mkdir(parents=True)
-    for name, mode in (("cmyk.jpg", "CMYK"), ("grey.jpg", "L"), ("palette.bmp", "P"), ("alpha.png", "RGBA")):
+    for name, mode in (("cmyk.jpg", "CMYK"), ("gray.jpg", "L"), ("palette.bmp", "P"), ("alpha.png", "RGBA")):
         picture.convert(mode).save(inside / name)
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -56,7 +56,7 @@ def test_crops_and_labels(tmp_path):
     data = datasets.load(tmp_path)
     model = build(input_shape=(SIZE, SIZE, 3), classes=2)
     classifier = Classifier(model, ("pear", "apple"), Recipe(crop_size=SIZE, resize_size=SIZE + 9, mean="architecture"))
-    ((images, labels),) = accuracy.labelled_crops(classifier, data)
+    ((images, labels),) = accuracy.labeled_crops(classifier, data)
     assert (images.shape, images.dtype) == ((2, SIZE, SIZE, 3), np.uint8)
     assert {int(label): set(image.ravel().tolist()) for image, label in zip(images, labels, strict=True)} == {
         1: {50},

@@ -67,7 +67,7 @@ def test_towers_are_connected_where_groups_are_one():
     # conv3 reads a kernel (4 corners) in 2 x 2 towers; fc6 and fc7 read 2 x 2 whole towers, fc8 both of them.
     assert len(lines(axes, diagrams.ORANGE)) == 4 * 4 + 4 + 4 + 2
     # conv1 reads the image, conv2, conv4 and conv5 their own tower: 4 corners in each of two.
-    assert len(lines(axes, diagrams.GREY)) == 4 * 8
+    assert len(lines(axes, diagrams.GRAY)) == 4 * 8
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["reads its own tower", "reads all towers"]
 
 

@@ -64,7 +64,7 @@ def python(wheel, tmp_path_factory):
     return python
 
 
-def test_wheel_holds_the_package_and_its_licence(wheel):
+def test_wheel_holds_the_package_and_its_license(wheel):
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     paths = (path for path in (ROOT / "keras_alexnet").rglob("*") if path.is_file() and path.suffix != ".pyc")
     assert files == {path.relative_to(ROOT).as_posix() for path in paths}

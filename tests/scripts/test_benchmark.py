@@ -91,7 +91,7 @@ def test_crops_of_pillow_have_the_size_and_brightness_of_ours(tmp_path):
     pytest.importorskip("torch")
     from keras_alexnet.data.statistics import Statistics
 
-    path = tmp_path / "grey.jpg"
+    path = tmp_path / "gray.jpg"
     Image.new("RGB", (90, 120), (100, 110, 120)).save(path)
     statistics = Statistics(np.full((96, 96, 3), 100, "float32"), np.zeros(3, "float32"), np.eye(3, dtype="float32"))
     crops = baselines.PillowCrops([path], [7], statistics, network_speed.recipe(SIZE))

@@ -325,14 +325,14 @@ def test_what_travels_in_a_step_is_what_the_arithmetic_says(measured):
     for crossing in sharing.crossings(sketch(small(name), input_shape=(SIZE, SIZE, 3), classes=CLASSES)):
         key = crossing.layer, crossing.phase, str(crossing.sender), str(crossing.receiver)
         expected[key] += 4 * BATCH * crossing.numbers
-    travelled, others = collections.Counter(), {}
+    traveled, others = collections.Counter(), {}
     for source, layer, phase, sender, receiver, size in found["sent"]:
         if layer in {key[0] for key in expected} and size > 8:
-            travelled[layer, phase, sender, receiver] += size
+            traveled[layer, phase, sender, receiver] += size
         elif size > 8:
             others[source] = size
-    assert travelled == expected
-    assert {key[0] for key in travelled} == {"conv3", "fc6", "fc7", "fc8"} | (
+    assert traveled == expected
+    assert {key[0] for key in traveled} == {"conv3", "fc6", "fc7", "fc8"} | (
         {"norm1", "norm2"} if name == "paper" else set()
     )
     assert others == {"images": 4 * BATCH * SIZE * SIZE * 3}

@@ -111,7 +111,7 @@ def test_best_network_has_the_lowest_error_of_the_log(finished, folder):
     wrong = []
     for label, name in enumerate("abc"):
         for path in sorted((folder / "validation" / name).iterdir()):
-            crop = np.asarray(Image.open(path), "float32")[1:17, 1:17] - mean  # the centre 16 of 18
+            crop = np.asarray(Image.open(path), "float32")[1:17, 1:17] - mean  # the center 16 of 18
             wrong.append(np.argmax(model.predict(crop[None], verbose=0)) != label)
     assert np.mean(wrong) == pytest.approx(min(row["val_top1_error"] for row in run.read_log()), abs=1e-6)
 

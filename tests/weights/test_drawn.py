@@ -132,5 +132,5 @@ def test_the_file_of_the_package_starts_every_fitting_network():
     model = network("caffe", weights="drawn")
     kernels = model.get_layer("conv1").get_weights()[0]
     assert 0.005 < kernels.std() < 0.5
-    grey = np.abs(kernels.mean(axis=2)).mean(axis=(0, 1)) / np.abs(kernels).mean(axis=(0, 1, 2))
-    assert grey.min() < 0.3 < 0.9 < grey.max()  # some kernels see colors, others edges
+    gray = np.abs(kernels.mean(axis=2)).mean(axis=(0, 1)) / np.abs(kernels).mean(axis=(0, 1, 2))
+    assert gray.min() < 0.3 < 0.9 < gray.max()  # some kernels see colors, others edges

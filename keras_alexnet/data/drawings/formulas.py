@@ -24,7 +24,7 @@ _DARK, _BRIGHT = (0.05, 0.5), (0.6, 1.0)
 
 
 def pictures(count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, int]]:
-    """Draw labelled pictures one after another, each class once in every 256, in shuffled order.
+    """Draw labeled pictures one after another, each class once in every 256, in shuffled order.
 
     A picture depends on the seed, its class and its position only: the first pictures of a longer draw are the shorter
     draw.

@@ -18,7 +18,7 @@ BELL_STEM = 0.75 + 0.6j
 
 
 def draw(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw labelled flowers in shuffled order, with the same number of each species if possible.
+    """Draw labeled flowers in shuffled order, with the same number of each species if possible.
 
     A picture depends only on the seed and its index, so a longer draw begins with the pictures of a shorter one.
 

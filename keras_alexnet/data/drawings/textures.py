@@ -93,8 +93,8 @@ def tiles(rng: np.random.Generator) -> Texture:
         across, down = x - column, y - row
         if triangles:
             column = 2 * column + (across > down)
-        grey = levels[row.astype(int) % levels.shape[0], column.astype(int) % levels.shape[1]].astype(np.float32)
-        return np.where((across < joint / aspect) | (down < joint), 0.5, grey) if joint else grey
+        gray = levels[row.astype(int) % levels.shape[0], column.astype(int) % levels.shape[1]].astype(np.float32)
+        return np.where((across < joint / aspect) | (down < joint), 0.5, gray) if joint else gray
 
     return _warped(texture, rng)
 

@@ -11,7 +11,7 @@ LISTED_NAMES = 3  # names in a message
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledFiles:
+class LabeledFiles:
     """Picture files with their labels.
 
     Attributes:
@@ -50,7 +50,7 @@ def check_printable_names(class_names: Sequence[str], where: object) -> None:
             )
 
 
-def check_classes_not_empty(files: LabelledFiles) -> None:
+def check_classes_not_empty(files: LabeledFiles) -> None:
     """Check that every class has a training picture and that no split is empty.
 
     Raises:
