@@ -46,24 +46,23 @@ class Accuracy:
             )
 
 
-def labeled_crops(classifier: Classifier, data: Dataset, split: str = "validation") -> Batches:
-    """Return batches of the first pictures of a split, cropped for an exported network.
+def labeled_crops(classifier: Classifier, data: Dataset) -> Batches:
+    """Return batches of the first validation pictures, cropped for an exported network.
 
     Args:
         classifier: The network, which determines the size of the crops and the order of the classes.
         data: The data set.
-        split: Name of the split.
 
     Returns:
         Batches of central crops, uint8 `(batch, size, size, 3)`, and positions of the classes among the outputs, of
         `MOST_PICTURES` pictures at most.
 
     Raises:
-        ValueError: If the classes differ, or the split is empty.
+        ValueError: If the classes differ, or there are no validation pictures.
     """
     outputs = np.array(class_positions(classifier.class_names, data.class_names))  # by label
     recipe = classifier.recipe
-    pictures = pipeline.resize_pictures(pictures_of(data, split).take(MOST_PICTURES), recipe.resize_size)
+    pictures = pipeline.resize_pictures(pictures_of(data, "validation").take(MOST_PICTURES), recipe.resize_size)
     start = (recipe.resize_size - recipe.crop_size) // 2
     center = slice(start, start + recipe.crop_size)
     batches = pictures.batch(BATCH_SIZE).as_numpy_iterator()

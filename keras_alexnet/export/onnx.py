@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from keras_alexnet.export.formats import DEFAULTS, Settings
+from keras_alexnet.export.formats import DEFAULTS, PRECISIONS, Settings
 from keras_alexnet.models.layers import (
     GroupedDense,
     GroupedFlatten,
@@ -103,7 +103,7 @@ def convert(model: keras.Model, native_normalization: bool = False) -> "onnx.Mod
     return result
 
 
-SMALL_WEIGHTS = ("float16", "int8")
+SMALL_PRECISIONS = PRECISIONS[1:]
 FEW_NUMBERS = 1024  # ours: smaller arrays, such as biases, stay in float32
 
 
@@ -120,10 +120,10 @@ def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto"
     Raises:
         ValueError: If `kind` is neither, or a weight is too large for float16.
     """
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
-    if kind not in SMALL_WEIGHTS:
-        raise ValueError(f"`kind` must be {' or '.join(SMALL_WEIGHTS)}. Received: {kind!r}")
+    if kind not in SMALL_PRECISIONS:
+        raise ValueError(f"`kind` must be {' or '.join(SMALL_PRECISIONS)}. Received: {kind!r}")
     small = type(model)()
     small.CopyFrom(model)
     graph, nodes, arrays = small.graph, [], []
@@ -132,25 +132,10 @@ def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto"
         values, name = numpy_helper.to_array(tensor), tensor.name
         if values.dtype != np.float32 or values.size < FEW_NUMBERS or values.ndim < 2:
             arrays.append(tensor)
-        elif kind == "float16":
-            if np.abs(values).max() > np.finfo(np.float16).max:
-                raise ValueError(f"Expected weights that fit into float16. Received: {name}")
-            arrays.append(numpy_helper.from_array(values.astype(np.float16), f"{name}/float16"))
-            nodes.append(
-                helper.make_node("Cast", [f"{name}/float16"], [name], name=f"{name}/cast", to=tensor.data_type)
-            )
-        else:
-            stored, scales = _as_int8(values, output_axes[name])
-            arrays += [
-                numpy_helper.from_array(stored, f"{name}/int8"),
-                numpy_helper.from_array(scales, f"{name}/scale"),
-            ]
-            # not DequantizeLinear, which ONNX Runtime computes again for each batch
-            whole = f"{name}/whole"
-            nodes += [
-                helper.make_node("Cast", [f"{name}/int8"], [whole], name=f"{name}/cast", to=tensor.data_type),
-                helper.make_node("Mul", [whole, f"{name}/scale"], [name], name=f"{name}/scaled"),
-            ]
+            continue
+        stored, casts = _as_float16(values, name) if kind == "float16" else _as_int8(values, name, output_axes[name])
+        arrays += stored
+        nodes += casts
     del graph.initializer[:]
     graph.initializer.extend(arrays)
     nodes += graph.node
@@ -159,7 +144,34 @@ def with_small_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto"
     return small
 
 
-def _as_int8(values, axis):
+def _as_float16(values, name):
+    """Return the array that stores a kernel in float16, and the node that turns it back into float32."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    if np.abs(values).max() > np.finfo(np.float16).max:
+        raise ValueError(f"Expected weights that fit into float16. Received: {name}")
+    stored = f"{name}/float16"
+    arrays = [numpy_helper.from_array(values.astype(np.float16), stored)]
+    return arrays, [helper.make_node("Cast", [stored], [name], name=f"{name}/cast", to=TensorProto.FLOAT)]
+
+
+def _as_int8(values, name, axis):
+    """Return the arrays that store a kernel in int8, with a scale for each channel, and the nodes that multiply them.
+
+    The nodes do not include `DequantizeLinear`, which ONNX Runtime computes again for each batch.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    multiples, scales = _rounded(values, axis)
+    stored, scale, whole = f"{name}/int8", f"{name}/scale", f"{name}/whole"
+    arrays = [numpy_helper.from_array(multiples, stored), numpy_helper.from_array(scales, scale)]
+    return arrays, [
+        helper.make_node("Cast", [stored], [whole], name=f"{name}/cast", to=TensorProto.FLOAT),
+        helper.make_node("Mul", [whole, scale], [name], name=f"{name}/scaled"),
+    ]
+
+
+def _rounded(values, axis):
     """Return the nearest multiples of a scale, from -127 to 127, and the scales to broadcast, one for each channel."""
     others = tuple(each for each in range(values.ndim) if each != axis)
     largest = np.abs(values).max(axis=others, keepdims=True)
@@ -171,7 +183,7 @@ def _as_int8(values, axis):
 def _convert(layer, graph, x):
     """Add the operators of a layer and return the name of the result. ONNX maps are channels first."""
     raise ValueError(
-        "ONNX export supports only sequential networks of this library: export other networks as a SavedModel. "
+        "ONNX export supports networks of this library without branches: export other networks as a SavedModel. "
         f"Received: {layer.name}, a {type(layer).__name__}"
     )
 
@@ -261,9 +273,8 @@ def _averages(size, places):
 @_convert.register(LocalResponseNormalization)
 def _over_channels(layer, graph, x):
     """Sum over the window with a convolution by a band matrix: ONNX Runtime's LRN takes two to three times as long."""
-    if graph.native_normalization and is_over_all_channels(
-        layer
-    ):  # ONNX multiplies the mean of the squares, not their sum
+    # The operator of ONNX multiplies the mean of the squares, not their sum.
+    if graph.native_normalization and is_over_all_channels(layer):
         constants = {"alpha": layer.alpha * layer.window, "beta": layer.beta, "bias": layer.k, "size": layer.window}
         return graph.add("LRN", x, name=layer.name, **constants)
     return _normalized(layer, graph, x, band(layer.input.shape[-1], layer.window, layer.groups)[..., None, None], 1)
