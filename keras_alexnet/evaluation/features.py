@@ -31,20 +31,19 @@ def activations(model: keras.Model, layer: str) -> keras.Model:
     return keras.Model(model.input, model.get_layer(layer).output, name=f"{model.name}_to_{layer}")
 
 
-def descriptors(classifier: Classifier, pictures: tf.data.Dataset, layer: str | None = None) -> np.ndarray:
-    """Return the activations of the last hidden layer for the central crop of each picture.
+def descriptors(classifier: Classifier, pictures: tf.data.Dataset) -> np.ndarray:
+    """Return the activations of the last hidden layer, fc7, for the central crop of each picture.
 
     Args:
         classifier: The network.
         pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `pipeline.resize_pictures`.
-        layer: Name of a layer with one output vector per picture; None for the last hidden layer, fc7.
 
     Returns:
         Float32 `(pictures, 4096)`.
 
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
-    model = activations(classifier.model, layer or classifier.model.layers[-2].name)
+    model = activations(classifier.model, classifier.model.layers[-2].name)
     vectors = [model.predict_on_batch(np.asarray(crops)) for crops, _ in classifier.batches(pictures)]
     return np.concatenate(vectors).astype(np.float32)  # scikit-learn does not know bfloat16
 
@@ -183,39 +182,25 @@ def strongest(maps: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:count]
 
 
-def class_map(model: keras.Model, image: np.ndarray, label: int, layer: str = "relu5") -> np.ndarray:
-    """Return a map of the image regions that support a class: Grad-CAM, on the TensorFlow backend.
+def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return a function for maps of the image regions that support a class: Grad-CAM, on the TensorFlow backend.
 
     The maps of a convolutional layer are summed. The weight of a map is the mean gradient of the class's logit with
     respect to it. Negative sums are set to zero.
 
     Args:
         model: A network that ends in a `Dense` layer.
-        image: The network's input, float32 `(size, size, 3)`.
-        label: The class.
         layer: Name of the layer whose maps are summed.
 
     Returns:
-        Float32 `(height, width)` of the layer, scaled to a maximum of 1.
+        A function, compiled for many calls, of the network's input for one image, float32 `(size, size, 3)`, and a
+        class. It returns float32 `(height, width)` of the layer, scaled to a maximum of 1.
 
     Raises:
         ValueError: On another backend.
 
     Source: Selvaraju and others, "Grad-CAM: Visual explanations from deep networks via gradient-based localization",
     2017, equations 1 and 2.
-    """
-    return class_mapper(model, layer)(image, label)
-
-
-def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarray, int], np.ndarray]:
-    """Return the function of an image and a class that `class_map` computes, compiled for many calls.
-
-    Args:
-        model: A network that ends in a `Dense` layer.
-        layer: Name of the layer whose maps are summed.
-
-    Raises:
-        ValueError: On another backend than TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"Class maps need the tensorflow backend. Received: {keras.backend.backend()}")

@@ -196,7 +196,7 @@ def class_maps(pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], names
 
     Args:
         pictures: The pictures.
-        maps: For each picture, `(height, width)` from 0 to 1, from `features.class_map`.
+        maps: For each picture, `(height, width)` from 0 to 1, from a function of `features.class_mapper`.
         names: For each picture, the class.
 
     Returns:

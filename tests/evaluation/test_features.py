@@ -114,7 +114,7 @@ def test_class_map_weights_maps_by_their_mean_gradient(model, view, label):
     maps = features.activations(model, "relu1").predict_on_batch(view[None])[0]
     gradient = model.get_layer("fc2").get_weights()[0][:, label].reshape(maps.shape)
     expected = np.maximum((maps * gradient.mean(axis=(0, 1))).sum(axis=-1), 0)
-    found = features.class_map(model, view, label, layer="relu1")
+    found = features.class_mapper(model, "relu1")(view, label)
     np.testing.assert_allclose(found, expected / max(expected.max(), 1e-30), atol=1e-5)
 
 
@@ -182,10 +182,9 @@ def test_the_strongest_maps_have_the_largest_mean():
 def test_half_precision_gives_the_same_features_in_float32(model, view):
     half = network("mixed_bfloat16")
     half.set_weights(model.get_weights())
-    np.testing.assert_allclose(
-        features.class_map(half, view, 0, "relu1"), features.class_map(model, view, 0, "relu1"), atol=0.05
-    )
-    found = [features.descriptors(Alone(network, view), None, "flatten") for network in (half, model)]
+    maps = [features.class_mapper(network, "relu1")(view, 0) for network in (half, model)]
+    np.testing.assert_allclose(*maps, atol=0.05)
+    found = [features.descriptors(Alone(network, view), None) for network in (half, model)]
     assert found[0].dtype == np.float32
     np.testing.assert_allclose(*found, atol=0.05)
 
