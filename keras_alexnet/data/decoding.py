@@ -7,6 +7,7 @@ import pathlib
 import tensorflow as tf
 from PIL import UnidentifiedImageError
 
+from keras_alexnet.data.augmentation import crop
 from keras_alexnet.data.errors import first_line
 from keras_alexnet.data.rewriting import needs_rewriting, rewrite
 
@@ -49,7 +50,8 @@ def resize(image: tf.Tensor, resize_size: int) -> tf.Tensor:
         return image
     shape = tf.shape(image)[:2]
     shorter = tf.reduce_min(shape)
-    return _resize_square(_cut(image, (shape - shorter) // 2, shorter), resize_size)
+    top, left = tf.unstack((shape - shorter) // 2)
+    return _resize_square(tf.slice(image, (top, left, 0), (shorter, shorter, 3)), resize_size)
 
 
 def load_resized(picture: tf.Tensor, resize_size: int) -> tf.Tensor:
@@ -92,19 +94,14 @@ def load_crop(picture: tf.Tensor, resize_size: int, corner: tf.Tensor, crop_size
         A tensor `(crop_size, crop_size, 3)`, uint8 or of the dtype of `picture`.
     """
     if picture.dtype != tf.string:
-        return _cut(resize(picture, resize_size), corner, crop_size)
+        return crop(resize(picture, resize_size), corner, crop_size)
     is_jpeg, none = tf.io.is_jpeg(picture), tf.zeros(2, tf.int32)
     shape = tf.cond(is_jpeg, lambda: tf.image.extract_jpeg_shape(picture)[:2], lambda: none)
     return tf.cond(
         tf.reduce_min(shape) >= _enough(resize_size),
         lambda: _load_jpeg(picture, shape, resize_size, corner, crop_size),
-        lambda: _cut(resize(decode(picture), resize_size), corner, crop_size),
+        lambda: crop(resize(decode(picture), resize_size), corner, crop_size),
     )
-
-
-def _cut(image, corner, size):
-    part = tf.slice(image, (*tf.unstack(corner), 0), (size, size, 3))
-    return tf.ensure_shape(part, (size, size, 3)) if isinstance(size, int) else part
 
 
 def _resize_square(image, size):
@@ -137,21 +134,15 @@ def _load_jpeg(picture, shape, resize_size, corner, crop_size):
 
 
 def _window(shape, ratio, resize_size, corner, crop_size):
-    """Return the position of the crop, in whole pixels, in a picture of this shape decoded at 1 / `ratio` of its
-    size."""
+    """Return the position of the crop, in whole pixels, in a picture decoded at 1 / `ratio` of its size."""
     shape = (shape + ratio - 1) // ratio  # libjpeg rounds up
     shorter = tf.reduce_min(shape)
     scale = tf.cast(shorter, tf.float32) / resize_size
     extent = tf.cast(tf.round(scale * crop_size), tf.int32)
     offset = tf.minimum(tf.cast(tf.round(scale * tf.cast(corner, tf.float32)), tf.int32), shorter - extent)
     top, left = tf.unstack((shape - shorter) // 2 + offset)
-    # colors of the last columns depend on pixels to their right
-    return (
-        top,
-        left,
-        extent,
-        tf.minimum(extent + 8, shape[1] - left),
-    )
+    # Colors of the last columns depend on pixels to their right.
+    return top, left, extent, tf.minimum(extent + 8, shape[1] - left)
 
 
 def check(file: str | os.PathLike) -> bool:

@@ -5,7 +5,7 @@ that everything that depends on the seed, such as the order of the pictures, is 
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -211,14 +211,13 @@ def errors_by_seed(
     Raises:
         ValueError: If two of these runs have the same seed.
     """
-    tested = (
-        row
-        for row in rows
-        if (row["dataset"], row["weights"]) == (dataset, weights)
-        and Recipe.of(row["recipe"]) == recipe
-        and row["results"]["test"]
-    )
+    tested = (row for row in _runs_of(rows, recipe, dataset, weights) if row["results"]["test"])
     return {seed: row["results"]["test"]["1_view"][key] for seed, row in by_seed(tested).items()}
+
+
+def _runs_of(rows: Sequence[Row], recipe: Recipe, dataset: str, weights: str | None) -> Iterator[Row]:
+    origin = (dataset, weights)
+    return (row for row in rows if (row["dataset"], row["weights"]) == origin and Recipe.of(row["recipe"]) == recipe)
 
 
 def training_errors(rows: Sequence[Row], recipe: Recipe) -> dict[int, float]:
@@ -236,13 +235,7 @@ def training_errors(rows: Sequence[Row], recipe: Recipe) -> dict[int, float]:
     Raises:
         ValueError: If two of these runs have the same seed.
     """
-    runs = by_seed(
-        row
-        for row in rows
-        if (row["dataset"], row["weights"]) == (DATASET, None)
-        and Recipe.of(row["recipe"]) == recipe
-        and row["training_errors"]
-    )
+    runs = by_seed(row for row in _runs_of(rows, recipe, DATASET, None) if row["training_errors"])
     return {seed: float(np.mean(row["training_errors"][-LAST_EPOCHS:])) for seed, row in runs.items()}
 
 

@@ -77,12 +77,7 @@ def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
     try:
         net = _fields(memoryview(path.read_bytes()))
         return [_layer(_fields(message), form) for form in _FORMS for message in net[form.layers]]
-    except (
-        KeyError,
-        IndexError,
-        TypeError,
-        struct.error,
-    ) as error:  # invalid wire types or values
+    except (KeyError, IndexError, TypeError, struct.error) as error:  # invalid wire types or values
         raise ValueError("it is not a protocol buffer of a network") from error
 
 
