@@ -64,11 +64,11 @@ NOTES = {
     "crop that speak for the class are light.",
     "First layer": "The kernels of conv1 and, in the same order, their answers to the central crop: light is "
     "positive, dark is negative, mid-gray is zero.",
-    "Strongest maps": "For the central crop, the maps of each convolution with the largest mean behind the ReLU.",
+    "Strongest maps": "For the central crop, the maps of each convolution with the largest mean after the ReLU.",
     "Neighbors": "The training pictures whose last hidden layer is nearest to that of this picture (section 6.1). A "
     "cross marks another class than the answer.",
-    "Switched off": "The same network with a part switched off, on the central crop. It was not trained to do without: "
-    "this shows what the whole network makes of the part.",
+    "Switched off": "The same network with a part switched off, on the central crop. It was not trained without the "
+    "part: this shows how the whole network uses it.",
 }
 
 
