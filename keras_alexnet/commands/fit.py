@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, quoted, say
 from keras_alexnet.data import sources
+from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import LockedError, absolute_if_exists
 from keras_alexnet.invocation import call_of
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
@@ -470,7 +471,7 @@ def _say_what_is_next(run: Run, has_test: bool) -> int:
 
 def _summary(numbers: dict, recipe: Recipe) -> str:
     """Return the errors of an evaluation as one line. With five classes or fewer, top-5 errors are always zero."""
-    tops = (1, 5) if len(numbers["classes"]) > 5 else (1,)
+    tops = (1, 5) if has_top5(len(numbers["classes"])) else (1,)
     errors = (
         f"{views}: " + ", ".join(f"top-{k} error {numbers[key][f'top{k}_error']:.1%}" for k in tops)
         for key, views in (("1_view", "center crop"), ("10_views", f"{recipe.averaged_views} crops"))

@@ -10,6 +10,7 @@ import numpy as np
 import tqdm
 
 from keras_alexnet.evaluation.chance import AT_CHANCE
+from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import atomic_write
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
@@ -19,7 +20,6 @@ from keras_alexnet.training.schedules import bias_factor, layer_factors, learnin
 
 LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")
 SAVING_SHARE = 0.03  # ours: largest fraction of the time for optional checkpoints
-TOP5_CLASSES = 6  # with five classes or fewer every top-5 error is zero
 
 
 class LearningRate(keras.callbacks.Callback):
@@ -301,7 +301,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         classes = self.model.output_shape[-1]
-        self.shown = [name for name in LOGGED if name != "top5_error" or classes >= TOP5_CLASSES]
+        self.shown = [name for name in LOGGED if name != "top5_error" or has_top5(classes)]
         self.started, self.images = time.perf_counter(), 0
         total = self.params["steps"] * self.batch_size
         title = f"epoch {epoch + 1}/{self.all_epochs}{self.left}"
