@@ -14,6 +14,7 @@ from typing import Any
 
 DRAWN = ("petals", "drawn")  # sources that draw different pictures for every seed and split
 SPLITS = ("train", "validation", "test")
+# By the name of a folder, or by the word in a CSV file.
 SPLIT_OF_NAME = {
     "train": "train",
     "training": "train",
