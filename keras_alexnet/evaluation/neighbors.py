@@ -1,4 +1,4 @@
-"""The training pictures that a network takes to be most like another picture (paper section 6.1)."""
+"""The training pictures that are nearest to another picture in the features of a network (paper section 6.1)."""
 
 import dataclasses
 from typing import Self
@@ -19,7 +19,7 @@ def training_split(run: Run, data_dir: str | None = None) -> tf.data.Dataset:
 
     Args:
         run: The run.
-        data_dir: Where TFDS keeps its data; by default as in training.
+        data_dir: Folder of TFDS; the default is that of the training.
 
     Raises:
         ValueError: If the run's data are not on this machine.
@@ -34,7 +34,7 @@ def training_split(run: Run, data_dir: str | None = None) -> tf.data.Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPictures:
-    """Training pictures with their descriptors, to find neighbors among.
+    """Training pictures with their descriptors, among which neighbors are found.
 
     Attributes:
         pictures: Resized, uint8 `(pictures, resize_size, resize_size, 3)`.

@@ -100,7 +100,7 @@ def _without_folders(record: Record) -> Record:
 
 
 def _check_kept(old: Record, new: Record) -> None:
-    """Raise if an archived run has results that the new line would not have."""
+    """Check that the new line has all results that an archived run has."""
     kept = _flat(new)
     lost = [part for part, value in _flat(old).items() if kept.get(part) != value]
     if lost:

@@ -116,7 +116,7 @@ def _layers(model, file):
 
 
 def _check_steps(model, file, path):
-    """Raise if the network's steps differ from those of the file, even if all arrays have the same shapes."""
+    """Check that the network has the steps of the file. Other steps may have arrays of the same shapes."""
     own, last = _first_dense(model), model.layers[-1]
     activation = keras.activations.serialize(own.activation) if own and own is not last else None
     if file.activation and activation and activation != file.activation:
