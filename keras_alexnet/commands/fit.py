@@ -100,7 +100,7 @@ def _with_absolute_paths(options: Options) -> Options:
     return dataclasses.replace(options, **paths)
 
 
-def _refuse_large_batch(files: "LabeledFiles", batch_size: int | None) -> None:
+def _check_batch_size(files: "LabeledFiles", batch_size: int | None) -> None:
     """Raise if the given batch size is larger than the training set, before any picture is read."""
     count = len(next(iter(files.splits.values())))
     if batch_size and batch_size > count:
@@ -262,7 +262,7 @@ def main(argv: list[str] | None = None) -> int:
             _say_how_it_continues(run, recipe)
         else:
             folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
-            _refuse_checkpoints_of_another_run(checkpoints.folder_of(Run(folder), options), options)
+            _check_checkpoint_folder(checkpoints.folder_of(Run(folder), options), options)
             run = Run.create(folder) if strategy.is_chief else Run(folder)
         saved_in = checkpoints.folder_of(run, options)
         with _cleaning_up(run, saved_in, may_discard=strategy.is_chief and not arguments.resume):
@@ -284,10 +284,10 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     """
     recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
-        _refuse_run_among_pictures(pathlib.Path(arguments.run or "runs"), options)
+        _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
     files = sources.of_options(options)
     if files:
-        _refuse_large_batch(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
+        _check_batch_size(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
     origin = None if run else trace_weights(recipe, options, arguments)
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies
@@ -297,7 +297,7 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
         _compare_backends(run, options)
     data = datasets.of_options(options, files)
     if run:
-        _refuse_other_pictures(run, data)
+        _check_same_pictures(run, data)
     say(data.describe())
     return *_fill_in_settings(recipe, options, data, arguments, origin, strategy.replicas), data, strategy
 
@@ -320,7 +320,7 @@ def _fill_in_settings(
     return (recipe, options) if recipe else choose_settings(data, arguments, options, origin, replicas)
 
 
-def _refuse_other_pictures(run: Run, data: "Dataset") -> None:
+def _check_same_pictures(run: Run, data: "Dataset") -> None:
     """Raise if the pictures of an interrupted run have changed: pictures for testing may have been trained on."""
     from keras_alexnet.data.identity import has_same_pictures, identity_of
 
@@ -361,7 +361,7 @@ def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
         say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")
 
 
-def _refuse_run_among_pictures(folder: pathlib.Path, options: Options) -> None:
+def _check_run_folder(folder: pathlib.Path, options: Options) -> None:
     """Raise if the run folder would be inside the folder of pictures, where it would look like a class."""
     pictures = pathlib.Path(options.dataset)
     if pictures.is_absolute() and pictures.is_dir() and folder.resolve().is_relative_to(pictures.resolve()):
@@ -371,7 +371,7 @@ def _refuse_run_among_pictures(folder: pathlib.Path, options: Options) -> None:
         )
 
 
-def _refuse_checkpoints_of_another_run(folder: pathlib.Path, options: Options) -> None:
+def _check_checkpoint_folder(folder: pathlib.Path, options: Options) -> None:
     if options.checkpoint_path and folder.exists():
         raise ValueError(f"The checkpoint folder must not exist: choose another --checkpoint-path. Received: {folder}")
 

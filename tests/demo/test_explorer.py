@@ -116,7 +116,7 @@ def test_the_table_has_every_part_and_escapes_names():
 def test_neighbors_are_found_once_they_are_read(small_run):
     explorer = Explorer.open(small_run.folder)
     inside = explorer.inside(PICTURE)
-    assert "not a network file" in explorer.neighbors(PICTURE, inside)
+    assert "instead of a network file" in explorer.neighbors(PICTURE, inside)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         explorer.read_training_pictures(pool)
     figure = explorer.neighbors(PICTURE, inside)

@@ -248,7 +248,7 @@ def test_the_page_of_results_has_the_result_of_figure_1(archived):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ablation_half", "Half of the kernels costs {} points"),
+        ("ablation_half", "Removing half of the kernels costs {} points"),
         ("ablation_text_initial_weights", "The text's initial weights cost {} points"),
         ("ablation_no_normalization", "normalization has {};"),
         ("from_petals", "--head new`) changes the error by {} points"),

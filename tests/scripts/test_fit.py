@@ -79,12 +79,12 @@ def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
     data, run = datasets.load(str(pictures)), Run.create(tmp_path / "run")
     run.write_json("recipe.json", {"data": data.identity.as_json()})
     run.write_classes(data.class_names)
-    fit._refuse_other_pictures(run, data)
+    fit._check_same_pictures(run, data)
     moved = pictures.rename(tmp_path / "moved")
-    fit._refuse_other_pictures(run, datasets.load(str(moved)))
+    fit._check_same_pictures(run, datasets.load(str(moved)))
     shutil.copy(moved / "a" / "0.png", moved / "a" / "new.png")
     with pytest.raises(ValueError, match=r"\(train 16, validation 2, test 2\): restore them.*Received: changed"):
-        fit._refuse_other_pictures(run, datasets.load(str(moved)))
+        fit._check_same_pictures(run, datasets.load(str(moved)))
 
 
 def test_a_run_is_not_written_among_the_pictures(pictures, monkeypatch, capsys):
