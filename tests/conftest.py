@@ -1,4 +1,5 @@
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def _as_if_alone():
 
 
 SPECIES = ("<b>rose & co", "daisy", "tulip")
+PROVENANCE = {  # of the small run, beside its recipe and its options
+    "data": "pictures: 3 classes",
+    "command": "python scripts/fit.py --dataset pictures",
+    "commit": None,
+    "date": "2026-01-01",
+    "machine": "Linux",
+    "devices": 1,
+    "precision": "float32",
+    "backend": "tensorflow",
+    "versions": {"keras": "3"},
+}
 
 
 def _small_network(classes):
@@ -65,37 +77,21 @@ def _small_run(tmp_path_factory):
     import dataclasses
 
     import numpy as np
-    from PIL import Image
+    from small_pictures import save_picture
 
     from keras_alexnet import recipes
     from keras_alexnet.data.statistics import Statistics
     from keras_alexnet.runs import Run
 
-    folder, random = tmp_path_factory.mktemp("small"), np.random.default_rng(0)
-    for split, name, n in ((s, name, n) for s in ("train", "validation", "test") for name in SPECIES for n in range(4)):
-        path = folder / "pictures" / split / name / f"{n}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (80 + n, 90, 3), np.uint8)).save(path)
-
+    folder = tmp_path_factory.mktemp("small")
+    places = itertools.product(("train", "validation", "test"), SPECIES, range(4))
+    for seed, (split, name, n) in enumerate(places):
+        save_picture(folder / "pictures" / split / name / f"{n}.png", seed, (80 + n, 90))
     run = Run.create(folder / "small-1")
     recipe = recipes.Recipe(crop_size=67, resize_size=76, epochs=2, batch_size=4)
     options = recipes.Options(dataset=str(folder / "pictures"))
-    run.write_json(
-        "recipe.json",
-        {
-            "recipe": dataclasses.asdict(recipe),
-            "options": dataclasses.asdict(options),
-            "data": "pictures: 3 classes",
-            "command": "python scripts/fit.py --dataset pictures",
-            "commit": None,
-            "date": "2026-01-01",
-            "machine": "Linux",
-            "devices": 1,
-            "precision": "float32",
-            "backend": "tensorflow",
-            "versions": {"keras": "3"},
-        },
-    )
+    settings = {"recipe": dataclasses.asdict(recipe), "options": dataclasses.asdict(options)}
+    run.write_json("recipe.json", settings | PROVENANCE)
     run.write_classes(SPECIES)
     rows = [
         {"epoch": n, "learning_rate": 0.01 / n}

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_alexnet.commands import fit
+from keras_alexnet.commands import _fit_settings, fit
 from keras_alexnet.data import datasets
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.runs import Run
@@ -67,5 +67,7 @@ def test_a_stopped_run_is_resumed_to_the_same_log(folder):
 
 
 def test_old_names_of_flags_still_work():
-    recipe, _ = fit.new_run_settings(fit.build_parser().parse_args(["--size", "99", "--side", "112", "--decay", "0.1"]))
+    recipe, _ = _fit_settings.new_run_settings(
+        fit.build_parser().parse_args(["--size", "99", "--side", "112", "--decay", "0.1"])
+    )
     assert (recipe.crop_size, recipe.resize_size, recipe.weight_decay) == (99, 112, 0.1)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import archive as script
-from keras_alexnet.commands import fit
+from keras_alexnet.commands import _fit_settings, fit
 from keras_alexnet.experiments import ablations, archive, page, tables
 from keras_alexnet.recipes import RECIPES, Options, Recipe
 
@@ -156,7 +156,7 @@ def test_an_archived_run_is_reproduced_by_its_command(record):
     """If a recipe has changed, the note of the run has the command of today."""
     todays = re.findall(r"`(python scripts/fit\.py [^`]+)`", record.get("note", ""))
     (python, name, *arguments) = shlex.split(todays[0] if todays else record["command"])
-    recipe, options = fit.new_run_settings(fit.build_parser().parse_args(arguments))
+    recipe, options = _fit_settings.new_run_settings(fit.build_parser().parse_args(arguments))
     assert (python, name) == ("python", "scripts/fit.py")
     assert recipe == Recipe.of(record["recipe"])
     made_with = Options(**record["options"])

@@ -9,7 +9,7 @@ import pytest
 from small_pictures import save_splits
 
 import ablate
-from keras_alexnet.commands import fit
+from keras_alexnet.commands import _fit_settings, fit
 from keras_alexnet.experiments import ablations, archive
 from keras_alexnet.recipes import RECIPES
 
@@ -19,7 +19,7 @@ KNOWN = ablate.experiments()
 
 @pytest.mark.parametrize("each", ablations.ABLATIONS, ids=lambda each: each.name)
 def test_flags_give_the_recipe_of_the_ablation(each):
-    recipe, options = fit.new_run_settings(fit.build_parser().parse_args(shlex.split(KNOWN[each.name].flags)))
+    recipe, options = _fit_settings.new_run_settings(fit.build_parser().parse_args(shlex.split(KNOWN[each.name].flags)))
     assert recipe == each.recipe
     assert (options.dataset, options.weights) == (ablations.DATASET, None)
 
@@ -27,7 +27,7 @@ def test_flags_give_the_recipe_of_the_ablation(each):
 def test_the_networks_with_and_without_normalization_have_the_same_settings():
     plain, normalized = (KNOWN[name].flags for name in ("conv_local", "conv_local_norm"))
     assert plain.replace("conv_local", "conv_local_norm") == normalized
-    recipe, options = fit.new_run_settings(fit.build_parser().parse_args(shlex.split(plain)))
+    recipe, options = _fit_settings.new_run_settings(fit.build_parser().parse_args(shlex.split(plain)))
     assert recipe.weight_decay == RECIPES["conv_local"].weight_decay
     assert options.validation_share == 0.2
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from small_pictures import save_classes
 
-from keras_alexnet.commands import evaluate, fit
+from keras_alexnet.commands import _fit_settings, evaluate, fit
 from keras_alexnet.data import datasets
 from keras_alexnet.files import LockedError, locked
-from keras_alexnet.recipes import Options
+from keras_alexnet.recipes import RECIPES, Options
 from keras_alexnet.runs import Run
 from keras_alexnet.training import defaults, trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
@@ -45,15 +45,15 @@ FOR_FEW = ("flowers", "ablation", "petals", "tflearn")  # recipes; 16 pictures a
 
 
 def chosen(*argv):
-    return fit.new_run_settings(fit.build_parser().parse_args(argv))
+    return _fit_settings.new_run_settings(fit.build_parser().parse_args(argv))
 
 
 def test_the_recipe_follows_the_data():
-    assert chosen()[0] == fit.RECIPES["petals"]
-    assert chosen("--dataset", "oxford_flowers102")[0] == fit.RECIPES["flowers"]
-    assert chosen("--dataset", "oxford_flowers102:flipped")[0] == fit.RECIPES["flowers"]
+    assert chosen()[0] == RECIPES["petals"]
+    assert chosen("--dataset", "oxford_flowers102")[0] == RECIPES["flowers"]
+    assert chosen("--dataset", "oxford_flowers102:flipped")[0] == RECIPES["flowers"]
     assert chosen("--dataset", "cifar10")[0] is None  # it follows from the pictures
-    assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == fit.RECIPES["source"]
+    assert chosen("--dataset", "cifar10", "--recipe", "source")[0] == RECIPES["source"]
 
 
 def test_a_relative_folder_is_stored_as_an_absolute_one(pictures, monkeypatch):
@@ -66,12 +66,12 @@ def test_a_relative_folder_is_stored_as_an_absolute_one(pictures, monkeypatch):
 def test_a_relative_path_may_name_the_folder_of_a_resumed_run(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run.create(tmp_path / "run")
-    stored = {"recipe": fit.RECIPES["text"], "options": chosen("--dataset", "pictures", "--checkpoint-path", "kept")[1]}
+    stored = {"recipe": RECIPES["text"], "options": chosen("--dataset", "pictures", "--checkpoint-path", "kept")[1]}
     run.write_json("recipe.json", {name: dataclasses.asdict(each) for name, each in stored.items()})
     line = ["--resume", "run", "--dataset", "pictures", "--checkpoint-path", "kept"]
-    assert fit.resumed_settings(fit.build_parser().parse_args(line), run)[1] == stored["options"]
+    assert _fit_settings.resumed_settings(fit.build_parser().parse_args(line), run)[1] == stored["options"]
     with pytest.raises(ValueError, match=r"dataset=.*/pictures\. Received: .*/run"):
-        fit.resumed_settings(fit.build_parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
+        _fit_settings.resumed_settings(fit.build_parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
 
 
 def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
@@ -101,17 +101,17 @@ def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
     data = datasets.load(str(pictures))
     for flags, sizes in (([], (67, 76)), (["--crop-size", "99"], (99, 112))):
         arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
-        recipe, _ = fit.choose_settings(data, arguments, fit.new_run_settings(arguments)[1])
+        recipe, _ = _fit_settings.choose_settings(data, arguments, _fit_settings.new_run_settings(arguments)[1])
         assert (recipe.crop_size, recipe.resize_size) == sizes
 
 
 def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, capsys):
     monkeypatch.setattr(defaults, "images_per_second", lambda *_: 1.0)
     data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures)])
-    options = fit.new_run_settings(arguments)[1]
-    epochs = [fit.choose_settings(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
+    options = _fit_settings.new_run_settings(arguments)[1]
+    epochs = [_fit_settings.choose_settings(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
     options = dataclasses.replace(options, virtual_devices=2)
-    epochs.append(fit.choose_settings(data, arguments, options, replicas=2)[0].epochs)
+    epochs.append(_fit_settings.choose_settings(data, arguments, options, replicas=2)[0].epochs)
     assert epochs == [100, 150, 100]  # of 300: at least a third, or what takes 20 minutes
 
 
@@ -419,11 +419,14 @@ def test_a_run_that_another_process_trains_keeps_its_number_of_epochs(small_run,
     assert small_run.read_recipe() == recipe
 
 
-@pytest.mark.parametrize(("recipe", "is_warned_of"), [(name, name not in FOR_FEW) for name in fit.RECIPES])
+@pytest.mark.parametrize(("recipe", "is_warned_of"), [(name, name not in FOR_FEW) for name in RECIPES])
 def test_a_recipe_for_many_more_pictures_gives_a_warning(recipe, is_warned_of, capsys):
     data = types.SimpleNamespace(splits={"train": range(16)})
     arguments = fit.build_parser().parse_args(["--recipe", recipe])
-    assert fit._fill_in_settings(*fit.new_run_settings(arguments), data, arguments, None)[0] == fit.RECIPES[recipe]
+    assert (
+        _fit_settings.fill_in_settings(*_fit_settings.new_run_settings(arguments), data, arguments, None)[0]
+        == RECIPES[recipe]
+    )
     told = capsys.readouterr().out
     assert (f"The recipe {recipe} is for about " in told) == is_warned_of
     assert ("Received: 16. Leave out --recipe" in told) == is_warned_of
@@ -468,7 +471,7 @@ def test_quick_is_two_minutes_unless_other_minutes_are_given():
 def test_with_a_time_limit_the_settings_follow_from_the_pictures():
     assert chosen("--quick")[0] is None
     assert chosen("--dataset", "oxford_flowers102", "--max-minutes", "5")[0] is None
-    assert chosen("--quick", "--recipe", "petals")[0] == fit.RECIPES["petals"]
+    assert chosen("--quick", "--recipe", "petals")[0] == RECIPES["petals"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.commands import fit
+from keras_alexnet.commands import _fit_settings, fit
 from keras_alexnet.data import datasets
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.runs import Run
@@ -191,8 +191,8 @@ def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_p
 )
 def test_the_start_from_drawn_pictures_is_announced_and_optional(flags, weights, folder, capsys):
     arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
-    _, options = fit.new_run_settings(arguments)
-    _, options = fit.choose_settings(datasets.load(str(folder)), arguments, options)
+    _, options = _fit_settings.new_run_settings(arguments)
+    _, options = _fit_settings.choose_settings(datasets.load(str(folder)), arguments, options)
     assert options.weights == weights
     assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
 
@@ -238,7 +238,7 @@ def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
     data = datasets.load(str(folder))
     for flags, expected in (((), 100), (("--epochs", "300"), 300)):
         arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
-        recipe, _ = fit.choose_settings(data, arguments, fit.new_run_settings(arguments)[1])
+        recipe, _ = _fit_settings.choose_settings(data, arguments, _fit_settings.new_run_settings(arguments)[1])
         assert recipe.epochs == expected
         assert ("was reduced from 300 to limit" in capsys.readouterr().out) == (not flags)
 

@@ -1,0 +1,201 @@
+"""The settings of a training of `fit.py`: from its flags, a named recipe, the weights, and the pictures."""
+
+import argparse
+import dataclasses
+import pathlib
+import typing
+
+from keras_alexnet.command_line import given_fields, say
+from keras_alexnet.data import sources
+from keras_alexnet.files import absolute_if_exists
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, too_few_pictures
+from keras_alexnet.runs import Run
+from keras_alexnet.weights import names
+
+if typing.TYPE_CHECKING:
+    from keras_alexnet.data.datasets import Dataset
+    from keras_alexnet.training.defaults import DataFacts
+    from keras_alexnet.weights.origin import Origin
+
+QUICK_MINUTES = 2.0
+MAY_CHANGE = (  # when a run is resumed
+    "data_dir",
+    "devices",
+    "virtual_devices",
+    "strategy",
+    "checkpoint_steps",
+    "checkpoint_epochs",
+    "max_checkpoints",
+    "tensorboard_verbose",
+    "max_minutes",
+)
+
+
+def new_run_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Options]:
+    """Return the recipe and the options of a new run. The recipe is None if it is to be chosen from the data."""
+    options = _with_absolute_paths(Options(**_given_options(arguments)))
+    if options.quick and options.max_minutes is None:
+        options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
+    name = arguments.recipe
+    # weights and a time limit determine the settings
+    if options.weights in (None, names.DRAWN) and options.max_minutes is None:
+        name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
+    recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
+    lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
+    return recipe, options
+
+
+def resumed_settings(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:
+    """Return the recipe and the options of an interrupted run. Flags may change a few options and add epochs."""
+    recipe, options = run.read_recipe(), run.read_options()
+    asked = lookup(RECIPES, arguments.recipe, "recipe") if arguments.recipe else recipe
+    asked = dataclasses.replace(asked, **given_fields(arguments, Recipe))
+    longer = asked.epochs > recipe.epochs and not arguments.recipe
+    given = _given_options(arguments)
+    absolute = _with_absolute_paths(Options(**given))
+    new_options = dataclasses.replace(options, **{name: getattr(absolute, name) for name in given})
+    for old, new in ((recipe, asked), (options, new_options)):
+        for field in dataclasses.fields(new):
+            before, now = getattr(old, field.name), getattr(new, field.name)
+            if before != now and field.name not in MAY_CHANGE and not (field.name == "epochs" and longer):
+                raise ValueError(
+                    f"A resumed run keeps the settings that it was made with: {field.name}={before}. Received: {now}"
+                )
+    return asked if longer else recipe, new_options
+
+
+def fill_in_settings(
+    recipe: Recipe | None,
+    options: Options,
+    data: "Dataset",
+    arguments: argparse.Namespace,
+    origin: "Origin | None",
+    replicas: int = 1,
+) -> tuple[Recipe, Options]:
+    """Return the recipe and the options, chosen from the data where they are not given. Warn about too few pictures."""
+    if arguments.recipe and not arguments.resume:
+        warning = too_few_pictures(arguments.recipe, len(data.splits["train"]))
+        if warning:
+            say(warning)
+    elif not arguments.resume and options.recover is None:
+        options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
+    return (recipe, options) if recipe else choose_settings(data, arguments, options, origin, replicas)
+
+
+def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
+    """Return the network of `--weights`, None without them. Raise if the weights do not fit.
+
+    The kernels from drawn pictures do not determine any setting, so None is returned for them too.
+    """
+    given = given_fields(arguments, Recipe)
+    if options.weights == names.DRAWN:
+        names.locate(names.DRAWN, recipe.architecture if recipe else given.get("architecture", "paper"))
+    if options.weights in (None, names.DRAWN):
+        return None
+    from keras_alexnet.models.summary import sketch
+    from keras_alexnet.weights import loading, origin
+
+    known = origin.trace(options.weights, recipe.architecture if recipe else given.get("architecture"))
+    size = recipe.crop_size if recipe else given.get("crop_size", known.crop_size)
+    name = recipe.architecture if recipe else known.architecture
+    loading.check(sketch(name, input_shape=(size, size, 3)), known.path, replace_head=True)
+    return known
+
+
+def choose_settings(
+    data: "Dataset",
+    arguments: argparse.Namespace,
+    options: Options,
+    origin: "Origin | None" = None,
+    replicas: int = 1,
+) -> tuple[Recipe, Options]:
+    """Return the recipe and the options for the pictures and the weights, with the given flags applied. Print them."""
+    from keras_alexnet.training import defaults
+
+    facts = defaults.measure_facts(data)
+    suited = choose_recipe(facts, arguments, options, origin)
+    recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
+    if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
+        options = dataclasses.replace(options, weights=names.DRAWN)
+    say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
+    announce_settings(recipe, options, suited.epochs)
+    return recipe, options
+
+
+def choose_recipe(
+    facts: "DataFacts", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
+) -> Recipe:
+    """Return the recipe for the pictures and the weights, with the given flags applied."""
+    from keras_alexnet.training import defaults
+
+    given = given_fields(arguments, Recipe)
+    if options.quick and not origin:  # pretrained weights have their own size
+        given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
+    return defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
+
+
+def plan_epochs(
+    recipe: Recipe, facts: "DataFacts", arguments: argparse.Namespace, options: Options, replicas: int = 1
+) -> tuple[Recipe, Options, float | None]:
+    """Return the recipe with a number of epochs for this machine, the options, and the speed in images per second.
+
+    With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
+    there are fewer epochs if they would take long on this machine. Given numbers are kept, and the speed is then None.
+    Several replicas are taken to be that many times as fast as one, but virtual devices share the cores of one.
+    """
+    from keras_alexnet.training import defaults, trainer
+
+    if {"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch:
+        return recipe, options, None
+    times = 1 if options.virtual_devices else replicas
+    if options.max_minutes:
+        trainer.prepare(options)  # the speed depends on the precision
+        speed = times * defaults.measure_speed(recipe, facts.classes)
+        recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+        return recipe, dataclasses.replace(options, steps_per_epoch=steps), speed
+    if options.strategy == "multiworker":  # whose processes must agree on the number
+        return recipe, options, None
+    speed = times * defaults.images_per_second(recipe, facts.classes)
+    return defaults.shorten(recipe, facts.pictures, speed), options, speed
+
+
+def announce_settings(recipe: Recipe, options: Options, suited_epochs: int) -> None:
+    """Print where training starts, and what was reduced to save time.
+
+    Args:
+        recipe: The recipe.
+        options: The options.
+        suited_epochs: The number of epochs that suits the pictures.
+    """
+    if options.weights == names.DRAWN:
+        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
+    if recipe.epochs < suited_epochs and not options.max_minutes:
+        say(
+            f"The number of epochs was reduced from {suited_epochs} to limit the time on this machine. To train for "
+            f"all of them: --epochs {suited_epochs}."
+        )
+    if options.quick:
+        say(
+            f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
+            "Leave out --quick for the best result."
+        )
+
+
+def _given_options(arguments: argparse.Namespace) -> dict:
+    """Return the given options. `--weights none` becomes None, random weights."""
+    given = given_fields(arguments, Options)
+    return given | {"weights": None} if given.get("weights") == "none" else given
+
+
+def _with_absolute_paths(options: Options) -> Options:
+    """Return the options with absolute paths, since the run may be resumed from another directory."""
+    paths = {"dataset": sources.stored_name(options.dataset)}
+    for field in ("checkpoint_path", "data_dir"):  # may not exist yet
+        if path := getattr(options, field):
+            paths[field] = str(pathlib.Path(path).expanduser().absolute())
+    if options.class_names:
+        paths["class_names"] = absolute_if_exists(options.class_names)
+    if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):
+        paths["weights"] = absolute_if_exists(options.weights)
+    return dataclasses.replace(options, **paths)
