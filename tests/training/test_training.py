@@ -262,7 +262,7 @@ class TestWithoutValidation:
         best, last = (keras.models.load_model(path) for path in (run.best, checkpoints.newest(run.last).network))
         for one, other in zip(best.get_weights(), last.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
-        assert set(results) == {"epochs", "seconds"}
+        assert set(results) == {"class_counts", "epochs", "seconds"}
         (evaluation,) = evaluate.evaluate_runs([run], data, "test", views=1)
         assert len(evaluation.labels) == 6
 
