@@ -302,7 +302,7 @@ assert with_it["training"][10] > 2 * without["training"][10]
 #
 # ## AlexNet itself, on 1020 photographs
 #
-# The whole network was trained on Flowers-102, with dropout and without, with three seeds each: `python scripts/fit.py
+# The whole network was trained on Flowers-102, with dropout and without, with five seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. In brackets is the 95 % interval of the mean over
 # seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is corrected
 # for all changes that this repository tries (Holm's method).
@@ -312,7 +312,7 @@ rows = archive.rows("../results")
 logs_of = {row["run"]: row["log"] for row in rows}
 names = {"with dropout": "ablation", "without dropout": "ablation_no_dropout"}
 logs = {
-    way: [logs_of[f"{name}-{seed}"] for seed in range(3)]
+    way: [logs_of[f"{name}-{seed}"] for seed in range(5)]
     for way, name in names.items()
 }
 charts.overfitting(logs)
@@ -328,7 +328,7 @@ for way, of_seeds in logs.items():
 # Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The paper
 # says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is, because
 # the logged training errors were computed with half of the units off. The errors on new pictures do not differ by an
-# amount that three seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
+# amount that five seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
 # confidence. The paper gives no number for dropout, only "substantial overfitting" without it. Nobody measured here what
 # training to the end would show.
 

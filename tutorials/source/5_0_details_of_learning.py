@@ -312,7 +312,7 @@ figure
 # A layer can only learn from what differs between pictures. This is why so many implementations "do not train": they use
 # the printed 0.01, and many divide the pixels by 255 as well. `build()` starts from the source's weights, and
 # `build(initial_weights="text")` from the text's. Below is what the text's weights cost on Flowers-102, after 36 epochs
-# (passes over the training pictures), with three seeds. In brackets is the 95 % interval of the mean. The p-value says
+# (passes over the training pictures), with five seeds. In brackets is the 95 % interval of the mean. The p-value says
 # how probable a difference at least this large is if the change has no effect. It is corrected for all changes
 # that this repository tries (Holm's method).
 
@@ -331,7 +331,7 @@ assert decay.interval[0] < 0 < decay.interval[1]
 
 # %% [markdown]
 # From the text's weights the network learns nothing for many epochs, and it is far behind at the end. Where the decay is,
-# inside the velocity or outside, makes no difference that three seeds could show. Nor does leaving it out, on test pictures
+# inside the velocity or outside, makes no difference that five seeds could show. Nor does leaving it out, on test pictures
 # or in training, so the paper's sentence that it lowers the training error does not show here: in 36 epochs of 1020
 # pictures, so small a decay has hardly begun to act.
 #

@@ -157,10 +157,10 @@ for name, values in shares.items():
 assert min(shares["with groups"]) < 0.3 < 0.7 < max(shares["with groups"])
 
 # %% [markdown]
-# Without groups the two halves do not differ more than halves of random kernels. With groups the mean distance is twice
-# as large, though runs with the same seed start alike and do not count as independent. Some runs go far, and to either
-# side, as the paper says ("modulo a renumbering of the GPUs"). So with so few pictures the towers specialize in some
-# runs; in most they stay alike, unlike those in the paper's figure 3.
+# Without groups the two halves differ little more than halves of random kernels. With groups the mean distance is half
+# as large again, though runs with the same seed start alike and do not count as independent. Some runs go far, and to
+# either side, as the paper says ("modulo a renumbering of the GPUs"). So with so few pictures the towers specialize in
+# some runs; in most they stay alike, unlike those in the paper's figure 3.
 #
 # ## A network to ask
 #
