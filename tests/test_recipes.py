@@ -147,3 +147,27 @@ def test_invalid_options_are_refused(change):
         ValueError, match=f"Received: '?{'an empty text' if '' in change.values() else next(iter(change.values()))}"
     ):
         Options(**change)
+
+
+@pytest.mark.parametrize(
+    ("name", "lighting", "frozen"),
+    [("source_155", 61, 74), ("source_156", 61, 72), ("source_157", 62, 73), ("source_158", 63, 77)],
+)
+def test_exponential_recipes_of_the_authors_are_their_logs(name, lighting, frozen):
+    """The notes in layer-params-155 to -158."""
+    recipe = RECIPES[name]
+    assert (recipe.epochs, recipe.lighting_until, recipe.freeze_layer_after) == (90, lighting, (f"conv1:{frozen}",))
+    assert (recipe.divide_after, recipe.bias_divide_after, recipe.divide_layer_after) == ((), None, ())
+
+
+def test_the_four_layers_train_as_long_as_the_authors_did():
+    """About 300 epochs and 150 more, then 10 each with a tenth and a hundredth of the rate."""
+    recipe = RECIPES["conv_local"]
+    assert (recipe.epochs, recipe.divide_after, recipe.mean) == (470, (450, 460), "image")
+    assert (recipe.crop_size, recipe.resize_size, recipe.augmentation) == (24, 32, ("crop", "mirror"))
+
+
+def test_kernels_in_the_package_come_from_four_epochs_of_drawn_pictures():
+    recipe = RECIPES["drawn"]
+    assert (recipe.epochs, recipe.batch_size, recipe.warmup_steps, recipe.clip_norm) == (4, 64, 50, 5.0)
+    assert (recipe.schedule, recipe.initial_weights, recipe.dropout) == ("cosine", "zero_biases", 0.2)

@@ -97,3 +97,13 @@ def test_json_that_is_broken_is_named(tmp_path):
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(ValueError, match=r"Expected a JSON file\. Received: .*recipe\.json: "):
         Run(tmp_path).read_json("recipe.json")
+
+
+def test_a_run_is_extended_but_never_shortened(tmp_path):
+    run = Run.create(tmp_path / "run")
+    run.write_json("recipe.json", {"recipe": {"epochs": 5}})
+    epochs = []
+    for asked in (9, 3):
+        run.extend(asked)
+        epochs.append(run.read_json("recipe.json")["recipe"]["epochs"])
+    assert epochs == [9, 9]

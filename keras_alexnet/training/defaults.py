@@ -55,7 +55,7 @@ class DataFacts:
         pictures: Number of training pictures.
         classes: Number of classes.
         shorter_side: Median of the pictures' shorter sides, pixels.
-        is_grey: Whether all sampled pictures are gray.
+        is_gray: Whether all sampled pictures are gray.
         smallest_class: Training pictures of the smallest class.
         largest_class: Training pictures of the largest class.
         fewest: Names and training pictures of the smallest classes, smallest first.
@@ -65,7 +65,7 @@ class DataFacts:
     pictures: int
     classes: int
     shorter_side: int
-    is_grey: bool
+    is_gray: bool
     smallest_class: int
     largest_class: int
     fewest: tuple[tuple[str, int], ...] = ()
@@ -76,7 +76,7 @@ class DataFacts:
         span = f"{self.smallest_class:,}"
         if self.largest_class != self.smallest_class:
             span += f" to {self.largest_class:,}"
-        kind = "gray" if self.is_grey else "color"
+        kind = "gray" if self.is_gray else "color"
         return (
             f"{self.pictures:,} training pictures of {self.classes:,} classes, {span} per class, {kind}, shorter side "
             f"about {self.shorter_side} pixels"
@@ -97,11 +97,11 @@ class DataFacts:
 def measure_facts(data: Dataset) -> DataFacts:
     """Measure the training pictures of a data set."""
     train = data.splits["train"]
-    sides, is_grey = [], True
+    sides, is_gray = [], True
     for picture, _ in train.take(SAMPLE):
         pixels = (decoding.decode(picture) if picture.dtype == tf.string else picture).numpy()  # (height, width, 3)
         sides.append(min(pixels.shape[:2]))
-        is_grey = is_grey and bool((pixels == pixels[..., :1]).all())
+        is_gray = is_gray and bool((pixels == pixels[..., :1]).all())
     counted = pipeline.count_labels(train.take(pipeline.COUNTED), len(data.class_names))
     counts = np.rint(counted * len(train) / counted.sum()).astype(int)
     order, shown = np.argsort(counts, kind="stable"), min(SHOWN, len(counts) // 2)
@@ -110,7 +110,7 @@ def measure_facts(data: Dataset) -> DataFacts:
         pictures=len(train),
         classes=len(data.class_names),
         shorter_side=int(np.median(sides)),
-        is_grey=is_grey,
+        is_gray=is_gray,
         smallest_class=int(counts.min()),
         largest_class=int(counts.max()),
         fewest=tuple(named[:shown]),
@@ -182,7 +182,7 @@ def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe
         ('caffe', 227, 60, 10.0)
     """
     settings = {
-        "augmentation": ("crop",) if facts.is_grey and facts.shorter_side <= SMALL else ("crop", "mirror"),
+        "augmentation": ("crop",) if facts.is_gray and facts.shorter_side <= SMALL else ("crop", "mirror"),
         "epochs": max(10, round(_epochs(facts) / 4)),
         "initial_weights": None,
         "learning_rate": 0.001,
@@ -203,7 +203,7 @@ def _augmentation(facts: DataFacts) -> tuple[str, ...]:
     if facts.shorter_side > SMALL:
         return ("resized_crop", "mirror", "lighting")
     # A mirrored digit or letter is a different symbol, and small gray pictures usually show such symbols.
-    return ("crop",) if facts.is_grey else ("crop", "mirror", "lighting")
+    return ("crop",) if facts.is_gray else ("crop", "mirror", "lighting")
 
 
 def _epochs(facts: DataFacts) -> int:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from small_pictures import save_splits
 
 from keras_alexnet.data import datasets, decoding
 from keras_alexnet.data import tfds as catalog
 from keras_alexnet.data.drawings import formulas, petals
+from keras_alexnet.recipes import Options
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -340,3 +342,19 @@ def test_flowers(name, expected):
 def test_flowers_are_all_there():
     train = datasets.load("oxford_flowers102").splits["train"]
     assert np.bincount([int(label) for _, label in train]).tolist() == [10] * 102
+
+
+def test_the_shares_of_the_options_are_those_of_the_splits(folder):
+    options = Options(dataset=str(folder), validation_share=0.1, test_share=0.3)
+    assert sizes(datasets.of_options(options)) == {"train": 12, "validation": 2, "test": 6}
+
+
+def test_the_order_of_a_split_is_that_of_archived_runs(tmp_path):
+    """A permutation of the sorted files by the seed, on which the pictures for validation depend."""
+    folder = save_splits(tmp_path / "pictures", 8, train=(5, 4), validation=(3, 3), test=(2, 2))
+    for seed in (0, 3):
+        dataset = datasets.load(str(folder), seed=seed)
+        for split, paths in dataset.paths.items():
+            files = sorted((folder / split).rglob("*.png"))
+            order = np.random.default_rng(seed).permutation(len(files))
+            assert [*paths] == [str(files[place]) for place in order]

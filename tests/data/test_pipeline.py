@@ -290,14 +290,15 @@ def test_every_name_of_the_table_changes_crops(resized, statistics, name):
     assert (plain != changed).any()
 
 
-def test_crops_cut_from_larger_pictures_are_sharper():
+@pytest.mark.parametrize("names", [("resized_crop",), ("resized_crop", "rotation")], ids="+".join)
+def test_crops_cut_from_larger_pictures_are_sharper(names):
     """Stripes of two pixels turn gray in a copy of a quarter of the size, but not in small parts of the picture."""
     side = 4 * RESIZE_SIZE
     rows = np.uint8(255 * (np.arange(side) // 2 % 2))[:, None, None]
     pictures = tf.data.Dataset.from_tensors((np.tile(rows, (1, side, 3)), 0)).repeat(6)
     contrasts = []
     for cut_from in (None, side):
-        made = recipe(augmentation=("resized_crop",), smallest_area=0.02, cut_from=cut_from, mean="architecture")
+        made = recipe(augmentation=names, rotation=0.0, smallest_area=0.02, cut_from=cut_from, mean="architecture")
         crops, _ = seen(pipeline.resize_pictures(pictures, made.training_size), None, made, 0, range(4))
         assert crops.shape[1:] == (CROP_SIZE, CROP_SIZE, 3)
         contrasts.append(crops.std(axis=(1, 2, 3)).max())
@@ -470,7 +471,28 @@ class TestBalancedSampling:
         rare = [crop[0, 0, 0] for crops, labels in batches for crop, label in zip(crops, labels, strict=True) if label]
         assert len({float(corner) for corner in rare}) > len(rare) / 2
 
+    def test_all_pictures_of_a_class_are_sampled_equally_often(self, pictures):
+        """12 of 18 in each of 300 epochs: 200 times each of the first nine, 600 times each of the others."""
+        batches = pipeline.training_batches(pictures, None, self.RECIPE, 0, range(300), repeats=[1, 3])
+        numbers = np.concatenate([np.rint(crops[:, 0, 0, 0] + 123.68) for crops, _ in batches]).astype(int)
+        counts = np.bincount(numbers, minlength=12)
+        np.testing.assert_allclose(counts[:9], 200, atol=40)
+        np.testing.assert_allclose(counts[9:], 600, atol=60)
+
     def test_more_pictures_than_fit_into_memory_are_refused(self, pictures, monkeypatch):
         monkeypatch.setattr(pipeline, "_capacity", lambda size: 11)
         with pytest.raises(ValueError, match=r"--balance none\. Received: 12 training pictures"):
             self.labels(pictures, [1, 3])
+
+
+def test_the_epochs_with_lighting_are_as_many_as_the_recipe_says():
+    """Quickly what the slow tests compare pixel by pixel."""
+    for first, until, expected in ((0, 2, 2), (1, 2, 1), (3, 2, 0), (0, None, 4), (0, 9, 4)):
+        lit, unlit = pipeline._with_and_without_lighting(range(first, 4), until)
+        assert (len(lit), [*lit, *unlit]) == (expected, [*range(first, 4)])
+
+
+@pytest.mark.parametrize(("balance", "seen"), [("none", [100, 50, 5]), ("repeat", [100, 100, 50])])
+def test_counts_as_seen_are_those_of_the_sampled_pictures(balance, seen):
+    """Twice and ten times as often, the limit."""
+    assert pipeline.counts_as_seen([100, 50, 5], Recipe(balance=balance)).tolist() == seen

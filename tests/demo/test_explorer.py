@@ -1,6 +1,8 @@
 """What the page computes, without Gradio."""
 
 import concurrent.futures
+import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -15,7 +17,8 @@ from keras_alexnet.demo import markup
 from keras_alexnet.demo.explorer import Explorer
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.recipes import FIGURE_1
+from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import FIGURE_1, Recipe
 
 SPECIES = ("<b>rose & co", "daisy", "tulip")
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
@@ -131,3 +134,39 @@ def test_a_run_whose_pictures_are_gone_says_so(small_run):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         explorer.read_training_pictures(pool)
     assert explorer.neighbors(PICTURE, explorer.inside(PICTURE)).startswith("The training pictures cannot be searched.")
+
+
+def without_tower(model, tower):
+    """Return a copy of the network in which the kernels and biases of a tower are zero; None for no tower."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in (each for each in copy.layers[:-1] if each.weights and tower is not None):
+        halves = [np.split(array, 2, -1) for array in layer.get_weights()]
+        layer.set_weights([np.concatenate([half * (n != tower) for n, half in enumerate(two)], -1) for two in halves])
+    return copy
+
+
+def test_each_tower_is_switched_off_under_its_own_number():
+    net = dataclasses.replace(ARCHITECTURES["paper"], hidden=(8, 6), norm=None)
+    model, random = keras_alexnet.build(net, input_shape=(67, 67, 3), classes=3), np.random.default_rng(1)
+    for layer in (each for each in model.layers if each.weights):
+        kernel, bias = layer.get_weights()
+        std = math.sqrt(2 / np.prod(kernel.shape[:-1])) / (60 if layer.name == "conv1" else 1)
+        layer.set_weights([random.normal(0, std, kernel.shape), bias * 0])
+    crop = PICTURE[None, 4:71, 4:71].astype(np.float32) - 128
+
+    def shares():
+        return [keras.ops.convert_to_numpy(without_tower(model, tower)(crop))[0] for tower in (None, 0, 1)]
+
+    whole, first, _ = shares()
+    model.layers[-1].bias.assign(-np.log(whole * first) / 2)  # so that they have different answers
+    whole, first, second = shares()
+    assert whole.argmax() != first.argmax()
+
+    statistics = Statistics(np.full((76, 76, 3), 128, np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    classifier = Classifier(model, SPECIES, Recipe(crop_size=67, resize_size=76), statistics)
+    rows = Explorer("paper", classifier).without_parts(PICTURE)
+    assert [words for words, *_ in rows] == ["whole network", "without tower 1", "without tower 2"]
+    for (_, name, *numbers), expected in zip(rows, (whole, first, second), strict=True):
+        assert name == SPECIES[expected.argmax()]
+        assert numbers == pytest.approx([expected.max(), expected[whole.argmax()]], abs=1e-5)

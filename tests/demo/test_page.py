@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -246,3 +248,12 @@ def test_fits_the_window(served, browser, width):
     page.get_by_role("heading", name=re.compile("AlexNet")).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+def test_the_sliders_are_size_left_and_top():
+    from keras_alexnet.demo import page
+
+    each = mock.Mock()
+    each.cut.return_value, each.probabilities.return_value = np.zeros((4, 4, 3), np.uint8), np.ones((1, 2)) / 2
+    page.Page.answer_crop(types.SimpleNamespace(explorers=(each,)), {"scene": None}, 50, 10, 90)
+    assert each.cut.call_args.args == (None, 0.5, 0.1, 0.9)

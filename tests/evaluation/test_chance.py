@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_alexnet.evaluation.chance import chance_error, chance_loss, has_exploded
+from keras_alexnet.evaluation.chance import chance_error, chance_loss, has_exploded, training_warning
 
 
 def test_chance_is_the_entropy_of_the_classes():
@@ -20,3 +20,10 @@ def test_a_loss_far_above_chance_has_exploded():
     assert not has_exploded(0.9, chance_loss([1000, 5]))  # single mistakes are expensive when chance is so low
     assert has_exploded(1.1, chance_loss([1000, 5]))
     assert has_exploded(math.inf, 1.0)
+
+
+def test_a_network_whose_error_fell_for_a_while_has_learned_something():
+    rows = [{"loss": 1.1, "top1_error": error} for error in (0.67, 0.67, 0.2, 0.3, 0.67, 0.67)]
+    assert training_warning(rows, [1, 1, 1]) is None
+    stuck = [row | {"top1_error": 0.67} for row in rows]
+    assert training_warning(stuck, [1, 1, 1]).startswith("The network learned nothing")

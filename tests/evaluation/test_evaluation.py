@@ -174,3 +174,9 @@ def test_folders_of_the_same_name_have_their_own_files(small_run, data):
         small_run.write_json(f"evaluation-{stem}.json", {"data_name": path})
         files.append(stem)
     assert files == ["flowers-test", "flowers-2-test", "flowers-test"]
+
+
+def test_the_columns_of_classes_in_any_order_are_found_by_their_names():
+    """Of three that change places in turn; two that are exchanged would hide the opposite order."""
+    names, wanted = ("daisy", "rose", "tulip"), ("tulip", "daisy", "rose")
+    assert evaluate.class_positions(names, wanted) == [2, 0, 1]

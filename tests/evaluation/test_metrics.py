@@ -184,3 +184,18 @@ def test_mean_class_error_counts_each_class_the_same():
     assert float(metric.result()) == pytest.approx(np.mean([wrong[labels == n].mean() for n in range(3)]))
     again = metrics.MeanClassError.from_config(metric.get_config())
     assert float(again.result()) == 0
+
+
+def wilson(wrong, pictures, z=1.959963984540054):
+    share, whole = wrong / pictures, 1 + z * z / pictures
+    half = z * math.sqrt(share * (1 - share) / pictures + z * z / (4 * pictures**2))
+    return [(share + z * z / (2 * pictures) + sign * half) / whole for sign in (-1, 1)]
+
+
+def test_each_error_of_an_evaluation_has_its_own_interval():
+    """The label is the first of six classes in a picture, the third in two, and the last in one."""
+    shares = np.float32([[6, 5, 4, 3, 2, 1], [4, 6, 5, 3, 2, 1], [4, 6, 5, 3, 2, 1], [1, 6, 5, 4, 3, 2]]) / 21
+    measured = metrics.measure(shares, np.zeros(4, int))
+    assert (measured["top1_error"], measured["top5_error"]) == (0.75, 0.25)
+    assert measured["top1_interval"] == pytest.approx(wilson(3, 4))
+    assert measured["top5_interval"] == pytest.approx(wilson(1, 4))

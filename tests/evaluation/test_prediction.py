@@ -132,3 +132,8 @@ def test_a_network_file_by_itself_gets_defaults(small_run, tmp_path):
     mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)
     np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
     assert std.tolist() == [1, 1, 1]
+
+
+def test_the_summary_leaves_out_top_5_of_five_classes(tmp_path):
+    (only,) = [Prediction(tmp_path / "a.png", 4, np.float32([0.3, 0.3, 0.2, 0.1, 0.1]))]
+    assert summary([only]) == "1 picture; top-1 accuracy 0.0 % (0 of 1)"

@@ -18,6 +18,7 @@ from keras_alexnet.export.accuracy import Accuracy
 from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.layers import PaperDropout
 from keras_alexnet.recipes import Recipe
 
 SIZE, NAMES = 99, ("daisy", "rose", "tulip")
@@ -596,3 +597,13 @@ def native_operators(path, format):
         interpreter = tf.lite.Interpreter(str(path))
     names = [each["op_name"] for each in interpreter._get_ops_details()]
     return names.count("LOCAL_RESPONSE_NORMALIZATION")
+
+
+def test_the_dropout_of_the_paper_in_onnx_keeps_what_is_not_dropped():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = keras.Input((2, 2, 3), dtype="uint8", name="image")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1.0)(image))
+    model = keras.Model(image, PaperDropout(0.25, name="drop")(x))
+    session = onnxruntime.InferenceSession(convert(model).SerializeToString())
+    (answer,) = session.run(None, {"image": np.full((1, 2, 2, 3), 8, np.uint8)})
+    assert set(answer.ravel().tolist()) == {6.0}

@@ -599,3 +599,15 @@ def test_a_middle_layer_removed(initial_weights):
     names = [layer.name for layer in model.layers if layer.weights]
     assert names == ["conv1", "conv2", "conv4", "conv5", "fc6", "fc7", "fc8"]
     assert model.get_layer("conv4").get_weights()[1].mean() == 1  # it starts as conv4, not as the third
+
+
+@pytest.mark.parametrize("name", ["figure_1", "figure_1_tanh", "conv_local", "conv_local_norm"])
+def test_networks_for_cifar10_subtract_its_mean_red_first(name):
+    """0.4914, 0.4822 and 0.4465 on 0 to 1."""
+    assert np.divide(ARCHITECTURES[name].mean, 255) == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
+
+
+def test_the_low_resolution_image_is_that_of_layers_141():
+    """The blur of the file: filterSize=9, stdev=4; the images are resized by 4."""
+    row = ARCHITECTURES["source_low_resolution"].convolutions[2].low_resolution
+    assert (row.window, row.std, row.step, row.kernel, row.strides) == (9, 4.0, 4, 5, 2)

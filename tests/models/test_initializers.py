@@ -107,3 +107,11 @@ def test_initial_weights_of_ones_own():
 def test_initial_weights_of_another_network_are_refused():
     with pytest.raises(ValueError, match="Received: one without conv4"):
         build("paper", initial_weights="figure_1")
+
+
+def test_uniform_bounds_follow_the_inputs_within_a_group():
+    """As in PyTorch, whose bound is that of a kernel's own inputs: half of the maps in conv2, conv4 and conv5."""
+    for kernel, bias in started("paper", initial_weights="torch").values():
+        bound = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
+        assert bound * 0.98 < np.abs(kernel).max() <= bound
+        assert bound * 0.9 < np.abs(bias).max() <= bound

@@ -14,7 +14,7 @@ from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.chance import training_warning
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.reporting import report, run_figures
+from keras_alexnet.reporting import report, run_figures, tables
 from keras_alexnet.runs import Run
 
 
@@ -377,3 +377,33 @@ def test_in_a_browser(evaluated, width, scheme):
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
     assert len(set(colors)) > 1
     assert min(contrast(color, background) for color in set(colors)) >= 4.5
+
+
+def test_the_page_has_both_results_of_the_paper(small_run):
+    """Table 1, and section 6 for a single view: 39.0 and 18.3 %."""
+    from keras_alexnet.reporting import report
+
+    assert report.contents(small_run)["paper"] == {"10_views": (0.375, 0.17), "1_view": (0.39, 0.183)}
+
+
+def test_each_error_has_its_own_interval():
+    from keras_alexnet.reporting import tables
+
+    one = {"top1_error": 0.5, "top1_interval": (0.4, 0.6), "top5_error": 0.2, "top5_interval": (0.1, 0.3)}
+    one |= {"mean_class_error": 0.55, "negative_log_likelihood": 1.25}
+    result = {"runs": ["a"], "classes": [{}] * 6, "1_view": one, "10_views": one | {"top1_error": 0.45}}
+    _, _, first, second = tables.evaluations([result]).splitlines()
+    assert first.split("  ")[0:1] + [cell.strip() for cell in first.split("  ") if "%" in cell] == [
+        "a",
+        "50.0 % (40.0 to 60.0)",
+        "20.0 % (10.0 to 30.0)",
+        "55.0 %",
+    ]
+    assert "45.0 % (40.0 to 60.0)" in second
+
+
+def test_the_hardest_classes_come_first_and_of_equal_errors_the_largest():
+    rows = [("daisy", 4, 0.25), ("rose", 4, 0.75), ("tulip", 8, 0.75), ("lily", 9, 0.0), ("iris", 0, None)]
+    result = {"classes": [dict(zip(("class", "pictures", "top1_error"), row, strict=True)) for row in rows]}
+    words = "tulip (75% of 8 wrong), rose (75% of 4 wrong), daisy (25% of 4 wrong)"
+    assert tables.hardest_classes(result) == words

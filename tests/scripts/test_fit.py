@@ -209,7 +209,9 @@ def test_trains_a_folder_and_refuses_to_resume_with_another_recipe(pictures, tmp
         f"      python scripts/predict.py {run} PICTURES",
     ]
     assert "top5" not in told  # of two classes
-    assert set(json.loads((run / "results.json").read_text())) == {"epochs", "seconds", "specialization"}
+    results = json.loads((run / "results.json").read_text())
+    assert set(results) == {"class_counts", "epochs", "seconds", "specialization"}
+    assert results["class_counts"] == [8, 8]
     best = keras.models.load_model(run / "best.keras").get_layer("conv1").get_weights()[0]
     np.testing.assert_allclose(np.load(run / "kernels.npz")["conv1"], best, rtol=1e-3, atol=1e-7)
     with pytest.raises(SystemExit) as stop:
@@ -501,3 +503,53 @@ def test_a_missing_environment_is_one_line():
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert "Run `make install`" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "recovers"),
+    [
+        ([], True),
+        (["--learning-rate", "0.01"], False),
+        (["--no-recover"], False),
+        (["--learning-rate", "0.01", "--recover"], True),
+        (["--recipe", "petals"], None),
+    ],
+)
+def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, pictures, monkeypatch):
+    monkeypatch.setattr(_fit_settings, "choose_settings", lambda data, arguments, options, *rest: (None, options))
+    arguments = fit.build_parser().parse_args(["--dataset", str(pictures), *flags])
+    _, options = _fit_settings.fill_in_settings(
+        *_fit_settings.new_run_settings(arguments), datasets.load(str(pictures)), arguments, None
+    )
+    assert options.recover is recovers
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        *("--seed 1", "--test-share 0.2", "--precision float32", "--steps-per-epoch 3", "--deterministic"),
+        *("--head new", "--checkpoint-path other", "--batch-size 8", "--learning-rate 0.1", "--recipe flowers"),
+    ],
+)
+def test_a_resumed_run_keeps_what_decides_its_result(flags, tmp_path):
+    run = Run.create(tmp_path / "run")
+    fields = {"recipe": dataclasses.asdict(RECIPES["petals"]), "options": dataclasses.asdict(Options())}
+    run.write_json("recipe.json", fields)
+
+    def resume(flags):
+        arguments = fit.build_parser().parse_args(["--resume", str(run.folder), *flags.split()])
+        return _fit_settings.resumed_settings(arguments, run)
+
+    with pytest.raises(ValueError, match="keeps the settings that it was made with: "):
+        resume(flags)
+    recipe, options = resume("--devices 2 --max-checkpoints 5 --max-minutes 3 --epochs 99")
+    assert (recipe.epochs, options.devices, options.max_checkpoints, options.max_minutes) == (99, 2, 5, 3)
+
+
+def test_a_time_limit_is_in_minutes(pictures, monkeypatch, capsys):
+    """16 pictures at 100 per second, and 0.3 s besides, in each epoch."""
+    monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
+    arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--max-minutes", "1"])
+    _, options = _fit_settings.new_run_settings(arguments)
+    recipe, _ = _fit_settings.choose_settings(datasets.load(str(pictures)), arguments, options)
+    assert 40 < recipe.epochs * (16 / 100 + 0.3) < 60

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -161,3 +162,17 @@ def test_wrong_input_is_one_line(small_run, picture, capsys, wrong, message):
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("predict.py: ")
     assert message in line
+
+
+@pytest.mark.parametrize("most_crops", [0, 1000])  # with TensorFlow, and in NumPy
+def test_one_view_is_the_central_crop(small_run, picture, most_crops, capsys, monkeypatch):
+    monkeypatch.setattr("keras_alexnet.evaluation.predict_in_numpy.MOST_CROPS", most_crops)
+    pixels = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
+    Image.fromarray(pixels).save(picture)
+    with pytest.raises(SystemExit):
+        predict.main([str(small_run.folder), str(picture), "--views", "1", "--json"])
+    ((entry,),) = (json.loads(capsys.readouterr().out),)
+    center = pixels[4:71, 4:71].astype(np.float32) - 128  # the mean of the run
+    expected = keras.models.load_model(small_run.best, compile=False).predict_on_batch(center[None])[0]
+    received = {row["class"]: row["probability"] for row in entry["predictions"]}
+    assert [received[name] for name in small_run.read_classes()] == pytest.approx(expected.tolist(), abs=1e-5)

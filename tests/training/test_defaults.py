@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import types
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from keras_alexnet.training.defaults import (
     DataFacts,
     announce,
     fine_tuning_recipe,
+    images_per_second,
     measure_facts,
     measure_speed,
     plan,
@@ -27,8 +29,8 @@ from keras_alexnet.training.defaults import (
 from keras_alexnet.weights.origin import Origin
 
 
-def facts(pictures=1000, classes=10, shorter_side=256, is_grey=False):
-    return DataFacts(pictures, classes, shorter_side, is_grey, pictures // classes, pictures // classes)
+def facts(pictures=1000, classes=10, shorter_side=256, is_gray=False):
+    return DataFacts(pictures, classes, shorter_side, is_gray, pictures // classes, pictures // classes)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def folder(tmp_path):
 
 def test_facts_are_measured_on_the_training_pictures(folder):
     found = measure_facts(datasets.load(str(folder)))
-    assert (found.classes, found.shorter_side, found.is_grey) == (2, 30, True)
+    assert (found.classes, found.shorter_side, found.is_gray) == (2, 30, True)
     assert found.smallest_class < found.largest_class
     assert found.smallest_class + found.largest_class == found.pictures
 
@@ -74,7 +76,7 @@ def test_a_batch_is_never_larger_than_the_set():
 
 
 def test_small_gray_pictures_are_not_mirrored():
-    assert recipe_for(facts(shorter_side=28, is_grey=True)).augmentation == ("crop",)
+    assert recipe_for(facts(shorter_side=28, is_gray=True)).augmentation == ("crop",)
     assert "mirror" in recipe_for(facts(shorter_side=28)).augmentation
 
 
@@ -277,3 +279,29 @@ def test_a_set_on_which_the_paper_s_recipe_fails_is_learned(folder, tmp_path, se
     rows = Run.open(run).read_log()
     assert max(row["loss"] for row in rows) < 2 * np.log(2)
     assert rows[-1]["top1_error"] < 0.1
+
+
+def test_settings_that_make_small_sets_learn():
+    """Where they differ from the paper's, and the paper's where they do not."""
+    recipe = recipe_for(facts(1020, 102))
+    assert (recipe.initial_weights, recipe.schedule, recipe.warmup_steps) == ("zero_biases", "cosine", 50)
+    assert (recipe.learning_rate, recipe.clip_norm, recipe.lighting) == (0.01, 5.0, "source")
+    assert (recipe.momentum, recipe.weight_decay, recipe.dropout) == (0.9, 0.0005, 0.5)
+    assert [recipe_for(facts(pictures)).batch_size for pictures in (1020, 100_000, 100_001)] == [32, 32, 128]
+
+
+def test_classes_of_a_sample_are_scaled_to_the_whole_set(folder, monkeypatch):
+    """Of 30 training pictures, 15 are counted."""
+    monkeypatch.setattr(defaults.pipeline, "COUNTED", 15)
+    found = measure_facts(datasets.load(str(folder)))
+    assert found.smallest_class + found.largest_class == pytest.approx(30, abs=1)
+
+
+def test_a_training_step_costs_three_forward_passes_but_for_the_gradient_of_the_picture(monkeypatch):
+    """On a machine of a gigaflop per second. The multiply-adds of figure 1's network are counted by hand."""
+    times = iter((0.0, 5 * 2 * 1024**3 / 1e9))
+    monkeypatch.setattr(defaults, "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
+    first = 32 * 32 * 5 * 5 * 3 * 32
+    multiply_adds = first + 16 * 16 * 5 * 5 * 32 * 32 + 8 * 8 * 5 * 5 * 32 * 64 + 4 * 4 * 64 * 10
+    speed = images_per_second(Recipe(architecture="figure_1", crop_size=32, resize_size=32), classes=10)
+    assert speed == pytest.approx(defaults.STEADY_SHARE * 1e9 / (2 * (3 * multiply_adds - first)))

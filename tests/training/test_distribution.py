@@ -1,6 +1,7 @@
 """Several devices and several workers."""
 
 import sys
+import types
 from unittest import mock
 
 import keras
@@ -120,3 +121,18 @@ def test_precision_on_jax_follows_its_device(monkeypatch, platform, capability, 
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setitem(sys.modules, "jax", mock.Mock(devices=lambda: [device]))
     assert strategies.fastest_precision() == (precision or on_cpu)
+
+
+def test_a_batch_is_divided_among_as_many_devices_as_are_asked_for(monkeypatch):
+    named, made = [types.SimpleNamespace(name=f"CPU:{n}") for n in range(4)], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: named)
+
+    def mirrored(names):
+        made.append(names)
+        return mock.Mock(num_replicas_in_sync=len(names))
+
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", mirrored)
+    assert strategies.create_strategy(devices=2).replicas == 2
+    assert strategies.create_strategy().replicas == 4
+    assert made == [["CPU:0", "CPU:1"], ["CPU:0", "CPU:1", "CPU:2", "CPU:3"]]

@@ -232,3 +232,11 @@ def test_a_rate_of_the_user_is_not_changed(folder, tmp_path, capsys):
         fit.main(["--dataset", str(folder), "--run", str(tmp_path / "run"), *DIVERGING, "--learning-rate", "1e9"])
     assert stop.value.code == 2
     assert "smaller --learning-rate" in capsys.readouterr().err
+
+
+def test_a_high_loss_long_before_the_checkpoint_does_not_matter(tmp_path):
+    checkpoints.save(tmp_path, tiny(3), 3)
+    rows = [{"loss": loss} for loss in (5.0, 0.6, 0.5)]
+    failure = errors.TrainingFailed("", reason="the loss was nan", epoch=4, step=2)
+    (found,) = recovery.go_back(failure, tmp_path, rows, math.log(2), 0.09, lambda: tiny(0))
+    assert found["back_to_epochs"] == 3

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_alexnet.weights import formats
+from keras_alexnet.weights import caffe, conventions, formats
+from keras_alexnet.weights import onnx as onnx_files
 
 pytestmark = pytest.mark.any_backend
 
@@ -291,3 +292,23 @@ def test_weights_of_keras_2_whose_names_are_links_have_nothing(tmp_path, place):
         root.attrs["layer_names"] = [b"conv1"]
         root[place] = h5py.ExternalLink(tmp_path / "secret.h5", place)
     assert formats.read(tmp_path / "alexnet.h5").arrays == {}
+
+
+def test_a_rate_of_dropout_is_the_share_that_is_dropped():
+    """With a rate other than one half, what is kept differs from what is dropped."""
+    layers = [("fc6", None, True), ("drop6", 0.25, False), ("fc7", None, True), ("fc8", None, True)]
+    assert conventions.input_scales(layers) == {"fc7": 0.75}
+
+
+def test_a_caffe_network_in_double_precision():
+    """A BlobProto of caffe.proto by hand: the shape (2, 3) in field 7, and six packed doubles in field 8."""
+    numbers = np.arange(6, dtype="<f8") / 3
+    blob = bytes([7 << 3 | 2, 4, 1 << 3, 2, 1 << 3, 3]) + bytes([8 << 3 | 2, 48]) + numbers.tobytes()
+    np.testing.assert_array_equal(caffe._array(memoryview(blob)), numbers.reshape(2, 3))
+
+
+def test_constants_that_an_onnx_network_leaves_out_are_those_of_the_standard():
+    """Operator LRN: alpha 0.0001, beta 0.75, bias 1.0; the size is required."""
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("LRN", ["x"], ["y"], size=5)
+    assert onnx_files._constants(onnx, node) == (5, 1.0, 1e-4, 0.75)

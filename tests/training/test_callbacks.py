@@ -1,0 +1,70 @@
+"""Callbacks of a training, one at a time, without a network."""
+
+import math
+import types
+
+import pytest
+
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.runs import Run
+from keras_alexnet.training import callbacks
+
+
+def test_a_resumed_epoch_after_a_recovery_has_the_rates_of_its_remaining_steps():
+    """Of the second epoch, whose first two steps are done, at a third of the rate: a cosine over twenty steps."""
+    recipe = Recipe(schedule="cosine", epochs=4, learning_rate=0.3)
+    schedule, rates = callbacks.LearningRate(recipe, [{}], steps=5, first_steps=2, factor=1 / 3), []
+    model = types.SimpleNamespace(optimizer=types.SimpleNamespace())
+    schedule.set_model(model)
+    schedule.on_epoch_begin(1)
+    for batch in range(3):
+        schedule.on_train_batch_begin(batch)
+        rates.append(model.optimizer.learning_rate)
+    assert rates == pytest.approx([0.1 * (1 + math.cos(math.pi * step / 20)) / 2 for step in (7, 8, 9)])
+    schedule.on_epoch_begin(2)
+    schedule.on_train_batch_begin(0)
+    assert model.optimizer.learning_rate == pytest.approx(0.1 * (1 + math.cos(math.pi * 10 / 20)) / 2)
+
+
+def test_factors_change_after_their_epoch_and_only_then_is_the_step_compiled_again():
+    recipe = Recipe(freeze_layer_after=("conv1:2",), patience=9)
+    rows, compiled = [], []
+    optimizer = types.SimpleNamespace(bias_learning_rate_factor=1.0, learning_rate_factors={})
+    factors = callbacks.RateFactors(recipe, rows)
+    factors.set_model(
+        types.SimpleNamespace(
+            optimizer=optimizer,
+            layers=[types.SimpleNamespace(name="fc8")],
+            make_train_function=lambda force: compiled.append(len(rows)),
+        )
+    )
+    for epoch in range(4):
+        factors.on_epoch_begin(epoch)
+        assert optimizer.learning_rate_factors == ({} if epoch < 2 else {"conv1": 0.0})
+        rows.append({"val_top1_error": 0.5})
+    assert compiled == [2]
+
+
+def test_no_epoch_is_begun_that_would_exceed_the_time(monkeypatch):
+    """Each takes six seconds. At 16 there is time for another until 22, but not until 20."""
+    for seconds, stops in ((20, True), (22.5, False)):
+        times = iter((10.0, 16.0))
+        monkeypatch.setattr(callbacks, "time", types.SimpleNamespace(perf_counter=lambda times=times: next(times)))
+        limit = callbacks.TimeLimit(seconds, started=0.0)
+        limit.set_model(types.SimpleNamespace(stop_training=False))
+        limit.on_epoch_begin(0)
+        limit.on_epoch_end(0)
+        assert limit.model.stop_training == stops
+
+
+def test_errors_of_the_log_are_those_of_the_metrics(tmp_path):
+    recipe, rows = Recipe(patience=9), []
+    rates = callbacks.LearningRate(recipe, rows, steps=1)
+    log = callbacks.LogWriter(Run(tmp_path), recipe, rows, rates, is_chief=False)
+    model = types.SimpleNamespace(optimizer=types.SimpleNamespace(), stop_training=False)
+    names = [f"{prefix}{name}" for prefix in ("", "val_") for name in ("loss", "top1_error", "top5_error")]
+    for each in (rates, log):
+        each.set_model(model)
+        each.on_epoch_begin(0)
+    log.on_epoch_end(0, {name: number / 10 for number, name in enumerate(names)})
+    assert log.rows == [{"epoch": 1, "learning_rate": 0.01} | {name: number / 10 for number, name in enumerate(names)}]
