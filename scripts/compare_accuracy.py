@@ -2,11 +2,12 @@
 
   python scripts/compare_accuracy.py --work /tmp/compared --sets cats_dogs --epochs 20
 
-The baselines are torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights. They
-keep the epoch with the lowest validation error, and fit.py the last one. All train on the same pictures for the same
-number of epochs, with the default crop size and batch size. The baselines try three learning rates with the first seed
-and use the one with the lowest validation error for all seeds. Each network is evaluated once on
-the test pictures, with central crops.
+The baselines are torchvision's network in PyTorch and that of Keras tutorials, both with Adam and random weights.
+They keep the epoch with the lowest validation error, and fit.py the last one. fit.py trains twice: with its default,
+and from random weights, like the baselines (keras_alexnet_random). All train on the same pictures for the same number
+of epochs, with the default crop size and batch size. The baselines try three learning rates with the first seed and
+use the one with the lowest validation error for all seeds. Each network is evaluated once on the test pictures, with
+central crops.
 
 The table is written after each run. Run the same command again to continue.
 """
@@ -30,9 +31,9 @@ from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
 from keras_alexnet.reporting.tables import spread
 
-OURS = "keras_alexnet"
+OURS = {"keras_alexnet": (), "keras_alexnet_random": ("--weights", "none")}  # the flags of fit.py
 RESULT = "result.csv"  # from the process of a training
-CONTENDERS = (OURS, *BASELINES)
+CONTENDERS = (*OURS, *BASELINES)
 RATES = ("3e-05", "0.0001", "0.0003")  # of Adam: a common one, a third of it, and three times as much
 COLUMNS = ("set", "epochs", "contender", "rate", "seed", "validation_error", "test_error", "ten_crops", "seconds")
 TITLES = (
@@ -130,8 +131,8 @@ def _save_pictures(name: str, folder: pathlib.Path) -> None:
 def _train_and_test(folder, contender, rate, seed, epochs, temporary):
     started = time.perf_counter()
     quiet_terminal()
-    if contender == OURS:
-        row = _train_ours(folder, seed, epochs, temporary / "run", started)
+    if contender in OURS:
+        row = _train_ours(folder, OURS[contender], seed, epochs, temporary / "run", started)
     else:
         from keras_alexnet.data import datasets
         from keras_alexnet.training import defaults
@@ -145,12 +146,12 @@ def _train_and_test(folder, contender, rate, seed, epochs, temporary):
     row_table.write(temporary / RESULT, row, [row])
 
 
-def _train_ours(folder, seed, epochs, run, started):
+def _train_ours(folder, flags, seed, epochs, run, started):
     from keras_alexnet.commands import evaluate, fit
     from keras_alexnet.runs import Run
 
-    flags = ["--dataset", os.fspath(folder), "--run", os.fspath(run), "--seed", str(seed), "--epochs", str(epochs)]
-    if status := fit.main(flags):
+    settings = ["--run", os.fspath(run), "--seed", str(seed), "--epochs", str(epochs), *flags]
+    if status := fit.main(["--dataset", os.fspath(folder), *settings]):
         sys.exit(status)
     seconds = time.perf_counter() - started
     evaluate.main([os.fspath(run)])

@@ -1,5 +1,8 @@
 """The default beside the AlexNets that people write: which trainings there are, and what the table says."""
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,8 +33,9 @@ def test_three_rates_are_tried_and_the_best_one_is_trained_with_all_seeds():
     assert not list(compare_accuracy._still_to_train(rows, KEY, 3))
 
 
-def test_our_default_has_one_rate():
-    ours = KEY | {"contender": compare_accuracy.OURS}
+@pytest.mark.parametrize("contender", compare_accuracy.OURS)
+def test_our_trainings_have_one_rate(contender):
+    ours = KEY | {"contender": contender}
     rows, asked = [], []
     for rate, seed in compare_accuracy._still_to_train(rows, ours, 2):
         asked.append((rate, seed))
@@ -108,3 +112,14 @@ def test_the_table_is_continued(folder, tmp_path):
     after = row_table.read(tmp_path / "work" / "table.csv")
     assert after[:3] == before
     assert [line["seed"] for line in after[3:]] == ["1"]
+
+
+@pytest.mark.slow
+def test_our_trainings_start_from_drawn_pictures_and_from_random_weights(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(compare_accuracy, "temporary_folder", lambda work: contextlib.nullcontext(work))
+    for contender, weights in {"keras_alexnet": "drawn", "keras_alexnet_random": None}.items():
+        work = tmp_path / contender
+        arguments = ["--work", str(work), "--sets", str(folder), "--epochs", "1", "--contenders", contender]
+        work.mkdir()
+        compare_accuracy.main([*arguments, "--seeds", "1"])
+        assert json.loads((work / "run" / "recipe.json").read_text())["options"]["weights"] == weights
