@@ -38,11 +38,12 @@ def main(argv: list[str] | None = None) -> None:
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")
         check_new(out, "--out")
-        size = arguments.size or lookup(ARCHITECTURES, arguments.architecture, "architecture").size
+        architecture = lookup(ARCHITECTURES, arguments.architecture, "architecture")
+        size = architecture.size if arguments.size is None else arguments.size
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
         from keras_alexnet.weights import loading
 
-        network = alexnet.build(arguments.architecture, input_shape=(size, size, 3), classes=arguments.classes)
+        network = alexnet.build(architecture.name, input_shape=(size, size, 3), classes=arguments.classes)
         for change in loading.load(network, arguments.file):
             say(change)
         with atomic_write(out) as temporary:

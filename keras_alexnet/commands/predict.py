@@ -59,9 +59,9 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
     from keras_alexnet.data.picture_files import picture_files
     from keras_alexnet.evaluation import predict_in_numpy
 
-    network, *pictures = (None, *arguments.paths) if arguments.weights else map(pathlib.Path, arguments.paths)
-    if not pictures:
-        raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
+    paths = [pathlib.Path(path) for path in arguments.paths]
+    network, *pictures = [None, *paths] if arguments.weights else paths
+    check_pictures(network, pictures)
     files = picture_files(pictures)
     if network and (classifier := predict_in_numpy.load(network)):
         predictions = predict_in_numpy.predict(classifier, files, arguments.views)
@@ -71,6 +71,16 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
 
     classifier = load(network, arguments)
     return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
+
+
+def check_pictures(network: pathlib.Path | None, pictures: list[pathlib.Path]) -> None:
+    """Check that the paths after the network are not networks as well: a run folder also contains pictures."""
+    if not pictures:
+        raise ValueError(f"Expected a network, then pictures or folders of pictures. Received: {network} alone")
+    for path in pictures:
+        if path.suffix == ".keras" or (path / "recipe.json").is_file():
+            instead = "--weights is used instead of a run" if network is None else "evaluate.py accepts several runs"
+            raise ValueError(f"Expected a picture or a folder of pictures ({instead}). Received: {path}, a network")
 
 
 def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classifier":
@@ -98,6 +108,8 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(parser):
         from PIL import Image
 
+        if arguments.architecture and not arguments.weights:
+            raise ValueError(f"--architecture needs --weights. Received: --architecture {arguments.architecture} alone")
         top = (5 if arguments.json else 1) if arguments.top is None else arguments.top
         if top < 1:
             raise ValueError(f"Expected --top of 1 or more. Received: {top}")

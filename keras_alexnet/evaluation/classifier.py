@@ -18,6 +18,7 @@ if typing.TYPE_CHECKING:  # a `NumpyNetwork` needs neither, and importing them t
     import tensorflow as tf
 
 Load = Callable[[pathlib.Path], "keras.Model | NumpyNetwork"]
+NETWORK_SUFFIXES = (".keras", ".h5", ".hdf5")  # that Keras loads
 BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more memory than one
 
 
@@ -29,6 +30,8 @@ def load_model(path: str | pathlib.Path) -> "keras.Model":
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"Expected a .keras file. Received: {path}, which does not exist")
+    if pathlib.Path(path).suffix not in NETWORK_SUFFIXES:
+        raise ValueError(f"Expected a .keras file. Received: {path}")
     import keras
 
     try:

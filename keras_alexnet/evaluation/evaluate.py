@@ -197,13 +197,16 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
         One evaluation for each run, and one for the ensemble if there are several runs.
 
     Raises:
-        ValueError: If a run has no network yet, the classes differ, the split is missing or empty, or a run may have
-            been trained on some of these pictures.
+        ValueError: If a run has no network yet or is listed twice, the classes differ, the split is missing or empty,
+            or a run may have been trained on some of these pictures.
         OSError: If pictures cannot be read.
 
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
     pictures = pictures_of(data, split)
+    folders = [run.folder.resolve() for run in runs]
+    if twice := [run.folder for run, folder in zip(runs, folders, strict=True) if folders.count(folder) > 1]:
+        raise ValueError(f"Expected different runs. Received: {' and '.join(map(str, twice))}")
     for run in runs:  # check all runs before the first evaluation
         run.find_best()
         class_positions(run.read_classes(), data.class_names)

@@ -135,6 +135,12 @@ def test_classes_must_be_the_same(small_run, data):
         evaluate.evaluate_runs([small_run], data, "test")
 
 
+def test_a_run_is_no_ensemble_with_itself(small_run, data):
+    same = type(small_run)(small_run.folder / "last" / "..")
+    with pytest.raises(ValueError, match=r"^Expected different runs\. Received: .*small-1 and .*small-1"):
+        evaluate.evaluate_runs([small_run, same], data, "test")
+
+
 def test_all_joins_the_splits(data):
     assert len(evaluate.pictures_of(data, "all")) == 36
 

@@ -96,6 +96,29 @@ def test_a_network_with_code_is_one_line(picture, tmp_path, capsys):
     assert "without custom code. Received: " in line
 
 
+def test_a_second_network_is_not_a_folder_of_pictures(small_run, picture, capsys):
+    for words, hint in {
+        (small_run.folder, small_run.folder, picture): "evaluate.py accepts several runs",
+        (small_run.folder, picture, small_run.best): "evaluate.py accepts several runs",
+        ("--weights", "caffe", small_run.folder, picture): "--weights is used instead of a run",
+    }.items():
+        assert leave(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"Expected a picture or a folder of pictures ({hint}). Received: " in line
+        assert line.endswith(", a network")
+
+
+def test_a_picture_is_not_a_network(small_run, picture, capsys):
+    assert leave([picture, picture]) == 2
+    assert capsys.readouterr().err == f"predict.py: Expected a .keras file. Received: {picture}\n"
+
+
+def test_an_architecture_needs_weights(small_run, picture, capsys):
+    assert leave([small_run.folder, picture, "--architecture", "caffe"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("--architecture needs --weights. Received: --architecture caffe alone")
+
+
 def imported_by(arguments):
     """Run the script, and return what it printed and the large packages that it imported."""
     code = (
