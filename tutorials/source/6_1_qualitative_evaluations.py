@@ -40,7 +40,8 @@ from keras_alexnet.weights import names
 # ## Kernels
 #
 # The first layer has 96 kernels of 11 x 11 pixels and three colors, so they can be shown as small pictures. These come
-# with the library, as numbers. The network learned 204,800 drawn pictures of 256 classes ([how](../docs/drawn_pictures.md)):
+# with the library, as numbers. The network learned 256 classes of drawn pictures ([how](../docs/drawn_pictures.md)), and saw
+# 921,600 crops of them:
 
 # %%
 with_kernels = build(include_top=False, weights="drawn")
@@ -48,8 +49,8 @@ drawn = features.first_kernels(with_kernels)  # (11, 11, 3, 96)
 figures.kernels(drawn)
 
 # %% [markdown]
-# There are edges at many angles, spots, and blobs of color, as in the paper's figure 3, but they are noisy. The paper's
-# network saw 108 million pictures, about 500 times as many.
+# There are edges at many angles, spots, and blobs of color, as in the paper's figure 3. Some are noisy: the paper's network
+# saw 108 million crops, more than 100 times as many.
 #
 # Our archived run on Flowers-102 has other kernels. The archive kept them as a picture only:
 
@@ -285,7 +286,7 @@ show_neighbors(by_pixels)
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 halves = np.split(features.colorfulness(drawn), 2)
-assert halves[1].mean() < halves[0].mean() and 108e6 / 204_800 > 500
+assert halves[1].mean() < halves[0].mean() and 108e6 / 921_600 > 100
 assert round(10 * same[1]) == 2
 apart = np.abs(np.array(shares["with groups"]) - 0.5)
 assert np.median(apart) < 0.1
