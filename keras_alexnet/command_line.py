@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import difflib
+import io
 import logging
 import os
 import pathlib
@@ -14,7 +15,7 @@ import sys
 import threading
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from keras_alexnet import invocation
 from keras_alexnet.files import exit_at_once, printable
@@ -52,6 +53,17 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str = "", **settings: typing.Any) -> None:
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog=invocation.name_of(prog), description=invocation.with_calls(description), **settings)
+
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse empty arguments, as from shell variables that are not set; see `argparse.ArgumentParser`."""
+        words = sys.argv[1:] if args is None else list(args)
+        for before, word in zip(["", *words], words, strict=False):
+            if not word or (word.startswith("--") and word.endswith("=")):
+                place = f" after {before}" if before else ""
+                self.error(f"Expected a value{place}: is a shell variable not set? Received: {word or 'nothing'}")
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> typing.NoReturn:
         """Print the error and exit."""
@@ -181,6 +193,23 @@ def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[Non
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def prepare_streams() -> None:
+    """Open closed standard streams, so that nothing fails to print, and never fail at a character.
+
+    A closed one leads nowhere. Characters that the encoding of the terminal or file lacks are printed as escapes.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  until the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quiet_terminal() -> None:

@@ -26,6 +26,7 @@ SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 RECOVERIES = "recoveries.json"
 KERNELS = "kernels.npz"
+MISTAKE_COLUMNS = ("split", "picture", "class", "predicted", "probability", "path")
 
 CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
 # Files that a run writes before its first checkpoint. If a run ends before that, only these are removed.
@@ -133,7 +134,8 @@ class Run:
         if not (folder / "recipe.json").is_file():
             raise ValueError(f"A run folder must contain recipe.json. Received: {folder}")
         for path in folder.rglob("*"):
-            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            # `Path.resolve` fails for links in a circle
+            if path.is_symlink() and not pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
                 raise ValueError(f"A run folder must not contain links that lead out of it. Received: {path}")
         return cls(folder)
 
@@ -147,7 +149,7 @@ class Run:
             ValueError: As for `open`.
         """
         for folder in pathlib.Path(os.path.abspath(path)).parents[:2]:  # without "..", which `absolute` keeps
-            if (folder / "recipe.json").is_file():
+            if (folder / "recipe.json").is_file() and (folder / "classes.txt").is_file():
                 return cls.open(folder)
         return None
 
@@ -217,7 +219,9 @@ class Run:
         try:
             yield
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"Expected a recipe.json written by fit.py. Received: {self.folder}: {error}") from error
+            raise ValueError(
+                f"Expected the recipe.json and results that fit.py writes. Received: {self.folder}: {error}"
+            ) from error
 
     def extend(self, epochs: int) -> None:
         """Increase the number of epochs of the run, if it is lower."""
@@ -248,7 +252,8 @@ class Run:
         Raises:
             ValueError: If a name has characters that are not printable.
         """
-        names = tuple(self.classes.read_text(encoding="utf-8").split("\n")[:-1])
+        text = self.classes.read_text(encoding="utf-8").removesuffix("\n")  # editors may leave it out
+        names = tuple(text.split("\n")) if text else ()
         for name in names:
             if not is_plain(name):  # it could control the terminal
                 raise ValueError(f"Class names must be text. Received: {name!r} in {self.folder}")
@@ -262,13 +267,23 @@ class Run:
             writer.writerows(rows)
 
     def read_log(self) -> list[dict[str, float]]:
-        """Return the log so far: one row of numbers per epoch, oldest first."""
+        """Return the log so far: one row of numbers per epoch, oldest first.
+
+        Raises:
+            ValueError: If the file is not a log.
+        """
         path = self.folder / "log.csv"
         if not path.exists():
             return []
         with path.open(newline="") as file:
             rows = csv.DictReader(file)
-            return [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
+            try:
+                log = [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"Expected a log.csv written by fit.py. Received: {path}: {error}") from error
+        if log and "epoch" not in log[0]:
+            raise ValueError(f"Expected a log.csv written by fit.py. Received: {path} with columns {', '.join(log[0])}")
+        return log
 
     def read_recoveries(self) -> list[dict[str, typing.Any]]:
         """Return the recoveries, in which training went back to earlier weights, oldest first; see
@@ -291,10 +306,15 @@ class Run:
 
         Args:
             kind: "evaluation" or "ensemble".
+
+        Raises:
+            ValueError: If a file is not the result of an evaluation.
         """
         network, found = self._checksum(), {}
         for path in sorted(self.folder.glob(f"{kind}-*.json")):
             numbers = self.read_json(path.name)
+            if not isinstance(numbers, dict) or not {"1_view", "10_views"} & numbers.keys():
+                raise ValueError(f"Expected the result of an evaluation. Received: {path}")
             if numbers.pop("network", None) in (None, network) or network is None:
                 found[path.stem.removeprefix(f"{kind}-")] = numbers
         return found
@@ -319,17 +339,27 @@ class Run:
             atomic_write(self.folder / "mistakes.csv") as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, ("split", "picture", "class", "predicted", "probability", "path"))
+            writer = csv.DictWriter(file, MISTAKE_COLUMNS)
             writer.writeheader()
             writer.writerows([*others, *({"split": stem} | row for row in rows)])
 
     def read_mistakes(self) -> list[dict[str, str]]:
-        """Return the misclassified pictures of all evaluations, sorted by probability within each."""
+        """Return the misclassified pictures of all evaluations, sorted by probability within each.
+
+        Raises:
+            ValueError: If the file is a different table.
+        """
         path = self.folder / "mistakes.csv"
         if not path.exists():
             return []
         with path.open(newline="", encoding="utf-8") as file:
-            return [*csv.DictReader(file)]
+            reader = csv.DictReader(file)
+            if reader.fieldnames and "split" not in reader.fieldnames:
+                raise ValueError(
+                    f"Expected a mistakes.csv written by evaluate.py: remove the file, and it is written again. "
+                    f"Received: {path} with columns {', '.join(reader.fieldnames)}"
+                )
+            return [*reader]
 
     def to_dict(self) -> dict[str, typing.Any]:
         """Return all that the files of the run say about it: how it was made, its log and its results.

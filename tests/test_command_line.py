@@ -40,6 +40,47 @@ def test_wrong_flags_are_one_line(argv, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--dataset", ""], "Expected a value after --dataset: is a shell variable not set? Received: nothing"),
+        ([""], "Expected a value: is a shell variable not set? Received: nothing"),
+        (["--dataset="], "Expected a value: is a shell variable not set? Received: --dataset="),
+    ],
+)
+def test_an_empty_argument_is_refused(argv, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(Options, *argv)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"fit.py: {message}\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed, tmp_path):
+    code = (
+        "import os, sys; from keras_alexnet.commands import __main__ as commands\n"
+        "from keras_alexnet.command_line import say\n"
+        "def command():\n"
+        "    file = open(sys.argv[1], 'w'); say('out'); say('error', file=sys.stderr); file.write('x')\n"
+        "commands.run(command)"
+    )
+    words = " ".join(map(shlex.quote, (sys.executable, "-c", code, str(tmp_path / "written"))))
+    ended = subprocess.run(["bash", "-c", f"{words} {closed}"], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / "written").read_text() == "x"  # no line went into the file
+
+
+def test_characters_that_the_output_lacks_are_escaped():
+    code = (
+        "from keras_alexnet.commands import __main__ as commands\nfrom keras_alexnet.command_line import say\n"
+        "commands.run(lambda: say('\\u82b1.jpg'))"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (ended.returncode, ended.stdout) == (0, "\\u82b1.jpg\n"), ended.stderr
+
+
 def test_errors_do_not_control_the_terminal(capsys):
     with pytest.raises(SystemExit), one_line_errors(Parser(prog="fit.py")):
         raise ValueError("Received: \x1b[2Jconv1")

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from keras_alexnet.files import PARTIAL
-from keras_alexnet.runs import Run
+from keras_alexnet.runs import MISTAKE_COLUMNS, Run
 
 
 def test_log_comes_back_as_numbers(tmp_path):
@@ -107,3 +107,47 @@ def test_a_run_is_extended_but_never_shortened(tmp_path):
         run.extend(asked)
         epochs.append(run.read_json("recipe.json")["recipe"]["epochs"])
     assert epochs == [9, 9]
+
+
+@pytest.mark.parametrize("text", ["epoch,loss\n1\n", "epoch;loss\n1;2\n", "epoch,loss\none,2\n"])
+def test_a_damaged_log_is_named(text, tmp_path):
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"^Expected a log\.csv written by fit\.py\. Received: .*log\.csv"):
+        Run(tmp_path).read_log()
+
+
+@pytest.mark.parametrize("numbers", [[], {}, {"pictures": 3}])
+def test_a_file_that_is_no_evaluation_is_named(numbers, tmp_path):
+    Run(tmp_path).write_json("evaluation-test.json", numbers)
+    with pytest.raises(ValueError, match=r"^Expected the result of an evaluation\. Received: .*evaluation-test\.json$"):
+        Run(tmp_path).read_evaluations("evaluation")
+
+
+def test_a_list_of_mistakes_from_a_spreadsheet_is_named(tmp_path):
+    run = Run(tmp_path)
+    run.write_mistakes("test", [dict.fromkeys(MISTAKE_COLUMNS[1:], "x")])
+    assert [row["split"] for row in run.read_mistakes()] == ["test"]
+    path = tmp_path / "mistakes.csv"
+    path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(ValueError, match=r"remove the file, and it is written again\. Received: .*split;picture"):
+        run.read_mistakes()
+
+
+@pytest.mark.parametrize("text", ["daisy\nrose\n", "daisy\nrose", "daisy\r\nrose\r\n"])
+def test_class_names_may_be_saved_by_an_editor(text, tmp_path):
+    (tmp_path / "classes.txt").write_bytes(text.encode())
+    assert Run(tmp_path).read_classes() == ("daisy", "rose")
+
+
+def test_links_in_a_circle_do_not_lead_out_of_a_run(tmp_path):
+    (tmp_path / "recipe.json").write_text("{}")
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    assert Run.open(tmp_path).folder == tmp_path
+
+
+def test_a_file_near_another_recipe_json_is_not_of_a_run(tmp_path):
+    (tmp_path / "recipe.json").write_text('{"title": "soup"}')
+    assert Run.of_file(tmp_path / "models" / "network.keras") is None
+    (tmp_path / "classes.txt").write_text("daisy\n")
+    assert Run.of_file(tmp_path / "last" / "network.keras") == Run(tmp_path)

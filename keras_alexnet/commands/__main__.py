@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable
 from typing import NoReturn
 
-from keras_alexnet.command_line import exit_on_signals, quiet_terminal
+from keras_alexnet.command_line import exit_on_signals, prepare_streams, quiet_terminal
 
 COMMANDS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
 
@@ -21,6 +21,7 @@ def load(name: str) -> types.ModuleType:
 
 def run(command: Callable[[], int | None]) -> NoReturn:
     """Run the `main` of a command with the arguments of the process, and exit with its status."""
+    prepare_streams()
     quiet_terminal()
     with exit_on_signals():
         sys.exit(command())

@@ -19,7 +19,8 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
-MAY_CHANGE = (  # when a run is resumed
+MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
+    "dataset",
     "data_dir",
     "devices",
     "virtual_devices",

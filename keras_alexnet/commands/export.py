@@ -70,12 +70,14 @@ def main(argv: list[str] | None = None) -> None:
         classifier = Classifier.of_file(source)
         settings = Settings(arguments.precision, arguments.native_normalization)
         is_measured = arguments.dataset or settings.precision != "float32"
-        batches = _batches(arguments, run, classifier) if is_measured else None  # by the names of the run
+        named = classifier
         if arguments.class_names:
             names = class_names.read(arguments.class_names, classifier.class_names)
-            classifier = dataclasses.replace(classifier, class_names=names)
+            named = dataclasses.replace(classifier, class_names=names)
+        # the pictures of a run have its own names
+        batches = _batches(arguments, run, classifier if run else named) if is_measured else None
         out = arguments.out or source.with_suffix(f".{arguments.to}")
-        export = exporting.export(classifier, out, arguments.to, settings, batches)
+        export = exporting.export(named, out, arguments.to, settings, batches)
         say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
         if measured := export.accuracy:
             say(

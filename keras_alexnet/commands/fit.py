@@ -81,6 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         return "Stopped before training began. Nothing was written."
 
     with one_line_errors(parser), exit_on_signals(last_words):
+        if arguments.run and (arguments.resume or arguments.find_learning_rate):
+            other = "--resume" if arguments.resume else "--find-learning-rate"
+            raise ValueError(f"{other} makes no new run: leave out --run. Received: --run {arguments.run}")
         run = Run.open(arguments.resume) if arguments.resume is not None else None
         recipe, options, data, strategy = _prepare(arguments, run)
         if arguments.find_learning_rate:
@@ -117,7 +120,7 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
         _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
-    files = sources.of_options(options)
+    files = sources.of_options(sources.of_other_data(options) if run else options)
     if files:
         _check_batch_size(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
     origin = None if run else trace_weights(recipe, options, arguments)

@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         if out.suffix != ".keras":
             raise ValueError(f"Expected --out to end in .keras. Received: {out}")
         check_new(out, "--out")
+        if not out.parent.is_dir():
+            raise ValueError(f"Expected --out in an existing folder. Received: {out}")
         architecture = lookup(ARCHITECTURES, arguments.architecture, "architecture")
         size = architecture.size if arguments.size is None else arguments.size
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds

@@ -10,6 +10,7 @@ If the pictures are in folders named after their classes, the summary shows the 
 
 import argparse
 import json
+import math
 import pathlib
 import sys
 import types
@@ -92,6 +93,11 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
     return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network)
 
 
+def has_numbers(prediction: "Prediction") -> bool:
+    """Return whether no probability is NaN."""
+    return not any(map(math.isnan, prediction.probabilities))
+
+
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:
     """Return one picture's entry in the JSON."""
     entry = {"picture": str(prediction.file)}
@@ -122,6 +128,8 @@ def main(argv: list[str] | None = None) -> None:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # rewriting.MAX_PIXELS is the limit here
             names, predictions, predict = classify(arguments)
         good = [each for each in predictions if not each.problem]
+        if not all(map(has_numbers, good)):
+            raise ValueError("Expected a network whose outputs are numbers: its training diverged. Received: NaN")
         if arguments.json:
             say(json.dumps([as_json(each, names, top) for each in predictions], indent=2))
         elif good:

@@ -63,7 +63,15 @@ def of_other_data(options: Options, dataset: str | None = None, data_dir: str | 
         options: The options.
         dataset: The data set, as for `--dataset`; None for that of the run.
         data_dir: The folder where TFDS stores its data; None for that of the run.
+
+    Raises:
+        ValueError: If `dataset` is None and the pictures of the run are no longer where they were.
     """
+    if dataset is None and os.path.isabs(options.dataset) and not os.path.exists(options.dataset):
+        raise ValueError(
+            f"The pictures of the run are no longer where they were: pass their new place with --dataset. Received: "
+            f"{options.dataset}"
+        )
     name = stored_name(dataset) if dataset else options.dataset
     return dataclasses.replace(options, dataset=name, data_dir=data_dir or options.data_dir)
 

@@ -29,7 +29,8 @@ def load_model(path: str | pathlib.Path) -> "keras.Model":
         ValueError: If the file cannot be read, does not contain a network, or contains code.
     """
     if not pathlib.Path(path).is_file():
-        raise ValueError(f"Expected a .keras file. Received: {path}, which does not exist")
+        what = "a folder" if pathlib.Path(path).is_dir() else "which does not exist"
+        raise ValueError(f"Expected a .keras file. Received: {path}, {what}")
     if pathlib.Path(path).suffix not in NETWORK_SUFFIXES:
         raise ValueError(f"Expected a .keras file. Received: {path}")
     import keras
@@ -174,12 +175,21 @@ def imagenet_class_names() -> tuple[str, ...]:
 
 
 def preprocessing_layer(model: Any) -> Any:
-    """Return the layer of `build(include_preprocessing=True)`, also in a nested network, None if there is none."""
+    """Return the first `Rescaling` layer, as of `build(include_preprocessing=True)`, also in a nested network.
+
+    Returns:
+        A Keras layer, or a layer of a `NumpyNetwork`; None if there is none.
+    """
     for layer in getattr(model, "layers", ()):
-        found = layer if layer.name == "preprocessing" else preprocessing_layer(layer)
+        found = layer if is_rescaling(layer) else preprocessing_layer(layer)
         if found is not None:
             return found
     return None
+
+
+def is_rescaling(layer: Any) -> bool:
+    """Return whether a layer of a Keras model or of a `NumpyNetwork` is a `Rescaling`."""
+    return getattr(layer, "kind", type(layer).__name__) == "Rescaling"
 
 
 def outputs_logits(model: "keras.Model") -> bool:

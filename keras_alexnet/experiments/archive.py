@@ -73,15 +73,30 @@ def read(folder: str | pathlib.Path) -> list[dict[str, Any]]:
     return records
 
 
-def rows(folder: str | pathlib.Path) -> list[dict[str, Any]]:
+def rows(folder: str | pathlib.Path, on_problem: Callable[[ValueError], None] | None = None) -> list[dict[str, Any]]:
     """Return the summaries of the runs in an archive, or in a folder of run folders, newest first.
+
+    Args:
+        folder: The folder.
+        on_problem: Is called with the error about a run folder that cannot be read, which is then left out; None raises
+            it.
 
     Raises:
         ValueError: If there are no runs, or a line of the archive is not one of `add`.
     """
     if not (pathlib.Path(folder) / FILE).exists():
-        return [run.summary() for run in runs.find(folder)]
+        return [*_summaries(runs.find(folder), on_problem)]
     return sorted(map(runs.summarize, read(folder)), key=lambda row: row["date"] or "", reverse=True)
+
+
+def _summaries(found, on_problem):
+    for run in found:
+        try:
+            yield run.summary()
+        except ValueError as error:
+            if on_problem is None:
+                raise
+            on_problem(error)
 
 
 def _without_folders(record: Record) -> Record:

@@ -18,10 +18,10 @@ import sklearn.datasets
 from PIL import Image
 
 from keras_alexnet.data.statistics import mean_and_std
-from keras_alexnet.evaluation.classifier import Classifier, outputs_logits, preprocessing_layer
+from keras_alexnet.evaluation.classifier import Classifier, is_rescaling, outputs_logits, preprocessing_layer
 from keras_alexnet.export import formats
 from keras_alexnet.export.accuracy import Accuracy, Batches, Function, measure
-from keras_alexnet.files import atomic_write, check_new, temporary_folder
+from keras_alexnet.files import check_new, temporary_folder
 from keras_alexnet.models.layers import is_over_all_channels
 
 TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
@@ -58,12 +58,12 @@ def serving_model(classifier: Classifier) -> keras.Model:
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
     network, (mean, std) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
     is_chain = _is_chain(network.layers)
-    inside = is_chain and network.layers[1].name == "preprocessing"  # of `build(include_preprocessing=True)`
+    inside = is_chain and is_rescaling(network.layers[1])  # of `build(include_preprocessing=True)`
     if is_chain and not inside and _absorb(network, mean, std):
         mean, std = np.float32(0), np.float32(1)
     x = image
     if not inside:
-        x = keras.layers.Rescaling(1 / std, -mean / std, name="preprocessing", dtype="float32")(image)
+        x = keras.layers.Rescaling(1 / std, -mean / std, name="standardization", dtype="float32")(image)
     for layer in network.layers[1:] if is_chain else [network]:
         x = layer(x)
     if outputs_logits(network):
@@ -155,15 +155,17 @@ def export(
         batches: Crops and labels from `accuracy.labeled_crops`, to compare the top-1 errors; None only in float32.
 
     Raises:
-        ValueError: If one of the files exists, the format or the network has no such settings, a package or the
-            TensorFlow backend is missing, or the outputs of the file differ from those of the network. Nothing is
-            written then.
+        ValueError: If one of the files exists, its name is that of another format, the format or the network has no
+            such settings, a package or the TensorFlow backend is missing, or the outputs of the file differ from those
+            of the network. Nothing is written then.
     """
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):
         check_new(file, "--out")
     module = formats.find(format, settings)
+    if path.suffix.lower() in {f".{name}" for name in formats.FORMATS} - {f".{format}"}:
+        raise ValueError(f"Expected a file name that ends in .{format}. Received: {path}")
     is_whole = settings.precision == "float32"
     if not is_whole and batches is None:
         raise ValueError(f"{settings.precision} weights need pictures to measure the top-1 error. Received: none")
@@ -173,8 +175,10 @@ def export(
             f"{classifier.model.name}, which does not"
         )
     images, network = pictures(classifier.model.input_shape[1]), reference(classifier)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(path.parent) as folder:
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    if not existing.is_dir():
+        raise ValueError(f"Expected --out in a folder. Received: {path}, and {existing} is a file")
+    with temporary_folder(existing) as folder:
         temporary = folder / f"alexnet.{format}"
         module.write(serving_model(classifier), temporary, settings)
         answers = module.load(temporary)
@@ -186,10 +190,11 @@ def export(
             measured.check(settings.precision)
         speed = max(_images_per_second(answer, images) for answer in answers)
         result = Export(path, _difference(received, wanted), speed, measured)
-        os.replace(temporary, path)
-    with atomic_write(description) as temporary:
         text = json.dumps(_description(classifier, result, settings), indent=2)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        (folder / "description").write_text(text + "\n", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, path)
+        os.replace(folder / "description", description)
     return result
 
 
@@ -244,7 +249,7 @@ def _description(classifier, result, settings):
     size, resize_size = classifier.model.input_shape[1], classifier.recipe.resize_size
     mean, std = mean_and_std(classifier.statistics, classifier.recipe)
     if inside := preprocessing_layer(classifier.model):
-        std = 1 / np.float32(inside.scale)
+        std = np.broadcast_to(1 / np.float32(inside.scale), 3)
         mean = -np.float32(inside.offset) * std
     return {
         "network": classifier.model.name,

@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import keras
@@ -98,12 +98,15 @@ def decode_predictions(
         (`n02124075`), or the number of the class if `class_names` is given.
 
     Raises:
-        ValueError: If the numbers of names and classes differ, or ImageNet's names cannot be downloaded.
+        ValueError: If the numbers of names and classes differ, `top` is less than 1, the names have no order, or
+            ImageNet's names cannot be downloaded.
 
     Example:
         >>> decode_predictions(np.array([[0.2, 0.8]]), top=1, class_names=["daisy", "tulip"])
         [[('1', 'tulip', 0.8)]]
     """
+    if not isinstance(top, (int, np.integer)) or top < 1:
+        raise ValueError(f"`top` must be an integer of at least 1. Received: top={top}")
     probabilities = ops.convert_to_numpy(probabilities)
     if class_names is None:
         return _imagenet_classes(probabilities, top)
@@ -120,6 +123,8 @@ def decode_predictions(
 def _names(class_names):
     if isinstance(class_names, (str, os.PathLike)):
         return pathlib.Path(class_names).read_text(encoding="utf-8").splitlines()
+    if isinstance(class_names, (Mapping, Set)):
+        raise ValueError(f"`class_names` must be a list in the order of the classes. Received: {class_names}")
     return list(class_names)
 
 

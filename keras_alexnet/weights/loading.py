@@ -135,8 +135,8 @@ def _check_steps(model, file, path):
 
 
 _OTHER_SIZE = (
-    "It depends on the input size: use the input size of the file's network (fit.py --crop-size, `input_shape=` in "
-    "Python)."
+    "It depends on the input size: use the input size of the file's network (--crop-size of fit.py, --size of "
+    "import_weights.py, `input_shape=` in Python)."
 )
 _OTHER_NETWORK = "If the file is for another network, pass --architecture (`architecture=` in Python)."
 

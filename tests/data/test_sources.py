@@ -11,6 +11,7 @@ from small_pictures import save_classes, save_picture
 
 from keras_alexnet.data import flowers17, sources
 from keras_alexnet.data.splitting import Shares
+from keras_alexnet.recipes import Options
 
 
 @pytest.fixture
@@ -217,3 +218,12 @@ def test_wrong_input_is_reported_before_tensorflow_is_imported(pets):
     assert result.stdout == "2 False\n"
     assert result.stderr.endswith("Received: 1 in dog\n")
     assert result.stderr.count("\n") == 1
+
+
+def test_pictures_that_have_moved_are_named(tmp_path):
+    options = Options(dataset=str(tmp_path / "old" / "pets"))
+    with pytest.raises(ValueError, match=r"pass their new place with --dataset\. Received: .*old/pets$"):
+        sources.of_other_data(options)
+    (tmp_path / "pets").mkdir()
+    assert sources.of_other_data(options, str(tmp_path / "pets")).dataset == str(tmp_path / "pets")
+    assert sources.of_other_data(Options(dataset="cifar10")).dataset == "cifar10"

@@ -222,6 +222,34 @@ def test_the_description_has_the_mean_that_the_network_subtracts():
     np.testing.assert_allclose(inside["std"], [58.395, 57.12, 57.375], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["preprocessing", "rescaling"])
+def test_networks_of_others_that_divide_by_255(name, tmp_path, images):
+    layers = [keras.layers.Rescaling(1 / 255, name=name), keras.layers.Conv2D(4, 11, 9, activation="relu")]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax", name="classes")]
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
+    model.save(tmp_path / "tutorial.keras")
+    each = Classifier.of_file(tmp_path / "tutorial.keras")
+    assert each.recipe.mean == "network"
+    exporting.export(each, tmp_path / "tutorial", "savedmodel")
+    said = json.loads((tmp_path / "tutorial.json").read_text())["preprocessing_in_network"]
+    assert (said["mean"], said["std"]) == ([0, 0, 0], [255, 255, 255])
+    (answer, *_) = formats.find("savedmodel").load(tmp_path / "tutorial")
+    expected = keras.ops.convert_to_numpy(model(images.astype(np.float32)))
+    np.testing.assert_allclose(answer(images), expected, atol=1e-5)
+
+
+def test_a_normalization_with_the_name_of_our_layer_is_not_ours(tmp_path):
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Normalization(mean=[1.0] * 3, variance=[4.0] * 3, name="preprocessing")]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, activation="softmax")]
+    keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers]).save(tmp_path / "other.keras")
+    each = Classifier.of_file(tmp_path / "other.keras")
+    assert each.recipe.mean == "architecture"
+    exporting.export(each, tmp_path / "other", "savedmodel")
+    said = json.loads((tmp_path / "other.json").read_text())["preprocessing_in_network"]
+    assert said["mean"] == [123.68, 116.779, 103.939]
+
+
 def test_a_nested_network_in_half_precision_is_exported_as_float32():
     half = {"dtype": "mixed_bfloat16"}
     image = keras.Input((8, 8, 3))
@@ -444,6 +472,14 @@ def test_an_export_with_wrong_outputs_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "reference", lambda each: lambda images: answers_of_keras(each, images)[:, ::-1])
     with pytest.raises(ValueError, match=r"Received: onnx with a difference of \d.*; nothing was written"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_export_leaves_no_folders(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(exporting, "_description", mock.Mock(side_effect=ValueError("no mean")))
+    with pytest.raises(ValueError, match="no mean"):
+        exporting.export(classifier(), tmp_path / "new" / "folders" / "flowers.onnx", "onnx")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -150,3 +150,15 @@ def test_names_of_imagenet_without_a_connection(monkeypatch):
 def test_classes_other_than_imagenets_need_names():
     with pytest.raises(ValueError, match=r"1000.*Pass `class_names`"):
         decode_predictions(PROBABILITIES)
+
+
+@pytest.mark.parametrize("top", [0, -1, 2.5])
+def test_at_least_one_class_is_asked_for(top):
+    with pytest.raises(ValueError, match=rf"`top` must be an integer of at least 1\. Received: top={top}"):
+        decode_predictions(PROBABILITIES, top=top, class_names=NAMES)
+
+
+@pytest.mark.parametrize("names", [{0: "daisy", 1: "rose", 2: "tulip"}, {"daisy", "rose", "tulip"}])
+def test_class_names_need_an_order(names):
+    with pytest.raises(ValueError, match=r"`class_names` must be a list in the order of the classes\."):
+        decode_predictions(PROBABILITIES, class_names=names)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from small_pictures import save_classes
 
 from keras_alexnet.commands import export, fit, predict
 
@@ -44,6 +45,18 @@ def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_r
     ), compared
 
 
+def test_a_file_alone_is_measured_with_the_given_names(small_run, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    save_classes(tmp_path / "pets", cats=20, dogs=20, owls=20)
+    alone = tmp_path / "alone.keras"
+    alone.write_bytes(small_run.best.read_bytes())
+    (tmp_path / "names.txt").write_text("cats\ndogs\nowls\n")
+    words = [alone, "--to", "onnx", "--precision", "int8", "--dataset", tmp_path / "pets"]
+    export.main([str(word) for word in (*words, "--class-names", tmp_path / "names.txt")])
+    assert "Top-1 error on 6 pictures: " in capsys.readouterr().out
+    assert json.loads((tmp_path / "alone.onnx.json").read_text())["classes"] == ["cats", "dogs", "owls"]
+
+
 def test_file_with_names(small_run, tmp_path):
     pytest.importorskip("onnxruntime")
     alone = tmp_path / "alone.keras"
@@ -75,7 +88,8 @@ def test_file_with_names(small_run, tmp_path):
         (["{folder}", "--to", "coreml"], "invalid choice: 'coreml'"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/recipe.json"], "The file already exists"),
         (["{folder}", "--to", "onnx", "--out", "{folder}/mine.onnx"], "mine.onnx.json"),
-        (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "File exists"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/classes.txt/best.onnx"], "classes.txt is a file"),
+        (["{folder}", "--to", "onnx", "--out", "{folder}/new/best.tflite"], "Expected a file name that ends in .onnx."),
         (
             ["{folder}", "--to", "onnx", "--classes", "{folder}/recipe.json"],
             "The file must have a name on each line for the 3 classes",

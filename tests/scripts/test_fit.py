@@ -70,8 +70,11 @@ def test_a_relative_path_may_name_the_folder_of_a_resumed_run(pictures, tmp_path
     run.write_json("recipe.json", {name: dataclasses.asdict(each) for name, each in stored.items()})
     line = ["--resume", "run", "--dataset", "pictures", "--checkpoint-path", "kept"]
     assert _fit_settings.resumed_settings(fit.build_parser().parse_args(line), run)[1] == stored["options"]
-    with pytest.raises(ValueError, match=r"dataset=.*/pictures\. Received: .*/run"):
-        _fit_settings.resumed_settings(fit.build_parser().parse_args(["--resume", "run", "--dataset", "run"]), run)
+    moved = fit.build_parser().parse_args(["--resume", "run", "--dataset", "run"])
+    assert _fit_settings.resumed_settings(moved, run)[1].dataset == str(tmp_path / "run")
+    other = fit.build_parser().parse_args(["--resume", "run", "--checkpoint-path", "run"])
+    with pytest.raises(ValueError, match=r"checkpoint_path=.*/kept\. Received: .*/run"):
+        _fit_settings.resumed_settings(other, run)
 
 
 def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
@@ -161,8 +164,9 @@ def test_help_answers_without_tensorflow():
         (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
         (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to try it on the CPU. Received: 3"),
         (["--size", "7"], "at least 8"),
-        (["--resume", ""], "Received: "),
-        (["--dataset", ""], "Received: an empty text"),
+        (["--resume", ""], "Expected a value after --resume: is a shell variable not set? Received: nothing"),
+        (["--dataset="], "Received: --dataset="),
+        (["--resume", "nowhere", "--run", "new"], "--resume makes no new run: leave out --run. Received: --run new"),
         (["--resume", "nowhere"], "Received: nowhere"),
         (["--weights", "nowhere.keras"], "nowhere.keras"),
         (["--weights", "drawn"], "fit the architectures paper, source"),

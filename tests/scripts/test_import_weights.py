@@ -54,6 +54,7 @@ WRONG = {
         r"fc8 expects 1000 classes: .*for the classes of the file \(.*--classes\)\. Received: 10 classes",
     ),
     "size": ({"size": 67}, r"fc6 expects shape \(48, 256\)\. It depends on the input size: .*Received: "),
+    "no folder": ({"out": "nowhere/caffenet.keras"}, r"Expected --out in an existing folder\. Received: nowhere/"),
     "no size": ({"size": 0}, "Received: .*0"),
     "too small": ({"size": 9}, "at least 67x67"),
     "ending": ({"out": "caffenet.h5"}, r"Expected --out to end in \.keras\. Received: caffenet\.h5"),

@@ -119,6 +119,17 @@ def test_an_architecture_needs_weights(small_run, picture, capsys):
     assert line.endswith("--architecture needs --weights. Received: --architecture caffe alone")
 
 
+def test_a_network_that_diverged_has_no_answer(small_run, picture, capsys):
+    model = keras.models.load_model(small_run.best)
+    layer = model.get_layer("fc8")
+    layer.set_weights([array * np.nan for array in layer.get_weights()])
+    model.save(small_run.best)
+    assert leave([small_run.folder, picture, "--json"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.endswith("Expected a network whose outputs are numbers: its training diverged. Received: NaN\n")
+
+
 def imported_by(arguments):
     """Run the script, and return what it printed and the large packages that it imported."""
     code = (

@@ -85,6 +85,19 @@ def test_the_script_lists_runs_alone(folder, capsys):
     assert not (folder / "README.md").exists()
 
 
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(folder, capsys):
+    (folder / "soup").mkdir()
+    (folder / "soup" / "recipe.json").write_text('{"title": "soup"}')
+    with pytest.raises(SystemExit) as left:
+        script.main([str(folder)])
+    assert left.value.code == 2
+    output = capsys.readouterr()
+    assert output.out.count("petals") == 3
+    assert output.err.startswith("runs.py: Expected the recipe.json and results that fit.py writes. Received: ")
+    with pytest.raises(ValueError, match="soup"):
+        rows_of(folder)
+
+
 def test_settings_that_differ_are_listed_on_demand(folder, capsys):
     script.main([str(folder), "--settings"])
     settings = capsys.readouterr().out.partition("\n\n")[2]
