@@ -116,7 +116,7 @@ assert abs(features.specialization(untrained) - 0.5) < 0.1
 
 # %%
 words = "Color of each kernel, lowest first: random ones all have about 2/3"
-figure = figures.sheet(8, 2.6, f"{words}, learned ones from 0.1 to 0.9")
+figure = figures.sheet(8, 2.6, f"{words}, learned ones from 0 to 1")
 parts = figure.subplots(1, len(measured), sharey=True)
 for axes, (name, kernels) in zip(parts, measured.items(), strict=True):
     halves = np.split(features.colorfulness(kernels), 2)
