@@ -275,7 +275,7 @@ class Run:
         path = self.folder / "log.csv"
         if not path.exists():
             return []
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets add a byte order mark
             rows = csv.DictReader(file)
             try:
                 log = [{key: (int if key == "epoch" else float)(text) for key, text in row.items()} for row in rows]
@@ -352,7 +352,7 @@ class Run:
         path = self.folder / "mistakes.csv"
         if not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if reader.fieldnames and "split" not in reader.fieldnames:
                 raise ValueError(

@@ -116,6 +116,11 @@ def test_a_damaged_log_is_named(text, tmp_path):
         Run(tmp_path).read_log()
 
 
+def test_a_log_from_a_spreadsheet_is_read(tmp_path):
+    (tmp_path / "log.csv").write_bytes(b"\xef\xbb\xbfepoch,loss\r\n1,0.5\r\n")
+    assert Run(tmp_path).read_log() == [{"epoch": 1, "loss": 0.5}]
+
+
 @pytest.mark.parametrize("numbers", [[], {}, {"pictures": 3}])
 def test_a_file_that_is_no_evaluation_is_named(numbers, tmp_path):
     Run(tmp_path).write_json("evaluation-test.json", numbers)

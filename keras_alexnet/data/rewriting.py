@@ -3,6 +3,7 @@
 import io
 import os
 
+import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000  # ours: larger pictures are rejected from their header, before memory is allocated
@@ -59,6 +60,8 @@ def upright(image: Image.Image) -> Image.Image:
     Transparent pixels become white, since a color that is stored there was never seen.
     """
     image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # 16-bit gray: Pillow's own conversion makes nearly everything white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

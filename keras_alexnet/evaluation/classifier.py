@@ -204,8 +204,15 @@ def outputs_logits(model: "keras.Model") -> bool:
 
 def _input_size(model, path) -> int:
     """Return the height and width of a model's input images."""
+    if not hasattr(model, "input_shape"):  # as of a `Sequential` that was never called
+        raise ValueError(f"Expected a network with an input. Received: {path}, which was saved before it was built")
     shapes = model.input_shape, model.output_shape
-    if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) != 4 or len(shapes[1]) != 2:
+    if (
+        isinstance(getattr(model, "output", None), (dict, list))
+        or not all(isinstance(shape, tuple) for shape in shapes)
+        or len(shapes[0]) != 4
+        or len(shapes[1]) != 2
+    ):
         raise ValueError(
             f"Expected a network that maps one image to one row of classes. Received: {path} with {shapes}"
         )

@@ -66,6 +66,10 @@ class NumpyNetwork:
         first, last = self.layers[0], self.layers[-1]
         if [layer.kind for layer in self.layers].count("InputLayer") != 1 or last.kind != "Dense":
             raise ValueError(f"Expected one input, and a dense layer at the end. Received: {first.name}, {last.name}")
+        if config["config"]["output_layers"] not in ([last.name, 0, 0], [[last.name, 0, 0]]):
+            raise ValueError(
+                f"Expected the last layer as the only output. Received: {config['config']['output_layers']}"
+            )
         self.input_shape = tuple(first.settings["batch_shape"])
         self.output_shape = (None, last.settings["units"])
 

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 
-from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
+from keras_alexnet.models.architectures import ARCHITECTURES, lookup, usual_resize_size
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats, loading, names
@@ -64,7 +64,7 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
 
 def _of_publisher(path, architecture, size=None):
     """Return the origin of a network with the mean and the sizes of its authors."""
-    size = size or ARCHITECTURES[architecture].size
+    size = size or lookup(ARCHITECTURES, architecture, "architecture").size
     return Origin(path, architecture, size, usual_resize_size(size))
 
 

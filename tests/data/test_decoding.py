@@ -236,3 +236,16 @@ def test_broken_files_are_found(kind):
     picture = encoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), kind)
     with pytest.raises(tf.errors.InvalidArgumentError):
         decoding.decode(picture[: len(picture) // 2])
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_16_bit_gray_is_not_clipped(orientation, tmp_path):
+    gray = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    exif = Image.Exif()
+    exif[rewriting.ORIENTATION] = orientation
+    Image.fromarray(gray).save(tmp_path / "gray.png", exif=exif)
+    contents = (tmp_path / "gray.png").read_bytes()
+    if decoding.needs_rewriting(tmp_path / "gray.png"):
+        contents = decoding.rewrite(contents)
+    expected = gray if orientation == 1 else gray[::-1, ::-1]
+    np.testing.assert_allclose(decoding.decode(contents).numpy()[..., 0], expected >> 8, atol=1)

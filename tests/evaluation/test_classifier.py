@@ -58,6 +58,21 @@ def test_code_in_a_file_is_not_run(tmp_path):
         classifier.load_model(tmp_path / "stranger.keras")
 
 
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+def test_networks_without_one_row_of_classes_are_refused(tmp_path):
+    image = keras.Input((67, 67, 3))
+    row = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(image))
+    networks = {
+        "named": keras.Model(image, {"classes": row}),
+        "two": keras.Model(image, [row, row]),
+        "unbuilt": keras.Sequential([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]),
+    }
+    for name, network in networks.items():
+        network.save(tmp_path / f"{name}.keras")
+        with pytest.raises(ValueError, match=rf"^Expected a network (that maps|with an input).*{name}\.keras"):
+            classifier.Classifier.of_file(tmp_path / f"{name}.keras")
+
+
 def altered(path, name, change):
     """Save a small network and change one member of its archive."""
     image = keras.Input((4,))

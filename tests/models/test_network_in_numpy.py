@@ -129,6 +129,15 @@ def test_what_it_does_not_compute_is_refused(kind):
         in_numpy(network_with(UNKNOWN[kind]()))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_network_of_two_outputs_is_refused(first):
+    model = network_with()
+    other = layers.Dense(1, activation="sigmoid", name="other")(layers.Flatten()(model.input))
+    outputs = [other, model.output] if first else [model.output, other]
+    with pytest.raises(ValueError, match="as the only output"):
+        in_numpy(keras.Model(model.input, outputs))
+
+
 def test_networks_of_other_forms_are_refused():
     stack = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
     with pytest.raises(ValueError, match="Received: Sequential"):

@@ -119,6 +119,13 @@ def test_an_architecture_needs_weights(small_run, picture, capsys):
     assert line.endswith("--architecture needs --weights. Received: --architecture caffe alone")
 
 
+def test_a_misspelt_architecture_is_one_line(picture, tmp_path, capsys):
+    np.savez(tmp_path / "weights.npz", **{"conv1/kernel": np.zeros((11, 11, 3, 96), np.float32)})
+    assert leave(["--weights", tmp_path / "weights.npz", "--architecture", "papper", picture]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Did you mean paper" in line
+
+
 def test_a_network_that_diverged_has_no_answer(small_run, picture, capsys):
     model = keras.models.load_model(small_run.best)
     layer = model.get_layer("fc8")
