@@ -93,7 +93,7 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(folder, capsys):
     assert left.value.code == 2
     output = capsys.readouterr()
     assert output.out.count("petals") == 3
-    assert output.err.startswith("runs.py: Expected the recipe.json and results that fit.py writes. Received: ")
+    assert output.err.startswith("runs.py: Expected a recipe.json and results written by fit.py. Received: ")
     with pytest.raises(ValueError, match="soup"):
         rows_of(folder)
 
