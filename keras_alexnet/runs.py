@@ -223,12 +223,19 @@ class Run:
                 f"Expected a recipe.json and results written by fit.py. Received: {self.folder}: {error}"
             ) from error
 
-    def extend(self, epochs: int) -> None:
-        """Increase the number of epochs of the run, if it is lower."""
-        made_with = self.read_json("recipe.json")
-        if made_with["recipe"]["epochs"] < epochs:
-            made_with["recipe"]["epochs"] = epochs
-            self.write_json("recipe.json", made_with)
+    def update(self, epochs: int, dataset: str) -> None:
+        """Store what may change when a run is resumed.
+
+        Args:
+            epochs: The number of epochs; a lower one than before is ignored.
+            dataset: Where the pictures are now.
+        """
+        before = self.read_json("recipe.json")
+        recipe, options = before["recipe"], before["options"]
+        changed = {"epochs": max(epochs, recipe["epochs"])}, {"dataset": dataset}
+        now = before | {"recipe": recipe | changed[0], "options": options | changed[1]}
+        if now != before:
+            self.write_json("recipe.json", now)
 
     def write_kernels(self, kernels: "np.ndarray") -> None:
         """Write the kernels of the first layer as float16, so that they can be shown without the network.

@@ -101,12 +101,14 @@ def test_json_that_is_broken_is_named(tmp_path):
 
 def test_a_run_is_extended_but_never_shortened(tmp_path):
     run = Run.create(tmp_path / "run")
-    run.write_json("recipe.json", {"recipe": {"epochs": 5}})
+    run.write_json("recipe.json", {"recipe": {"epochs": 5}, "options": {"dataset": "/old/pets", "seed": 3}})
     epochs = []
     for asked in (9, 3):
-        run.extend(asked)
+        run.update(asked, "/old/pets")
         epochs.append(run.read_json("recipe.json")["recipe"]["epochs"])
     assert epochs == [9, 9]
+    run.update(9, "/new/pets")
+    assert run.read_json("recipe.json") == {"recipe": {"epochs": 9}, "options": {"dataset": "/new/pets", "seed": 3}}
 
 
 @pytest.mark.parametrize("text", ["epoch,loss\n1\n", "epoch;loss\n1;2\n", "epoch,loss\none,2\n"])

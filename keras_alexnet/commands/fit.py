@@ -120,7 +120,9 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
         _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
-    files = sources.of_options(sources.of_other_data(options) if run else options)
+    if run:
+        sources.check_in_place(options)
+    files = sources.of_options(options)
     if files:
         _check_batch_size(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
     origin = None if run else trace_weights(recipe, options, arguments)

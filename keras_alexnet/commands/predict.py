@@ -93,11 +93,6 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
     return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network)
 
 
-def has_numbers(prediction: "Prediction") -> bool:
-    """Return whether no probability is NaN."""
-    return not any(map(math.isnan, prediction.probabilities))
-
-
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:
     """Return one picture's entry in the JSON."""
     entry = {"picture": str(prediction.file)}
@@ -128,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # rewriting.MAX_PIXELS is the limit here
             names, predictions, predict = classify(arguments)
         good = [each for each in predictions if not each.problem]
-        if not all(map(has_numbers, good)):
+        if any(math.isnan(each.probabilities.sum()) for each in good):
             raise ValueError("Expected a network whose outputs are numbers: its training diverged. Received: NaN")
         if arguments.json:
             say(json.dumps([as_json(each, names, top) for each in predictions], indent=2))

@@ -67,13 +67,24 @@ def of_other_data(options: Options, dataset: str | None = None, data_dir: str | 
     Raises:
         ValueError: If `dataset` is None and the pictures of the run are no longer where they were.
     """
-    if dataset is None and os.path.isabs(options.dataset) and not os.path.exists(options.dataset):
+    if dataset:
+        options = dataclasses.replace(options, dataset=stored_name(dataset))
+    else:
+        check_in_place(options)
+    return dataclasses.replace(options, data_dir=data_dir or options.data_dir)
+
+
+def check_in_place(options: Options) -> None:
+    """Check that the pictures of a run are still where they were.
+
+    Raises:
+        ValueError: If they are not. The message says to pass their new place.
+    """
+    if os.path.isabs(options.dataset) and not os.path.exists(options.dataset):
         raise ValueError(
             f"The pictures of the run are no longer where they were: pass their new place with --dataset. Received: "
             f"{options.dataset}"
         )
-    name = stored_name(dataset) if dataset else options.dataset
-    return dataclasses.replace(options, dataset=name, data_dir=data_dir or options.data_dir)
 
 
 def stored_name(name: str) -> str:

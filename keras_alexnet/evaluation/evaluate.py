@@ -209,7 +209,8 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
         raise ValueError(f"Expected different runs. Received: {' and '.join(map(str, twice))}")
     for run in runs:  # check all runs before the first evaluation
         run.find_best()
-        run.read_mistakes(), run.read_log()  # the report needs them
+        run.read_log()  # it and the mistakes are needed after the evaluation
+        run.read_mistakes()
         class_positions(run.read_classes(), data.class_names)
         trained_on = identity_of(run.read_data())
         if may_share_training_pictures(trained_on, data.identity, split):

@@ -49,6 +49,8 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         ValueError: If there is no such file for this network, or its network is unknown.
         OSError: If the file cannot be opened.
     """
+    if architecture:
+        lookup(ARCHITECTURES, architecture, "architecture")
     if names.is_name(weights):
         published = names.choose(weights, architecture)
         return _of_publisher(published.fetch(), published.architecture)
@@ -64,7 +66,7 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
 
 def _of_publisher(path, architecture, size=None):
     """Return the origin of a network with the mean and the sizes of its authors."""
-    size = size or lookup(ARCHITECTURES, architecture, "architecture").size
+    size = size or ARCHITECTURES[architecture].size
     return Origin(path, architecture, size, usual_resize_size(size))
 
 

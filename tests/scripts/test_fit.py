@@ -557,3 +557,18 @@ def test_a_time_limit_is_in_minutes(pictures, monkeypatch, capsys):
     _, options = _fit_settings.new_run_settings(arguments)
     recipe, _ = _fit_settings.choose_settings(datasets.load(str(pictures)), arguments, options)
     assert 40 < recipe.epochs * (16 / 100 + 0.3) < 60
+
+
+@pytest.mark.slow
+def test_a_run_continues_where_its_pictures_have_moved_to(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    fit.main(["--dataset", str(pictures), "--run", str(run), *TOY, "--epochs", "1"])
+    moved = pictures.rename(tmp_path / "moved")
+    with pytest.raises(SystemExit) as left:
+        fit.main(["--resume", str(run), "--epochs", "2"])
+    assert left.value.code == 2
+    assert f"pass their new place with --dataset. Received: {pictures}\n" in capsys.readouterr().err
+    fit.main(["--resume", str(run), "--epochs", "2", "--dataset", str(moved)])
+    assert len(Run(run).read_log()) == 2
+    evaluate.main([str(run), "--views", "1"])  # without --dataset
+    assert (run / "evaluation-test.json").exists()
