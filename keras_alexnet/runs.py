@@ -11,6 +11,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import tempfile
 import typing
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +21,14 @@ from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_
 from keras_alexnet.recipes import Options, Recipe
 
 if typing.TYPE_CHECKING:
+    import keras
     import numpy as np
 
 SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 RECOVERIES = "recoveries.json"
 KERNELS = "kernels.npz"
+INSIDE = "run/"  # folder in `best.keras` with what a copy of this file needs: recipe, class names and statistics
 MISTAKE_COLUMNS = ("split", "picture", "class", "predicted", "probability", "path")
 
 CHECKPOINT = r"epoch-\d{5,}(-step-\d{8,})?\.(json|keras)"
@@ -154,6 +157,25 @@ class Run:
         return None
 
     @classmethod
+    @contextlib.contextmanager
+    def inside(cls, path: str | os.PathLike[str]) -> Iterator["Run | None"]:
+        """Yield a temporary run folder with the recipe, the class names and the statistics that `write_network` put
+        into a file, or None if the file has none of them.
+
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            run = cls(pathlib.Path(folder))
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    for file in (run.folder / "recipe.json", run.classes, run.statistics):
+                        file.write_bytes(archive.read(INSIDE + file.name))
+            except (FileNotFoundError, IsADirectoryError, KeyError, zipfile.BadZipFile):
+                run = None
+            yield run
+
+    @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
         path = pathlib.Path(dataset).expanduser()
@@ -236,6 +258,21 @@ class Run:
         now = before | {"recipe": recipe | changed[0], "options": options | changed[1]}
         if now != before:
             self.write_json("recipe.json", now)
+
+    def write_network(self, network: "keras.Model") -> None:
+        """Write `best`. The file also contains the recipe, the class names and the statistics, so that a copy of it can
+        be used without the run folder. Paths and the command stay out, since such files are passed on.
+
+        Args:
+            network: The network, without an optimizer.
+        """
+        recipe = {"recipe": self.read_json("recipe.json")["recipe"]}
+        with atomic_write(self.best) as temporary:
+            network.save(temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(f"{INSIDE}recipe.json", json.dumps(recipe))
+                for file in (self.classes, self.statistics):
+                    archive.write(file, INSIDE + file.name)
 
     def write_kernels(self, kernels: "np.ndarray") -> None:
         """Write the kernels of the first layer as float16, so that they can be shown without the network.

@@ -101,7 +101,7 @@ def _small_run(tmp_path_factory):
     run.write_log(rows)
     mean = np.full((76, 76, 3), 128, np.float32)
     Statistics(mean, np.float32([1, 2, 3]), np.eye(3, dtype=np.float32)).save(run.statistics)
-    _small_network(len(SPECIES)).save(run.best)
+    run.write_network(_small_network(len(SPECIES)))
     return run
 
 

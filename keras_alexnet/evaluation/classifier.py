@@ -87,9 +87,10 @@ class Classifier:
     def of_file(cls, path: str | pathlib.Path, load: Load = load_model) -> Self:
         """Load the network of a `.keras` file.
 
-        A file inside a run folder uses the run's recipe, statistics and class names. Any other file uses defaults: the
-        mean and std of the architecture that the network is named after, unless the network preprocesses its input
-        itself; the usual size before cropping, see `usual_resize_size`; and numbers as class names.
+        A file in a run folder uses the run's recipe, statistics and class names, and a copy of `best.keras` those that
+        are stored in it. Any other file uses defaults: the mean and std of the architecture that the network is named
+        after, unless the network preprocesses its input itself; the usual size before cropping, see
+        `usual_resize_size`; and numbers as class names.
 
         Args:
             path: The file.
@@ -101,6 +102,9 @@ class Classifier:
         path = pathlib.Path(path)
         if run := Run.of_file(path):
             return cls._in_run(run, path, load)
+        with Run.inside(path) as run:
+            if run:
+                return cls._in_run(run, path, load)
         model = load(path)
         crop_size = _input_size(model, path)
         architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])

@@ -11,7 +11,6 @@ import tqdm
 
 from keras_alexnet.evaluation.chance import AT_CHANCE
 from keras_alexnet.evaluation.top_k import has_top5
-from keras_alexnet.files import atomic_write
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors, recovery, towers
@@ -91,8 +90,7 @@ class LogWriter(keras.callbacks.Callback):
         if self.has_best:
             network = towers.plain(self.model)
             network = keras.Model(network.input, network.output, name=network.name)  # without the optimizer
-            with atomic_write(self.run.best) as temporary:
-                network.save(temporary)
+            self.run.write_network(network)
         self.run.write_log(self.rows)
 
     def _is_best(self) -> bool:

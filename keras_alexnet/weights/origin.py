@@ -37,8 +37,8 @@ class Origin:
 def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin:
     """Return the network that weights come from.
 
-    It is known for named weights and for runs. Any other file is compared with all networks by the sizes of its
-    convolutions; a Keras file also has a name and an input size.
+    It is known for named weights, for runs, and for copies of their networks. Any other file is compared with all
+    networks by the sizes of its convolutions; a Keras file also has a name and an input size.
 
     Args:
         weights: A name in `names.NAMES`, whose file is downloaded if necessary, a run folder, or a file that
@@ -57,11 +57,17 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
     path = pathlib.Path(weights)
     run = Run.open(path) if path.is_dir() else Run.of_file(path)
     if run:
-        recipe, path = run.read_recipe(), loading.network_file(path)
-        name = architecture or recipe.architecture
-        return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean)
+        return _of_run(run, loading.network_file(path), architecture)
+    with Run.inside(path) as run:
+        if run:
+            return _of_run(run, path, architecture)
     file = formats.read(path)
     return _of_publisher(path, architecture or _recognize(file, path), file.size)
+
+
+def _of_run(run, path, architecture):
+    recipe = run.read_recipe()
+    return Origin(path, architecture or recipe.architecture, recipe.crop_size, recipe.resize_size, recipe.mean)
 
 
 def _of_publisher(path, architecture, size=None):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.evaluation import classifier
+from keras_alexnet.evaluation import classifier, predict_in_numpy
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.weights import origin
 
 
 def test_a_run_without_a_network_is_refused(small_run):
@@ -24,6 +25,24 @@ def test_the_network_must_have_as_many_outputs_as_there_are_class_names(small_ru
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
         classifier.Classifier.of_run(small_run)
+
+
+@pytest.mark.parametrize("load", [classifier.load_model, predict_in_numpy._open])
+def test_a_copy_of_a_runs_network_keeps_its_classes_and_preprocessing(load, small_run, tmp_path):
+    copy = tmp_path / "elsewhere" / "flowers.keras"
+    copy.parent.mkdir()
+    copy.write_bytes(small_run.best.read_bytes())
+    found = classifier.Classifier.of_file(copy, load)
+    assert found.class_names == small_run.read_classes()
+    assert found.recipe == small_run.read_recipe()
+    assert (found.statistics.mean_image == 128).all()
+    assert origin.trace(copy).resize_size == small_run.read_recipe().resize_size
+
+
+def test_a_runs_network_contains_no_paths(small_run):
+    with zipfile.ZipFile(small_run.best) as archive:
+        settings = json.loads(archive.read("run/recipe.json"))
+    assert settings.keys() == {"recipe"}
 
 
 @pytest.mark.parametrize("inside", [True, False])

@@ -1,6 +1,7 @@
 import io
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -124,9 +125,9 @@ def test_a_network_file_inside_a_run_has_its_class_names(small_run):
         assert Classifier.of_file(file).class_names == small_run.read_classes()
 
 
-def test_a_network_file_by_itself_gets_defaults(small_run, tmp_path):
-    alone = shutil.copy(small_run.best, tmp_path / "alone.keras")
-    classifier = Classifier.of_file(alone)
+def test_a_network_that_keras_saved_gets_defaults(small_run, tmp_path):
+    keras.models.load_model(small_run.best).save(tmp_path / "alone.keras")
+    classifier = Classifier.of_file(tmp_path / "alone.keras")
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
     mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)

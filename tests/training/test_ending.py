@@ -74,15 +74,15 @@ def test_without_validation_the_last_network_is_kept_when_the_time_ends(folder, 
         ({"keep": "last", "epochs": 5, "stop_after": 2}, 4),
     ],
 )
-def test_the_network_of_the_chosen_epoch_is_kept(tmp_path, settings, kept):
+def test_the_network_of_the_chosen_epoch_is_kept(small_run, settings, kept):
     """The weight is the number of the epoch, and the errors are given."""
     images = keras.Input((1,))
     model = keras.Model(images, keras.layers.Dense(1, use_bias=False, name="dense")(images))
     model.compile(keras.optimizers.SGD(), "mse")
-    run = Run.create(tmp_path / "run")
+    small_run.best.unlink()
     recipe, rows = Recipe(**{"epochs": 4} | settings), []
     rates = callbacks.LearningRate(recipe, rows, steps=1)
-    writer = callbacks.LogWriter(run, recipe, rows, rates, is_chief=True)
+    writer = callbacks.LogWriter(small_run, recipe, rows, rates, is_chief=True)
     rates.set_model(model)
     writer.set_model(model)
     model.stop_training = False
@@ -90,7 +90,7 @@ def test_the_network_of_the_chosen_epoch_is_kept(tmp_path, settings, kept):
         rates.on_epoch_begin(epoch)
         model.set_weights([np.full((1, 1), epoch + 1.0)])
         writer.on_epoch_end(epoch, {"val_top1_error": error})
-    assert keras.models.load_model(run.best).get_weights()[0].item() == kept
+    assert keras.models.load_model(small_run.best).get_weights()[0].item() == kept
 
 
 def test_stop_after_needs_validation(folder, tmp_path):
