@@ -144,12 +144,18 @@ def _check_same_pictures(run: Run, data: "Dataset") -> None:
     from keras_alexnet.data.identity import has_same_pictures, identity_of
 
     began = identity_of(run.read_data())
-    same_classes = not run.classes.exists() or run.read_classes() == tuple(data.class_names)
-    if not same_classes or not has_same_pictures(began, data.identity):
+    instead = f"start a new run, with --weights {run.folder} to start from this network"
+    names = run.read_classes() if run.classes.exists() else data.class_names
+    if differing := set(names) ^ set(data.class_names):
+        raise ValueError(
+            f"A resumed run needs the classes in {run.classes}: restore the pictures or this file, or {instead}. "
+            f"Received: other classes, as {min(differing)!r} is in only one of them"
+        )
+    if tuple(names) != tuple(data.class_names) or not has_same_pictures(began, data.identity):
         sizes = ", ".join(f"{split} {size}" for split, size in began.sizes.items())
         raise ValueError(
-            f"A resumed run needs the pictures that it began with ({sizes}): restore them, or start a new run, with "
-            f"--weights {run.folder} to start from this network. Received: changed pictures, {data.describe()}"
+            f"A resumed run needs the pictures that it began with ({sizes}): restore them, or {instead}. "
+            f"Received: changed pictures, {data.describe()}"
         )
 
 

@@ -64,12 +64,12 @@ def _problem(file: pathlib.Path) -> str:
     return "reading it failed once, but works now: run the command again"
 
 
-def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 10) -> list[Prediction]:
+def predict(classifier: Classifier, files: Sequence[str | pathlib.Path], views: int = 10) -> list[Prediction]:
     """Classify picture files, many at a time.
 
     Args:
         classifier: The network.
-        files: Paths, from `picture_files.picture_files`.
+        files: Paths of pictures; `picture_files.picture_files` finds those in folders.
         views: 1, or 10 to average over ten views.
 
     Returns:
@@ -77,6 +77,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
 
     Source: section 4.1.
     """
+    files = [*map(pathlib.Path, files)]
     resize_size = classifier.recipe.resize_size
     batches = tqdm.tqdm(
         classifier.batches(resized_pictures(files, resize_size), views), desc="predicting", leave=False, disable=None

@@ -94,8 +94,7 @@ def build(
     """
     net = architectures.get(architecture)
     _check(net, weights, pooling, include_top, classes, classifier_activation)
-    start = initial_weights or net.initial_weights
-    start = lookup(INITIAL_WEIGHTS, start, "set of initial weights") if isinstance(start, str) else start
+    start = _start(initial_weights or net.initial_weights)
 
     # Shapes in the comments are those of the paper's network.
     x = image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
@@ -310,6 +309,18 @@ def _dense(x, units, activation, name, start, groups=1, dtype=None):
 
 
 # The weights
+
+
+def _start(given):
+    """Return the distributions of all layers, by layer."""
+    if isinstance(given, str):
+        return lookup(INITIAL_WEIGHTS, given, "set of initial weights")
+    if not isinstance(given, Mapping) or not all(isinstance(each, Start) for each in given.values()):
+        raise ValueError(
+            "`initial_weights` must be a name in `INITIAL_WEIGHTS`, or a mapping from layer names to `Start`. "
+            f"Received: initial_weights={given!r}"
+        )
+    return given
 
 
 def _initial(start, name, inputs):

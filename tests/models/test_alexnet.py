@@ -271,6 +271,8 @@ def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
         ({"architecture": "papper"}, r"Unknown architecture\. Did you mean paper\b.*Received: 'papper'"),
         ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
         ({"initial_weights": "sourse"}, r"Did you mean source\b.*Received: 'sourse'"),
+        ({"initial_weights": 0.01}, r"a mapping from layer names to `Start`\. Received: initial_weights=0\.01"),
+        ({"initial_weights": {"conv1": 0.01}}, r"to `Start`\. Received: initial_weights=\{'conv1': 0\.01\}"),
         ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),
         ({"input_shape": (3, 227, 227)}, "at least 67x67"),
         ({"include_top": False, "input_shape": (None, 66, 3)}, "at least 67x67"),

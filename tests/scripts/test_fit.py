@@ -88,6 +88,9 @@ def test_a_run_is_not_resumed_with_other_pictures(pictures, tmp_path):
     shutil.copy(moved / "a" / "0.png", moved / "a" / "new.png")
     with pytest.raises(ValueError, match=r"\(train 16, validation 2, test 2\): restore them.*Received: changed"):
         fit._check_same_pictures(run, datasets.load(str(moved)))
+    run.write_classes(["a", "rose"])
+    with pytest.raises(ValueError, match=r"the classes in .*classes\.txt.*, as 'b' is in only one of them"):
+        fit._check_same_pictures(run, datasets.load(str(moved)))
 
 
 def test_a_run_is_not_written_among_the_pictures(pictures, monkeypatch, capsys):
