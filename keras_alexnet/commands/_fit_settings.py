@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
+DRAWN_HERE = ("petals", "drawn")  # data sets that the library draws; their recipes start from random weights
 MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
     "dataset",
     "data_dir",
@@ -81,7 +82,22 @@ def fill_in_settings(
             say(warning)
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
-    return (recipe, options) if recipe else choose_settings(data, arguments, options, origin, replicas)
+    if recipe is None:
+        return choose_settings(data, arguments, options, origin, replicas)
+    if not arguments.recipe and not arguments.resume and data.name.partition(":")[0] not in DRAWN_HERE:
+        options = _with_default_start(recipe, options, data, arguments)
+        announce_start(options)
+    return recipe, options
+
+
+def _with_default_start(recipe, options, data, arguments):
+    """Return the options with the kernels from drawn pictures, if they suit the data and no weights are given."""
+    from keras_alexnet.training import defaults
+
+    is_given = "weights" in _given_options(arguments)
+    if is_given or not defaults.starts_from_drawn(len(data.splits["train"]), recipe):
+        return options
+    return dataclasses.replace(options, weights=names.DRAWN)
 
 
 def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
@@ -117,10 +133,10 @@ def choose_settings(
     facts = defaults.measure_facts(data)
     suited = choose_recipe(facts, arguments, options, origin)
     recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
-    if "weights" not in _given_options(arguments) and defaults.starts_from_drawn(facts, recipe):
-        options = dataclasses.replace(options, weights=names.DRAWN)
+    options = _with_default_start(recipe, options, data, arguments)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
-    announce_settings(recipe, options, suited.epochs)
+    announce_start(options)
+    announce_reductions(recipe, options, suited.epochs)
     return recipe, options
 
 
@@ -161,16 +177,20 @@ def plan_epochs(
     return defaults.shorten(recipe, facts.pictures, speed), options, speed
 
 
-def announce_settings(recipe: Recipe, options: Options, suited_epochs: int) -> None:
-    """Print where training starts, and what was reduced to save time.
+def announce_start(options: Options) -> None:
+    """Print whether training starts from the kernels of drawn pictures."""
+    if options.weights == names.DRAWN:
+        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
+
+
+def announce_reductions(recipe: Recipe, options: Options, suited_epochs: int) -> None:
+    """Print what was reduced to save time.
 
     Args:
         recipe: The recipe.
         options: The options.
         suited_epochs: The number of epochs that suits the pictures.
     """
-    if options.weights == names.DRAWN:
-        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
     if recipe.epochs < suited_epochs and not options.max_minutes:
         say(
             f"The number of epochs was reduced from {suited_epochs} to limit the time on this machine. To train for "

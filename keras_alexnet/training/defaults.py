@@ -210,14 +210,14 @@ def _epochs(facts: DataFacts) -> int:
     return round(min(300, max(40, 7680 / math.sqrt(facts.pictures))))
 
 
-def starts_from_drawn(facts: DataFacts, recipe: Recipe) -> bool:
+def starts_from_drawn(pictures: int, recipe: Recipe) -> bool:
     """Return whether training starts from the kernels pretrained on drawn pictures, as for small data sets.
 
     Args:
-        facts: Properties of the training pictures.
+        pictures: Number of training pictures.
         recipe: The settings.
     """
-    return facts.pictures <= FEW_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
+    return pictures <= FEW_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
 
 
 def _sizes(facts: DataFacts) -> tuple[int, int]:

@@ -532,6 +532,26 @@ def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, p
 
 
 @pytest.mark.parametrize(
+    ("dataset", "flags", "weights"),
+    [
+        ("oxford_flowers102", [], "drawn"),
+        ("oxford_flowers102:flipped", [], "drawn"),
+        ("oxford_flowers102", ["--weights", "none"], None),
+        ("oxford_flowers102", ["--recipe", "flowers"], None),
+        ("oxford_flowers102", ["--architecture", "half"], None),
+        ("petals", [], None),
+        ("drawn:25600", [], None),
+    ],
+)
+def test_flowers_start_from_drawn_pictures_unless_asked_otherwise(dataset, flags, weights, capsys):
+    data = types.SimpleNamespace(name=dataset, splits={"train": range(6149)})
+    arguments = fit.build_parser().parse_args(["--dataset", dataset, *flags])
+    _, options = _fit_settings.fill_in_settings(*_fit_settings.new_run_settings(arguments), data, arguments, None)
+    assert options.weights == weights
+    assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
+
+
+@pytest.mark.parametrize(
     "flags",
     [
         *("--seed 1", "--test-share 0.2", "--precision float32", "--steps-per-epoch 3", "--deterministic"),

@@ -182,10 +182,10 @@ def test_unbalanced_classes_are_reported(folder):
 
 
 def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_pictures():
-    assert starts_from_drawn(facts(1000), recipe_for(facts(1000)))
-    assert starts_from_drawn(facts(1000), recipe_for(facts(1000), architecture="caffenet"))
-    assert not starts_from_drawn(facts(1000), recipe_for(facts(1000), architecture="half"))
-    assert not starts_from_drawn(facts(500_000), recipe_for(facts(500_000)))
+    assert starts_from_drawn(1000, recipe_for(facts(1000)))
+    assert starts_from_drawn(1000, recipe_for(facts(1000), architecture="caffenet"))
+    assert not starts_from_drawn(1000, recipe_for(facts(1000), architecture="half"))
+    assert not starts_from_drawn(500_000, recipe_for(facts(500_000)))
 
 
 @pytest.mark.parametrize(
