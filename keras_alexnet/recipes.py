@@ -87,7 +87,7 @@ _DATA = "data"
 _RUN = "training run"
 _DEVICES = "devices and precision"
 
-STRATEGIES = {  # how devices share a training, and the backends of Keras that have it
+STRATEGIES = {  # how devices share a training run, and the backends of Keras that have it
     "mirrored": ("tensorflow", "jax"),
     "multiworker": ("tensorflow",),
     "one_weird_trick": ("jax",),
@@ -107,11 +107,11 @@ class Recipe:
         128
     """
 
-    architecture: str = setting("paper", "name in ARCHITECTURES, see keras_alexnet.describe", _NETWORK)
+    architecture: str = setting("paper", "network, such as paper, source or caffe; docs/networks.md has all", _NETWORK)
     initial_weights: str | None = setting(
         None,
-        "name of the initial weights (default: the architecture's own); with text, those of the paper, activations "
-        "shrink from layer to layer",
+        "initial weights, such as text, source or caffe (default: those of the network); with text, as in the paper, "
+        "activations shrink from layer to layer",
         _NETWORK,
     )
     dropout: float = setting(
@@ -243,7 +243,7 @@ class Recipe:
     clip_norm: float | None = setting(None, "clip the gradients to this global norm (ours)", _LEARNING, rule=_POSITIVE)
     balance: str = setting(
         "none",
-        "how to sample unbalanced classes: none, as they are; repeat, sample rare classes more often (ours)",
+        "sampling of unbalanced classes: repeat, sample pictures of rare classes more often; none, as they are (ours)",
         _LEARNING,
         choices=("none", "repeat"),
     )
@@ -252,9 +252,9 @@ class Recipe:
     )
     keep: str = setting(
         "best",
-        "network to keep as best.keras: best, that of the epoch with the lowest validation error; last, that of the "
-        "last epoch (ours; default: last with the automatic settings, a cosine schedule and no --stop-after, else "
-        "best)",
+        "network to save as best.keras: best, of the epoch with the lowest validation error; last, of the last epoch "
+        "(ours; default: last with automatic settings, unless --stop-after, --patience, --divide-after or another "
+        "--schedule is given; else best)",
         _LEARNING,
         choices=("best", "last"),
     )
@@ -657,7 +657,7 @@ PURPOSES = {  # of each recipe, for --help
     "source": "the authors' own code, for 1.2 million pictures",
     "source_2010": "the same for ImageNet 2010, from the log of that run",
     "source_half": "the authors' half network (section 3.2), from the log of its run",
-    "source_155": "the authors' exponential schedule, 0.02 to 0.000005",
+    "source_155": "the authors' exponential schedule, learning rate from 0.02 to 0.000005",
     "source_156": "the same, 0.02 to 0.00001",
     "source_157": "the same, 0.04 to 0.000005",
     "source_158": "the same, 0.04 to 0.000002",
@@ -666,8 +666,8 @@ PURPOSES = {  # of each recipe, for --help
     "tflearn": "the tflearn code of many tutorials, for Oxford Flowers 17",
     "flowers": "ours, for Flowers-102 with 1,020 training pictures",
     "ablation": "ours, to compare networks with several seeds",
-    "conv_local": "the authors' four-layer network of section 3.3 on CIFAR-10, 13 % errors",
-    "conv_local_norm": "the same with normalization, 11 %",
+    "conv_local": "the authors' four-layer network of section 3.3 for CIFAR-10 (13 % errors in the paper)",
+    "conv_local_norm": "the same with normalization (11 % in the paper)",
     "figure_1": "the four-layer network of figure 1 on CIFAR-10, with ReLU",
     "figure_1_tanh": "the same with tanh",
     "petals": "ours, for the drawn flowers; a few minutes on two cores",

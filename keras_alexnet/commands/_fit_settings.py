@@ -1,4 +1,4 @@
-"""The settings of a training of `fit.py`: from its flags, a named recipe, the weights, and the pictures."""
+"""The settings of a run of `fit.py`: from its flags, a named recipe, the weights, and the pictures."""
 
 import argparse
 import dataclasses

@@ -1,4 +1,4 @@
-"""Open a page on this machine to look into trained networks with pictures of your own.
+"""Open a page on this machine to inspect trained networks with pictures of your own.
 
 python scripts/demo.py runs/petals-1
 python scripts/demo.py runs/petals-1 runs/petals-2      side by side
@@ -20,7 +20,7 @@ def build_parser() -> Parser:
     """Build the parser of the command line."""
     parser = Parser(prog="demo.py", description=__doc__)
     parser.add_argument(
-        "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files; several stand side by side"
+        "networks", nargs="+", metavar="RUN_OR_KERAS", help="run folders or .keras files, shown side by side"
     )
     parser.add_argument(
         "--host",

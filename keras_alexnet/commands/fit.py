@@ -2,9 +2,11 @@
 
 python scripts/fit.py                                              drawn flowers, a few minutes on two cores
 python scripts/fit.py --dataset oxford_flowers102                  photographs of flowers
-python scripts/fit.py --dataset my_pictures                        a folder with one folder per class
+python scripts/fit.py --dataset my_pictures                        a folder with one subfolder per class
 python scripts/fit.py --dataset my_pictures --weights imagenet     the same, fine-tuned from ImageNet weights
 python scripts/fit.py --resume runs/petals-1                       continue after an interruption
+
+Numbers in parentheses are sections of the paper; (ours) marks settings that the paper does not have.
 """
 
 import argparse
@@ -113,7 +115,7 @@ def _how_to_continue(run: Run) -> str:
 
 
 def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Options, "Dataset", "Strategy"]:
-    """Return the settings, the data and the devices of a training; of an interrupted one, if `run` is given.
+    """Return the settings, the data and the devices of a run; of an interrupted one, if `run` is given.
 
     What can be known to be wrong is refused before TensorFlow is loaded, which takes seconds.
     """

@@ -219,7 +219,7 @@ def has_same_pictures(old: DataIdentity, new: DataIdentity) -> bool:
     """Return whether all splits have the same pictures, as far as is known.
 
     Args:
-        old: The data that a training began with.
+        old: The data that a run began with.
         new: The data to continue it with.
 
     Example:

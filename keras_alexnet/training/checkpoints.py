@@ -20,7 +20,7 @@ NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """The state of a training between two steps.
+    """The state of a training run between two steps.
 
     Attributes:
         network: Path of the `.keras` file: the network with its optimizer.

@@ -6,7 +6,7 @@ conv3 and at the fully connected layers; and at a normalization whose windows re
 the paper's text, though not in the authors' code. The classifier is on the first device, with the loss.
 
 The function is that of the plain network. A `TowerModel` converts to and from the plain network, with its weights, its
-velocities and the state of its random numbers, so a training can begin on two devices and continue on one. It runs on
+velocities and the state of its random numbers, so training can begin on two devices and continue on one. It runs on
 TensorFlow.
 """
 

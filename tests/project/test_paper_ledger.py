@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEDGER = re.sub("<!--.*?-->", "", (ROOT / "docs" / "paper_ledger.md").read_text(encoding="utf-8"))
-VERDICTS = ("shown", "held up", "corrected", "not told apart", "not tested", "not testable")
+VERDICTS = ("shown", "confirmed in direction", "corrected", "inconclusive", "not tested", "not testable")
 
 
 def table(heading):
@@ -41,7 +41,9 @@ def test_every_claim_has_a_verdict_of_the_list():
 
 
 def test_what_was_shown_says_where():
-    decided = [row for row in CLAIMS if verdict(row) in ("shown", "held up", "corrected", "not told apart")]
+    decided = [
+        row for row in CLAIMS if verdict(row) in ("shown", "confirmed in direction", "corrected", "inconclusive")
+    ]
     assert [row[0] for row in decided if "](" not in row[2]] == []
 
 
@@ -53,7 +55,7 @@ def test_what_was_not_tried_says_why():
 
 def test_the_count_is_that_of_the_tables():
     counted = Counter(map(verdict, CLAIMS)) | {"all": len(CLAIMS)}
-    assert {name: int(number) for name, number in table("The count")} == counted
+    assert {name: int(number) for name, number in table("Totals")} == counted
 
 
 def test_differences_are_those_of_the_archived_runs():
@@ -106,7 +108,7 @@ def test_numbers_that_follow_from_the_layers():
 def test_ratios_and_gains_are_those_of_the_results():
     results = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     ratios = [float(each) for each in re.search(r"^\| ratio.*$", results, re.MULTILINE)[0].split("|")[2:-1]]
-    assert f"held up: {min(ratios)} to {max(ratios)} times" in LEDGER
+    assert f"confirmed in direction: {min(ratios)} to {max(ratios)} times" in LEDGER
     saved = re.search(r"^\| from_petals +\| petals.*?\| -([\d.]+) \(", results, re.MULTILINE)[1]
     assert f"saves {saved} points" in LEDGER
 
@@ -119,5 +121,5 @@ def test_specialization_is_that_of_the_archived_runs():
             groups = line["recipe"]["architecture"] not in whole
             apart[groups].append(abs(line["results"]["specialization"] - 0.5))
     means = {groups: f"{sum(each) / len(each):.2f}" for groups, each in apart.items()}
-    assert f"{means[True]} from 1/2 on average in {len(apart[True])} runs with groups" in LEDGER
-    assert f"{means[False]} in {len(apart[False])} without" in LEDGER
+    assert f"from 1/2 by {means[True]} on average in {len(apart[True])} runs with groups" in LEDGER
+    assert f"by {means[False]} in {len(apart[False])} without" in LEDGER
