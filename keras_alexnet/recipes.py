@@ -6,6 +6,7 @@ can be reproduced.
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -74,6 +75,8 @@ def _check_fields(settings: "Recipe | Options") -> None:
             continue
         if choices and value not in choices:
             raise ValueError(f"`{field.name}` must be {' or '.join(choices)}. Received: {value!r}")
+        if field.type in (int, int | None) and not isinstance(value, numbers.Integral):
+            raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
         if rule and not rule.allows(value):
             raise ValueError(f"`{field.name}` must be {rule.words}. Received: {value}")
 
@@ -100,7 +103,8 @@ class Recipe:
     """The settings that affect the result of a run. The defaults are the paper's; settings of our own are marked.
 
     Raises:
-        ValueError: If a setting is invalid.
+        ValueError: If a setting is invalid. The names of the network and of its initial weights are checked when it is
+            built.
 
     Example:
         >>> RECIPES["text"].batch_size

@@ -14,6 +14,11 @@ def test_text_recipe_has_the_numbers_of_section_5():
     assert (recipe.epochs, recipe.divisions, recipe.dropout, recipe.lighting_std) == (90, 3, 0.5, 0.1)
 
 
+def test_a_fraction_is_not_a_number_of_pictures():
+    with pytest.raises(ValueError, match=r"`batch_size` must be an integer\. Received: 32\.5"):
+        Recipe(batch_size=32.5)
+
+
 def test_source_recipe_differs_from_the_text_as_the_authors_code_does():
     text, source = (dataclasses.asdict(RECIPES[name]) for name in ("text", "source"))
     assert {key for key in text if text[key] != source[key]} == {

@@ -116,7 +116,7 @@ def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.N
     known = origin.trace(options.weights, recipe.architecture if recipe else given.get("architecture"))
     size = recipe.crop_size if recipe else given.get("crop_size", known.crop_size)
     name = recipe.architecture if recipe else known.architecture
-    loading.check(sketch(name, input_shape=(size, size, 3)), known.path, replace_head=True)
+    loading.check(sketch(name, input_shape=(size, size, 3)), known.path, head="auto")
     return known
 
 

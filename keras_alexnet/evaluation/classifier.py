@@ -200,10 +200,18 @@ def outputs_logits(model: "keras.Model") -> bool:
     """Return whether a network ends before its softmax."""
     import keras
 
-    last = model.layers[-1]
-    while isinstance(last, keras.Model):
-        last = last.layers[-1]
-    return getattr(last, "activation", None) is keras.activations.linear
+    linear = keras.activations.linear
+    for layer in _layers_from_the_end(model):
+        activation = getattr(layer, "activation", None)
+        if not (isinstance(layer, keras.layers.Activation) and activation is linear):  # which may only cast a softmax
+            return activation is linear
+    return False
+
+
+def _layers_from_the_end(model):
+    """Yield the layers of a network and of networks inside it, last first."""
+    for layer in reversed(model.layers):
+        yield from _layers_from_the_end(layer) if hasattr(layer, "layers") else [layer]
 
 
 def _input_size(model, path) -> int:

@@ -32,14 +32,14 @@ def activations(model: keras.Model, layer: str) -> keras.Model:
 
 
 def descriptors(classifier: Classifier, pictures: tf.data.Dataset) -> np.ndarray:
-    """Return the activations of the last hidden layer, fc7, for the central crop of each picture.
+    """Return the input of the last layer, in most networks the activations of fc7, for the central crop of each one.
 
     Args:
         classifier: The network.
         pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`, from `pipeline.resize_pictures`.
 
     Returns:
-        Float32 `(pictures, 4096)`.
+        Float32 `(pictures, features)`, with 4096 features in the paper's network.
 
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """

@@ -48,7 +48,8 @@ def build(
 ) -> keras.Model:
     """Build AlexNet: a plain functional `keras.Model`, ready to train.
 
-    Arguments, defaults and checks are those of `keras.applications`, after the name of the architecture.
+    Arguments, defaults and checks are those of `keras.applications`, after the name of the architecture, except that
+    `weights` is None by default.
 
     Input: float `(batch, height, width, 3)`, RGB, as returned by `preprocess_input`: pixel values 0 to 255 minus the
     mean in most architectures. With `include_preprocessing`, pixel values 0 to 255.
@@ -94,15 +95,14 @@ def build(
     """
     net = architectures.get(architecture)
     _check(net, weights, pooling, include_top, classes, classifier_activation)
-    start = _start(initial_weights or net.initial_weights)
+    start = _start(net.initial_weights if initial_weights is None else initial_weights)
 
     # Shapes in the comments are those of the paper's network.
-    x = image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
-    if include_preprocessing:
-        x = _preprocessed(image, net)
+    image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
+    x = pixels = _preprocessed(image, net) if include_preprocessing else image
     for n, row in net.convolutions.items():
         layer = f"{'local' if row.is_local else 'conv'}{n}"
-        x = _convolution(x, row, net.conv_rounding, layer, start, image)  # (batch, 55, 55, 96) after conv1
+        x = _convolution(x, row, net.conv_rounding, layer, start, pixels)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
             x = _STEPS.get(step, _nonlinearity)(x, step, net, n)  # (batch, 6, 6, 256) after pool5
     if include_top:
@@ -130,8 +130,6 @@ def build(
 
 def _check(net, weights, pooling, include_top, classes, classifier_activation):
     """Check the arguments before anything is built."""
-    if not isinstance(net, Architecture):
-        raise ValueError(f"`architecture` must be a name or an `Architecture`. Received: architecture={net!r}")
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
             "The network needs channels last: call keras.config.set_image_data_format('channels_last'). "
@@ -352,6 +350,6 @@ def _load(model, weights, net):
     """Load weights by name or from a file."""
     from keras_alexnet.weights import loading, names
 
-    for line in loading.load(model, names.locate(weights, net.name), replace_head=True):
+    for line in loading.load(model, names.locate(weights, net.name), head="auto"):
         if ": new" in line and weights != names.DRAWN:  # its dense layers are always new
             print(line)

@@ -582,13 +582,17 @@ def get(architecture: str | Architecture) -> Architecture:
     """Return an architecture by its name, or the architecture itself.
 
     Raises:
-        ValueError: If there is none of this name. The message lists the most similar names.
+        ValueError: If there is none of this name, or it is neither. The message lists the most similar names.
 
     Example:
         >>> get("paper").hidden, get(get("paper")).hidden
         ((4096, 4096), (4096, 4096))
     """
-    return lookup(ARCHITECTURES, architecture, "architecture") if isinstance(architecture, str) else architecture
+    if isinstance(architecture, str):
+        return lookup(ARCHITECTURES, architecture, "architecture")
+    if not isinstance(architecture, Architecture):
+        raise ValueError(f"`architecture` must be a name or an `Architecture`. Received: architecture={architecture!r}")
+    return architecture
 
 
 def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:

@@ -100,6 +100,7 @@ def decode_predictions(
     Raises:
         ValueError: If the numbers of names and classes differ, `top` is less than 1, the names have no order, or
             ImageNet's names cannot be downloaded.
+        OSError: If the file of class names cannot be read.
 
     Example:
         >>> decode_predictions(np.array([[0.2, 0.8]]), top=1, class_names=["daisy", "tulip"])

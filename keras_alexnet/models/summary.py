@@ -70,7 +70,7 @@ def training_flops(costs: Sequence[LayerCost]) -> dict[str, int]:
     """Return the floating-point operations that training on one image takes in each layer, by name.
 
     A multiply-add is two operations. The gradients of the weights and of the input take as many as the forward pass.
-    The first layer needs no gradient of its input, the image.
+    Layers that read the image need no gradient of their input: the first one, and that of a low-resolution copy.
 
     Args:
         costs: The result of `layer_costs`.
@@ -80,7 +80,8 @@ def training_flops(costs: Sequence[LayerCost]) -> dict[str, int]:
         4135610496
     """
     first = next((cost for cost in costs if cost.multiply_adds), None)
-    return {cost.name: 2 * cost.multiply_adds * (2 if cost is first else 3) for cost in costs}
+    reads_image = {cost.name for cost in costs if cost is first or cost.name.endswith("_low")}
+    return {cost.name: 2 * cost.multiply_adds * (2 if cost.name in reads_image else 3) for cost in costs}
 
 
 def sketch(architecture: str | Architecture = "paper", **arguments: Any) -> keras.Model:

@@ -51,7 +51,7 @@ def range_test(
     steps = pipeline.steps_of_an_epoch(len(pictures), recipe.batch_size)
     epochs = range(-(-STEPS // steps))
     batches = pipeline.training_batches(pictures, statistics, recipe, options.seed, epochs)
-    model = trainer.compiled_model(recipe, len(data.class_names), options.weights, options.head != "kept")
+    model = trainer.compiled_model(recipe, len(data.class_names), options.weights, options.head)
     losses, mean, weight = [], 0.0, 0.0
     for step, (rate, (images, labels)) in enumerate(zip(rates(), batches, strict=False), start=1):
         model.optimizer.learning_rate = rate

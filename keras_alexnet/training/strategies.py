@@ -258,13 +258,13 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         `keras.distribution.ModelParallel`.
 
     Raises:
-        ValueError: If there are fewer devices than requested, `TF_CONFIG` does not list the workers, or this backend
-            does not support it.
+        ValueError: If the strategy is unknown, there are fewer devices than requested, `TF_CONFIG` does not list the
+            workers, or this backend does not support it.
 
     Source: section 3.2.
     """
     backend = keras.backend.backend()
-    able = STRATEGIES[kind]
+    able = lookup(STRATEGIES, kind, "strategy")
     if backend not in able and (kind != "mirrored" or (devices or 1) > 1 or virtual_devices):
         what, instead = "Training on several devices", ""
         if kind != "mirrored":

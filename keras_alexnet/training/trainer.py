@@ -40,7 +40,7 @@ def compiled_model(
     recipe: Recipe,
     classes: int,
     weights: str | os.PathLike[str] | None = None,
-    replace_head: bool = False,
+    head: str = "kept",
     strategy: Strategy | None = None,
 ) -> keras.Model:
     """Build the recipe's network with its optimizer, ready for `fit`.
@@ -50,7 +50,7 @@ def compiled_model(
         classes: Number of classes.
         weights: Weights of the same network to start from: "drawn", a name in `weights.names.NAMES`, or a file or run
             folder that `weights.load` can read.
-        replace_head: Whether the last layer keeps its random weights if the number of classes differs.
+        head: What to do with the last layer of the weights, see `weights.loading.load`.
         strategy: The devices to train on; None for one device.
 
     Returns:
@@ -69,7 +69,7 @@ def compiled_model(
         include_preprocessing=recipe.mean == "network",
     )
     schedules.check_layers(recipe, [layer.name for layer in network.layers if layer.weights])
-    lines = loading.load(network, names.locate(weights, recipe.architecture), replace_head) if weights else ()
+    lines = loading.load(network, names.locate(weights, recipe.architecture), head) if weights else ()
     if weights != names.DRAWN:  # the commands print their own line for it
         for line in lines:
             print(line)
@@ -212,8 +212,8 @@ class _Job:
     def new_model(self) -> keras.Model:
         """Build the network with its initial weights."""
         with self.strategy.scope():
-            classes, replace_head = len(self.data.class_names), self.options.head != "kept"
-            return compiled_model(self.recipe, classes, self.options.weights, replace_head, self.strategy)
+            classes, options = len(self.data.class_names), self.options
+            return compiled_model(self.recipe, classes, options.weights, options.head, self.strategy)
 
     def initial_model(self) -> keras.Model:
         """Rebuild the network as at the beginning, including the variables of its optimizer."""

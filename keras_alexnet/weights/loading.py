@@ -19,7 +19,7 @@ from keras_alexnet.weights import formats
 from keras_alexnet.weights.conventions import WeightFile, input_scales, step
 
 
-def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> list[str]:
+def load(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> list[str]:
     """Load the weights of a file into a network.
 
     A network without its top loads only the convolutions. If a file has no fully connected layers, those of the network
@@ -28,7 +28,8 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
     Args:
         model: A network from `build`.
         path: A file that `formats.read` can read, or a run folder, whose best network is used.
-        replace_head: Whether the last layer keeps its random weights if the file has another number of classes.
+        head: What to do with the last layer: "kept", load it; "new", keep its random weights; or "auto", keep them if
+            the file has another number of classes.
 
     Returns:
         A line of text for each layer: the array of its kernel and how it was converted.
@@ -40,28 +41,28 @@ def load(model: keras.Model, path: str | os.PathLike, replace_head: bool = False
     """
     path = network_file(path)
     file = formats.read(path)
-    learned, values, head = _match(model, file, path, replace_head)
+    learned, values, new = _match(model, file, path, head)
     for layer, arrays in zip(learned, values, strict=True):
         layer.set_weights(arrays)
-    lines = [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(head, file)] if head else [])
+    lines = [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(new, file)] if new else [])
     others = ", ".join(layer.name for layer in _layers(model, file)[1])
     return [*lines, f"{others}: new; the file has convolutions only"] if others else lines
 
 
-def check(model: keras.Model, path: str | os.PathLike, replace_head: bool = False) -> None:
+def check(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> None:
     """Check that `load` can load a file into a network, without changing it.
 
     Args:
         model: A network from `build` or `sketch`.
         path: As for `load`.
-        replace_head: As for `load`.
+        head: As for `load`.
 
     Raises:
         ValueError: As `load` does.
         OSError: If the file cannot be opened.
     """
     path = network_file(path)
-    _match(model, formats.read(path), path, replace_head)
+    _match(model, formats.read(path), path, head)
 
 
 def has_convolutions_of(model: keras.Model, file: WeightFile) -> bool:
@@ -90,20 +91,24 @@ def network_file(path: str | os.PathLike) -> pathlib.Path:
     return Run.open(path).find_best() if path.is_dir() else path
 
 
-def _match(model, file, path, replace_head):
-    """Return the layers that the file has weights for, their weights, and the last layer if the classes differ."""
+def _match(model, file, path, head):
+    """Return the layers that get their weights from the file, these weights, and the last layer if it is to be new."""
+    if head not in ("kept", "new", "auto"):
+        raise ValueError(f"`head` must be 'kept', 'new' or 'auto'. Received: head={head!r}")
     _check_steps(model, file, path)
     learned, _ = _layers(model, file)
     _check_names(learned, file, path)
-    head = learned.pop() if _has_other_classes(learned[-1], file) else None
+    last = learned[-1]
+    is_dense = isinstance(last, keras.layers.Dense)
+    new = learned.pop() if is_dense and (head == "new" or last.units != _classes(last, file)) else None
     values = [_values(layer, model, file, path) for layer in learned]
-    if head and not replace_head:
+    if new and head == "kept":
         raise ValueError(
-            f"{head.name} expects {head.units} classes: use a new last layer (fit.py --head new, `replace_head=True` "
-            "in Python), or build the network for the classes of the file (import_weights.py --classes). "
-            f"Received: {_classes(head, file)} classes in {path}"
+            f'{new.name} expects {new.units} classes: use a new last layer (fit.py --head new, `head="new"` in '
+            "Python), or build the network for the classes of the file (import_weights.py --classes). "
+            f"Received: {_classes(new, file)} classes in {path}"
         )
-    return learned, values, head
+    return learned, values, new
 
 
 def _layers(model, file):
@@ -232,11 +237,6 @@ def _converted(kernel, layer, model, convention):
 
 def _classes(layer, file):
     return file.arrays[file.convention.names(layer.name)[1]].size
-
-
-def _has_other_classes(layer, file):
-    """Return whether a network's last layer is fully connected and its number of classes differs from the file's."""
-    return isinstance(layer, keras.layers.Dense) and layer.units != _classes(layer, file)
 
 
 def _line_of_new_head(layer, file):

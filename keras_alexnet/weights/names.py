@@ -5,7 +5,7 @@ import importlib.util
 import os
 import pathlib
 
-from keras_alexnet.files import digest
+from keras_alexnet.files import atomic_write, digest
 
 DRAWN = "drawn"  # the kernels in this package
 FOLDER = "KERAS_ALEXNET_WEIGHTS"  # environment variable: a folder with weight files
@@ -42,28 +42,39 @@ class Published:
         Raises:
             ValueError: If it cannot be downloaded, or its digest is wrong.
         """
-        path = self.find() or self._download()
+        path = self.find()
+        if path is None:
+            return self._download()
+        self._check(path, f"delete {path}")
+        return path
+
+    def _download(self):
+        """Download to a temporary file first, so that an interrupted download leaves nothing."""
+        import keras  # only when needed: importing it takes seconds
+
+        path = cache() / self.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary:
+            try:
+                keras.utils.get_file(
+                    temporary.name, self.address, cache_dir=path.parent.parent, cache_subdir=path.parent.name
+                )
+            except Exception as error:  # get_file raises a plain Exception without a network
+                raise ValueError(
+                    f"Could not download {self.address}: save the file as {path}, or in a folder that the "
+                    f"environment variable {FOLDER} names. Received: {error}"
+                ) from error
+            self._check(temporary, f"try again, or save the file from {self.address} as {path}")
+        return path
+
+    def _check(self, path, advice):
         # not with get_file's file_hash, because PyTorch publishes only the beginning of the digest
         received = digest(path)
         if not received.startswith(self.digest):
             raise ValueError(
-                f"The file is damaged, or not the published one: delete {path}. Its SHA-256 must begin with "
-                f"{self.digest}. Received: {received}"
+                f"The file is damaged, or not the published one: {advice}. Its SHA-256 must begin with {self.digest}. "
+                f"Received: {received}"
             )
-        return path
-
-    def _download(self):
-        import keras  # only when needed: importing it takes seconds
-
-        try:
-            return pathlib.Path(
-                keras.utils.get_file(self.name, self.address, cache_dir=cache().parent, cache_subdir=cache().name)
-            )
-        except Exception as error:  # get_file raises a plain Exception without a network
-            raise ValueError(
-                f"Could not download {self.address}: save the file as {cache() / self.name}, or in a folder that the "
-                f"environment variable {FOLDER} names. Received: {error}"
-            ) from error
 
 
 CAFFE = Published(

@@ -59,6 +59,16 @@ def test_logits_become_probabilities(small_run, data):
         np.testing.assert_allclose(received[views], expected[views], atol=1e-6)
 
 
+def test_a_linear_activation_after_the_softmax_leaves_probabilities(small_run, data):
+    """Keras ends networks in mixed precision like this."""
+    classifier = Classifier.of_run(small_run)
+    cast = keras.layers.Activation("linear", dtype="float32")
+    model = keras.Model(classifier.model.input, cast(classifier.model.output))
+    batches = list(classifier.batches(pipeline.resize_pictures(data.splits["test"], 76)))
+    expected, received = (evaluate.probabilities(each, batches)[0][1] for each in (classifier.model, model))
+    np.testing.assert_allclose(received, expected, atol=1e-6)
+
+
 def test_an_evaluation_is_saved_in_the_run(small_run, data):
     (evaluation,) = evaluate.evaluate_runs([small_run], data, "test")
     kept = small_run.read_evaluations("evaluation")["test"]

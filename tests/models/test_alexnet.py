@@ -271,6 +271,7 @@ def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
         ({"architecture": "papper"}, r"Unknown architecture\. Did you mean paper\b.*Received: 'papper'"),
         ({"architecture": 1000}, "a name or an `Architecture`.*Received: architecture=1000"),
         ({"initial_weights": "sourse"}, r"Did you mean source\b.*Received: 'sourse'"),
+        ({"initial_weights": {}}, r"every layer of the network.*Received: one without conv1"),
         ({"initial_weights": 0.01}, r"a mapping from layer names to `Start`\. Received: initial_weights=0\.01"),
         ({"initial_weights": {"conv1": 0.01}}, r"to `Start`\. Received: initial_weights=\{'conv1': 0\.01\}"),
         ({"input_shape": (66, 67, 3)}, r"at least 67x67. Received: input_shape=\(66, 67, 3\)"),

@@ -42,7 +42,11 @@ def pair():
 
 
 @pytest.mark.parametrize(
-    "name", ["caffe", *(pytest.param(name, marks=pytest.mark.slow) for name in ("one_weird_trick", "tflearn"))]
+    "name",
+    [
+        *("caffe", "source_low_resolution"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("one_weird_trick", "tflearn")),
+    ],
 )
 def test_answers_are_those_for_preprocessed_pictures(name):
     """Compare with an explicit `(pixels - mean) / std`."""

@@ -300,10 +300,20 @@ def test_without_top(caffe_file):
 def test_a_new_head_is_announced(caffe_file):
     model = network("caffe", classes=3)
     before = model.get_layer("fc8").get_weights()[0]
-    lines = loading.load(model, caffe_file, replace_head=True)
+    lines = loading.load(model, caffe_file, head="auto")
     assert lines[-1] == "fc8: new, for 3 classes; the file has 10"
     np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[0], before)
     np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[1], foreign_weights.of_caffe()["fc7"][1])
+
+
+@pytest.mark.any_backend
+def test_a_new_head_may_have_as_many_classes_as_the_old_one(caffe_file):
+    model, old = network("caffe", classes=10), foreign_weights.of_caffe()["fc8"][1]
+    before = model.get_layer("fc8").get_weights()
+    assert loading.load(model, caffe_file, head="new")[-1] == "fc8: new, for 10 classes; the file has 10"
+    np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[0], before[0])
+    loading.load(model, caffe_file, head="auto")
+    np.testing.assert_array_equal(model.get_layer("fc8").get_weights()[1], old)
 
 
 @pytest.mark.any_backend

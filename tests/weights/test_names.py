@@ -207,3 +207,37 @@ def test_a_saved_network_with_preprocessing_gives_its_weights(tmp_path):
     for array, expected in zip(outside.get_weights(), inside.get_weights(), strict=True):
         np.testing.assert_array_equal(array, expected)
     assert keras.models.load_model(tmp_path / "net.keras").layers[1].name == "preprocessing"
+
+
+# Downloads
+
+
+def published_file(path, content=b"onnx"):
+    path.write_bytes(content)
+    return dataclasses.replace(names.NAMES["caffe"][0], address=path.as_uri())
+
+
+def test_a_download_lands_in_the_cache(cache, tmp_path):
+    path = published_file(tmp_path / CAFFE).fetch()
+    assert path == cache / CAFFE
+    assert path.read_bytes() == b"onnx"
+    assert [file.name for file in cache.iterdir()] == [CAFFE]
+
+
+def test_a_damaged_download_leaves_nothing(cache, tmp_path):
+    with pytest.raises(ValueError, match=r"damaged.*: try again, .*Received: "):
+        published_file(tmp_path / CAFFE, b"half").fetch()
+    assert list(cache.iterdir()) == []
+
+
+def test_an_interrupted_download_leaves_nothing(cache, tmp_path, monkeypatch):
+    """Keras removes a partial file only after some errors."""
+
+    def interrupted(name, *_, cache_dir, cache_subdir):
+        (cache_dir / cache_subdir / name).write_bytes(b"on")
+        raise SystemExit(130)
+
+    monkeypatch.setattr(keras.utils, "get_file", interrupted)
+    with pytest.raises(SystemExit):
+        published_file(tmp_path / CAFFE).fetch()
+    assert list(cache.iterdir()) == []
