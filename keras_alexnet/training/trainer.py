@@ -267,7 +267,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
         return
     statistics = _statistics(job.run, train, strategy)
     steps = pipeline.steps_of_an_epoch(len(train), recipe.batch_size, options.steps_per_epoch)
-    validation = _validation_batches(job.data, statistics, recipe, strategy)
+    validation = _evaluation_batches(job.data.splits.get("validation"), statistics, recipe, strategy)
     with strategy.scope():
         model = strategy.adapt(checkpoint.load()) if checkpoint else job.new_model()
     sample = None, None
@@ -278,7 +278,8 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
         callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, may_recover, sample)]
         if step == steps:
-            _evaluate_epoch(model, validation, checkpoint, callbacks)
+            some = _evaluation_batches(job.data.splits["train"].take(recipe.batch_size), statistics, recipe, strategy)
+            _evaluate_epoch(model, validation, some, checkpoint, callbacks)
             epoch, step = epoch + 1, 0
             if model.stop_training:
                 return
@@ -335,13 +336,15 @@ def _callbacks(
 def _evaluate_epoch(
     model: keras.Model,
     validation: tf.data.Dataset | None,
+    some: tf.data.Dataset,
     checkpoint: checkpoints.Checkpoint,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
-    """Finish an epoch that was stopped during its validation."""
+    """Finish an epoch that was stopped after its last step. Without validation, `some` pictures build the metrics."""
     callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=checkpoint.epochs + 1, steps=0)
     model.stop_training = False  # as `fit` does
-    validated = model.evaluate(validation, verbose=0, return_dict=True) if validation else {}  # it resets the metrics
+    measured = model.evaluate(validation or some, verbose=0, return_dict=True)
+    validated = measured if validation else {}
     model.reset_metrics()
     checkpoints.assign(model.metrics_variables, checkpoint.metrics)
     callbacks.on_train_begin()
@@ -351,12 +354,12 @@ def _evaluate_epoch(
     callbacks.on_train_end()
 
 
-def _validation_batches(
-    data: Dataset, statistics: Statistics, recipe: Recipe, strategy: Strategy
+def _evaluation_batches(
+    pictures: tf.data.Dataset | None, statistics: Statistics, recipe: Recipe, strategy: Strategy
 ) -> tf.data.Dataset | None:
-    if "validation" not in data.splits:
+    if pictures is None:
         return None
-    pictures = pipeline.resize_pictures(data.splits["validation"], recipe.resize_size)
+    pictures = pipeline.resize_pictures(pictures, recipe.resize_size)
     size = strategy.evaluation_batch_size(len(pictures), recipe.batch_size)
     return pipeline.evaluation_batches(pictures, statistics, recipe, size)
 

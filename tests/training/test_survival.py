@@ -196,6 +196,32 @@ def test_a_stop_saves_within_the_epoch(pictures, unbroken, tmp_path, event, step
     assert_same(folder, unbroken)
 
 
+def without_validation(life, *arguments):
+    from keras_alexnet.data import datasets
+
+    load = datasets.load
+
+    def load_without_validation(name):
+        data = load(name)
+        return dataclasses.replace(data, splits={split: data.splits[split] for split in ("train", "test")})
+
+    datasets.load = load_without_validation
+    life(*arguments)
+
+
+@pytest.mark.slow
+def test_a_stop_in_the_last_step_without_validation(pictures, tmp_path):
+    options = {"recipe": dataclasses.replace(RECIPE, epochs=2, schedule="cosine"), "steps_per_epoch": 1}
+    whole = functools.partial(without_validation, train)
+    finish(start(pictures, tmp_path / "unbroken", life=whole, **options))
+    stopping = functools.partial(without_validation, functools.partial(stop_at, "on_train_batch_end"))
+    process = start(pictures, tmp_path / "run", life=stopping, **options)
+    process.join(120)
+    assert process.exitcode == 143
+    finish(start(pictures, tmp_path / "run", life=whole, **options))
+    assert_same(tmp_path / "run", state(tmp_path / "unbroken"))
+
+
 @pytest.mark.slow
 def test_stopped_again_and_again_by_sigterm(pictures, unbroken, tmp_path):
     """At any moment after training starts, the exit status is that of a stop, and nothing is lost."""
