@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from keras_alexnet import invocation
-from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files
+from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files, temporary_folder
 from keras_alexnet.recipes import Options, Recipe
 
 if typing.TYPE_CHECKING:
@@ -26,6 +26,7 @@ if typing.TYPE_CHECKING:
 
 SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
+BEST = "best.keras"
 RECOVERIES = "recoveries.json"
 KERNELS = "kernels.npz"
 INSIDE = "run/"  # folder in `best.keras` with what a copy of this file needs: recipe, class names and statistics
@@ -64,7 +65,7 @@ class Run:
     @property
     def best(self) -> pathlib.Path:
         """The network that the recipe keeps, of the best or of the last epoch, without its optimizer."""
-        return self.folder / "best.keras"
+        return self.folder / BEST
 
     def find_best(self) -> pathlib.Path:
         """Return `best`.
@@ -143,37 +144,51 @@ class Run:
         return cls(folder)
 
     @classmethod
-    def of_file(cls, path: str | os.PathLike[str]) -> "Run | None":
-        """Return the run that a file of a network belongs to, or None.
-
-        `best.keras` is in the run's folder, checkpoints are one folder deeper.
+    def containing(cls, path: str | os.PathLike[str]) -> "Run | None":
+        """Return the run of a run folder, or of `best.keras` or a checkpoint in one; None for other files.
 
         Raises:
-            ValueError: As for `open`.
+            ValueError: As for `open`, also for a folder that is no run.
         """
-        for folder in pathlib.Path(os.path.abspath(path)).parents[:2]:  # without "..", which `absolute` keeps
-            if (folder / "recipe.json").is_file() and (folder / "classes.txt").is_file():
-                return cls.open(folder)
+        path = pathlib.Path(os.path.abspath(path))  # without "..", which `absolute` keeps
+        if path.is_dir():
+            return cls.open(path)
+        if path.name != BEST and not re.fullmatch(CHECKPOINT, path.name):
+            return None
+        folder = path.parent if path.name == BEST else path.parents[1]
+        if (folder / "recipe.json").is_file() and (folder / "classes.txt").is_file():
+            return cls.open(folder)
         return None
 
     @classmethod
     @contextlib.contextmanager
-    def inside(cls, path: str | os.PathLike[str]) -> Iterator["Run | None"]:
-        """Yield a temporary run folder with the recipe, the class names and the statistics that `write_network` put
-        into a file, or None if the file has none of them.
+    def of_network(cls, path: str | os.PathLike[str]) -> Iterator["Run | None"]:
+        """Yield the run that a network belongs to, or None.
+
+        Args:
+            path: As for `containing`; or a copy of `best.keras`, for which a temporary folder has the recipe, the class
+                names and the statistics.
 
         Raises:
+            ValueError: As for `containing`.
             OSError: If the file cannot be read.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            run = cls(pathlib.Path(folder))
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    for file in (run.folder / "recipe.json", run.classes, run.statistics):
-                        file.write_bytes(archive.read(INSIDE + file.name))
-            except (FileNotFoundError, IsADirectoryError, KeyError, zipfile.BadZipFile):
-                run = None
+        if run := cls.containing(path):
             yield run
+            return
+        with temporary_folder(tempfile.gettempdir()) as folder:
+            run = cls(folder)
+            yield run if run._extract(path) else None
+
+    def _extract(self, file: str | os.PathLike[str]) -> bool:
+        """Write the files that `write_network` put into a network's file. Return whether it has them."""
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for path in (self.folder / "recipe.json", self.classes, self.statistics):
+                    path.write_bytes(archive.read(INSIDE + path.name))
+        except (FileNotFoundError, KeyError, zipfile.BadZipFile):
+            return False
+        return True
 
     @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
@@ -226,9 +241,12 @@ class Run:
             return Recipe.of(self.read_json("recipe.json")["recipe"])
 
     def read_options(self) -> Options:
-        """Return the options that the run was made with."""
+        """Return the options that the run was made with. If its file of class names is gone, `classes.txt` has them."""
         with self._recipe_errors():
-            return Options(**self.read_json("recipe.json")["options"])
+            options = Options(**self.read_json("recipe.json")["options"])
+        if options.class_names and not pathlib.Path(options.class_names).exists():
+            return dataclasses.replace(options, class_names=str(self.classes.absolute()))
+        return options
 
     def read_data(self) -> dict | str:
         """Return the identity of the run's data: fields, or a sentence in version 0.1.0."""
@@ -531,8 +549,11 @@ def provenance(
 
 def _commit() -> str | None:
     """Return the commit of the checkout that contains the library, None outside a checkout."""
-    command = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"]
+    here = pathlib.Path(__file__)
+    git = ["git", "-C", str(here.parent)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        # an installed copy may be in an ignored folder of another repository
+        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], capture_output=True, check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from keras_alexnet import runs
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.runs import MISTAKE_COLUMNS, Run
 
@@ -155,6 +156,31 @@ def test_links_in_a_circle_do_not_lead_out_of_a_run(tmp_path):
 
 def test_a_file_near_another_recipe_json_is_not_of_a_run(tmp_path):
     (tmp_path / "recipe.json").write_text('{"title": "soup"}')
-    assert Run.of_file(tmp_path / "models" / "network.keras") is None
+    assert Run.containing(tmp_path / "best.keras") is None
     (tmp_path / "classes.txt").write_text("daisy\n")
-    assert Run.of_file(tmp_path / "last" / "network.keras") == Run(tmp_path)
+    assert Run.containing(tmp_path / "best.keras") == Run(tmp_path)
+    assert Run.containing(tmp_path / "last" / "epoch-00002.keras") == Run(tmp_path)
+    assert Run.containing(tmp_path / "of_another_run.keras") is None
+
+
+def test_a_missing_file_of_class_names_is_replaced_by_those_of_the_run(tmp_path):
+    run = Run.create(tmp_path / "run")
+    run.write_classes(["daisy", "rose"])
+    (tmp_path / "names.txt").write_text("Bellis\nRosa\n")
+    run.write_json("recipe.json", {"options": {"dataset": "petals", "class_names": str(tmp_path / "names.txt")}})
+    assert run.read_options().class_names == str(tmp_path / "names.txt")
+    (tmp_path / "names.txt").unlink()
+    assert run.read_options().class_names == str(run.classes)
+
+
+def test_the_commit_is_not_that_of_another_repository(tmp_path, monkeypatch):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
+    installed = tmp_path / ".venv" / "runs.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    monkeypatch.setattr(runs, "__file__", str(installed))
+    assert runs._commit() is None
+    subprocess.run([*git, "add", str(installed)], check=True)
+    assert len(runs._commit()) == 40

@@ -91,10 +91,10 @@ def fill_in_settings(
 
 
 def _with_default_start(recipe, options, data, arguments):
-    """Return the options with the kernels from drawn pictures, if they suit the data and no weights are given."""
+    """Return the options with the kernels from drawn pictures, if they suit the data and no other start is given."""
     from keras_alexnet.training import defaults
 
-    is_given = "weights" in _given_options(arguments)
+    is_given = "weights" in _given_options(arguments) or "initial_weights" in given_fields(arguments, Recipe)
     if is_given or not defaults.starts_from_drawn(len(data.splits["train"]), recipe):
         return options
     return dataclasses.replace(options, weights=names.DRAWN)

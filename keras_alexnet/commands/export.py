@@ -65,9 +65,9 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.export import exporting
 
         source = pathlib.Path(arguments.network)
-        run = Run.open(source) if source.is_dir() else Run.of_file(source)
+        run = Run.containing(source)
         source = run.find_best() if source.is_dir() else source
-        classifier = Classifier.of_file(source)
+        classifier = Classifier.open(source)
         settings = Settings(arguments.precision, arguments.native_normalization)
         is_measured = arguments.dataset or settings.precision != "float32"
         named = classifier

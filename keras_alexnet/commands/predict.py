@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.files import check_new
-from keras_alexnet.runs import Run
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.evaluation.classifier import Classifier
@@ -90,7 +89,7 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
 
     if network is None:
         return Classifier.of_imagenet(arguments.weights, arguments.architecture)
-    return Classifier.of_run(Run.open(network)) if network.is_dir() else Classifier.of_file(network)
+    return Classifier.open(network)
 
 
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:

@@ -62,10 +62,8 @@ class Explorer:
             ValueError: If there is none, or it cannot be read.
         """
         path = pathlib.Path(path)
-        if not path.is_dir():
-            return cls(path.name, Classifier.of_file(path))
-        run = Run.open(path)
-        return cls(path.resolve().name, Classifier.of_run(run), run, data_dir)
+        run = Run.open(path) if path.is_dir() else None
+        return cls(path.absolute().name, Classifier.open(path), run, data_dir)
 
     @property
     def crop_size(self) -> int:

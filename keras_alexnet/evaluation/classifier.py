@@ -84,27 +84,25 @@ class Classifier:
         return cls(model, names, run.read_recipe(), Statistics.load(run.statistics))
 
     @classmethod
-    def of_file(cls, path: str | pathlib.Path, load: Load = load_model) -> Self:
-        """Load the network of a `.keras` file.
+    def open(cls, path: str | pathlib.Path, load: Load = load_model) -> Self:
+        """Load the network of a run folder or of a `.keras` file.
 
-        A file in a run folder uses the run's recipe, statistics and class names, and a copy of `best.keras` those that
+        A file that a run wrote uses the run's recipe, statistics and class names, and a copy of `best.keras` those that
         are stored in it. Any other file uses defaults: the mean and std of the architecture that the network is named
         after, unless the network preprocesses its input itself; the usual size before cropping, see
         `usual_resize_size`; and numbers as class names.
 
         Args:
-            path: The file.
+            path: The folder or file.
             load: Returns the network of a file.
 
         Raises:
-            ValueError: If the file does not contain an image classifier, contains code, or does not match the run.
+            ValueError: If there is no image classifier, it contains code, or it does not match the run.
         """
         path = pathlib.Path(path)
-        if run := Run.of_file(path):
-            return cls._in_run(run, path, load)
-        with Run.inside(path) as run:
+        with Run.of_network(path) as run:
             if run:
-                return cls._in_run(run, path, load)
+                return cls._in_run(run, run.find_best() if path.is_dir() else path, load)
         model = load(path)
         crop_size = _input_size(model, path)
         architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
@@ -118,7 +116,7 @@ class Classifier:
 
     @classmethod
     def of_imagenet(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
-        """Load a network with weights that were trained on the 1000 classes of ImageNet.
+        """Load a network with weights that were trained on the 1000 classes of ImageNet. A run keeps its own classes.
 
         Args:
             weights: A name in `weights.names.NAMES`, or a file of weights.
@@ -129,8 +127,12 @@ class Classifier:
                 of classes.
         """
         from keras_alexnet.models.alexnet import build
-        from keras_alexnet.weights import loading, origin
+        from keras_alexnet.weights import loading, names, origin
 
+        if not names.is_name(weights):
+            with Run.of_network(weights) as run:
+                if run:
+                    return cls.open(weights)
         known = origin.trace(weights, architecture)
         recipe = Recipe(**known.settings())
         model = build(

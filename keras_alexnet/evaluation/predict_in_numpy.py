@@ -18,7 +18,6 @@ from keras_alexnet.evaluation import predictions
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.predictions import PANEL_PICTURE_SIZE, PANEL_PICTURES, Prediction
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
-from keras_alexnet.runs import Run
 from keras_alexnet.weights.keras import read_keras
 
 if typing.TYPE_CHECKING:
@@ -34,7 +33,7 @@ def load(path: pathlib.Path) -> Classifier | None:
         A classifier with a `NumpyNetwork`, or None if only Keras can load it, or can say why it cannot be loaded.
     """
     try:
-        return Classifier.of_run(Run.open(path), _open) if path.is_dir() else Classifier.of_file(path, _open)
+        return Classifier.open(path, _open)
     except Exception:  # Keras says what is wrong with a file
         return None
 

@@ -55,19 +55,13 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         published = names.choose(weights, architecture)
         return _of_publisher(published.fetch(), published.architecture)
     path = pathlib.Path(weights)
-    run = Run.open(path) if path.is_dir() else Run.of_file(path)
-    if run:
-        return _of_run(run, loading.network_file(path), architecture)
-    with Run.inside(path) as run:
+    with Run.of_network(path) as run:
         if run:
-            return _of_run(run, path, architecture)
+            recipe, path = run.read_recipe(), loading.network_file(path)
+            name = architecture or recipe.architecture
+            return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean)
     file = formats.read(path)
     return _of_publisher(path, architecture or _recognize(file, path), file.size)
-
-
-def _of_run(run, path, architecture):
-    recipe = run.read_recipe()
-    return Origin(path, architecture or recipe.architecture, recipe.crop_size, recipe.resize_size, recipe.mean)
 
 
 def _of_publisher(path, architecture, size=None):

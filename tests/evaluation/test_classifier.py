@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import shutil
 import zipfile
 
 import h5py
@@ -12,6 +13,7 @@ import tensorflow as tf
 from keras_alexnet.evaluation import classifier, predict_in_numpy
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.runs import Run
 from keras_alexnet.weights import origin
 
 
@@ -32,11 +34,27 @@ def test_a_copy_of_a_runs_network_keeps_its_classes_and_preprocessing(load, smal
     copy = tmp_path / "elsewhere" / "flowers.keras"
     copy.parent.mkdir()
     copy.write_bytes(small_run.best.read_bytes())
-    found = classifier.Classifier.of_file(copy, load)
+    found = classifier.Classifier.open(copy, load)
     assert found.class_names == small_run.read_classes()
     assert found.recipe == small_run.read_recipe()
     assert (found.statistics.mean_image == 128).all()
     assert origin.trace(copy).resize_size == small_run.read_recipe().resize_size
+
+
+def test_a_copy_in_the_folder_of_another_run_keeps_its_own_classes(small_run, tmp_path):
+    other = Run(shutil.copytree(small_run.folder, tmp_path / "other"))
+    other.write_classes(["a", "b", "c"])
+    copy = shutil.copy(small_run.best, other.folder / "from_elsewhere.keras")
+    assert classifier.Classifier.open(copy).class_names == small_run.read_classes()
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_weights_of_a_run_keep_its_classes_and_mean(copied, small_run, tmp_path):
+    """With `predict.py --weights`, which otherwise means ImageNet's classes."""
+    weights = shutil.copy(small_run.best, tmp_path / "copy.keras") if copied else small_run.folder
+    found = classifier.Classifier.of_imagenet(weights)
+    assert found.class_names == small_run.read_classes()
+    assert (found.statistics.mean_image == 128).all()
 
 
 def test_a_runs_network_contains_no_paths(small_run):
@@ -51,7 +69,7 @@ def test_a_network_that_subtracts_the_mean_is_found_inside_another(inside, tmp_p
     base = build("figure_1", include_top=False, input_shape=(32, 32, 3), pooling="avg", include_preprocessing=inside)
     image = keras.Input((32, 32, 3))
     keras.Model(image, keras.layers.Dense(2, activation="softmax")(base(image))).save(tmp_path / "mine.keras")
-    found = classifier.Classifier.of_file(tmp_path / "mine.keras")
+    found = classifier.Classifier.open(tmp_path / "mine.keras")
     assert found.recipe.mean == ("network" if inside else "architecture")
     assert (classifier.preprocessing_layer(found.model) is not None) == inside
 
@@ -59,7 +77,7 @@ def test_a_network_that_subtracts_the_mean_is_found_inside_another(inside, tmp_p
 def test_a_file_inside_a_run_must_belong_to_it(small_run):
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
-        classifier.Classifier.of_file(small_run.best)
+        classifier.Classifier.open(small_run.best)
 
 
 def test_a_run_whose_class_names_are_a_link_out_of_it_is_refused(small_run, tmp_path):
@@ -67,7 +85,7 @@ def test_a_run_whose_class_names_are_a_link_out_of_it_is_refused(small_run, tmp_
     names.rename(tmp_path / "secret.txt")
     names.symlink_to(tmp_path / "secret.txt")
     with pytest.raises(ValueError, match=r"must not contain links that lead out of it\. Received: .*classes\.txt"):
-        classifier.Classifier.of_file(small_run.best)
+        classifier.Classifier.open(small_run.best)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
@@ -89,7 +107,7 @@ def test_networks_without_one_row_of_classes_are_refused(tmp_path):
     for name, network in networks.items():
         network.save(tmp_path / f"{name}.keras")
         with pytest.raises(ValueError, match=rf"^Expected a network (that maps|with an input).*{name}\.keras"):
-            classifier.Classifier.of_file(tmp_path / f"{name}.keras")
+            classifier.Classifier.open(tmp_path / f"{name}.keras")
 
 
 def altered(path, name, change):

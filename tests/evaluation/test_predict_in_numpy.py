@@ -75,7 +75,7 @@ def in_numpy(path, files, views):
 )
 def test_every_architecture(name, files, tmp_path):
     save_network(ARCHITECTURES[name], tmp_path / "network.keras")
-    classifier = Classifier.of_file(tmp_path / "network.keras")
+    classifier = Classifier.open(tmp_path / "network.keras")
     for views, expected in by_keras(classifier, files).items():
         assert np.ptp(expected, axis=0).max() > 0.01  # the classes depend on the picture
         assert expected.max() < 0.99
@@ -86,7 +86,7 @@ def test_every_architecture(name, files, tmp_path):
 @pytest.mark.parametrize("arguments", [{"include_preprocessing": True}, {"classifier_activation": None}])
 def test_networks_that_preprocess_or_end_in_logits(arguments, files, tmp_path):
     save_network(ARCHITECTURES["one_weird_trick"], tmp_path / "network.keras", **arguments)
-    expected = by_keras(Classifier.of_file(tmp_path / "network.keras"), files)[1]
+    expected = by_keras(Classifier.open(tmp_path / "network.keras"), files)[1]
     np.testing.assert_allclose(in_numpy(tmp_path / "network.keras", files, 1), expected, rtol=0, atol=1e-4)
 
 

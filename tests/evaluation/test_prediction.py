@@ -122,12 +122,12 @@ def test_a_network_file_inside_a_run_has_its_class_names(small_run):
     last.parent.mkdir()
     shutil.copy(small_run.best, last)
     for file in (small_run.best, last):
-        assert Classifier.of_file(file).class_names == small_run.read_classes()
+        assert Classifier.open(file).class_names == small_run.read_classes()
 
 
 def test_a_network_that_keras_saved_gets_defaults(small_run, tmp_path):
     keras.models.load_model(small_run.best).save(tmp_path / "alone.keras")
-    classifier = Classifier.of_file(tmp_path / "alone.keras")
+    classifier = Classifier.open(tmp_path / "alone.keras")
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
     mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)

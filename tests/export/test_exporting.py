@@ -228,7 +228,7 @@ def test_networks_of_others_that_divide_by_255(name, tmp_path, images):
     layers += [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax", name="classes")]
     model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers])
     model.save(tmp_path / "tutorial.keras")
-    each = Classifier.of_file(tmp_path / "tutorial.keras")
+    each = Classifier.open(tmp_path / "tutorial.keras")
     assert each.recipe.mean == "network"
     exporting.export(each, tmp_path / "tutorial", "savedmodel")
     said = json.loads((tmp_path / "tutorial.json").read_text())["preprocessing_in_network"]
@@ -243,7 +243,7 @@ def test_a_normalization_with_the_name_of_our_layer_is_not_ours(tmp_path):
     layers = [keras.layers.Normalization(mean=[1.0] * 3, variance=[4.0] * 3, name="preprocessing")]
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, activation="softmax")]
     keras.Sequential([keras.Input((SIZE, SIZE, 3)), *layers]).save(tmp_path / "other.keras")
-    each = Classifier.of_file(tmp_path / "other.keras")
+    each = Classifier.open(tmp_path / "other.keras")
     assert each.recipe.mean == "architecture"
     exporting.export(each, tmp_path / "other", "savedmodel")
     said = json.loads((tmp_path / "other.json").read_text())["preprocessing_in_network"]

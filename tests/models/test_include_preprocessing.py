@@ -131,7 +131,7 @@ def test_a_file_of_it_is_predicted_with_pixels_as_they_are(pair, tmp_path):
     square = tf.data.Dataset.from_tensors((np.random.default_rng(1).integers(0, 256, (76, 76, 3), np.uint8), 0))
     answers = []
     for name in ("outside", "inside"):
-        classifier = Classifier.of_file(tmp_path / f"{name}.keras")
+        classifier = Classifier.open(tmp_path / f"{name}.keras")
         ((images, _),) = classifier.batches(square).as_numpy_iterator()
         answers.append(numbers(classifier.model(images)))
     np.testing.assert_allclose(*answers, atol=1e-6)

@@ -538,6 +538,7 @@ def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, p
         ("oxford_flowers102:flipped", [], "drawn"),
         ("oxford_flowers102", ["--weights", "none"], None),
         ("oxford_flowers102", ["--recipe", "flowers"], None),
+        ("oxford_flowers102", ["--initial-weights", "text"], None),
         ("oxford_flowers102", ["--architecture", "half"], None),
         ("petals", [], None),
         ("drawn:25600", [], None),
