@@ -352,14 +352,15 @@ class Run:
         `training.recovery`."""
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
-    def write_evaluation(self, name: str, numbers: Mapping[str, typing.Any]) -> None:
-        """Write the result of an evaluation, with the checksum of the network that it is of.
+    def write_evaluation(self, name: str, numbers: Mapping[str, typing.Any], network: int | None) -> None:
+        """Write the result of an evaluation.
 
         Args:
             name: Such as "evaluation-test" or "ensemble-test".
             numbers: The result of `Evaluation.numbers`.
+            network: The `checksum` from before the evaluation, since training may replace the network meanwhile.
         """
-        self.write_json(f"{name}.json", dict(numbers) | {"network": self._checksum()})
+        self.write_json(f"{name}.json", dict(numbers) | {"network": network})
 
     def read_evaluations(self, kind: str) -> dict[str, dict[str, typing.Any]]:
         """Return the results of all evaluations of the network in the folder, by what was evaluated, such as "test".
@@ -372,7 +373,7 @@ class Run:
         Raises:
             ValueError: If a file is not the result of an evaluation.
         """
-        network, found = self._checksum(), {}
+        network, found = self.checksum(), {}
         for path in sorted(self.folder.glob(f"{kind}-*.json")):
             numbers = self.read_json(path.name)
             if not isinstance(numbers, dict):
@@ -381,7 +382,7 @@ class Run:
                 found[path.stem.removeprefix(f"{kind}-")] = numbers
         return found
 
-    def _checksum(self) -> int | None:
+    def checksum(self) -> int | None:
         """Return the CRC-32 of the weights in `best.keras`, from the directory of this zip file; None without one."""
         try:
             with zipfile.ZipFile(self.best) as archive:

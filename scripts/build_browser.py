@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import atomic_write, temporary_folder
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.data.datasets import Dataset
@@ -54,7 +54,7 @@ def fetch_runtime(out: pathlib.Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise ValueError(f"{LEFT_OUT}. Received: no npm")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder(tempfile.gettempdir()) as folder:
         command = [npm, "pack", RUNTIME, "--silent", "--pack-destination", folder]
         done = subprocess.run(command, capture_output=True, text=True)
         archives = list(pathlib.Path(folder).glob("*.tgz"))

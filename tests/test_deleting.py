@@ -20,7 +20,7 @@ from keras_alexnet.training import checkpoints
 
 OWN = [
     *("recipe.json", "classes.txt", "statistics.npz", "log.csv", "best.keras", "report.html", "results.json"),
-    *("evaluation-test.json", "figures/curves.png", f"{PARTIAL}4711-log.csv"),
+    *("evaluation-test.json", "figures/curves.png", f"{PARTIAL}4194305-log.csv"),
     *("last/epoch-00001.keras", "last/epoch-00001.json", "last/epoch-00001-step-00000002.keras"),
     "tensorboard/train/events.out.tfevents.1.host.2.v2",
 ]

@@ -45,7 +45,23 @@ def new_run_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Opti
         name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
+    _check_no_flag_is_ignored(arguments, recipe, options)
     return recipe, options
+
+
+def _check_no_flag_is_ignored(arguments: argparse.Namespace, recipe: Recipe | None, options: Options) -> None:
+    """Raise if a given flag would have no effect."""
+    if options.quick and arguments.recipe:
+        raise ValueError(
+            "--quick chooses its own settings: leave out --recipe, or use --max-minutes instead. "
+            f"Received: --quick --recipe {arguments.recipe}"
+        )
+    given = given_fields(arguments, Recipe)
+    schedule = recipe.schedule if recipe else given.get("schedule", "divided")  # which these flags imply
+    for name in ("divide_after", "patience", "divisions"):
+        if name in given and schedule != "divided":
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} needs --schedule divided. Received: {flag} with the schedule {schedule}")
 
 
 def resumed_settings(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, Options]:

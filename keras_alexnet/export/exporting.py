@@ -207,7 +207,7 @@ def _check(received, wanted, format, tolerance):
     error = np.max([log_error(each, wanted) for each in received])  # NaN if one of them is
     if not error <= tolerance:
         raise ValueError(
-            f"The export differs from the Keras network by more than {TOLERANCE:g} of the largest log probability. "
+            f"The largest log probability of the export may differ from that of the Keras network by {tolerance:g}. "
             f"Received: {format} with a difference of {error:.1e}; nothing was written"
         )
 

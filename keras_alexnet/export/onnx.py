@@ -183,7 +183,7 @@ def _rounded(values, axis):
 def _convert(layer, graph, x):
     """Add the operators of a layer and return the name of the result. ONNX maps are channels first."""
     raise ValueError(
-        "ONNX export supports networks of this library without branches: export other networks as a SavedModel. "
+        "ONNX export does not support this layer: export the network as a SavedModel or for LiteRT. "
         f"Received: {layer.name}, a {type(layer).__name__}"
     )
 

@@ -149,7 +149,7 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         del settings["initial_weights"]  # the network has other layers
     if "crop_size" in given:  # as 148 to 131
         settings["resize_size"] = max(given["crop_size"], round(given["crop_size"] * resize_size / crop_size))
-    if "divide_after" in given or "patience" in given:
+    if {"divide_after", "patience", "divisions"} & given.keys():
         settings["schedule"] = "divided"
     if (settings | given)["schedule"] == "cosine" and "stop_after" not in given:
         settings["keep"] = "last"

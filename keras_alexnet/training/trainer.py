@@ -122,7 +122,7 @@ def fit(
     """
     strategy = strategy or Strategy()
     _check(recipe, data, options, strategy)
-    precision = prepare(options)
+    precision = prepare(_with_precision_of(run, options))
     with files.locked(run.folder) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
@@ -173,6 +173,12 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
     if recipe.stop_after and "validation" not in data.splits:
         raise ValueError(f"--stop-after needs a validation split. Received: {data.name}")
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
+
+
+def _with_precision_of(run: runs.Run, options: Options) -> Options:
+    """Return the options with the precision that a resumed run began with, also if this machine has a faster one."""
+    precision = run.read_json("recipe.json").get("precision") if run.has_recipe() else None
+    return dataclasses.replace(options, precision=precision) if precision else options
 
 
 def prepare(options: Options) -> str:

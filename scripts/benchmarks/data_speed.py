@@ -20,6 +20,7 @@ from PIL import Image
 from benchmarks import baselines
 from benchmarks.measuring import Report, take_turns
 from benchmarks.network_speed import OURS, POLICIES, ours, precision, random_batch, recipe, training_step
+from keras_alexnet.files import temporary_folder
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
 
@@ -40,7 +41,7 @@ def input_pipeline(arguments: argparse.Namespace, report: Report) -> None:
     the files, and one only decodes the parts of the pictures that the crops show, which is the most that a pipeline
     could reach with this decoder.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder(tempfile.gettempdir()) as folder:
         paths, labels = _take_photographs(pathlib.Path(folder), arguments.files)
         settings = recipe(arguments.size, batch_size=arguments.batch_sizes[0])
         pictures, statistics = _read(folder, settings.resize_size)
@@ -146,7 +147,7 @@ def fit(arguments: argparse.Namespace, report: Report) -> None:
     settings = recipe(arguments.size, batch_size=batch, epochs=arguments.repeats + 1, learning_rate=1e-6)
     options = Options(precision=POLICIES[name], steps_per_epoch=FIT_STEPS)
     rates = {"trainer.fit": [], "bare training step": []}
-    with tempfile.TemporaryDirectory() as folder, precision(name), contextlib.redirect_stdout(sys.stderr):
+    with temporary_folder(tempfile.gettempdir()) as folder, precision(name), contextlib.redirect_stdout(sys.stderr):
         network = ours(arguments)
         bare = training_step(network, *random_batch(network, batch, arguments.size))
         bar = functools.partial(_timed_bar(), bare=bare, rates=rates)

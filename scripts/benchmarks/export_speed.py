@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks import baselines, network_speed
 from benchmarks.measuring import Report, take_turns
+from keras_alexnet.files import temporary_folder
 
 NAMES = {  # of the functions of a file, by format
     "savedmodel": ("SavedModel", "SavedModel, compiled"),
@@ -27,7 +28,7 @@ def exports(arguments: argparse.Namespace, report: Report) -> None:
     """
     with network_speed.precision("float32"):
         network = network_speed.ours(arguments)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder(tempfile.gettempdir()) as folder:
         functions = _functions(network, arguments, pathlib.Path(folder), report)
         for batch in arguments.batch_sizes:
             predict = network_speed.prediction_step(

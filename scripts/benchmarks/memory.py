@@ -35,7 +35,10 @@ def memory(arguments: argparse.Namespace, report: Report) -> None:
         if contender == worker.PYTORCH and not baselines.HAS_PYTORCH:
             report.leave_out(baselines.NO_PYTORCH)
             continue
-        peaks[name] = [_peak_in_a_process(settings | {"contender": contender})]
+        try:
+            peaks[name] = [_peak_in_a_process(settings | {"contender": contender})]
+        except subprocess.CalledProcessError as error:  # such as too little memory
+            report.leave_out(f"{name} ended with status {error.returncode}")
     report.add("memory", f"batch {batch}, float32", "MB", peaks)
 
 

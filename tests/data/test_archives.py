@@ -247,3 +247,9 @@ def test_the_cache_is_in_the_tfds_folder_or_in_the_home_folder(pets, tmp_path, m
     monkeypatch.delenv("TFDS_DATA_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert archives.unpack(file).parent == tmp_path / "cache" / "keras_alexnet"
+
+
+def test_advice_does_not_name_paths_inside_an_archive(pets, tmp_path):
+    file = zipped(pets, tmp_path / "all.zip", "pets/", **{"cover.jpg": b""})
+    with pytest.raises(ValueError, match=r"Received: .*all\.zip .*\(unpack it and use --dataset pets\)$"):
+        sources.find(str(file), tmp_path / "data")

@@ -78,6 +78,20 @@ def test_an_evaluation_is_saved_in_the_run(small_run, data):
     assert kept["10_views"]["top5_error"] == 0
 
 
+def test_the_result_is_not_that_of_a_network_which_replaced_the_evaluated_one(small_run, data, monkeypatch):
+    """As training does in the middle of an evaluation."""
+    measured = evaluate.probabilities
+
+    def replace_and_measure(model, batches):
+        model.layers[-1].bias.assign_add([1.0, 0.0, 0.0])
+        model.save(small_run.best)
+        return measured(model, batches)
+
+    monkeypatch.setattr(evaluate, "probabilities", replace_and_measure)
+    evaluate.evaluate_runs([small_run], data, "test")
+    assert small_run.read_evaluations("evaluation") == {}
+
+
 def test_a_loaded_classifier_is_used(small_run, data):
     classifier = Classifier.of_run(small_run)
     pictures = pipeline.resize_pictures(data.splits["test"], 76)

@@ -480,7 +480,6 @@ def test_quick_is_two_minutes_unless_other_minutes_are_given():
 def test_with_a_time_limit_the_settings_follow_from_the_pictures():
     assert chosen("--quick")[0] is None
     assert chosen("--dataset", "oxford_flowers102", "--max-minutes", "5")[0] is None
-    assert chosen("--quick", "--recipe", "petals")[0] == RECIPES["petals"]
 
 
 @pytest.mark.slow
@@ -529,6 +528,20 @@ def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, p
         *_fit_settings.new_run_settings(arguments), datasets.load(str(pictures)), arguments, None
     )
     assert options.recover is recovers
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ("--schedule cosine --divide-after 30", "--divide-after needs --schedule divided. Received: "),
+        ("--recipe source_155 --patience 5", "--patience needs --schedule divided. Received: "),
+        ("--quick --recipe flowers", "leave out --recipe, or use --max-minutes"),
+    ],
+)
+def test_flags_without_effect_are_refused(flags, problem, pictures):
+    arguments = fit.build_parser().parse_args(["--dataset", str(pictures), *flags.split()])
+    with pytest.raises(ValueError, match=problem):
+        _fit_settings.new_run_settings(arguments)
 
 
 @pytest.mark.parametrize(

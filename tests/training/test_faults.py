@@ -148,11 +148,19 @@ def test_only_one_process_gets_a_lock(tmp_path):
 
 def test_partial_files_of_a_killed_process_are_removed(tmp_path):
     users = {"log.csv", ".hidden", ".notes.2024.txt", "last/.kept.csv", "last/notes.txt"}
-    for name in (*users, f"{PARTIAL}4711-log.csv", f"last/{PARTIAL}4711-epoch-00001.keras"):
+    for name in (*users, f"{PARTIAL}4194305-log.csv", f"last/{PARTIAL}4194305-epoch-00001.keras"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     remove_partial_files(tmp_path)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == users
+
+
+def test_a_temporary_folder_of_a_killed_process_is_removed_and_files_of_running_ones_are_kept(tmp_path):
+    (tmp_path / f"{PARTIAL}4194305-x1y2").mkdir()
+    (tmp_path / f"{PARTIAL}4194305-x1y2" / "best.onnx").write_text("")
+    (tmp_path / f"{PARTIAL}{os.getppid()}-mistakes.csv").write_text("")
+    remove_partial_files(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{PARTIAL}{os.getppid()}-mistakes.csv"]
 
 
 def test_a_folder_that_cannot_be_written():
