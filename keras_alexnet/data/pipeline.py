@@ -80,9 +80,9 @@ def training_batches(
     The order of an epoch and every crop in it depend only on the seed, the number of the epoch and the number of the
     picture. An interrupted run that continues with `epochs=range(k, n)` therefore gets the same batches.
 
-    A data set that fits into memory is fully shuffled, a larger one within a buffer of as many pictures as fit. The order
-    of a larger one therefore also depends on the size of the memory: resume such runs on machines with as much. An epoch
-    leaves out the pictures that do not fill a batch, different ones each time, so all batches have the same
+    A data set that fits into memory is fully shuffled, a larger one within a buffer of as many pictures as fit. The
+    order of a larger one therefore also depends on the size of the memory: resume such runs on machines with as much.
+    An epoch leaves out the pictures that do not fill a batch, different ones each time, so all batches have the same
     shape.
 
     Args:
