@@ -135,19 +135,21 @@ def of_options(options: Options, files: LabeledFiles | None = None) -> Dataset:
     )
 
 
-def is_available(options: Options) -> bool:
+def is_available(options: Options, files: LabeledFiles | None) -> bool:
     """Return whether the data set that the options of a run name can be loaded without a download.
 
+    Args:
+        options: The options.
+        files: The result of `sources.of_options`.
+
     Raises:
-        ValueError: If there is no such data set, or its files are not as they should be.
-        OSError: If its files cannot be read.
+        ValueError: If there is no such data set.
 
     Example:
-        >>> is_available(Options(dataset="petals"))
+        >>> is_available(Options(dataset="petals"), None)
         True
     """
-    is_drawn = options.dataset.partition(":")[0] in DRAWN
-    if is_drawn or sources.of_options(options):
+    if files or options.dataset.partition(":")[0] in DRAWN:
         return True
     return tfds.is_prepared(_base_and_variant(options.dataset)[0], options.data_dir)
 

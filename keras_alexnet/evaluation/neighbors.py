@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import datasets, pipeline
+from keras_alexnet.data import datasets, pipeline, sources
 from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.runs import Run
@@ -27,9 +27,10 @@ def training_split(run: Run, data_dir: str | None = None) -> tf.data.Dataset:
     """
     options = run.read_options()
     options = dataclasses.replace(options, data_dir=data_dir or options.data_dir)
-    if not datasets.is_available(options):
+    files = sources.of_options(options)
+    if not datasets.is_available(options, files):
         raise ValueError(f"Expected data that were prepared on this machine. Received: {options.dataset}")
-    return datasets.of_options(options).splits["train"]
+    return datasets.of_options(options, files).splits["train"]
 
 
 @dataclasses.dataclass(frozen=True)
