@@ -179,11 +179,11 @@ def plan_epochs(
     """
     from keras_alexnet.training import defaults, trainer
 
+    trainer.prepare(options)  # the speed depends on the precision
     if {"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch:
         return recipe, options, None
     times = 1 if options.virtual_devices else replicas
     if options.max_minutes:
-        trainer.prepare(options)  # the speed depends on the precision
         speed = times * defaults.measure_speed(recipe, facts.classes)
         recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         return recipe, dataclasses.replace(options, steps_per_epoch=steps), speed

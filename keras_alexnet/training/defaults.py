@@ -45,6 +45,7 @@ WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up, if ther
 UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
 SHOWN = 3  # classes to list at either end
 STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
+MIXED_GAIN = 1.4  # in mixed precision; measured with bfloat16, 131 and 67 pixels, on an AMD EPYC with AVX-512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -345,7 +346,9 @@ def measure_speed(recipe: Recipe, classes: int) -> float:
 
 
 def images_per_second(recipe: Recipe, classes: int) -> float:
-    """Estimate the training speed of one device in images per second, from the speed of one matrix product.
+    """Estimate the training speed of one device in images per second, from the speed of one matrix product in float32.
+
+    The estimate is for the current precision, see `trainer.prepare`.
 
     Args:
         recipe: The recipe.
@@ -361,4 +364,5 @@ def images_per_second(recipe: Recipe, classes: int) -> float:
         product = keras.ops.matmul(matrix, matrix)
     keras.ops.convert_to_numpy(product)  # waits for a GPU
     peak = 5 * 2 * 1024**3 / (time.perf_counter() - started)
-    return STEADY_SHARE * peak / operations
+    gain = 1 if keras.config.dtype_policy().compute_dtype == "float32" else MIXED_GAIN
+    return gain * STEADY_SHARE * peak / operations

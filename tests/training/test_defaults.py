@@ -5,6 +5,7 @@ import itertools
 import types
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -305,3 +306,11 @@ def test_a_training_step_costs_three_forward_passes_but_for_the_gradient_of_the_
     multiply_adds = first + 16 * 16 * 5 * 5 * 32 * 32 + 8 * 8 * 5 * 5 * 32 * 64 + 4 * 4 * 64 * 10
     speed = images_per_second(Recipe(architecture="figure_1", crop_size=32, resize_size=32), classes=10)
     assert speed == pytest.approx(defaults.STEADY_SHARE * 1e9 / (2 * (3 * multiply_adds - first)))
+
+
+def test_the_estimated_speed_is_that_of_the_precision(monkeypatch):
+    monkeypatch.setattr(defaults, "MIXED_GAIN", 1e6)
+    recipe = Recipe(architecture="figure_1", crop_size=32, resize_size=32)
+    slow = images_per_second(recipe, classes=10)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    assert images_per_second(recipe, classes=10) > 1000 * slow
