@@ -107,24 +107,13 @@ def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 def remove_partial_files(folder: str | os.PathLike[str]) -> None:
     """Remove the partial files and temporary folders of killed processes in a folder and its subfolders."""
+    import psutil  # here, so that other commands start faster
+
     for path in [*pathlib.Path(folder).rglob(f"{PARTIAL}*")]:
         process = re.match(r"\d+", path.name.removeprefix(PARTIAL))
-        if process and _is_another_process(int(process[0])):
+        if process and int(process[0]) != os.getpid() and psutil.pid_exists(int(process[0])):
             continue
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _is_another_process(number: int) -> bool:
-    """Return whether another process with this number is running; never on Windows, where asking would end it."""
-    if number == os.getpid() or os.name == "nt":
-        return False
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        return True
-    return True
 
 
 def exit_at_once(status: int) -> NoReturn:

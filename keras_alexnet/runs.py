@@ -1,22 +1,17 @@
-"""The run folder, and how the run was made."""
+"""The run folder."""
 
 import contextlib
 import csv
 import dataclasses
-import datetime
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import re
-import subprocess
 import tempfile
 import typing
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet import invocation
 from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files, temporary_folder
 from keras_alexnet.recipes import Options, Recipe
 
@@ -513,48 +508,3 @@ def describe_recovery(recovery: Mapping[str, typing.Any]) -> str:
         f"In {place} {recovery['reason']}: went back to {target}, with a learning rate of "
         f"{recovery['learning_rate']:.3g}."
     )
-
-
-def provenance(
-    recipe: Recipe, options: Options, data: dict | str, precision: str, devices: int
-) -> dict[str, typing.Any]:
-    """Return the content of `recipe.json`: everything that is needed to reproduce a run.
-
-    Args:
-        recipe: The recipe.
-        options: The options.
-        data: The identity of the data.
-        precision: The precision policy in use; the options may say "auto".
-        devices: Number of devices.
-
-    Returns:
-        A mapping for JSON: the arguments, the command, the date, the machine, the commit and the versions.
-    """
-    import keras  # here, so that listing runs does not load it
-
-    packages = ("keras_alexnet", "keras", keras.backend.backend(), "tensorflow", "tensorflow-datasets", "numpy")
-    return {
-        "recipe": dataclasses.asdict(recipe),
-        "options": dataclasses.asdict(options),
-        "data": data,
-        "precision": precision,
-        "backend": keras.backend.backend(),
-        "devices": devices,
-        "machine": platform.platform(),
-        "command": invocation.own_call(),
-        "commit": _commit(),
-        "date": datetime.date.today().isoformat(),
-        "versions": {name: importlib.metadata.version(name) for name in dict.fromkeys(packages)},
-    }
-
-
-def _commit() -> str | None:
-    """Return the commit of the checkout that contains the library, None outside a checkout."""
-    here = pathlib.Path(__file__)
-    git = ["git", "-C", str(here.parent)]
-    try:
-        # an installed copy may be in an ignored folder of another repository
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], capture_output=True, check=True)
-        return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -57,7 +57,7 @@ def fetch_runtime(out: pathlib.Path) -> None:
     with temporary_folder(tempfile.gettempdir()) as folder:
         command = [npm, "pack", RUNTIME, "--silent", "--pack-destination", folder]
         done = subprocess.run(command, capture_output=True, text=True)
-        archives = list(pathlib.Path(folder).glob("*.tgz"))
+        archives = list(folder.glob("*.tgz"))
         if done.returncode or not archives:
             reason = (done.stderr.strip() or "nothing").splitlines()[0]
             raise ValueError(f"{LEFT_OUT}. Received: {reason}")

@@ -4,7 +4,6 @@ import sys
 
 import pytest
 
-from keras_alexnet import runs
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.runs import MISTAKE_COLUMNS, Run
 
@@ -171,16 +170,3 @@ def test_a_missing_file_of_class_names_is_replaced_by_those_of_the_run(tmp_path)
     assert run.read_options().class_names == str(tmp_path / "names.txt")
     (tmp_path / "names.txt").unlink()
     assert run.read_options().class_names == str(run.classes)
-
-
-def test_the_commit_is_not_that_of_another_repository(tmp_path, monkeypatch):
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
-    installed = tmp_path / ".venv" / "runs.py"
-    installed.parent.mkdir()
-    installed.write_text("")
-    monkeypatch.setattr(runs, "__file__", str(installed))
-    assert runs._commit() is None
-    subprocess.run([*git, "add", str(installed)], check=True)
-    assert len(runs._commit()) == 40

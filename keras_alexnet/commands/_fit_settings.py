@@ -7,6 +7,7 @@ import typing
 
 from keras_alexnet.command_line import given_fields, say
 from keras_alexnet.data import sources
+from keras_alexnet.data.identity import DRAWN
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, too_few_pictures
@@ -19,7 +20,6 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
-DRAWN_HERE = ("petals", "drawn")  # data sets that the library draws; their recipes start from random weights
 MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
     "dataset",
     "data_dir",
@@ -100,7 +100,8 @@ def fill_in_settings(
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
     if recipe is None:
         return choose_settings(data, arguments, options, origin, replicas)
-    if not arguments.recipe and not arguments.resume and data.name.partition(":")[0] not in DRAWN_HERE:
+    # the recipes of the data sets that the library draws are made for random weights
+    if not arguments.recipe and not arguments.resume and data.identity.source not in DRAWN:
         options = _with_default_start(recipe, options, data, arguments)
         announce_start(options)
     return recipe, options

@@ -144,6 +144,6 @@ def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> Labeled
     try:
         return dataclasses.replace(_files_of(folder, data_dir), path=path)
     except ValueError as error:  # the user knows the archive, not the cache
-        advice = rf"(use|did you mean) --dataset {re.escape(str(folder))}/"
-        text = re.sub(advice, "unpack it and use --dataset ", str(error)).replace("?)", ")")
+        advice = rf"(?:use|did you mean) --dataset {re.escape(str(folder))}/([^)?]+)\??"
+        text = re.sub(advice, r"unpack it and use --dataset \1", str(error))
         raise ValueError(text.replace(str(folder), str(path))) from None

@@ -71,10 +71,11 @@ class Classifier:
         Raises:
             ValueError: If the run has no network yet, or its files do not match.
         """
-        return cls._in_run(run, run.find_best(), load)
+        return cls._in_run(run, run.folder, load)
 
     @classmethod
-    def _in_run(cls, run: Run, file: pathlib.Path, load: Load) -> Self:
+    def _in_run(cls, run: Run, path: pathlib.Path, load: Load) -> Self:
+        file = run.find_best() if path.is_dir() else path
         model, names = load(file), run.read_classes()
         if model.output_shape[-1] != len(names):
             raise ValueError(
@@ -102,7 +103,7 @@ class Classifier:
         path = pathlib.Path(path)
         with Run.of_network(path) as run:
             if run:
-                return cls._in_run(run, run.find_best() if path.is_dir() else path, load)
+                return cls._in_run(run, path, load)
         model = load(path)
         crop_size = _input_size(model, path)
         architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
@@ -131,8 +132,12 @@ class Classifier:
 
         if not names.is_name(weights):
             with Run.of_network(weights) as run:
+                if run and architecture not in (None, run.read_recipe().architecture):
+                    raise ValueError(
+                        f"A run keeps its network, {run.read_recipe().architecture}. Received: {architecture}"
+                    )
                 if run:
-                    return cls.open(weights)
+                    return cls._in_run(run, pathlib.Path(weights), load_model)
         known = origin.trace(weights, architecture)
         recipe = Recipe(**known.settings())
         model = build(

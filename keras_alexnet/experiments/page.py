@@ -17,6 +17,8 @@ from keras_alexnet.files import atomic_write
 PAGES = (  # with marked numbers, in the repository
     "README.md",
     "docs/differences.md",
+    "docs/drawn_pictures.md",
+    "docs/own_pictures.md",
     "docs/paper_ledger.md",
     "docs/results.md",
     "docs/what_posts_get_wrong.md",

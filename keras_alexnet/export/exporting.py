@@ -205,9 +205,11 @@ def _check(received, wanted, format, tolerance):
         ValueError: If a difference is too large.
     """
     error = np.max([log_error(each, wanted) for each in received])  # NaN if one of them is
-    if not error <= tolerance:
+    if np.isnan(error):
+        raise ValueError(f"The export must return numbers. Received: {format} with NaN; nothing was written")
+    if error > tolerance:
         raise ValueError(
-            f"The largest log probability of the export may differ from that of the Keras network by {tolerance:g}. "
+            f"The export differs from the Keras network by more than {tolerance:g} of the largest log probability. "
             f"Received: {format} with a difference of {error:.1e}; nothing was written"
         )
 

@@ -19,7 +19,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import checkpoints, errors, recovery, schedules, strategies
+from keras_alexnet.training import checkpoints, errors, provenance, recovery, schedules, strategies
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
     LearningRate,
@@ -131,7 +131,7 @@ def fit(
             else:
                 run.write_json(
                     "recipe.json",
-                    runs.provenance(recipe, options, data.identity.as_json(), precision, strategy.devices),
+                    provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices),
                 )
             if not run.classes.exists():
                 run.write_classes(data.class_names)

@@ -1,5 +1,6 @@
 """Find and download weight files by name, for `build`, `fit.py` and `predict.py`."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -53,7 +54,13 @@ class Published:
         import keras  # only when needed: importing it takes seconds
 
         path = cache() / self.name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if not all(os.access(folder, os.W_OK) for folder in path.parents[:2]):  # get_file would use /tmp
+            raise ValueError(
+                f"Could not download {self.address}: set KERAS_HOME to a folder that can be written. Received: "
+                f"{path.parent}"
+            )
         with atomic_write(path) as temporary:
             try:
                 keras.utils.get_file(

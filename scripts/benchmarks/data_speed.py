@@ -8,7 +8,6 @@ TensorFlow is imported inside functions, because every worker process imports th
 import argparse
 import contextlib
 import functools
-import pathlib
 import sys
 import tempfile
 import time
@@ -42,7 +41,7 @@ def input_pipeline(arguments: argparse.Namespace, report: Report) -> None:
     could reach with this decoder.
     """
     with temporary_folder(tempfile.gettempdir()) as folder:
-        paths, labels = _take_photographs(pathlib.Path(folder), arguments.files)
+        paths, labels = _take_photographs(folder, arguments.files)
         settings = recipe(arguments.size, batch_size=arguments.batch_sizes[0])
         pictures, statistics = _read(folder, settings.resize_size)
         small, _ = _read(_shrink(folder, settings.resize_size), settings.resize_size)
@@ -83,7 +82,6 @@ def _take_photographs(folder, count):
 
 def _shrink(folder, side):
     """Write copies of the JPEGs whose shorter side has `side` pixels. Return their folder."""
-    folder = pathlib.Path(folder)
     for path in sorted(folder.rglob("*.jpg")):
         copy = folder / "small" / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +149,7 @@ def fit(arguments: argparse.Namespace, report: Report) -> None:
         network = ours(arguments)
         bare = training_step(network, *random_batch(network, batch, arguments.size))
         bar = functools.partial(_timed_bar(), bare=bare, rates=rates)
-        run = Run.create(pathlib.Path(folder) / "run")
+        run = Run.create(folder / "run")
         with unittest.mock.patch.object(library, "ProgressBar", bar):
             library.fit(settings, _noise(batch * FIT_STEPS, settings.resize_size), run, options)
     counted = {who: measured[1:] for who, measured in rates.items()}

@@ -5,7 +5,6 @@ TensorFlow is imported inside functions, because every worker process imports th
 
 import argparse
 import functools
-import pathlib
 import tempfile
 
 import numpy as np
@@ -29,7 +28,7 @@ def exports(arguments: argparse.Namespace, report: Report) -> None:
     with network_speed.precision("float32"):
         network = network_speed.ours(arguments)
     with temporary_folder(tempfile.gettempdir()) as folder:
-        functions = _functions(network, arguments, pathlib.Path(folder), report)
+        functions = _functions(network, arguments, folder, report)
         for batch in arguments.batch_sizes:
             predict = network_speed.prediction_step(
                 network, *network_speed.random_batch(network, batch, arguments.size)

@@ -52,6 +52,8 @@ def test_a_copy_in_the_folder_of_another_run_keeps_its_own_classes(small_run, tm
 def test_weights_of_a_run_keep_its_classes_and_mean(copied, small_run, tmp_path):
     """With `predict.py --weights`, which otherwise means ImageNet's classes."""
     weights = shutil.copy(small_run.best, tmp_path / "copy.keras") if copied else small_run.folder
+    with pytest.raises(ValueError, match=r"keeps its network, paper\. Received: caffe"):
+        classifier.Classifier.of_imagenet(weights, "caffe")
     found = classifier.Classifier.of_imagenet(weights)
     assert found.class_names == small_run.read_classes()
     assert (found.statistics.mean_image == 128).all()

@@ -1,6 +1,7 @@
 """Parameters and multiplications of each layer, and differences from the paper."""
 
 import dataclasses
+import math
 
 import keras
 import pytest
@@ -45,6 +46,13 @@ def test_training_takes_three_passes_but_the_first_layer_two():
     flops = training_flops(layer_costs(sketch("paper")))
     assert (flops["conv1"], flops["fc8"], flops["pool1"]) == (2 * 2 * conv1, 2 * 3 * fc8, 0)
     assert sum(flops.values()) == 2 * (2 * conv1 + 3 * sum(others))
+
+
+def test_a_low_resolution_copy_of_the_image_needs_no_gradient_either():
+    """Its convolution gives the 27 x 27 x 256 maps of conv2."""
+    network = sketch("source_low_resolution")
+    window = math.prod(network.get_layer("conv2_low").kernel.shape[:3])
+    assert training_flops(layer_costs(network))["conv2_low"] == 2 * 2 * 27**2 * 256 * window
 
 
 @pytest.mark.parametrize(

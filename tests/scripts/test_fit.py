@@ -558,7 +558,8 @@ def test_flags_without_effect_are_refused(flags, problem, pictures):
     ],
 )
 def test_flowers_start_from_drawn_pictures_unless_asked_otherwise(dataset, flags, weights, capsys):
-    data = types.SimpleNamespace(name=dataset, splits={"train": range(6149)})
+    source = "tfds" if "flowers" in dataset else dataset.partition(":")[0]
+    data = types.SimpleNamespace(identity=types.SimpleNamespace(source=source), splits={"train": range(6149)})
     arguments = fit.build_parser().parse_args(["--dataset", dataset, *flags])
     _, options = _fit_settings.fill_in_settings(*_fit_settings.new_run_settings(arguments), data, arguments, None)
     assert options.weights == weights

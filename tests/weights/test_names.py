@@ -230,6 +230,14 @@ def test_a_damaged_download_leaves_nothing(cache, tmp_path):
     assert list(cache.iterdir()) == []
 
 
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "keras").write_text("a file")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match=r"set KERAS_HOME to a folder that can be written\. Received: .*models$"):
+        published_file(tmp_path / CAFFE).fetch()
+
+
 def test_an_interrupted_download_leaves_nothing(cache, tmp_path, monkeypatch):
     """Keras removes a partial file only after some errors."""
 
