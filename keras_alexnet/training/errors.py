@@ -62,8 +62,8 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
 
 def _too_large(recipe: Recipe, error: Exception) -> ValueError:
     return ValueError(
-        "A batch does not fit into memory: use a smaller --batch-size or more devices. "
-        f"Received: --batch-size {recipe.batch_size} ({first_line(error)})"
+        "A batch does not fit into memory: use a smaller --batch-size or --crop-size, or more devices. "
+        f"Received: --batch-size {recipe.batch_size} --crop-size {recipe.crop_size} ({first_line(error)})"
     )
 
 
