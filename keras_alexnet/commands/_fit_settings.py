@@ -100,11 +100,20 @@ def fill_in_settings(
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
     if recipe is None:
         return choose_settings(data, arguments, options, origin, replicas)
+    if not arguments.recipe and not arguments.resume:
+        recipe = _with_even_batches(recipe, arguments, replicas)
     # the recipes of the data sets that the library draws are made for random weights
     if not arguments.recipe and not arguments.resume and data.identity.source not in DRAWN:
         options = _with_default_start(recipe, options, data, arguments)
         announce_start(options)
     return recipe, options
+
+
+def _with_even_batches(recipe, arguments, replicas):
+    """Return the recipe with a batch that can be divided among the replicas, unless its size is given."""
+    if "batch_size" in given_fields(arguments, Recipe):
+        return recipe
+    return dataclasses.replace(recipe, batch_size=max(replicas, recipe.batch_size - recipe.batch_size % replicas))
 
 
 def _with_default_start(recipe, options, data, arguments):
@@ -148,7 +157,7 @@ def choose_settings(
     from keras_alexnet.training import defaults
 
     facts = defaults.measure_facts(data)
-    suited = choose_recipe(facts, arguments, options, origin)
+    suited = _with_even_batches(choose_recipe(facts, arguments, options, origin), arguments, replicas)
     recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
     options = _with_default_start(recipe, options, data, arguments)
     say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))

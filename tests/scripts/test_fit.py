@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import types
+from unittest import mock
 from pathlib import Path
 
 import keras
@@ -119,6 +120,20 @@ def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, c
     options = dataclasses.replace(options, virtual_devices=2)
     epochs.append(_fit_settings.choose_settings(data, arguments, options, replicas=2)[0].epochs)
     assert epochs == [100, 150, 100]  # of 300: at least a third, or what takes 20 minutes
+
+
+@pytest.mark.parametrize(("replicas", "flags", "batch_size"), [(3, [], 15), (2, [], 16), (3, ["--batch-size", "8"], 8)])
+def test_a_chosen_batch_can_be_divided_among_the_replicas(pictures, replicas, flags, batch_size):
+    """16 pictures are one batch on one device."""
+    data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures), *flags])
+    options = _fit_settings.new_run_settings(arguments)[1]
+    assert _fit_settings.choose_settings(data, arguments, options, replicas=replicas)[0].batch_size == batch_size
+
+
+def test_the_batch_of_a_data_set_can_be_divided_among_the_replicas():
+    arguments, data = fit.build_parser().parse_args([]), mock.Mock(identity=mock.Mock(source="petals"))
+    settings = _fit_settings.new_run_settings(arguments)
+    assert _fit_settings.fill_in_settings(*settings, data, arguments, None, replicas=3)[0].batch_size == 15
 
 
 def test_a_name_of_weights_is_not_a_path(tmp_path, monkeypatch):
