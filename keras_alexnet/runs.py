@@ -258,17 +258,17 @@ class Run:
                 f"Expected a recipe.json and results written by fit.py. Received: {self.folder}: {error}"
             ) from error
 
-    def update(self, epochs: int, dataset: str) -> None:
-        """Store what may change when a run is resumed.
+    def update(self, epochs: int, options: Options) -> None:
+        """Store the number of epochs and the place of the pictures, which may change when a run is resumed.
 
         Args:
             epochs: The number of epochs; a lower one than before is ignored.
-            dataset: Where the pictures are now.
+            options: The options of the resumed run.
         """
         before = self.read_json("recipe.json")
-        recipe, options = before["recipe"], before["options"]
-        changed = {"epochs": max(epochs, recipe["epochs"])}, {"dataset": dataset}
-        now = before | {"recipe": recipe | changed[0], "options": options | changed[1]}
+        place = {"dataset": options.dataset, "data_dir": options.data_dir}
+        longer = {"epochs": max(epochs, before["recipe"]["epochs"])}
+        now = before | {"recipe": before["recipe"] | longer, "options": before["options"] | place}
         if now != before:
             self.write_json("recipe.json", now)
 
@@ -347,20 +347,26 @@ class Run:
         `training.recovery`."""
         return self.read_json(RECOVERIES) if (self.folder / RECOVERIES).exists() else []
 
-    def write_evaluation(self, name: str, numbers: Mapping[str, typing.Any], network: int | None) -> None:
+    def write_evaluation(
+        self, name: str, numbers: Mapping[str, typing.Any], networks: Mapping["Run", int | None]
+    ) -> None:
         """Write the result of an evaluation.
 
         Args:
             name: Such as "evaluation-test" or "ensemble-test".
             numbers: The result of `Evaluation.numbers`.
-            network: The `checksum` from before the evaluation, since training may replace the network meanwhile.
+            networks: The evaluated runs, with their `checksum` from before the evaluation, since training may replace a
+                network meanwhile.
         """
-        self.write_json(f"{name}.json", dict(numbers) | {"network": network})
+        others = {os.path.relpath(run.folder, self.folder): networks[run] for run in networks if run != self}
+        checksums = {"network": networks[self]} | ({"other_networks": others} if others else {})
+        self.write_json(f"{name}.json", dict(numbers) | checksums)
 
     def read_evaluations(self, kind: str) -> dict[str, dict[str, typing.Any]]:
         """Return the results of all evaluations of the network in the folder, by what was evaluated, such as "test".
 
-        Results of an earlier network are left out: training may have continued since.
+        Results of earlier networks are left out: training may have continued since, also that of another member of an
+        ensemble.
 
         Args:
             kind: "evaluation" or "ensemble".
@@ -368,12 +374,15 @@ class Run:
         Raises:
             ValueError: If a file is not the result of an evaluation.
         """
-        network, found = self.checksum(), {}
+        found = {}
         for path in sorted(self.folder.glob(f"{kind}-*.json")):
             numbers = self.read_json(path.name)
             if not isinstance(numbers, dict):
                 raise ValueError(f"Expected the result of an evaluation. Received: {path}")
-            if numbers.pop("network", None) in (None, network) or network is None:
+            evaluated = {".": numbers.pop("network", None)} | numbers.pop("other_networks", {})
+            if all(
+                Run(self.folder / other).checksum() in (before, None) for other, before in evaluated.items() if before
+            ):
                 found[path.stem.removeprefix(f"{kind}-")] = numbers
         return found
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from keras_alexnet.files import PARTIAL
+from keras_alexnet.recipes import Options
 from keras_alexnet.runs import MISTAKE_COLUMNS, Run
 
 
@@ -104,11 +105,16 @@ def test_a_run_is_extended_but_never_shortened(tmp_path):
     run.write_json("recipe.json", {"recipe": {"epochs": 5}, "options": {"dataset": "/old/pets", "seed": 3}})
     epochs = []
     for asked in (9, 3):
-        run.update(asked, "/old/pets")
+        run.update(asked, Options(dataset="/old/pets"))
         epochs.append(run.read_json("recipe.json")["recipe"]["epochs"])
     assert epochs == [9, 9]
-    run.update(9, "/new/pets")
-    assert run.read_json("recipe.json") == {"recipe": {"epochs": 9}, "options": {"dataset": "/new/pets", "seed": 3}}
+
+
+def test_a_resumed_run_has_the_new_place_of_its_pictures(tmp_path):
+    run = Run.create(tmp_path / "run")
+    run.write_json("recipe.json", {"recipe": {"epochs": 5}, "options": {"dataset": "/old/pets", "seed": 3}})
+    run.update(5, Options(dataset="/new/pets", data_dir="/new/tfds", seed=4))
+    assert run.read_json("recipe.json")["options"] == {"dataset": "/new/pets", "data_dir": "/new/tfds", "seed": 3}
 
 
 @pytest.mark.parametrize("text", ["epoch,loss\n1\n", "epoch;loss\n1;2\n", "epoch,loss\none,2\n"])

@@ -167,5 +167,6 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
 def _existing(folder: pathlib.Path, name: str) -> str | None:
     """Return the path of a file, also if its name has no extension or comes from Windows; None if it does not exist."""
     paths = dict.fromkeys(os.path.normpath(folder / each) for each in (name, name.replace("\\", "/")))
-    names = (path + extension for path in paths for extension in ("", *picture_files.EXTENSIONS))
+    extensions = [written for each in picture_files.EXTENSIONS for written in (each, each.upper())]
+    names = (path + extension for path in paths for extension in ("", *extensions))
     return next(filter(os.path.isfile, names), None)

@@ -100,7 +100,7 @@ def _check_no_folders_of_classes(
     inside = {folder: {} for folder in class_folders}  # names directly inside, in order; "" where a picture is
     for path, label in entries:
         folder = class_folders[label]
-        first, _, rest = path[len(str(folder)) + 1 :].partition("/")
+        first, *rest = pathlib.PurePath(path).relative_to(folder).parts
         inside[folder][first if rest else ""] = None
     of_classes = [
         folder

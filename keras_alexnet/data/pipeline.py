@@ -224,8 +224,8 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
     steps = max(1, count // batch_size) if steps_per_epoch is None else steps_per_epoch
     if steps * batch_size > count:
         raise ValueError(
-            f"Too few training pictures for {steps} batch{'es' * (steps != 1)} of {batch_size} per epoch: use a smaller "
-            f"--batch-size{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} pictures"
+            f"Too few training pictures for {steps} x {batch_size} per epoch: use a smaller --batch-size"
+            f"{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} pictures"
         )
     return steps
 

@@ -60,9 +60,18 @@ def upright(image: Image.Image) -> Image.Image:
     Transparent pixels become white, since a color that is stored there was never seen.
     """
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):  # 16-bit gray: Pillow's own conversion makes nearly everything white
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode.startswith("I;16"):
+        image = _with_8_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def _with_8_bits(image: Image.Image) -> Image.Image:
+    """Return a 16-bit gray picture with 8 bits. Pillow's own conversion makes nearly everything white."""
+    gray, transparent = np.asarray(image), image.info.get("transparency")
+    converted = Image.fromarray((gray >> 8).astype(np.uint8))
+    if transparent is not None:  # one of the 16-bit values
+        converted.putalpha(Image.fromarray(np.where(gray == transparent, 0, 255).astype(np.uint8)))
+    return converted

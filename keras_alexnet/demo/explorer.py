@@ -84,6 +84,12 @@ class Explorer:
     def _first_layer(self):
         return next(iter(self._layers))
 
+    @property
+    def _first_towers(self):
+        """The number of towers among which the kernels of the first layer can be divided."""
+        kernels = self.classifier.model.get_layer(self._first_layer).filters
+        return self.towers if kernels % self.towers == 0 else 1
+
     def _switch_off(self):
         """Return the networks without a part, by the words for what is missing."""
         model, variants = self.classifier.model, {}
@@ -190,11 +196,11 @@ class Explorer:
 
     def kernels(self) -> Figure:
         """Draw the kernels of the first layer."""
-        return figures.kernels(features.first_kernels(self.classifier.model), self.towers)
+        return figures.kernels(features.first_kernels(self.classifier.model), self._first_towers)
 
     def responses(self, inside: dict[str, np.ndarray]) -> Figure:
         """Draw what the kernels of the first layer answer, from what `inside` returned."""
-        return figures.responses(inside[self._first_layer], self.towers)
+        return figures.responses(inside[self._first_layer], self._first_towers)
 
     def strongest_maps(self, inside: dict[str, np.ndarray]) -> Figure:
         """Draw the strongest maps of each convolution, from what `inside` returned."""

@@ -218,7 +218,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
                 f"The {split} split may contain pictures that {run.folder} was trained on. Expected the same files and "
                 f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
             )
-    resized, evaluations, first_network = {}, [], runs[0].checksum()
+    resized, evaluations, networks = {}, [], {run: run.checksum() for run in runs}
     for run in runs:
         size = run.read_recipe().resize_size
         if size not in resized:
@@ -226,7 +226,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
         evaluations.append(evaluate_run(run, data, split, resized[size], views))
     if len(runs) > 1:
         evaluations.append(_ensemble(evaluations))
-        runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), first_network)
+        runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), networks)
     return evaluations
 
 
@@ -252,7 +252,7 @@ def evaluate_run(
         ValueError: If the run has no network yet, or its classes differ from those of the data.
         OSError: If pictures cannot be read.
     """
-    network = run.checksum()
+    networks = {run: run.checksum()}
     classifier = classifier or Classifier.of_run(run)
     order = class_positions(classifier.class_names, data.class_names)
     batches = tqdm.tqdm(classifier.batches(pictures, views), desc=f"evaluating {run.name}", leave=False, disable=None)
@@ -261,7 +261,7 @@ def evaluate_run(
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
     evaluation = Evaluation((run.name,), data, split, pictures, in_order, labels)
     name = stem(run, data, split)
-    run.write_evaluation(f"evaluation-{name}", evaluation.numbers(), network)
+    run.write_evaluation(f"evaluation-{name}", evaluation.numbers(), networks)
     if data.paths:
         run.write_mistakes(name, evaluation.mistakes())
     return evaluation

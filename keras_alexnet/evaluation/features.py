@@ -72,11 +72,12 @@ def nearest(queries: np.ndarray, descriptors: np.ndarray, count: int = 6) -> np.
 
 
 def first_kernels(model: keras.Model) -> np.ndarray:
-    """Return the weights of the first convolution, float32 `(height, width, 3, kernels)`.
+    """Return the weights of the first convolution, float32 `(height, width, channels, kernels)`.
 
     Source: section 6.1, figure 3.
     """
-    return np.asarray(keras.ops.convert_to_numpy(model.get_layer("conv1").kernel), np.float32)
+    first = model.get_layer(next(iter(activity_layers(model))))
+    return np.asarray(keras.ops.convert_to_numpy(first.kernel), np.float32)
 
 
 def colorfulness(kernels: np.ndarray) -> np.ndarray:

@@ -84,9 +84,8 @@ def predict(classifier: Classifier, files: Sequence[str | pathlib.Path], views: 
     )
     with errors.libjpeg_warnings() as lines:
         by_views, indices = evaluate.probabilities(classifier.model, batches)
-    if lines:
-        count = f"{len(lines)} of {len(files)} pictures"
-        print(f"Decoded damaged JPEG data as far as possible in {count}", file=sys.stderr)
+    if lines:  # several may be about one picture
+        print(f"Some pictures were decoded as far as possible. libjpeg's first warning: {lines[0]}", file=sys.stderr)
     probabilities = dict(zip(indices.tolist(), by_views[max(by_views)], strict=True))
     return [
         Prediction(

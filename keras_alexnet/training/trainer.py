@@ -127,7 +127,7 @@ def fit(
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
             if run.has_recipe():  # a resumed run keeps its own
-                run.update(recipe.epochs, options.dataset)
+                run.update(recipe.epochs, options)
             else:
                 run.write_json(
                     "recipe.json",

@@ -192,7 +192,11 @@ def _values(layer, model, file, path):
             resized = layer is _first_dense(model) and array.size != math.prod(shape)
             hint = f". {_OTHER_SIZE if resized else _OTHER_NETWORK}"
             raise ValueError(f"{layer.name} expects shape {shape}{hint} Received: {name} with {array.shape}, in {path}")
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
+        if array.dtype.kind != "f":
+            raise ValueError(
+                f"{layer.name} expects floating-point numbers. Received: {name} of {array.dtype}, in {path}"
+            )
+        if not np.isfinite(array).all():
             raise ValueError(f"{layer.name} expects finite numbers. Received: {name} with NaN or infinity, in {path}")
     kernel, *bias = (file.arrays[name] for name in names)
     scale = _scale(layer, model, file)

@@ -62,6 +62,13 @@ def test_columns_in_any_order_among_others_and_names_without_extension(table):
     assert labeled(csv_labels.find(table(text))) == EVERY
 
 
+def test_names_without_extension_of_files_with_capital_letters(table):
+    path = table("file,label\nphotos/tall,tall\nphotos/wide,wide\n")
+    for name in ("tall.JPG", "wide.PNG"):
+        save_picture(path.parent / "photos" / name)
+    assert labeled(csv_labels.find(path)) == {"all": {"photos/tall.JPG": "tall", "photos/wide.PNG": "wide"}}
+
+
 def test_a_column_of_splits(table):
     splits = ["train", "TRAIN", "val", "test"] * 2
     text = "split,file,label\n" + "".join(f"{split},{f},{f[:3]}\n" for split, f in zip(splits, FILES, strict=True))

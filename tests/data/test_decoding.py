@@ -82,6 +82,14 @@ def test_transparent_colors_of_a_palette_are_white(kind, tmp_path):
     np.testing.assert_array_equal(decoded(encoded(image, kind, transparency=0), tmp_path), expected)
 
 
+def test_a_transparent_level_of_16_bit_gray_is_white(tmp_path):
+    """Only this level, not the others of the same 8 bits."""
+    levels = np.uint16([[0, 1, 40_000], [65_535, 0, 255]])
+    picture = encoded(Image.fromarray(levels), "PNG", transparency=0)
+    expected = np.where(levels == 0, 255, levels >> 8)[..., None].repeat(3, -1)
+    np.testing.assert_array_equal(decoded(picture, tmp_path), expected)
+
+
 def test_a_first_frame_that_is_smaller_than_its_animation(tmp_path):
     """Made by hand, since Pillow writes whole frames: the frame is moved to the right and down by 10 and 5 pixels."""
     whole = encoded(Image.fromarray(smooth(20, 30)).quantize(16), "GIF")

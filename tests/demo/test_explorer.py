@@ -92,6 +92,20 @@ def test_the_network_of_figure_1_is_shown_at_32_pixels():
     assert len(small.without_parts(picture)) == 1
 
 
+def test_a_network_of_other_layers_is_shown():
+    """With three groups of a layer, among which the five kernels of the first one cannot be divided."""
+    image = keras.Input((32, 32, 3))
+    maps = keras.layers.Conv2D(5, 3, activation="relu", name="stem")(image)
+    maps = keras.layers.Conv2D(6, 1, name="grouped", groups=3)(keras.layers.Conv2D(3, 1, name="mix")(maps))
+    model = keras.Model(image, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(maps)))
+    statistics = Statistics(np.full((32, 32, 3), 128, np.float32), np.ones(3, np.float32), np.eye(3, dtype=np.float32))
+    other = Explorer("other", Classifier(model, SPECIES, FIGURE_1, statistics))
+    inside = other.inside(other.resize(tf.constant(PICTURE)))
+    assert "First-layer kernels: 5 of 3 x 3 pixels in 1 tower" in other.kernels().get_label()
+    assert isinstance(other.responses(inside), Figure)
+    assert isinstance(other.strongest_maps(inside), Figure)
+
+
 @pytest.mark.parametrize("kind", ["nested", "dense", "softmax"])
 def test_other_networks_are_refused_in_one_line(kind, tmp_path):
     image = keras.Input((32, 32, 3))

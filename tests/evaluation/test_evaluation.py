@@ -114,6 +114,10 @@ def test_an_ensemble_averages_probabilities(small_run, data, tmp_path):
     assert np.abs(first.by_views[1] - second.by_views[1]).max() > 1e-3
     assert small_run.read_json("ensemble-validation.json")["runs"] == ["small-1", "other"]
     assert other.read_json("evaluation-validation.json")["runs"] == ["other"]
+    assert [*small_run.read_evaluations("ensemble")] == ["validation"]
+    keras.models.load_model(small_run.best).save(other.best)
+    assert small_run.read_evaluations("ensemble") == {}  # `other` has another network now
+    assert [*small_run.read_evaluations("evaluation")] == ["validation"]
 
 
 def test_pictures_that_a_network_may_have_been_trained_on_are_refused(small_run, tmp_path):

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 import types
-from unittest import mock
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np

@@ -61,7 +61,9 @@ def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():
     def fail(text):
         raise RuntimeError(text)  # as jaxlib's XlaRuntimeError
 
-    with pytest.raises(ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 --crop-size \d+ \(.*Out of memory"):
+    with pytest.raises(
+        ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 --crop-size \d+ \(.*Out of memory"
+    ):
         explained(lambda: fail("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes."))
     with pytest.raises(RuntimeError, match=r"^INTERNAL"):
         explained(lambda: fail("INTERNAL: something else"))
