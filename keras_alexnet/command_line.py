@@ -18,7 +18,8 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 
 from keras_alexnet import invocation
-from keras_alexnet.files import exit_at_once, printable
+from keras_alexnet.files import exit_at_once
+from keras_alexnet.text import printable
 
 # TensorFlow reads these when it is imported. The user's settings take precedence.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only

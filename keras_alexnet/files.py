@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from typing import NoReturn
 
+from keras_alexnet.text import reason
+
 try:
     import fcntl
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
 
-# Control characters except tabs and line ends, and characters that change the text direction.
-STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PARTIAL = ".keras_alexnet-partial-"  # prefix of a file that is being written; no other file has it
 
 _being_written: set[pathlib.Path] = set()
@@ -55,10 +55,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        reason = " ".join(str(error).split())[:300]
         raise OSError(
             f"Could not write {path}; any old file is kept. Free some space or change the permissions. "
-            f"Received: {reason}"
+            f"Received: {reason(error)}"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -123,50 +122,6 @@ def exit_at_once(status: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def printable(text: str) -> str:
-    r"""Escape the characters of a text that could control a terminal. File names may contain them.
-
-    Example:
-        >>> print(printable("rose\x1b[2J.jpg: damaged"))
-        rose\x1b[2J.jpg: damaged
-    """
-    return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    Example:
-        >>> plural(1, "picture"), plural(3, "picture")
-        ('1 picture', '3 pictures')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def is_plain(text: str) -> bool:
-    r"""Return whether a text is one line without characters that could control a terminal.
-
-    Example:
-        >>> [is_plain(text) for text in ("red rose", "red\u200drose", "rose\x1b[2J", "two\nlines", "a\tb")]
-        [True, True, False, False, False]
-    """
-    return not STEERING.search(text) and len(f"{text}.".splitlines()) == 1 and "\t" not in text and is_unicode(text)
-
-
-def is_unicode(text: str) -> bool:
-    r"""Return whether a name can be written in UTF-8, which names of files need not be.
-
-    Example:
-        >>> is_unicode("rose"), is_unicode("r\udcf6se")
-        (True, False)
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def digest(path: str | os.PathLike[str]) -> str:

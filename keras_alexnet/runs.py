@@ -12,8 +12,9 @@ import typing
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet.files import PARTIAL, atomic_write, is_plain, remove_partial_files, temporary_folder
+from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files, temporary_folder
 from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.text import is_plain
 
 if typing.TYPE_CHECKING:
     import keras

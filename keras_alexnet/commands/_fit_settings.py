@@ -160,7 +160,7 @@ def choose_settings(
     suited = _with_even_batches(choose_recipe(facts, arguments, options, origin), arguments, replicas)
     recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
     options = _with_default_start(recipe, options, data, arguments)
-    say(defaults.announce(facts, recipe, options.steps_per_epoch, speed, origin and origin.path.name))
+    say(defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name))
     announce_start(options)
     announce_reductions(recipe, options, suited.epochs)
     return recipe, options
@@ -180,27 +180,26 @@ def choose_recipe(
 
 def plan_epochs(
     recipe: Recipe, facts: "DataFacts", arguments: argparse.Namespace, options: Options, replicas: int = 1
-) -> tuple[Recipe, Options, float | None]:
+) -> tuple[Recipe, Options, float]:
     """Return the recipe with a number of epochs for this machine, the options, and the speed in images per second.
 
     With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
-    there are fewer epochs if they would take long on this machine. Given numbers are kept, and the speed is then None.
+    there are fewer epochs if they would take long on this machine. Given numbers are kept.
     Several replicas are taken to be that many times as fast as one, but virtual devices share the cores of one.
     """
-    from keras_alexnet.training import defaults, trainer
+    from keras_alexnet.training import time_planning, trainer
 
     trainer.prepare(options)  # the speed depends on the precision
-    if {"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch:
-        return recipe, options, None
+    is_given = bool({"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch)
     times = 1 if options.virtual_devices else replicas
-    if options.max_minutes:
-        speed = times * defaults.measure_speed(recipe, facts.classes)
-        recipe, steps = defaults.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+    if options.max_minutes and not is_given:
+        speed = times * time_planning.measure_speed(recipe, facts.classes)
+        recipe, steps = time_planning.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
         return recipe, dataclasses.replace(options, steps_per_epoch=steps), speed
-    if options.strategy == "multiworker":  # whose processes must agree on the number
-        return recipe, options, None
-    speed = times * defaults.images_per_second(recipe, facts.classes)
-    return defaults.shorten(recipe, facts.pictures, speed), options, speed
+    speed = times * time_planning.images_per_second(recipe, facts.classes)
+    if is_given or options.strategy == "multiworker":  # whose processes must agree on the number
+        return recipe, options, speed
+    return time_planning.shorten(recipe, facts.pictures, speed), options, speed
 
 
 def announce_start(options: Options) -> None:

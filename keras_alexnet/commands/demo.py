@@ -14,6 +14,7 @@ import threading
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.files import temporary_folder
+from keras_alexnet.text import plural
 
 
 def build_parser() -> Parser:
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
 
         page.check_address(arguments.host, arguments.port)
         explorers = [Explorer.open(network, arguments.data_dir) for network in arguments.networks]
-        say(f"preparing {len(explorers)} network{'s' * (len(explorers) > 1)}")
+        say(f"preparing {plural(len(explorers), 'network')}")
         for each in explorers:
             each.warm_up()
         with temporary_folder(tempfile.gettempdir()) as folder:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import PARTIAL, LockedError, digest, locked, printable, temporary_folder
+from keras_alexnet.files import PARTIAL, LockedError, digest, locked, temporary_folder
+from keras_alexnet.text import printable, reason
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -115,8 +116,7 @@ def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
             with contextlib.suppress(OSError):  # another process was faster
                 (temporary / "files").rename(folder)
     except DAMAGED as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"The archive cannot be unpacked. Received: {archive}: {reason}") from error
+        raise ValueError(f"The archive cannot be unpacked. Received: {archive}: {reason(error)}") from error
 
 
 def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:

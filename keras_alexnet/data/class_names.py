@@ -4,7 +4,8 @@ import collections
 import pathlib
 from collections.abc import Sequence
 
-from keras_alexnet.data.labeled_files import check_printable_names, enumerated
+from keras_alexnet.data.labeled_files import check_printable_names
+from keras_alexnet.text import enumerated
 
 SEPARATORS = ("\t", ",", ";", None)  # None is a space
 

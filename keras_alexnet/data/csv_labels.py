@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
+from keras_alexnet.text import enumerated, plural
 
 EXTENSIONS = (".csv", ".tsv")
 FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
@@ -144,9 +145,10 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
     paths = [_existing(table.parent, row.file) for row in rows]
     missing = [row for row, path in zip(rows, paths, strict=True) if path is None]
     if missing:
+        others = f", and {plural(len(missing) - 1, 'other line')}" * (len(missing) > 1)
         raise ValueError(
             f"All files must exist, with paths relative to {table.parent}. Received: {table}, line {missing[0].line}: "
-            f"{missing[0].file}{f', and {len(missing) - 1} other lines' * (len(missing) > 1)}"
+            f"{missing[0].file}{others}"
         )
     lines: dict[str, int] = {}
     for row, path in zip(rows, paths, strict=True):

@@ -14,8 +14,8 @@ from keras_alexnet.data.duplicates import Duplicates
 from keras_alexnet.data.identity import DRAWN, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
 from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.splitting import Shares
-from keras_alexnet.files import printable
 from keras_alexnet.recipes import Options
+from keras_alexnet.text import printable
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
 DRAWN_SIZE = 25_600  # training pictures of `drawn`: 100 of each class

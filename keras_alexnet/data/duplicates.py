@@ -9,8 +9,9 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from keras_alexnet.data.labeled_files import LabeledFiles, enumerated
-from keras_alexnet.files import digest, plural
+from keras_alexnet.data.labeled_files import LabeledFiles
+from keras_alexnet.files import digest
+from keras_alexnet.text import enumerated, plural
 
 END = 4096  # bytes; most files of the same size already differ here
 CHUNK = 64  # files that a thread reads at a time

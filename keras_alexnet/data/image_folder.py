@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from keras_alexnet.data import csv_labels, picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, enumerated
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
+from keras_alexnet.text import enumerated, plural
 
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
 
@@ -50,7 +51,8 @@ def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
         return
     beside = picture_files.files_beside(folder, root)
     flat = sum(map(picture_files.is_picture, beside))
-    received = f"{folder} with {len(folders)} class folders" + (f" and {flat} pictures outside of them" * bool(flat))
+    received = f"{folder} with {plural(len(folders), 'class folder')}"
+    received += f" and {plural(flat, 'picture')} outside" * bool(flat)
     tables = [file.name for file in beside if csv_labels.is_table(file)]
     if links := picture_files.ignored_links(folder, root):
         received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"

@@ -5,9 +5,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import is_plain
-
-LISTED_NAMES = 3  # names in a message
+from keras_alexnet.text import enumerated, is_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +80,3 @@ def without_pictures(labels: Iterable[int], class_names: Sequence[str]) -> list[
     """
     labels = set(labels)
     return [name for label, name in enumerate(class_names) if label not in labels]
-
-
-def enumerated(names: Sequence[object], most: int = LISTED_NAMES) -> str:
-    """Return the first names in a line.
-
-    Example:
-        >>> enumerated(["a", "b", "c", "d"])
-        'a, b, c, ...'
-    """
-    return ", ".join(map(str, names[:most])) + ", ..." * (len(names) > most)

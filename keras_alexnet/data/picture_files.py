@@ -6,11 +6,12 @@ import pathlib
 import sys
 from collections.abc import Iterable
 
-from keras_alexnet.files import is_unicode, printable
+from keras_alexnet.text import is_unicode, plural, printable
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg")
 CONVERTIBLE += (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # of cameras
+LINK = "symbolic link"  # in counts of files
 SYSTEM_FOLDERS = ("__MACOSX",)  # added by archives made on macOS
 # in lower case; the last is from macOS, the others from Windows
 SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
@@ -134,7 +135,7 @@ def report_passed_over(files: Iterable[pathlib.PurePath]) -> None:
     """Print one line on stderr that counts the ignored files, if there are any."""
     files = list(files)
     if files:
-        print(f"Ignored {len(files)} other files: {printable(describe_others(files))}", file=sys.stderr)
+        print(f"Ignored {plural(len(files), 'other file')}: {printable(describe_others(files))}", file=sys.stderr)
 
 
 def describe_others(files: Iterable[pathlib.PurePath]) -> str:
@@ -158,6 +159,6 @@ def count_by_extension(files: Iterable[pathlib.PurePath]) -> str:
         '2 .heic, 1 without extension'
     """
     counts = collections.Counter(
-        "symbolic links" if os.path.islink(file) else file.suffix.lower() or "without extension" for file in files
+        LINK if os.path.islink(file) else file.suffix.lower() or "without extension" for file in files
     )
-    return ", ".join(f"{count} {extension}" for extension, count in counts.most_common())
+    return ", ".join(plural(n, kind) if kind == LINK else f"{n} {kind}" for kind, n in counts.most_common())

@@ -10,16 +10,14 @@ than half of the time until the first batch.
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
-from keras_alexnet.data import augmentation, decoding
-from keras_alexnet.data.statistics import Statistics, mean_and_std
-from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.recipes import AUGMENTATIONS, Recipe
+from keras_alexnet.data import augmentation, decoding, inputs
+from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.recipes import Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
 OPTIONS = tf.data.Options()
@@ -27,8 +25,6 @@ OPTIONS = tf.data.Options()
 OPTIONS.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
 OPTIONS.autotune.enabled = False  # use one thread per core immediately, instead of waiting for the tuner in every pass
 MEMORY_SHARE = 0.25  # ours: fraction of the memory for the resized pictures of one split, or for the shuffle buffer
-MOST_REPEATS = 10  # ours: most repeats of a picture of a rare class per epoch of the largest class
-COUNTED = 20_000  # ours: labels are counted in at most this many pictures of a data set that has to be read for it
 SAMPLE = 100  # pictures from which the mean size of a split's pictures is estimated
 
 
@@ -94,12 +90,12 @@ def training_batches(
         epochs: Numbers of the epochs.
         steps_per_epoch: Batches in each epoch, None for as many as possible.
         first_step: Batches of the first epoch to skip, because the network has already seen them.
-        repeats: How many times as often to sample a picture, by class, see `repeats_by_class`. The length of an epoch
-            does not change: it uses a different part of the repeated pictures each time.
+        repeats: How many times as often to sample a picture, by class, see `balancing.repeats_by_class`. The length
+            of an epoch does not change: it uses a different part of the repeated pictures each time.
 
     Returns:
-        A dataset of `(float32 (batch, crop_size, crop_size, 3), label (batch,))`, with the images as `augmented_crop`
-        returns them.
+        A dataset of `(float32 (batch, crop_size, crop_size, 3), label (batch,))`, with the images as
+        `inputs.augmented_crop` returns them.
 
     Raises:
         ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
@@ -119,7 +115,7 @@ def training_batches(
     def crops_of(epochs, recipe):
         def labeled_crop(item, key):
             number, (picture, label) = item
-            return augmented_crop(picture, tf.random.fold_in(key, number), statistics, recipe), label
+            return inputs.augmented_crop(picture, tf.random.fold_in(key, number), statistics, recipe), label
 
         return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labeled_crop, AUTOTUNE)
 
@@ -150,40 +146,6 @@ def _numbered(pictures, repeats):
         return tf.data.Dataset.from_tensor_slices(numbers).map(lambda number: (number, item))
 
     return numbered.flat_map(copies), buffer * int(max(repeats))
-
-
-@tf.autograph.experimental.do_not_convert
-def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
-    """Return the number of pictures of each class, int64 `(classes,)`.
-
-    Args:
-        pictures: A data set of `(picture, label)`.
-        classes: Number of classes.
-    """
-    labels = pictures.map(lambda _, label: label).batch(1024).as_numpy_iterator()
-    return np.bincount(np.concatenate([np.empty(0, np.int64), *labels]), minlength=classes)
-
-
-def repeats_by_class(counts: Sequence[int]) -> np.ndarray:
-    """Return how many times as often to sample a picture of each class, to balance the classes.
-
-    Args:
-        counts: Number of training pictures by class.
-
-    Returns:
-        Integers from 1 to `MOST_REPEATS`, `(classes,)`.
-
-    Example:
-        >>> repeats_by_class([1000, 400, 20]).tolist()
-        [1, 2, 10]
-    """
-    counts = np.maximum(counts, 1)
-    return np.rint(counts.max() / counts).clip(1, MOST_REPEATS).astype(int)
-
-
-def counts_as_seen(counts: Sequence[int], recipe: Recipe) -> np.ndarray:
-    """Return the number of pictures of each class in an epoch, up to a factor, as sampled by the recipe."""
-    return np.asarray(counts) * (repeats_by_class(counts) if recipe.balance == "repeat" else 1)
 
 
 def _with_and_without_lighting(epochs, until):
@@ -241,11 +203,11 @@ def evaluation_batches(
         statistics: Statistics of the training set. May be None if the recipe does not need them, see `mean_and_std`.
         recipe: The recipe that the network was trained with.
         batch_size: Pictures in a batch.
-        views: 1 for the central crop, 10 for the crops of `averaged_crops`.
+        views: 1 for the central crop, 10 for the crops of `inputs.averaged_crops`.
 
     Returns:
         A dataset of `(images, label (batch,))`. Images are float32 `(batch, crop_size, crop_size, 3)` for one view and
-        `(batch, crops, crop_size, crop_size, 3)` for ten, in the order of `averaged_crops`.
+        `(batch, crops, crop_size, crop_size, 3)` for ten, in the order of `inputs.averaged_crops`.
 
     Raises:
         ValueError: If `views` is neither.
@@ -254,129 +216,9 @@ def evaluation_batches(
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
 
     def labeled_crops(image, label):
-        crops = averaged_crops(image, recipe) if views == 10 else augmentation.central_crop(image, recipe.crop_size)
-        return preprocess(crops, statistics, recipe), label
+        central = augmentation.central_crop(image, recipe.crop_size)
+        crops = inputs.averaged_crops(image, recipe) if views == 10 else central
+        return inputs.preprocess(crops, statistics, recipe), label
 
     batches = pictures.map(labeled_crops, AUTOTUNE).batch(batch_size)
     return batches.prefetch(1).with_options(OPTIONS)  # ten crops of 128 images take 0.8 GB
-
-
-def averaged_crops(image: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Return the crops over which predictions are averaged: the ten of section 4.1, or five without flips.
-
-    A network that was trained without flips may not know what a flipped picture shows, such as a mirrored digit.
-
-    Args:
-        image: `(resize_size, resize_size, 3)`.
-        recipe: The recipe that the network was trained with.
-
-    Returns:
-        `(crops, crop_size, crop_size, 3)` of the dtype of `image`; 10 crops if the recipe has `mirror`, else 5.
-    """
-    crops = augmentation.ten_crops if "mirror" in recipe.augmentation else augmentation.five_crops
-    return crops(image, recipe.crop_size)
-
-
-AFFINE = ("rotation", "scaling", "translation")  # `augmentation.affine` does all three in one pass over the pixels
-SEPARATE_STEPS = (*AFFINE, "resized_crop", "crop", "lighting", "noise")  # the others share `_apply_crop_augmentations`
-
-
-def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
-    """Make a training crop: apply `recipe.augmentation` in the order of `recipes.AUGMENTATIONS`.
-
-    The resized picture is rotated, scaled and translated, then cropped at a random position or in the center. The crop
-    is flipped. Then the mean is subtracted together with PCA lighting, noise is added, and the result is divided by the
-    standard deviation if the recipe has one.
-
-    Args:
-        picture: A resized picture, uint8 `(size, size, 3)` with `recipe.training_size`; or a picture that
-            `decoding.load_resized` accepts, of which only the crop is decoded if possible.
-        seed: Two integers.
-        statistics: Statistics of the training set.
-        recipe: All other settings.
-
-    Returns:
-        A float32 tensor `(crop_size, crop_size, 3)`.
-    """
-    mean, std = mean_and_std(statistics, recipe)
-    image = _crop(_apply_affine(picture, seed, recipe), seed, recipe)  # (crop_size, crop_size, 3)
-    image = _apply_crop_augmentations(image, seed, recipe)
-    image = _subtract_mean_and_light(image, seed, mean, statistics, recipe)
-    if "noise" in recipe.augmentation:
-        image = augmentation.noise(image, augmentation.seed_of("noise", seed), **_settings("noise", recipe))
-    return _divide(image, std)
-
-
-def _settings(name, recipe):
-    """Return the arguments of an augmentation from the recipe."""
-    return {argument: getattr(recipe, field) for argument, field in AUGMENTATIONS[name].items()}
-
-
-def _apply_affine(picture, seed, recipe):
-    """Rotate, scale and translate the resized picture. The crop removes most of the filled borders."""
-    names = [name for name in AFFINE if name in recipe.augmentation]
-    if not names:
-        return picture
-    limits = {argument: limit for name in names for argument, limit in _settings(name, recipe).items()}
-    resized = decoding.load_resized(picture, recipe.training_size)
-    return augmentation.affine(resized, augmentation.seed_of("rotation", seed), **limits)  # one seed for all three
-
-
-def _crop(picture, seed, recipe):
-    resize_size, crop_size = recipe.training_size, recipe.crop_size
-    if "resized_crop" in recipe.augmentation:
-        resized, crop_seed = decoding.load_resized(picture, resize_size), augmentation.seed_of("resized_crop", seed)
-        return augmentation.random_resized_crop(resized, crop_size, crop_seed, **_settings("resized_crop", recipe))
-    if "crop" in recipe.augmentation:
-        shape, crop_seed = (resize_size, resize_size), augmentation.seed_of("crop", seed)
-        corner = augmentation.random_corner(shape, crop_size, crop_seed)
-    else:
-        corner = tf.constant([(resize_size - crop_size) // 2] * 2)
-    return decoding.load_crop(picture, resize_size, corner, crop_size)
-
-
-def _apply_crop_augmentations(image, seed, recipe):
-    """Apply the augmentations that need only the crop, with pixel values 0 to 255."""
-    for name in AUGMENTATIONS:
-        if name in recipe.augmentation and name not in SEPARATE_STEPS:
-            function = getattr(augmentation, name)
-            image = function(image, augmentation.seed_of(name, seed), **_settings(name, recipe))
-    return image
-
-
-def _subtract_mean_and_light(image, seed, mean, statistics, recipe):
-    """Subtract the mean and apply PCA lighting. A mean color is subtracted in the same pass, which halves the work."""
-    if "lighting" not in recipe.augmentation:
-        return _subtract(image, mean)
-    if mean.ndim > 1:
-        image, mean = _subtract(image, mean), np.zeros(3, np.float32)
-    if recipe.mean == "network":  # it subtracts this mean itself, but lighting must not scale it
-        mean = np.float32(ARCHITECTURES[recipe.architecture].mean)
-    light_seed, axes = augmentation.seed_of("lighting", seed), (statistics.eigenvalues, statistics.eigenvectors)
-    image = augmentation.lighting(image, light_seed, *axes, **_settings("lighting", recipe), mean_color=mean)
-    return augmentation.add_color(image, mean) if recipe.mean == "network" else image
-
-
-def preprocess(image: tf.Tensor, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
-    """Subtract the mean, and divide by the standard deviation if the recipe has one.
-
-    As in the authors' code, the center of a mean image is subtracted from every crop, regardless of its position.
-
-    Args:
-        image: `(..., crop_size, crop_size, 3)`, pixel values 0 to 255.
-        statistics: See `mean_and_std`.
-        recipe: Determines the mean and the crop size.
-
-    Returns:
-        A float32 tensor of the shape of `image`.
-    """
-    mean, std = mean_and_std(statistics, recipe)
-    return _divide(_subtract(image, mean), std)
-
-
-def _subtract(image, mean):
-    return augmentation.add_color(image, -mean) if mean.ndim == 1 else tf.cast(image, tf.float32) - mean
-
-
-def _divide(image, std):
-    return image if (std == 1).all() else image / std

@@ -118,7 +118,7 @@ def views_of(image: np.ndarray, statistics: Statistics | None, recipe: Recipe, v
 
 
 def averaged_crops(image: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the crops over which predictions are averaged, see `pipeline.averaged_crops`.
+    """Return the crops over which predictions are averaged, see `inputs.averaged_crops`.
 
     Args:
         image: `(resize_size, resize_size, 3)`.

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, enumerated
-from keras_alexnet.files import printable
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty
+from keras_alexnet.text import enumerated, printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
 CHUNK = 256  # pictures that are decoded together; if libjpeg warns, the damaged ones among them are identified

@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
-from keras_alexnet.data.labeled_files import enumerated, without_pictures
+from keras_alexnet.data.labeled_files import without_pictures
+from keras_alexnet.text import enumerated
 
 if TYPE_CHECKING:  # shares are checked before NumPy is imported
     import numpy as np

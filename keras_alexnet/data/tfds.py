@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.identity import SPLITS, digest_of
+from keras_alexnet.text import reason
 
 OFFICIAL_SIZES = {"oxford_flowers102": {"train": 1020, "validation": 1020, "test": 6149}}
 
@@ -65,7 +66,7 @@ def _builder(name, data_dir):
         names, base = {"petals", *tfds.list_builders(with_community_datasets=False)}, name.split(":")[0].split("/")[0]
         if base in names:
             raise ValueError(
-                f"TFDS does not have this version or configuration of {base}. Received: {name} ({_line(error)})"
+                f"TFDS does not have this version or configuration of {base}. Received: {name} ({reason(error)})"
             ) from error
         near = difflib.get_close_matches(base, sorted(names))
         raise ValueError(
@@ -100,7 +101,7 @@ def _prepare(builder):
             f"{builder.name} {builder.version} is not in {builder.data_path} and cannot be downloaded "
             f"({_size(builder)}): set --data-dir or TFDS_DATA_DIR to the folder where it was prepared, or use petals, "
             "which needs no download. "
-            f"Received: {_line(error)}"
+            f"Received: {reason(error)}"
         ) from error
 
 
@@ -115,10 +116,6 @@ def _reach(builder):
 def _size(builder):
     size = sum(info.size for info in (builder.url_infos or {}).values())
     return f"{size / 2**20:,.0f} MiB" if size else "of unknown size"
-
-
-def _line(error):
-    return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
 
 
 def _official(builder, image_key):

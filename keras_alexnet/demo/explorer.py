@@ -11,7 +11,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_alexnet.data import augmentation, decoding, pipeline
+from keras_alexnet.data import augmentation, decoding, inputs
 from keras_alexnet.data.errors import first_line
 from keras_alexnet.evaluation import evaluate, features, neighbors, switched_off
 from keras_alexnet.evaluation.classifier import Classifier
@@ -131,7 +131,7 @@ class Explorer:
 
     def averaged_crops(self, picture: np.ndarray) -> np.ndarray:
         """Return the crops of a picture over which the answer is averaged, uint8 `(crops, crop_size, crop_size, 3)`."""
-        return pipeline.averaged_crops(tf.constant(picture), self.classifier.recipe).numpy()
+        return inputs.averaged_crops(tf.constant(picture), self.classifier.recipe).numpy()
 
     def central_crop(self, picture: np.ndarray) -> np.ndarray:
         """Return the central crop of a picture, uint8 `(crop_size, crop_size, 3)`."""
@@ -165,7 +165,7 @@ class Explorer:
         return by_views[1]
 
     def _prepare(self, crops):
-        return pipeline.preprocess(tf.constant(crops), self.classifier.statistics, self.classifier.recipe).numpy()
+        return inputs.preprocess(tf.constant(crops), self.classifier.statistics, self.classifier.recipe).numpy()
 
     def best(self, probabilities: np.ndarray) -> dict[str, float]:
         """Return the most probable classes with their probabilities, the first one first."""

@@ -12,6 +12,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
+from keras_alexnet.text import reason
 
 if typing.TYPE_CHECKING:  # a `NumpyNetwork` needs neither, and importing them takes seconds
     import keras
@@ -38,9 +39,8 @@ def load_model(path: str | pathlib.Path) -> "keras.Model":
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # an unknown file can fail anywhere: archive, configuration, weights, layers
-        reason = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
         raise ValueError(
-            f"Expected a .keras file of a network without custom code. Received: {path}: {reason}"
+            f"Expected a .keras file of a network without custom code. Received: {path}: {reason(error)}"
         ) from error
 
 

@@ -17,12 +17,12 @@ from scipy import special
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
-from keras_alexnet.data.labeled_files import enumerated
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
 from keras_alexnet.runs import Run
+from keras_alexnet.text import enumerated
 
-CENTRAL = 4  # position of the central crop among those of `pipeline.averaged_crops`
+CENTRAL = 4  # position of the central crop among those of `inputs.averaged_crops`
 
 
 def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.ndarray], np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet.evaluation.top_k import has_top5, not_in_top_k
-from keras_alexnet.files import plural
+from keras_alexnet.text import plural
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from keras_alexnet.files import plural
 from keras_alexnet.plotting.figures import BLUE, GRAY, ORANGE, STYLES, sheet
+from keras_alexnet.text import plural
 
 LOG_ABOVE = 100  # ours: a loss above this means divergence
 TARGET_ERROR = 0.25  # the training error at which figure 1 compares epochs

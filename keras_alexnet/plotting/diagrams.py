@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 
-from keras_alexnet.files import plural
 from keras_alexnet.plotting.figures import GRAY, ORANGE, bare, sheet
+from keras_alexnet.text import plural
 
 # The scale of the network; the unit is one pixel of a feature map.
 INTO_THE_PAGE = np.array([0.45, 0.3])  # right and up per pixel of width

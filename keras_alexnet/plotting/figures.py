@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from keras_alexnet.files import atomic_write, plural
+from keras_alexnet.files import atomic_write
+from keras_alexnet.text import plural
 
 BLUE, ORANGE, GRAY = "#0072B2", "#D55E00", "#6E6E6E"  # color-blind safe, by Okabe and Ito
 FORMATS = (".png", ".jpg")

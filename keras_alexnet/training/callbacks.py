@@ -13,7 +13,8 @@ from keras_alexnet.evaluation.chance import AT_CHANCE
 from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import checkpoints, errors, recovery, towers
+from keras_alexnet.text import duration
+from keras_alexnet.training import checkpoints, loss_checks, towers
 from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
@@ -162,25 +163,25 @@ class LossGuard(keras.callbacks.Callback):
         self._check(logs["loss"], self.steps)
         is_resumed = batch == 0 and self.steps > 1  # the loss is that of this step: `CheckpointWriter` adds the others
         if self.images is not None and not is_resumed:
-            recovery.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
+            loss_checks.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
         if self.images is not None:
-            recovery.check_exploded(losses[-1], self.chance, self.epoch, None)
+            loss_checks.check_exploded(losses[-1], self.chance, self.epoch, None)
             all_steps = self.recipe.epochs * self.steps_of_epoch
-            recovery.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
+            loss_checks.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
             if losses[-1] >= AT_CHANCE * self.chance:
                 outputs = keras.ops.convert_to_numpy(self.model(np.asarray(self.images), training=False))
-                recovery.check_dead(outputs, losses[-1], self.chance, self.epoch)
+                loss_checks.check_dead(outputs, losses[-1], self.chance, self.epoch)
             return
-        warning = errors.stuck_warning(losses, self.chance)
+        warning = loss_checks.stuck_warning(losses, self.chance)
         if warning:
             print(warning, flush=True)
 
     def _check(self, loss, step):
-        errors.check_finite(float(loss), self.epoch, step, self.recipe, self.run.folder)
+        loss_checks.check_finite(float(loss), self.epoch, step, self.recipe, self.run.folder)
 
 
 class CheckpointWriter(keras.callbacks.Callback):
@@ -326,18 +327,6 @@ class ProgressBar(keras.callbacks.Callback):
         seconds = (time.perf_counter() - self.began) / self.epochs * epochs_left
         self.left = f", {duration(seconds)} left" if epochs_left else ""
         print(f"epoch {epoch + 1}/{self.all_epochs}: {train}  |  {evaluated}{rate:.0f} images/s{self.left}", flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Return a rough duration in words.
-
-    Example:
-        >>> duration(40), duration(600), duration(10_000)
-        ('40 s', '10 min', '2.8 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _format(value: object) -> str:

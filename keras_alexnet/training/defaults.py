@@ -19,20 +19,17 @@ With the paper's settings, training on a small data set diverges or stays at cha
 
 import dataclasses
 import math
-import time
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import decoding, pipeline
+from keras_alexnet.data import balancing, decoding
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS
-from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.training.callbacks import duration
+from keras_alexnet.text import duration, plural
 from keras_alexnet.weights import drawn
 from keras_alexnet.weights.origin import Origin
 
@@ -44,8 +41,6 @@ FEWEST_WARMUP_STEPS, WARMUP_STEPS = 5, 50  # the first steps of a new layer need
 WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up, if there are enough for the fewest
 UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
 SHOWN = 3  # classes to list at either end
-STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
-MIXED_GAIN = 1.4  # in mixed precision; measured with bfloat16, 131 and 67 pixels, on an AMD EPYC with AVX-512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +98,7 @@ def measure_facts(data: Dataset) -> DataFacts:
         pixels = (decoding.decode(picture) if picture.dtype == tf.string else picture).numpy()  # (height, width, 3)
         sides.append(min(pixels.shape[:2]))
         is_gray = is_gray and bool((pixels == pixels[..., :1]).all())
-    counted = pipeline.count_labels(train.take(pipeline.COUNTED), len(data.class_names))
+    counted = balancing.count_labels(train.take(balancing.COUNTED), len(data.class_names))
     counts = np.rint(counted * len(train) / counted.sum()).astype(int)
     order, shown = np.argsort(counts, kind="stable"), min(SHOWN, len(counts) // 2)
     named = [(data.class_names[label], int(counts[label])) for label in order]
@@ -158,7 +153,7 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
     if "warmup_steps" in given:
         return recipe
     steps = recipe.epochs * max(1, facts.pictures // recipe.batch_size)
-    return dataclasses.replace(recipe, warmup_steps=_warmup_steps(steps))
+    return dataclasses.replace(recipe, warmup_steps=warmup_steps(steps))
 
 
 def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
@@ -196,7 +191,8 @@ def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe
     return recipe_for(facts, **known | settings | given)
 
 
-def _warmup_steps(steps: int) -> int:
+def warmup_steps(steps: int) -> int:
+    """Return the number of warm-up steps of a training with this many steps."""
     return max(FEWEST_WARMUP_STEPS, min(WARMUP_STEPS, round(WARMUP_SHARE * steps)))
 
 
@@ -233,8 +229,8 @@ def _sizes(facts: DataFacts) -> tuple[int, int]:
 def announce(
     facts: DataFacts,
     recipe: Recipe,
+    speed: float,
     steps_per_epoch: int | None = None,
-    speed: float | None = None,
     weights: str | None = None,
 ) -> str:
     """Return three lines about the data, the chosen settings, and the estimated time.
@@ -244,13 +240,13 @@ def announce(
     Args:
         facts: Properties of the training pictures.
         recipe: The settings.
+        speed: Images per second.
         steps_per_epoch: Steps of an epoch, if it uses only some of the pictures.
-        speed: Images per second, if measured; None to estimate it.
         weights: Name of the weight file that training starts from.
     """
     steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
     images = steps * recipe.batch_size
-    seconds = images / (speed or images_per_second(recipe, facts.classes))
+    seconds = images / speed
     all_of_them = " (all pictures)" if recipe.batch_size == facts.pictures else ""
     imbalance = facts.describe_imbalance(recipe)
     start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""
@@ -263,8 +259,8 @@ def announce(
             f"{facts.describe()}.",
             *([imbalance] if imbalance else []),
             f"Chosen settings: {start}crops of {recipe.crop_size} pixels, "
-            f"batches of {recipe.batch_size}{all_of_them}, {recipe.epochs} epoch{'s' * (recipe.epochs != 1)} "
-            f"({steps:,} step{'s' * (steps != 1)}){rates}.",
+            f"batches of {recipe.batch_size}{all_of_them}, {plural(recipe.epochs, 'epoch')} "
+            f"({plural(steps, 'step')}){rates}.",
             f"The training steps will take about {duration(max(10, seconds))} here, plus start-up and evaluation. "
             "To change a setting, use its flag (see --help).",
         )
@@ -272,97 +268,3 @@ def announce(
 
 
 QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
-USUAL_MINUTES = 20  # of training steps if no time limit is given, unless `LEAST_SHARE` of the epochs takes longer
-LEAST_SHARE = 1 / 3
-PLANNED_SHARE = 0.8  # fraction of the time for epochs; the start, validation and checkpoints need the rest
-EPOCH_SECONDS = 0.3  # of an epoch besides its steps; 0.2 to 0.3 with 32 pictures on two cores
-FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
-
-
-def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[Recipe, int | None]:
-    """Plan training for a time limit.
-
-    Args:
-        recipe: The settings chosen from the data.
-        pictures: Number of training pictures.
-        seconds: The time limit.
-        images_per_second: Training speed of this machine.
-
-    Returns:
-        The recipe, with fewer epochs if there is no time for all of them, and the number of steps of an epoch, or None
-        if every epoch uses all pictures.
-
-    Example:
-        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
-        >>> recipe.epochs, steps
-        (23, None)
-        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
-        >>> recipe.epochs, steps
-        (4, 187)
-    """
-    epochs, steps = int(PLANNED_SHARE * seconds / (pictures / images_per_second + EPOCH_SECONDS)), None
-    if epochs >= recipe.epochs:
-        return recipe, None
-    if epochs < FEWEST_EPOCHS:
-        images = PLANNED_SHARE * seconds * images_per_second
-        epochs, steps = FEWEST_EPOCHS, max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
-        steps = min(steps, max(1, pictures // recipe.batch_size))
-    all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))
-    warmup_steps = min(recipe.warmup_steps, _warmup_steps(all_steps))
-    return dataclasses.replace(recipe, epochs=epochs, warmup_steps=warmup_steps), steps
-
-
-def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> Recipe:
-    """Return the recipe with as many epochs as take `USUAL_MINUTES` here, but at least `LEAST_SHARE` of its own.
-
-    Args:
-        recipe: The settings chosen from the data.
-        pictures: Number of training pictures.
-        images_per_second: Training speed of this machine.
-
-    Example:
-        >>> shorten(Recipe(epochs=300), 1000, images_per_second=100).epochs
-        120
-        >>> shorten(Recipe(epochs=300), 1000, images_per_second=20).epochs
-        100
-    """
-    epochs = math.floor(60 * USUAL_MINUTES * images_per_second / pictures)
-    return dataclasses.replace(recipe, epochs=min(recipe.epochs, max(epochs, math.ceil(LEAST_SHARE * recipe.epochs))))
-
-
-def measure_speed(recipe: Recipe, classes: int) -> float:
-    """Return the training speed of one device in images per second, measured with a few steps of the real network."""
-    from keras_alexnet.training.trainer import compiled_model
-
-    model = compiled_model(dataclasses.replace(recipe, learning_rate=1e-9), classes)
-    images = np.zeros((recipe.batch_size, recipe.crop_size, recipe.crop_size, 3), np.float32)
-    labels = np.zeros(recipe.batch_size, np.int64)
-    model.train_on_batch(images, labels)  # builds the function
-    steps, started = 0, time.perf_counter()
-    while steps < 2 or time.perf_counter() - started < 1:
-        model.train_on_batch(images, labels)
-        steps += 1
-    return steps * recipe.batch_size / (time.perf_counter() - started)
-
-
-def images_per_second(recipe: Recipe, classes: int) -> float:
-    """Estimate the training speed of one device in images per second, from the speed of one matrix product in float32.
-
-    The estimate is for the current precision, see `trainer.prepare`.
-
-    Args:
-        recipe: The recipe.
-        classes: Number of classes.
-    """
-    shape = (recipe.crop_size, recipe.crop_size, 3)
-    network = sketch(recipe.architecture, input_shape=shape, classes=classes)
-    operations = sum(training_flops(layer_costs(network)).values())
-    matrix = keras.ops.ones((1024, 1024))
-    keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
-    started = time.perf_counter()
-    for _ in range(5):
-        product = keras.ops.matmul(matrix, matrix)
-    keras.ops.convert_to_numpy(product)  # waits for a GPU
-    peak = 5 * 2 * 1024**3 / (time.perf_counter() - started)
-    gain = 1 if keras.config.dtype_policy().compute_dtype == "float32" else MIXED_GAIN
-    return gain * STEADY_SHARE * peak / operations

@@ -19,6 +19,7 @@ import keras
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.recipes import STRATEGIES, Recipe
+from keras_alexnet.text import plural
 from keras_alexnet.training import one_weird_trick
 
 if typing.TYPE_CHECKING:
@@ -316,7 +317,7 @@ def _checked_count(count: int, names: list[str]) -> int:
     if count > len(names):
         kind = "GPU" if "gpu" in names[0].lower() else "CPU"
         raise ValueError(
-            f"This machine has {len(names)} {kind} device{'s' * (len(names) > 1)}: use at most that many, "
+            f"This machine has {plural(len(names), f'{kind} device')}: use at most that many, "
             f"or try --virtual-devices {count} on the CPU. Received: devices={count}"
         )
     return count

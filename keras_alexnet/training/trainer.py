@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files, runs
-from keras_alexnet.data import pipeline
+from keras_alexnet.data import balancing, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.chance import chance_loss
@@ -19,7 +19,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import checkpoints, errors, provenance, recovery, schedules, strategies
+from keras_alexnet.training import checkpoints, errors, loss_checks, provenance, recovery, schedules, strategies
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
     LearningRate,
@@ -142,7 +142,7 @@ def fit(
             return None
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
-        results["class_counts"] = pipeline.counts_as_seen(counts, recipe).tolist()
+        results["class_counts"] = balancing.counts_as_seen(counts, recipe).tolist()
         run.write_json("results.json", results)
         return results
 
@@ -245,11 +245,11 @@ def _train(
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MAX_RECOVERIES
-        chance = chance_loss(pipeline.counts_as_seen(job.counts, recipe))
+        chance = chance_loss(balancing.counts_as_seen(job.counts, recipe))
         try:
             _train_from(checkpoint, job, chance, may_recover)
             return recoveries, job.counts
-        except errors.TrainingFailed as failure:
+        except loss_checks.TrainingFailed as failure:
             if not may_recover:
                 raise
             rows, rate = run.read_log(), recipe.learning_rate
@@ -261,8 +261,8 @@ def _train(
 def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset) -> np.ndarray:
     """Return the number of training pictures of each class. In a large data set, count the first pictures."""
     in_memory = pipeline.fits_in_memory(train, recipe.training_size)
-    counted = train if in_memory else data.splits["train"].take(pipeline.COUNTED)
-    return pipeline.count_labels(counted, len(data.class_names))
+    counted = train if in_memory else data.splits["train"].take(balancing.COUNTED)
+    return balancing.count_labels(counted, len(data.class_names))
 
 
 def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float, may_recover: bool) -> None:
@@ -290,7 +290,7 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
             if model.stop_training:
                 return
         pictures = train if pipeline.fits_in_memory(train, recipe.training_size) else job.data.splits["train"]
-        repeats = pipeline.repeats_by_class(job.counts) if recipe.balance == "repeat" else None
+        repeats = balancing.repeats_by_class(job.counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
                 pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step, repeats

@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from keras_alexnet.text import reason
 from keras_alexnet.weights.caffe import read_caffemodel
 from keras_alexnet.weights.conventions import WeightFile
 from keras_alexnet.weights.keras import read_h5, read_keras, read_npz, read_sharded
@@ -71,9 +72,8 @@ def read(path: str | os.PathLike) -> WeightFile:
             f"Received: {path}"
         ) from error
     except Exception as error:  # a damaged or malicious file can fail anywhere, and every package has its own errors
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ValueError(
-            f"Expected {file.description}, undamaged and without code. Received: {path}: {reason}"
+            f"Expected {file.description}, undamaged and without code. Received: {path}: {reason(error)}"
         ) from error
 
 

@@ -115,7 +115,7 @@ def test_other_labels_are_other_data(table):
     ("change", "message"),
     [
         (("cat/1.png,cat", "cat/9.png,cat"), r"must exist, .*labels\.csv, line 2: cat/9\.png$"),
-        (("/1.png,", "/9.png,"), r"line 2: cat/9\.png, and 1 other lines$"),
+        (("/1.png,", "/9.png,"), r"line 2: cat/9\.png, and 1 other line$"),
         (("cat/1.png,cat", ",cat"), r"labels\.csv, line 2, with 'cat' and no file$"),
         (("cat/1.png,cat", "cat/1.png,"), r"labels\.csv, line 2, with 'cat/1\.png' and no label$"),
         (("cat/1.png,cat", "cat/1.png"), r"labels\.csv, line 2, with 'cat/1\.png' and no label$"),

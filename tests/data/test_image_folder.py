@@ -83,7 +83,7 @@ def test_ignored_links_are_counted_and_named_if_classes_are_missing(pets, tmp_pa
     read(pets)
     assert capsys.readouterr().err == "Ignored 2 other files: 2 symbolic links\n"
     shutil.rmtree(pets / "dog")
-    with pytest.raises(ValueError, match=r"1 class folders \(symbolic links are ignored: more, cow\)|links are.*cow"):
+    with pytest.raises(ValueError, match=r"1 class folder \(symbolic links are ignored: more, cow\)|links are.*cow"):
         image_folder.find(pets)
 
 
@@ -176,14 +176,14 @@ def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):
     picture(tmp_path / "0.png")
     with pytest.raises(
         ValueError,
-        match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders and 1 pictures outside",
+        match=r"two class folders\. Expected layout: .*/daisy/1\.jpg.* with 0 class folders and 1 picture outside",
     ):
         read(tmp_path)
 
 
 def test_one_class_folder_is_refused(pets):
     shutil.rmtree(pets / "dog")
-    with pytest.raises(ValueError, match=r"two class folders\. Expected layout: .* with 1 class folders$"):
+    with pytest.raises(ValueError, match=r"two class folders\. Expected layout: .* with 1 class folder$"):
         read(pets)
 
 

@@ -48,7 +48,7 @@ def test_links_out_of_a_folder_are_ignored(folder, tmp_path, capsys):
     (folder / "daisy" / "inside.png").symlink_to(folder / "daisy" / "b.png")
     names = [file.name for file in picture_files.picture_files([folder / "daisy"])]
     assert names == ["A.JPG", "b.png", "inside.png"]
-    assert capsys.readouterr().err == "Ignored 2 other files: 1 .txt, 1 symbolic links\n"
+    assert capsys.readouterr().err == "Ignored 2 other files: 1 .txt, 1 symbolic link\n"
 
 
 def test_paths_without_pictures_are_refused(folder, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet import recipes
-from keras_alexnet.data import augmentation, datasets, pipeline
+from keras_alexnet.data import augmentation, balancing, datasets, inputs, pipeline
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
 
@@ -274,7 +274,7 @@ def golden_crop(names):
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     axes = np.float32([100, 400, 900]), np.eye(3, dtype=np.float32)
     statistics = Statistics(np.full((16, 16, 3), 100, np.float32), *axes)
-    return pipeline.augmented_crop(tf.constant(image), (7, 3), statistics, recipe(augmentation=names)).numpy()
+    return inputs.augmented_crop(tf.constant(image), (7, 3), statistics, recipe(augmentation=names)).numpy()
 
 
 @pytest.mark.parametrize("names", GOLDEN, ids="+".join)
@@ -311,7 +311,7 @@ def with_grey(monkeypatch):
     """Add an augmentation by a function and a line of the table, here in front of the others, which are reversed."""
     names = {"grey": {"share": "dropout"}, **dict(reversed(recipes.AUGMENTATIONS.items()))}
     monkeypatch.setattr(recipes, "AUGMENTATIONS", names)
-    monkeypatch.setattr(pipeline, "AUGMENTATIONS", names)
+    monkeypatch.setattr(inputs, "AUGMENTATIONS", names)
 
     def grey(image, seed, share):
         drawn = tf.random.stateless_uniform((), seed)
@@ -443,13 +443,13 @@ class TestBalancedSampling:
         return np.array([label for _, label in batches])
 
     def test_rare_classes_are_repeated_up_to_a_limit(self):
-        assert pipeline.repeats_by_class([100, 90, 34, 1, 0]).tolist() == [1, 1, 3, 10, 10]
+        assert balancing.repeats_by_class([100, 90, 34, 1, 0]).tolist() == [1, 1, 3, 10, 10]
 
     def test_classes_are_counted(self, pictures):
-        assert pipeline.count_labels(pictures, 3).tolist() == [9, 3, 0]
+        assert balancing.count_labels(pictures, 3).tolist() == [9, 3, 0]
 
     def test_balanced_classes_are_sampled_equally_and_the_epoch_length_is_the_same(self, pictures):
-        labels = self.labels(pictures, pipeline.repeats_by_class(self.COUNTS))
+        labels = self.labels(pictures, balancing.repeats_by_class(self.COUNTS))
         assert labels.shape == (40 * 3, 4)
         assert labels.mean() == pytest.approx(0.5, abs=0.05)
         assert self.labels(pictures, None).mean() == pytest.approx(0.25)
@@ -458,7 +458,7 @@ class TestBalancedSampling:
         np.testing.assert_array_equal(self.labels(pictures, [1, 1]), self.labels(pictures, None))
 
     def test_an_interrupted_epoch_continues(self, pictures):
-        repeats = pipeline.repeats_by_class(self.COUNTS)
+        repeats = balancing.repeats_by_class(self.COUNTS)
         whole = self.labels(pictures, repeats, range(4))
         np.testing.assert_array_equal(self.labels(pictures, repeats, range(2, 4), first_step=1), whole[2 * 3 + 1 :])
 
@@ -495,4 +495,4 @@ def test_the_epochs_with_lighting_are_as_many_as_the_recipe_says():
 @pytest.mark.parametrize(("balance", "seen"), [("none", [100, 50, 5]), ("repeat", [100, 100, 50])])
 def test_counts_as_seen_are_those_of_the_sampled_pictures(balance, seen):
     """Twice and ten times as often, the limit."""
-    assert pipeline.counts_as_seen([100, 50, 5], Recipe(balance=balance)).tolist() == seen
+    assert balancing.counts_as_seen([100, 50, 5], Recipe(balance=balance)).tolist() == seen

@@ -74,7 +74,7 @@ def test_a_flat_folder_with_a_csv_file_names_it(pets):
 
 
 def test_a_folder_around_the_class_folders_names_the_inner_one(pets):
-    with pytest.raises(ValueError, match=r"1 class folders \(did you mean --dataset .*/pets\?\)$"):
+    with pytest.raises(ValueError, match=r"1 class folder \(did you mean --dataset .*/pets\?\)$"):
         sources.find(pets.parent)
 
 

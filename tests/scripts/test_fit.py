@@ -25,7 +25,7 @@ from keras_alexnet.data import datasets
 from keras_alexnet.files import LockedError, locked
 from keras_alexnet.recipes import RECIPES, Options
 from keras_alexnet.runs import Run
-from keras_alexnet.training import defaults, trainer
+from keras_alexnet.training import time_planning, trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -104,7 +104,7 @@ def test_a_run_is_not_written_among_the_pictures(pictures, monkeypatch, capsys):
 
 
 def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
-    monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
+    monkeypatch.setattr(time_planning, "measure_speed", lambda *_: 100.0)
     data = datasets.load(str(pictures))
     for flags, sizes in (([], (67, 76)), (["--crop-size", "99"], (99, 112))):
         arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
@@ -113,7 +113,7 @@ def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
 
 
 def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, capsys):
-    monkeypatch.setattr(defaults, "images_per_second", lambda *_: 1.0)
+    monkeypatch.setattr(time_planning, "images_per_second", lambda *_: 1.0)
     data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures)])
     options = _fit_settings.new_run_settings(arguments)[1]
     epochs = [_fit_settings.choose_settings(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
@@ -605,7 +605,7 @@ def test_a_resumed_run_keeps_what_decides_its_result(flags, tmp_path):
 
 def test_a_time_limit_is_in_minutes(pictures, monkeypatch, capsys):
     """16 pictures at 100 per second, and 0.3 s besides, in each epoch."""
-    monkeypatch.setattr(defaults, "measure_speed", lambda *_: 100.0)
+    monkeypatch.setattr(time_planning, "measure_speed", lambda *_: 100.0)
     arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--max-minutes", "1"])
     _, options = _fit_settings.new_run_settings(arguments)
     recipe, _ = _fit_settings.choose_settings(datasets.load(str(pictures)), arguments, options)

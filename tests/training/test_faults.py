@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import multiprocessing
 import os
 import resource
@@ -87,20 +86,6 @@ def test_a_missing_picture(tmp_path):
 def test_an_error_of_the_network_is_raised_unchanged():
     with pytest.raises(tf.errors.InvalidArgumentError):
         explained(lambda: tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3))))
-
-
-@pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_nan_or_infinite(loss):
-    errors.check_finite(1e30, 3, 7, RECIPE, "runs/a")
-    with pytest.raises(ValueError, match=r"--learning-rate.*runs/a has.*Received: (nan|inf) at step 7 of epoch 3"):
-        errors.check_finite(loss, 3, 7, RECIPE, "runs/a")
-
-
-def test_a_loss_at_chance_is_reported_once():
-    said = [errors.stuck_warning([4.62] * epochs, math.log(102)) for epochs in range(12)]
-    assert [epochs for epochs, line in enumerate(said) if line] == [5]
-    assert "divided by 255" in said[5]
-    assert errors.stuck_warning([4.62, 4.62, 4.62, 4.62, 4.5], math.log(102)) is None
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
