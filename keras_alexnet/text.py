@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # Control characters except tabs and line ends, and characters that change the text direction.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LISTED_NAMES = 3  # names in a message
-REASON_LENGTH = 200  # characters of an error in a message
+REASON_LENGTH = 300  # characters of an error in a message
 
 
 def printable(text: str) -> str:

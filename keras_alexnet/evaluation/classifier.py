@@ -1,7 +1,6 @@
 """A trained network with everything that is needed to classify a picture."""
 
 import dataclasses
-import json
 import pathlib
 import typing
 from collections.abc import Callable
@@ -129,6 +128,7 @@ class Classifier:
         """
         from keras_alexnet.models.alexnet import build
         from keras_alexnet.weights import loading, names, origin
+        from keras_alexnet.weights.imagenet_classes import imagenet_classes
 
         if not names.is_name(weights):
             with Run.of_network(weights) as run:
@@ -146,7 +146,7 @@ class Classifier:
             include_preprocessing=recipe.mean == "network",
         )
         loading.load(model, known.path)
-        return cls(model, imagenet_class_names(), recipe)
+        return cls(model, tuple(name for _, name in imagenet_classes()), recipe)
 
     def batches(self, pictures: "tf.data.Dataset", views: int = 1) -> "tf.data.Dataset":
         """Return batches of network inputs from resized pictures, with about `BATCH_SIZE` crops each.
@@ -157,32 +157,6 @@ class Classifier:
 
         size = max(1, BATCH_SIZE // views)
         return pipeline.evaluation_batches(pictures, self.statistics, self.recipe, size, views)
-
-
-def imagenet_class_names() -> tuple[str, ...]:
-    """Return the names of ImageNet's 1000 classes in their usual order, from the file that Keras downloads once.
-
-    Raises:
-        ValueError: If the file is missing and cannot be downloaded.
-    """
-    import keras
-
-    from keras_alexnet.weights import names
-
-    name = "imagenet_class_index.json"
-    try:
-        path = names.find_file(name) or keras.utils.get_file(
-            name,
-            "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
-            cache_subdir="models",
-            file_hash="c2c37ea517e94d9795004a39431a14cb",
-        )
-    except Exception as error:  # Keras raises many kinds of errors without a network
-        raise ValueError(
-            f"Could not download ImageNet's class names: save {name} as {names.cache() / name}. Received: {error}"
-        ) from error
-    index = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))  # {"0": ["n01440764", "tench"], ...}
-    return tuple(index[str(n)][1] for n in range(len(index)))
 
 
 def preprocessing_layer(model: Any) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.applications import imagenet_utils
 
 from keras_alexnet.models import architectures
 from keras_alexnet.models.architectures import Architecture
@@ -109,16 +108,24 @@ def decode_predictions(
     if not isinstance(top, (int, np.integer)) or top < 1:
         raise ValueError(f"`top` must be an integer of at least 1. Received: top={top}")
     probabilities = ops.convert_to_numpy(probabilities)
-    if class_names is None:
-        return _imagenet_classes(probabilities, top)
-    names = _names(class_names)
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(names):
+    classes = _classes(class_names)
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+        advice = ". Pass `class_names` for classes other than ImageNet's" if class_names is None else ""
         raise ValueError(
-            f"`probabilities` must have shape (batch, {len(names)}), one column per name. "
+            f"`probabilities` must have shape (batch, {len(classes)}), one column per name{advice}. "
             f"Received: {probabilities.shape}"
         )
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]  # (batch, top)
-    return [[(str(n), names[n], float(row[n])) for n in order] for row, order in zip(probabilities, best, strict=True)]
+    return [[(*classes[n], float(row[n])) for n in order] for row, order in zip(probabilities, best, strict=True)]
+
+
+def _classes(class_names):
+    """Return pairs of identifier and name."""
+    if class_names is None:
+        from keras_alexnet.weights.imagenet_classes import imagenet_classes
+
+        return imagenet_classes()
+    return [(str(n), name) for n, name in enumerate(_names(class_names))]
 
 
 def _names(class_names):
@@ -127,15 +134,3 @@ def _names(class_names):
     if isinstance(class_names, (Mapping, Set)):
         raise ValueError(f"`class_names` must be a list in the order of the classes. Received: {class_names}")
     return list(class_names)
-
-
-def _imagenet_classes(probabilities, top):
-    try:
-        return imagenet_utils.decode_predictions(probabilities, top)
-    except ValueError as error:  # the number of classes
-        raise ValueError(f"{error}. Pass `class_names` for classes other than ImageNet's") from error
-    except Exception as error:  # what Keras raises without a network connection
-        raise ValueError(
-            "ImageNet's class names cannot be downloaded: copy imagenet_class_index.json to ~/.keras/models or pass "
-            f"`class_names`. Received: {error}"
-        ) from error

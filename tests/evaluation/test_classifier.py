@@ -169,28 +169,13 @@ def test_a_missing_file_is_refused(tmp_path):
         classifier.load_model(tmp_path / "none.keras")
 
 
-def test_imagenet_class_names_keep_the_order_of_the_outputs(tmp_path, monkeypatch):
-    names = tmp_path / "imagenet_class_index.json"
-    names.write_text(json.dumps({str(n): [f"n{n}", f"animal {n}"] for n in (10, 2, 0, 1, *range(3, 10))}))
-    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: str(names))
-    assert classifier.imagenet_class_names() == tuple(f"animal {n}" for n in range(11))
-
-
-def test_imagenet_class_names_without_a_network_say_what_to_do(monkeypatch):
-    def offline(*_, **__):
-        raise Exception("URL fetch failure")
-
-    monkeypatch.setattr(keras.utils, "get_file", offline)
-    with pytest.raises(ValueError, match=r"Received: URL fetch failure"):
-        classifier.imagenet_class_names()
-
-
 @pytest.mark.slow
 def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypatch):
     small = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(8, 8))
     monkeypatch.setitem(ARCHITECTURES, "one_weird_trick", small)
     build("one_weird_trick").save(tmp_path / "published.keras")
-    monkeypatch.setattr(classifier, "imagenet_class_names", lambda: tuple(f"animal {n}" for n in range(1000)))
+    classes = [(f"n{n}", f"animal {n}") for n in range(1000)]
+    monkeypatch.setattr("keras_alexnet.weights.imagenet_classes.imagenet_classes", lambda: classes)
     published = classifier.Classifier.of_imagenet(tmp_path / "published.keras")
     assert published.class_names[:2] == ("animal 0", "animal 1")
     white = tf.data.Dataset.from_tensors((np.full((256, 256, 3), 255, np.uint8), 0))

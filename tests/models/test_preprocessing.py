@@ -130,24 +130,26 @@ def test_names_must_match_the_classes(probabilities):
 
 def test_names_of_imagenet_are_those_of_keras(tmp_path, monkeypatch):
     index = tmp_path / "imagenet_class_index.json"
-    index.write_text(json.dumps({str(n): [f"n{n:08}", f"thing_{n}"] for n in range(1000)}))
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(index))
-    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
-    decoded = decode_predictions(np.eye(1000)[[7]], top=1)
-    assert decoded == [[("n00000007", "thing_7", 1.0)]]
+    index.write_text(json.dumps({str(n): [f"n{n:08}", f"thing_{n}"] for n in reversed(range(1000))}))
+    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", json.loads(index.read_text()))
+    probabilities = np.random.default_rng(0).random((2, 1000))
+    expected = keras.applications.imagenet_utils.decode_predictions(probabilities, top=3)
+    monkeypatch.setenv("KERAS_ALEXNET_WEIGHTS", str(tmp_path))
+    assert decode_predictions(probabilities, top=3) == expected
 
 
-def test_names_of_imagenet_without_a_connection(monkeypatch):
+def test_names_of_imagenet_without_a_connection(tmp_path, monkeypatch):
     def get_file(*_, **__):
         raise Exception("URL fetch failure")
 
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
-    monkeypatch.setattr("keras.src.applications.imagenet_utils.CLASS_INDEX", None)
-    with pytest.raises(ValueError, match=r"imagenet_class_index.json.*Received: URL fetch failure"):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    with pytest.raises(ValueError, match=r"imagenet_class_index.json as .*Received: URL fetch failure"):
         decode_predictions(np.eye(1000)[[7]])
 
 
-def test_classes_other_than_imagenets_need_names():
+def test_classes_other_than_imagenets_need_names(monkeypatch):
+    monkeypatch.setattr("keras_alexnet.weights.imagenet_classes.imagenet_classes", lambda: [("n0", "thing")] * 1000)
     with pytest.raises(ValueError, match=r"1000.*Pass `class_names`"):
         decode_predictions(PROBABILITIES)
 
