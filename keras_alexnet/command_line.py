@@ -12,13 +12,11 @@ import re
 import shlex
 import signal
 import sys
-import threading
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from keras_alexnet import invocation
-from keras_alexnet.files import exit_at_once
 from keras_alexnet.text import printable
 
 # TensorFlow reads these when it is imported. The user's settings take precedence.
@@ -168,32 +166,6 @@ def quoted(path: str | os.PathLike[str]) -> str:
 def say(*words: object, file: typing.TextIO | None = None) -> None:
     """Print a line and flush, with control characters escaped."""
     print(*(printable(str(word)) for word in words), file=file or sys.stdout, flush=True)
-
-
-@contextlib.contextmanager
-def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[None]:
-    """End the process on SIGINT and SIGTERM with a line and status 130 or 143, without a traceback.
-
-    An exception does not work: TensorFlow and JAX lose exceptions that are raised inside their callbacks, and the
-    program would continue. Partial files are removed.
-
-    Args:
-        last_words: Returns the line to print; None prints "Stopped.".
-    """
-
-    def stop(number: int, _frame: object) -> None:
-        say("\n" + (last_words() if last_words else "Stopped."))
-        exit_at_once(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():  # only a main thread has signals
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def prepare_streams() -> None:

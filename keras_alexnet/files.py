@@ -17,6 +17,7 @@ try:
     import fcntl
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
+CAN_LOCK = fcntl is not None
 
 PARTIAL = ".keras_alexnet-partial-"  # prefix of a file that is being written; no other file has it
 
@@ -136,13 +137,17 @@ def digest(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], flag: str | None = None) -> Iterator[None]:
     """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
+
+    Args:
+        folder: The folder.
+        flag: The flag that names it, for the message.
 
     Raises:
         LockedError: If another process holds it.
     """
-    if fcntl is None:
+    if not CAN_LOCK:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -150,9 +155,9 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            advice = f", or choose another with {flag}" if flag else ""
             raise LockedError(
-                f"Another process is training in this run folder: wait for it, or choose another with --run. "
-                f"Received: {folder}"
+                f"Another process is using this folder: wait for it{advice}. Received: {folder}"
             ) from None
         yield
     finally:

@@ -26,9 +26,10 @@ from collections.abc import Iterator
 
 from comparisons import row_table
 from comparisons.baselines import BASELINES, Training
-from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
+from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.reporting.tables import spread
 
 OURS = {"keras_alexnet": (), "keras_alexnet_random": ("--weights", "none")}  # the flags of fit.py

@@ -24,9 +24,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from comparisons import everyday_sets, row_table
-from keras_alexnet.command_line import Parser, exit_on_signals, one_line_errors, quiet_terminal, say
+from keras_alexnet.command_line import Parser, one_line_errors, quiet_terminal, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.files import temporary_folder
+from keras_alexnet.interrupts import exit_on_signals
 
 COLUMNS = {
     "set": "set",

@@ -125,7 +125,7 @@ def run_python(code):
 def test_a_signal_ends_a_command_with_one_line_and_no_partial_file(name, status, tmp_path):
     answer = run_python(f"""
 import os, signal
-from keras_alexnet.command_line import exit_on_signals
+from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.files import atomic_write
 with exit_on_signals(), atomic_write({str(tmp_path / "log.csv")!r}) as temporary:
     temporary.write_text("half")
@@ -138,7 +138,12 @@ with exit_on_signals(), atomic_write({str(tmp_path / "log.csv")!r}) as temporary
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_ends_a_command_whose_output_nobody_reads(name, status):
     """As in a pager that is not scrolled: the signal comes in the middle of a write."""
-    code = "from keras_alexnet.command_line import *\nwith exit_on_signals():\n    while True: say('x' * 99)"
+    code = """
+from keras_alexnet.command_line import say
+from keras_alexnet.interrupts import exit_on_signals
+with exit_on_signals():
+    while True: say("x" * 99)
+"""
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while waiting_bytes(process.stdout) < 2**15:  # of 2 ** 16 that fit
             pass

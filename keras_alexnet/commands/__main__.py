@@ -9,7 +9,8 @@ import types
 from collections.abc import Callable
 from typing import NoReturn
 
-from keras_alexnet.command_line import exit_on_signals, prepare_streams, quiet_terminal
+from keras_alexnet.command_line import prepare_streams, quiet_terminal
+from keras_alexnet.interrupts import exit_on_signals
 
 COMMANDS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[!_]*.py"))
 

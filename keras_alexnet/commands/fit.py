@@ -16,11 +16,12 @@ import time
 import typing
 from collections.abc import Iterator
 
-from keras_alexnet.command_line import Parser, add_flags, exit_on_signals, given_fields, one_line_errors, quoted, say
+from keras_alexnet.command_line import Parser, add_flags, given_fields, one_line_errors, quoted, say
 from keras_alexnet.commands._fit_settings import fill_in_settings, new_run_settings, resumed_settings, trace_weights
 from keras_alexnet.data import sources
 from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import LockedError
+from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.invocation import call_of
 from keras_alexnet.recipes import PURPOSES, Options, Recipe
 from keras_alexnet.runs import Run

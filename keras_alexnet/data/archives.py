@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import PARTIAL, LockedError, digest, locked, temporary_folder
+from keras_alexnet.files import (
+    CAN_LOCK,
+    PARTIAL,
+    LockedError,
+    digest,
+    locked,
+    remove_partial_files,
+    temporary_folder,
+)
 from keras_alexnet.text import printable, reason
 
 ZIP = (".zip",)
@@ -101,6 +109,8 @@ def _make(cache: pathlib.Path) -> None:
 
 def _remove_stale(cache: pathlib.Path) -> None:
     """Remove the folders of killed processes. Running ones hold the lock of their folder, soon after creating it."""
+    if not CAN_LOCK:
+        return remove_partial_files(cache)
     for folder in cache.glob(f"{PARTIAL}*"):
         with contextlib.suppress(LockedError, OSError):
             if time.time() - folder.stat().st_mtime > STALE_SECONDS:

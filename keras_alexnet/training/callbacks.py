@@ -11,11 +11,11 @@ import tqdm
 
 from keras_alexnet.evaluation.chance import AT_CHANCE
 from keras_alexnet.evaluation.top_k import has_top5
+from keras_alexnet.interrupts import StopRequest
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.text import duration
 from keras_alexnet.training import checkpoints, loss_checks, towers
-from keras_alexnet.training.interrupts import StopRequest
 from keras_alexnet.training.schedules import bias_factor, layer_factors, learning_rate, step_factor
 
 LOGGED = ("loss", "top1_error", "mean_class_error", "top5_error")

@@ -15,6 +15,7 @@ from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.chance import chance_loss
 from keras_alexnet.evaluation.metrics import MeanClassError, TopKError
+from keras_alexnet.interrupts import StopRequest, deferred_signals
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
@@ -30,7 +31,6 @@ from keras_alexnet.training.callbacks import (
     TimeLimit,
 )
 from keras_alexnet.training.histograms import Histograms
-from keras_alexnet.training.interrupts import StopRequest, deferred_signals
 from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading, names
@@ -123,7 +123,7 @@ def fit(
     strategy = strategy or Strategy()
     _check(recipe, data, options, strategy)
     precision = prepare(_with_precision_of(run, options))
-    with files.locked(run.folder) if strategy.is_chief else contextlib.nullcontext():
+    with files.locked(run.folder, "--run") if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
             if run.has_recipe():  # a resumed run keeps its own

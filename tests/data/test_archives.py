@@ -240,6 +240,18 @@ def test_what_a_killed_process_left_is_removed_and_other_files_are_not(pets, tmp
     assert {path.name for path in cache.iterdir()} == left
 
 
+def test_where_nothing_can_be_locked_the_folders_of_running_processes_stay(pets, tmp_path, monkeypatch):
+    """As on Windows."""
+    monkeypatch.setattr(archives, "CAN_LOCK", False)
+    cache = tmp_path / "data" / "keras_alexnet"
+    running, ended = f"{PARTIAL}{os.getppid()}-a", f"{PARTIAL}{2**31 - 1}-b"
+    for name in (running, ended):
+        (cache / name / "files").mkdir(parents=True)
+        os.utime(cache / name, (0, 0))
+    folder = archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    assert {path.name for path in cache.iterdir()} == {folder.name, running}
+
+
 def test_the_cache_is_in_the_tfds_folder_or_in_the_home_folder(pets, tmp_path, monkeypatch):
     file = zipped(pets, tmp_path / "pets.zip")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))

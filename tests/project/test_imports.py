@@ -16,7 +16,7 @@ LIBRARY = Path(keras_alexnet.__file__).parent
 ROWS = (
     {"text"},
     {"files", "invocation", "recipes"},
-    {"command_line", "plotting", "runs"},
+    {"command_line", "interrupts", "plotting", "runs"},
     {"models"},
     {"weights"},
     {"data"},

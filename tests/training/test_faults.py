@@ -15,10 +15,10 @@ from small_pictures import save_splits
 
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.files import PARTIAL, atomic_write, locked, remove_partial_files
+from keras_alexnet.interrupts import deferred_signals
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import checkpoints, errors, trainer
-from keras_alexnet.training.interrupts import deferred_signals
 
 RECIPE = Recipe(architecture="figure_1", crop_size=16, resize_size=18, batch_size=8, epochs=4, learning_rate=0.001)
 
