@@ -301,13 +301,13 @@ class Recipe:
             )
 
     @classmethod
-    def of(cls, fields: dict[str, Any]) -> "Recipe":
+    def from_dict(cls, fields: dict[str, Any]) -> "Recipe":
         """Return the recipe for fields read from JSON, where tuples are lists.
 
         Missing settings, as in older recipes, get their defaults. Renamed settings get their new names.
 
         Example:
-            >>> Recipe.of({"augmentation": ["crop"], "size": 131}).crop_size
+            >>> Recipe.from_dict({"augmentation": ["crop"], "size": 131}).crop_size
             131
         """
         new_names = {alias: field.name for field in dataclasses.fields(cls) for alias in field.metadata["aliases"]}

@@ -158,7 +158,7 @@ class Run:
 
     @classmethod
     @contextlib.contextmanager
-    def of_network(cls, path: str | os.PathLike[str]) -> Iterator["Run | None"]:
+    def from_network(cls, path: str | os.PathLike[str]) -> Iterator["Run | None"]:
         """Yield the run that a network belongs to, or None.
 
         Args:
@@ -234,7 +234,7 @@ class Run:
     def read_recipe(self) -> Recipe:
         """Return the recipe that the run was made with."""
         with self._recipe_errors():
-            return Recipe.of(self.read_json("recipe.json")["recipe"])
+            return Recipe.from_dict(self.read_json("recipe.json")["recipe"])
 
     def read_options(self) -> Options:
         """Return the options that the run was made with. If its file of class names is gone, `classes.txt` has them."""
@@ -486,7 +486,7 @@ def summarize(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     Args:
         fields: The result of `Run.to_dict`.
     """
-    recipe, options, log = Recipe.of(fields["recipe"]), Options(**fields["options"]), fields["log"]
+    recipe, options, log = Recipe.from_dict(fields["recipe"]), Options(**fields["options"]), fields["log"]
     return {
         "run": fields["run"],
         "date": fields.get("date"),

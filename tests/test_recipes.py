@@ -58,11 +58,11 @@ def test_recipes_of_the_authors_are_their_logs(name, divided, conv1, frozen, lig
 def test_a_recipe_of_version_0_1_0_keeps_its_settings():
     """`source` then had inverted dropout and divided the rate by the validation error."""
     old = {"architecture": "source", "size": 224, "side": 256, "mean": "image", "lighting": "source"}
-    recipe = Recipe.of(old | {"bias_learning_rate_factor": 2.0, "epochs": 90, "divide_after": [], "patience": 5})
+    recipe = Recipe.from_dict(old | {"bias_learning_rate_factor": 2.0, "epochs": 90, "divide_after": [], "patience": 5})
     assert (recipe.divide_after, recipe.patience, recipe.epochs) == ((), 5, 90)
     assert (recipe.dropout_form, recipe.bias_divide_after, recipe.lighting_until) == ("inverted", None, None)
     assert (recipe.divide_layer_after, recipe.freeze_layer_after) == ((), ())
-    assert Recipe.of(json.loads(json.dumps(dataclasses.asdict(RECIPES["source"])))) == RECIPES["source"]
+    assert Recipe.from_dict(json.loads(json.dumps(dataclasses.asdict(RECIPES["source"])))) == RECIPES["source"]
 
 
 def test_the_four_layers_of_section_3_3_have_the_authors_settings():

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation import evaluate
         from keras_alexnet.reporting import report, run_figures, tables
 
-        data = datasets.of_options(sources.of_other_data(options, arguments.dataset, arguments.data_dir))
+        data = datasets.from_options(sources.options_for(options, arguments.dataset, arguments.data_dir))
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)

@@ -95,5 +95,5 @@ def _batches(arguments, run, classifier):
     if not (run or arguments.dataset):
         raise ValueError(f"--precision {arguments.precision} needs a run folder or --dataset. Received: neither")
     options = run.read_options() if run else Options()
-    data = datasets.of_options(sources.of_other_data(options, arguments.dataset, arguments.data_dir))
+    data = datasets.from_options(sources.options_for(options, arguments.dataset, arguments.data_dir))
     return accuracy.labeled_crops(classifier, data)

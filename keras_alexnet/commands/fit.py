@@ -125,7 +125,7 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
         _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
     if run:
         sources.check_in_place(options)
-    files = sources.of_options(options)
+    files = sources.files_for(options)
     if files:
         _check_batch_size(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
     origin = None if run else trace_weights(recipe, options, arguments)
@@ -135,7 +135,7 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
     if run:
         _compare_backends(run, options)
-    data = datasets.of_options(options, files)
+    data = datasets.from_options(options, files)
     if run:
         _check_same_pictures(run, data)
     say(data.describe())
@@ -243,7 +243,7 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     from keras_alexnet.evaluation.classifier import Classifier
     from keras_alexnet.reporting import report, run_figures
 
-    classifier = Classifier.of_run(run)
+    classifier = Classifier.from_run(run)
     evaluation = _evaluate(run, data, classifier)
     if data.copies and data.copies.count:
         run.write_json("duplicates.json", data.copies.as_json())

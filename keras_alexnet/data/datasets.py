@@ -117,12 +117,12 @@ def load(
     return dataset
 
 
-def of_options(options: Options, files: LabeledFiles | None = None) -> Dataset:
+def from_options(options: Options, files: LabeledFiles | None = None) -> Dataset:
     """Load the data set in the options of a run.
 
     Args:
         options: The options.
-        files: The result of `sources.of_options`, if it is already known.
+        files: The result of `sources.files_for`, if it is already known.
     """
     return load(
         options.dataset,
@@ -140,7 +140,7 @@ def is_available(options: Options, files: LabeledFiles | None) -> bool:
 
     Args:
         options: The options.
-        files: The result of `sources.of_options`.
+        files: The result of `sources.files_for`.
 
     Raises:
         ValueError: If there is no such data set.
@@ -210,7 +210,7 @@ def _load_files(name, files, seed, shares):
     splitting.check_training_pictures((picture.label for picture in splits["train"]), files.class_names)
     official = () if "all" in pictures else tuple(pictures)
     paths = {split: tuple(picture.path for picture in own) for split, own in splits.items()}
-    copies = Duplicates.of(files.identical, dict(files.entries), paths, files.root)
+    copies = Duplicates.find(files.identical, dict(files.entries), paths, files.root)
     for line in copies.warnings():
         print(printable(line), file=sys.stderr)
     fields = {"digest": _digest_of_files(files, pictures), "copies": copies.count}

@@ -88,7 +88,7 @@ class Duplicates:
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(
+    def find(
         cls,
         groups: Iterable[Sequence[str]],
         labels: Mapping[str, int],

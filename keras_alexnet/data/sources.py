@@ -50,13 +50,13 @@ def find(
     return files
 
 
-def of_options(options: Options) -> LabeledFiles | None:
+def files_for(options: Options) -> LabeledFiles | None:
     """Return the picture files of the data set in the options of a run, see `find`."""
     shares = splitting.Shares(options.validation_share, options.test_share)
     return find(options.dataset, options.data_dir, options.class_names, shares)
 
 
-def of_other_data(options: Options, dataset: str | None = None, data_dir: str | None = None) -> Options:
+def options_for(options: Options, dataset: str | None = None, data_dir: str | None = None) -> Options:
     """Return the options of a run for other pictures.
 
     Args:

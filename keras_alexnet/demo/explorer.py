@@ -121,7 +121,7 @@ class Explorer:
         except (ValueError, OSError) as error:
             self._no_neighbors = f"The training pictures cannot be searched. {error}"
         else:
-            self._reading = pool.submit(neighbors.TrainingPictures.of, split, self.classifier)
+            self._reading = pool.submit(neighbors.TrainingPictures.read, split, self.classifier)
 
     # Pictures
 

@@ -60,7 +60,7 @@ class Classifier:
     statistics: Statistics | None = None
 
     @classmethod
-    def of_run(cls, run: Run, load: Load = load_model) -> Self:
+    def from_run(cls, run: Run, load: Load = load_model) -> Self:
         """Load the network that a run keeps.
 
         Args:
@@ -100,7 +100,7 @@ class Classifier:
             ValueError: If there is no image classifier, it contains code, or it does not match the run.
         """
         path = pathlib.Path(path)
-        with Run.of_network(path) as run:
+        with Run.from_network(path) as run:
             if run:
                 return cls._in_run(run, path, load)
         model = load(path)
@@ -115,7 +115,7 @@ class Classifier:
         return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
 
     @classmethod
-    def of_imagenet(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
+    def from_imagenet(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
         """Load a network with weights that were trained on the 1000 classes of ImageNet. A run keeps its own classes.
 
         Args:
@@ -131,7 +131,7 @@ class Classifier:
         from keras_alexnet.weights.imagenet_classes import imagenet_classes
 
         if not names.is_name(weights):
-            with Run.of_network(weights) as run:
+            with Run.from_network(weights) as run:
                 if run and architecture not in (None, run.read_recipe().architecture):
                     raise ValueError(
                         f"A run keeps its network, {run.read_recipe().architecture}. Received: {architecture}"

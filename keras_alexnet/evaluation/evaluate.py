@@ -253,7 +253,7 @@ def evaluate_run(
         OSError: If pictures cannot be read.
     """
     networks = {run: run.checksum()}
-    classifier = classifier or Classifier.of_run(run)
+    classifier = classifier or Classifier.from_run(run)
     order = class_positions(classifier.class_names, data.class_names)
     batches = tqdm.tqdm(classifier.batches(pictures, views), desc=f"evaluating {run.name}", leave=False, disable=None)
     with errors.reading(data.name):

@@ -27,10 +27,10 @@ def training_split(run: Run, data_dir: str | None = None) -> tf.data.Dataset:
     """
     options = run.read_options()
     options = dataclasses.replace(options, data_dir=data_dir or options.data_dir)
-    files = sources.of_options(options)
+    files = sources.files_for(options)
     if not datasets.is_available(options, files):
         raise ValueError(f"Expected data that were prepared on this machine. Received: {options.dataset}")
-    return datasets.of_options(options, files).splits["train"]
+    return datasets.from_options(options, files).splits["train"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TrainingPictures:
     descriptors: np.ndarray
 
     @classmethod
-    def of(cls, split: tf.data.Dataset, classifier: Classifier, most: int = MAX_COMPARED) -> Self:
+    def read(cls, split: tf.data.Dataset, classifier: Classifier, most: int = MAX_COMPARED) -> Self:
         """Read the first pictures of a split and compute their descriptors.
 
         Args:

@@ -217,7 +217,9 @@ def errors_by_seed(
 
 def _runs_of(rows: Sequence[Row], recipe: Recipe, dataset: str, weights: str | None) -> Iterator[Row]:
     origin = (dataset, weights)
-    return (row for row in rows if (row["dataset"], row["weights"]) == origin and Recipe.of(row["recipe"]) == recipe)
+    return (
+        row for row in rows if (row["dataset"], row["weights"]) == origin and Recipe.from_dict(row["recipe"]) == recipe
+    )
 
 
 def training_errors(rows: Sequence[Row], recipe: Recipe) -> dict[int, float]:

@@ -74,7 +74,7 @@ def from_scratch(rows: Sequence[Row]) -> str:
     ]
     lines = []
     for group in sorted(groups_of_seeds(tested, at_least=1), key=_mean_test_error):
-        recipe, (_, _, split) = Recipe.of(group[0]["recipe"]), group[0]["dataset"].partition(":")
+        recipe, (_, _, split) = Recipe.from_dict(group[0]["recipe"]), group[0]["dataset"].partition(":")
         if (name := _name_of(recipe)) is not None:
             line = {"recipe": f"`{name}`", "trained on": split or "train", "epochs": recipe.epochs}
             lines.append(line | {"seeds": len(group)} | _test_errors(group))
@@ -114,7 +114,7 @@ def groups_of_seeds(rows: Sequence[Row], at_least: int = 2) -> list[list[Row]]:
     """Group the runs that differ only in their seeds, by name."""
 
     def recipe(row: Row) -> tuple[str, str, str]:
-        return row["dataset"], row["weights"] or "", str(Recipe.of(row["recipe"]))
+        return row["dataset"], row["weights"] or "", str(Recipe.from_dict(row["recipe"]))
 
     groups = [list(by_seed(group).values()) for _, group in itertools.groupby(sorted(rows, key=recipe), recipe)]
     return sorted((group for group in groups if len(group) >= at_least), key=common_name)
@@ -226,7 +226,7 @@ def schedule(rows: Sequence[Row]) -> str:
     """
     lines = []
     for row in sorted(rows, key=lambda row: row["run"]):
-        recipe = Recipe.of(row["recipe"])
+        recipe = Recipe.from_dict(row["recipe"])
         if dataclasses.replace(RECIPES["source"], crop_size=recipe.crop_size, resize_size=recipe.resize_size) != recipe:
             continue
         for begin, end in itertools.pairwise((0, *recipe.divide_after, recipe.epochs)):
@@ -312,7 +312,7 @@ def _errors_tuned_and_not(rows: Sequence[Row], tuned: Row) -> tuple[dict[int, fl
     """
     if not tuned["weights"]:
         return {}, {}
-    what = Recipe.of(tuned["recipe"]), "top1_error", tuned["dataset"]
+    what = Recipe.from_dict(tuned["recipe"]), "top1_error", tuned["dataset"]
     return errors_by_seed(rows, *what, tuned["weights"]), errors_by_seed(rows, *what)
 
 

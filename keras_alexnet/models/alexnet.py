@@ -104,7 +104,7 @@ def build(
         layer = f"{'local' if row.is_local else 'conv'}{n}"
         x = _convolution(x, row, net.conv_rounding, layer, start, pixels)  # (batch, 55, 55, 96) after conv1
         for step in row.then:
-            x = _STEPS.get(step, _nonlinearity)(x, step, net, n)  # (batch, 6, 6, 256) after pool5
+            x = _step(x, step, net, n)  # (batch, 6, 6, 256) after pool5
     if include_top:
         x = _flattened(x, net)  # (batch, 9216)
         first = n + 1
@@ -247,37 +247,44 @@ def _pad(x, window, strides, rounding, name, margin=0):
     return layers.ZeroPadding2D([(margin, margin + missing) for missing in rest], name=f"{name}_zeros")(x)
 
 
-# The steps after a convolution: functions of the maps, the name of the step, the architecture and the convolution
-# number
+# The steps after a convolution, for the maps of convolution n
 
 
-def _norm(x, step, net, n):
+def _step(x, step, net, n):
+    match step:
+        case "norm":
+            return _norm(x, net, n)
+        case "spatial_norm":
+            return _spatial_norm(x, net, n)
+        case "pool":
+            return _pool(x, layers.MaxPooling2D, net, n)
+        case "average_pool":
+            return _pool(x, layers.AveragePooling2D, net, n)
+        case "relu":
+            return layers.ReLU(name=f"relu{n}")(x)
+        case _:
+            return layers.Activation(step, name=f"{step}{n}")(x)
+
+
+def _norm(x, net, n):
     if net.norm is None:
         return x
     constants = dataclasses.asdict(net.norm)
     return LocalResponseNormalization(**constants, groups=net.norm_groups, name=f"norm{n}")(x)
 
 
-def _spatial_norm(x, step, net, n):
+def _spatial_norm(x, net, n):
     if net.spatial_norm is None:
         return x
     return SpatialResponseNormalization(**dataclasses.asdict(net.spatial_norm), name=f"spatial_norm{n}")(x)
 
 
-def _pool(x, step, net, n):
-    kind = layers.MaxPooling2D if step == "pool" else layers.AveragePooling2D
+def _pool(x, kind, net, n):
     size, strides = net.pool
     if net.pool_rounding == "same":
         return kind(size, strides, "same", name=f"pool{n}")(x)
     # Zeros do not change a maximum here: if any are added, the `Architecture` has a ReLU before or after the pooling.
     return kind(size, strides, name=f"pool{n}")(_pad(x, size, strides, net.pool_rounding, f"pool{n}"))
-
-
-def _nonlinearity(x, step, net, n):
-    return layers.ReLU(name=f"relu{n}")(x) if step == "relu" else layers.Activation(step, name=f"{step}{n}")(x)
-
-
-_STEPS = {"norm": _norm, "spatial_norm": _spatial_norm, "pool": _pool, "average_pool": _pool}  # else a nonlinearity
 
 
 # The fully connected layers

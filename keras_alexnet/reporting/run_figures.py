@@ -36,7 +36,7 @@ def draw(run: Run, evaluation: Evaluation | None, classifier: Classifier | None 
 
     Source: section 6.1, figures 3 and 4.
     """
-    classifier = classifier or Classifier.of_run(run)
+    classifier = classifier or Classifier.from_run(run)
     drawn = _of_training(run, classifier.model)
     if evaluation:
         stem = evaluate.stem(run, evaluation.data, evaluation.split)
@@ -114,7 +114,7 @@ def pictures_at(pictures: tf.data.Dataset, indices: Sequence[int] | np.ndarray) 
 
 def _neighbors(classifier: Classifier, data: Dataset, queries: Sequence[np.ndarray], labels: np.ndarray) -> Figure:
     """Draw pictures with their nearest training pictures, without the query itself."""
-    corpus = neighbors.TrainingPictures.of(data.splits["train"], classifier)
+    corpus = neighbors.TrainingPictures.read(data.splits["train"], classifier)
     asked = tf.data.Dataset.from_tensor_slices((np.stack(queries), labels))
     rows, row_labels = [], []
     for query, descriptor in zip(queries, features.descriptors(classifier, asked), strict=True):

@@ -215,6 +215,11 @@ class _Job:
     counts: np.ndarray
     started: float
 
+    @property
+    def chance(self) -> float:
+        """The loss of chance."""
+        return chance_loss(balancing.counts_as_seen(self.counts, self.recipe))
+
     def new_model(self) -> keras.Model:
         """Build the network with its initial weights."""
         with self.strategy.scope():
@@ -245,15 +250,14 @@ def _train(
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MAX_RECOVERIES
-        chance = chance_loss(balancing.counts_as_seen(job.counts, recipe))
         try:
-            _train_from(checkpoint, job, chance, may_recover)
+            _train_from(checkpoint, job, may_recover)
             return recoveries, job.counts
         except loss_checks.TrainingFailed as failure:
             if not may_recover:
                 raise
             rows, rate = run.read_log(), recipe.learning_rate
-            recoveries = recovery.go_back(failure, folder, rows, chance, rate, job.initial_model)
+            recoveries = recovery.go_back(failure, folder, rows, job.chance, rate, job.initial_model)
             run.write_json(runs.RECOVERIES, recoveries)
             print(runs.describe_recovery(recoveries[-1]), flush=True)
 
@@ -265,7 +269,7 @@ def _label_counts(recipe: Recipe, data: Dataset, train: tf.data.Dataset) -> np.n
     return balancing.count_labels(counted, len(data.class_names))
 
 
-def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: float, may_recover: bool) -> None:
+def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, may_recover: bool) -> None:
     """Train from a checkpoint or from the beginning: the rest of the current epoch, then all others."""
     recipe, options, strategy, train = job.recipe, job.options, job.strategy, job.train
     epoch, step = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
@@ -276,13 +280,9 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, chance: fl
     validation = _evaluation_batches(job.data.splits.get("validation"), statistics, recipe, strategy)
     with strategy.scope():
         model = strategy.adapt(checkpoint.load()) if checkpoint else job.new_model()
-    sample = None, None
-    if may_recover or options.tensorboard_verbose:
-        first = pipeline.resize_pictures(job.data.splits["train"].take(recipe.batch_size), recipe.resize_size)
-        sample = next(iter(pipeline.evaluation_batches(first, statistics, recipe, recipe.batch_size)))
     bar = ProgressBar(recipe.batch_size, recipe.epochs)
     with strategy.training_scope(), deferred_signals(strategy.is_alone) as stop, contextlib.closing(bar):
-        callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, chance, may_recover, sample)]
+        callbacks = [bar, *_callbacks(job, checkpoint, steps, stop, may_recover, statistics)]
         if step == steps:
             some = _evaluation_batches(job.data.splits["train"].take(recipe.batch_size), statistics, recipe, strategy)
             _evaluate_epoch(model, validation, some, checkpoint, callbacks)
@@ -320,23 +320,30 @@ def _callbacks(
     checkpoint: checkpoints.Checkpoint | None,
     steps: int,
     stop: StopRequest,
-    chance: float,
     may_recover: bool,
-    sample: tuple[tf.Tensor | None, tf.Tensor | None],
+    statistics: Statistics,
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks. Only the chief of several workers writes."""
     run, recipe, options, is_chief = job.run, job.recipe, job.options, job.strategy.is_chief
     rows, first_steps = run.read_log()[: checkpoint.epochs if checkpoint else 0], checkpoint.steps if checkpoint else 0
-    guard = LossGuard(run, recipe, rows, steps, chance, first_steps, sample[0] if may_recover else None)
+    histograms_every = options.tensorboard_verbose if is_chief else 0
+    images, labels = _first_batch(job, statistics) if may_recover or histograms_every else (None, None)
+    guard = LossGuard(run, recipe, rows, steps, job.chance, first_steps, images if may_recover else None)
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     rates = LearningRate(recipe, rows, steps, first_steps, factor)
     log = LogWriter(run, recipe, rows, rates, is_chief)
     saving = CheckpointWriter(checkpoints.folder_of(run, options), steps, checkpoint, options, stop, log)
     events = [keras.callbacks.TensorBoard(run.tensorboard, write_graph=False)] if is_chief else []
-    if options.tensorboard_verbose and is_chief:
-        events.append(Histograms(run.tensorboard, *sample, options.tensorboard_verbose))
+    if histograms_every:
+        events.append(Histograms(run.tensorboard, images, labels, histograms_every))
     return [guard, *limit, rates, log, RateFactors(recipe, rows), saving, *events]
+
+
+def _first_batch(job: _Job, statistics: Statistics) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the central crops of the first training pictures, and their labels."""
+    first = pipeline.resize_pictures(job.data.splits["train"].take(job.recipe.batch_size), job.recipe.resize_size)
+    return next(iter(pipeline.evaluation_batches(first, statistics, job.recipe, job.recipe.batch_size)))
 
 
 def _evaluate_epoch(

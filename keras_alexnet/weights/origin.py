@@ -55,7 +55,7 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         published = names.choose(weights, architecture)
         return _of_publisher(published.fetch(), published.architecture)
     path = pathlib.Path(weights)
-    with Run.of_network(path) as run:
+    with Run.from_network(path) as run:
         if run:
             recipe, path = run.read_recipe(), loading.network_file(path)
             name = architecture or recipe.architecture

@@ -73,7 +73,7 @@ def test_more_than_one_percent_is_refused(corpus):
 
 def test_prediction_names_broken_pictures(corpus, small_run):
     files = picture_files.picture_files([corpus / "a"])
-    predictions = predict.predict(Classifier.of_run(small_run), files, views=1)
+    predictions = predict.predict(Classifier.from_run(small_run), files, views=1)
     bad = {each.file.name for each in predictions if each.problem}
     assert bad == set(BROKEN)
     assert all(np.isfinite(each.probabilities).all() for each in predictions if not each.problem)

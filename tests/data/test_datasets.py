@@ -346,7 +346,7 @@ def test_flowers_are_all_there():
 
 def test_the_shares_of_the_options_are_those_of_the_splits(folder):
     options = Options(dataset=str(folder), validation_share=0.1, test_share=0.3)
-    assert sizes(datasets.of_options(options)) == {"train": 12, "validation": 2, "test": 6}
+    assert sizes(datasets.from_options(options)) == {"train": 12, "validation": 2, "test": 6}
 
 
 def test_the_order_of_a_split_is_that_of_archived_runs(tmp_path):

@@ -223,7 +223,7 @@ def test_wrong_input_is_reported_before_tensorflow_is_imported(pets):
 def test_pictures_that_have_moved_are_named(tmp_path):
     options = Options(dataset=str(tmp_path / "old" / "pets"))
     with pytest.raises(ValueError, match=r"pass their new place with --dataset\. Received: .*old/pets$"):
-        sources.of_other_data(options)
+        sources.options_for(options)
     (tmp_path / "pets").mkdir()
-    assert sources.of_other_data(options, str(tmp_path / "pets")).dataset == str(tmp_path / "pets")
-    assert sources.of_other_data(Options(dataset="cifar10")).dataset == "cifar10"
+    assert sources.options_for(options, str(tmp_path / "pets")).dataset == str(tmp_path / "pets")
+    assert sources.options_for(Options(dataset="cifar10")).dataset == "cifar10"

@@ -20,13 +20,13 @@ from keras_alexnet.weights import origin
 def test_a_run_without_a_network_is_refused(small_run):
     small_run.best.unlink()
     with pytest.raises(ValueError, match=r"\(best\.keras\)\. Received: .*small-1$"):
-        classifier.Classifier.of_run(small_run)
+        classifier.Classifier.from_run(small_run)
 
 
 def test_the_network_must_have_as_many_outputs_as_there_are_class_names(small_run):
     small_run.write_classes(["rose"])
     with pytest.raises(ValueError, match=r"names, 1\. Received: .*best\.keras with 3"):
-        classifier.Classifier.of_run(small_run)
+        classifier.Classifier.from_run(small_run)
 
 
 @pytest.mark.parametrize("load", [classifier.load_model, predict_in_numpy._open])
@@ -53,8 +53,8 @@ def test_weights_of_a_run_keep_its_classes_and_mean(copied, small_run, tmp_path)
     """With `predict.py --weights`, which otherwise means ImageNet's classes."""
     weights = shutil.copy(small_run.best, tmp_path / "copy.keras") if copied else small_run.folder
     with pytest.raises(ValueError, match=r"keeps its network, paper\. Received: caffe"):
-        classifier.Classifier.of_imagenet(weights, "caffe")
-    found = classifier.Classifier.of_imagenet(weights)
+        classifier.Classifier.from_imagenet(weights, "caffe")
+    found = classifier.Classifier.from_imagenet(weights)
     assert found.class_names == small_run.read_classes()
     assert (found.statistics.mean_image == 128).all()
 
@@ -176,7 +176,7 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
     build("one_weird_trick").save(tmp_path / "published.keras")
     classes = [(f"n{n}", f"animal {n}") for n in range(1000)]
     monkeypatch.setattr("keras_alexnet.weights.imagenet_classes.imagenet_classes", lambda: classes)
-    published = classifier.Classifier.of_imagenet(tmp_path / "published.keras")
+    published = classifier.Classifier.from_imagenet(tmp_path / "published.keras")
     assert published.class_names[:2] == ("animal 0", "animal 1")
     white = tf.data.Dataset.from_tensors((np.full((256, 256, 3), 255, np.uint8), 0))
     ((views, _),) = published.batches(white).as_numpy_iterator()

@@ -25,7 +25,7 @@ def own_ten_views(picture, size):
 
 
 def test_ten_views_average_ten_predictions(small_run, data):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     pictures = pipeline.resize_pictures(data.splits["test"], 76)
     by_views, labels = evaluate.probabilities(classifier.model, classifier.batches(pictures, views=10))
     assert labels.tolist() == [int(label) for _, label in pictures]
@@ -38,7 +38,7 @@ def test_ten_views_average_ten_predictions(small_run, data):
 
 @pytest.mark.slow
 def test_one_view_is_the_central_one_of_ten(small_run, data):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     pictures = pipeline.resize_pictures(data.splits["test"], 76)
     ten, _ = evaluate.probabilities(classifier.model, classifier.batches(pictures, views=10))
     one, _ = evaluate.probabilities(classifier.model, classifier.batches(pictures, views=1))
@@ -47,7 +47,7 @@ def test_one_view_is_the_central_one_of_ten(small_run, data):
 
 
 def test_logits_become_probabilities(small_run, data):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     batches = list(classifier.batches(pipeline.resize_pictures(data.splits["test"], 76), views=10))
     expected, _ = evaluate.probabilities(classifier.model, batches)
     last = classifier.model.layers[-1]
@@ -61,7 +61,7 @@ def test_logits_become_probabilities(small_run, data):
 
 def test_a_linear_activation_after_the_softmax_leaves_probabilities(small_run, data):
     """Keras ends networks in mixed precision like this."""
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     cast = keras.layers.Activation("linear", dtype="float32")
     model = keras.Model(classifier.model.input, cast(classifier.model.output))
     batches = list(classifier.batches(pipeline.resize_pictures(data.splits["test"], 76)))
@@ -93,7 +93,7 @@ def test_the_result_is_not_that_of_a_network_which_replaced_the_evaluated_one(sm
 
 
 def test_a_loaded_classifier_is_used(small_run, data):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     pictures = pipeline.resize_pictures(data.splits["test"], 76)
     expected = evaluate.evaluate_run(small_run, data, "test", pictures, views=1)
     small_run.best.unlink()

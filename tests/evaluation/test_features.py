@@ -42,7 +42,7 @@ def test_an_unknown_layer_is_named(model):
 
 
 def test_descriptors_are_of_the_central_crop(small_run):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     pictures = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
     found = features.descriptors(classifier, pictures)
     assert found.shape == (12, 16)
@@ -102,7 +102,7 @@ def test_sparsity_counts_zeros(model, view):
 
 
 def test_sparsity_finds_relus_inside_layers(small_run):
-    model = Classifier.of_run(small_run).model
+    model = Classifier.from_run(small_run).model
     shares = features.sparsity(model, np.zeros((2, 67, 67, 3), np.float32))
     assert list(shares) == ["relu1", "fc6", "fc7"]
     assert all(0 <= share <= 1 for share in shares.values())

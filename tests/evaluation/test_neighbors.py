@@ -7,9 +7,9 @@ from keras_alexnet.evaluation.classifier import Classifier
 
 
 def test_a_training_picture_is_its_own_nearest_neighbor(small_run):
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     split = neighbors.training_split(small_run)
-    training = neighbors.TrainingPictures.of(split, classifier)
+    training = neighbors.TrainingPictures.read(split, classifier)
     assert training.pictures.shape == (12, 76, 76, 3)
     for n in (0, 7):
         pictures, labels = training.nearest(training.descriptors[n], count=3)
@@ -21,7 +21,7 @@ def test_a_training_picture_is_its_own_nearest_neighbor(small_run):
 @pytest.mark.slow
 def test_no_more_pictures_are_read_than_asked_for(small_run):
     split = neighbors.training_split(small_run)
-    training = neighbors.TrainingPictures.of(split, Classifier.of_run(small_run), most=5)
+    training = neighbors.TrainingPictures.read(split, Classifier.from_run(small_run), most=5)
     assert len(training.labels) == 5
     assert len(training.nearest(training.descriptors[0], count=9)[1]) == 5
 

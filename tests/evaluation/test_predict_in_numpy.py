@@ -102,7 +102,7 @@ def test_a_mixed_precision_is_computed_in_float32(files, tmp_path):
 @pytest.mark.slow
 def test_a_run_has_its_own_classes_and_mean(small_run, files):
     for path in (small_run.folder, small_run.best):
-        in_keras, quick = Classifier.of_run(small_run), predict_in_numpy.load(path)
+        in_keras, quick = Classifier.from_run(small_run), predict_in_numpy.load(path)
         assert (quick.class_names, quick.recipe) == (in_keras.class_names, in_keras.recipe)
         expected = np.stack([each.probabilities for each in predict.predict(in_keras, files, 10)])
         np.testing.assert_allclose(in_numpy(path, files, 10), expected, rtol=0, atol=1e-4)
@@ -113,7 +113,7 @@ def test_a_run_of_version_0_1_0(tmp_path):
     with tarfile.open(OLD_RUN) as archive:
         archive.extractall(tmp_path, filter="data")
     pictures = sorted((tmp_path / "pictures").rglob("*.png"))[:3]
-    expected = by_keras(Classifier.of_run(Run.open(tmp_path / "finished")), pictures)[10]
+    expected = by_keras(Classifier.from_run(Run.open(tmp_path / "finished")), pictures)[10]
     np.testing.assert_allclose(in_numpy(tmp_path / "finished", pictures, 10), expected, rtol=0, atol=1e-4)
 
 

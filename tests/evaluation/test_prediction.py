@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_alexnet.data import picture_files, pipeline
+from keras_alexnet.data import picture_files
+from keras_alexnet.data.statistics import mean_and_std
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.predictions import PANEL_PICTURES, Prediction, summary
@@ -37,7 +38,7 @@ def folder(tmp_path):
 
 def test_bad_pictures_are_named_and_the_others_are_classified(small_run, folder):
     files = picture_files.picture_files([folder])
-    predictions = predict.predict(Classifier.of_run(small_run), files)
+    predictions = predict.predict(Classifier.from_run(small_run), files)
     assert [each.file for each in predictions] == files
     problems = {each.file.name: each.problem for each in predictions if each.problem}
     assert problems.keys() == {"text.jpg", "cut.png", "huge.png"}
@@ -52,14 +53,14 @@ def test_bad_pictures_are_named_and_the_others_are_classified(small_run, folder)
 def test_a_broken_header_does_not_stop_the_other_pictures(small_run, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     Image.fromarray(PICTURE).save(tmp_path / "b.jpg", dpi=(72, 72), exif=b"Exif\0\0II*\0")
-    good, bad = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.png", tmp_path / "b.jpg"], views=1)
+    good, bad = predict.predict(Classifier.from_run(small_run), [tmp_path / "a.png", tmp_path / "b.jpg"], views=1)
     assert good.problem is None
     assert bad.problem
 
 
 def test_without_a_readable_picture_the_prediction_is_a_problem(small_run, tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
-    (only,) = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.png"], views=1)
+    (only,) = predict.predict(Classifier.from_run(small_run), [tmp_path / "a.png"], views=1)
     assert only.probabilities is None
     assert only.problem == "the file is empty"
 
@@ -71,13 +72,13 @@ def test_a_failure_that_is_not_the_pictures_keeps_its_cause(small_run, tmp_path,
         raise MemoryError("no memory for 100 MB")
 
     monkeypatch.setattr(predict.decoding, "needs_rewriting", no_memory)
-    (only,) = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.png"], views=1)
+    (only,) = predict.predict(Classifier.from_run(small_run), [tmp_path / "a.png"], views=1)
     assert only.problem == "no memory for 100 MB"
 
 
 def test_a_picture_is_prepared_as_in_evaluation(small_run, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
-    classifier = Classifier.of_run(small_run)
+    classifier = Classifier.from_run(small_run)
     (seen,) = predict.predict(classifier, [tmp_path / "a.png"], views=1)
     center = PICTURE[4:71, 4:71].astype(np.float32) - 128  # (76 - 67) // 2 = 4
     np.testing.assert_allclose(seen.probabilities, classifier.model.predict_on_batch(center[None])[0], atol=1e-6)
@@ -93,7 +94,7 @@ def test_damaged_jpeg_data_are_named_in_one_line(small_run, tmp_path, capfd):
     file = io.BytesIO()
     Image.fromarray(PICTURE).save(file, "JPEG")
     (tmp_path / "a.jpg").write_bytes(file.getvalue()[:-2] + bytes(65) + file.getvalue()[-2:])
-    (only,) = predict.predict(Classifier.of_run(small_run), [tmp_path / "a.jpg"], views=1)
+    (only,) = predict.predict(Classifier.from_run(small_run), [tmp_path / "a.jpg"], views=1)
     assert only.problem is None
     words = capfd.readouterr().err
     assert "decoded as far as possible. libjpeg's first warning: Corrupt JPEG data" in words
@@ -130,7 +131,7 @@ def test_a_network_that_keras_saved_gets_defaults(small_run, tmp_path):
     classifier = Classifier.open(tmp_path / "alone.keras")
     assert classifier.class_names == ("class 0", "class 1", "class 2")
     assert (classifier.recipe.crop_size, classifier.recipe.resize_size) == (67, 76)
-    mean, std = pipeline.mean_and_std(classifier.statistics, classifier.recipe)
+    mean, std = mean_and_std(classifier.statistics, classifier.recipe)
     np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
     assert std.tolist() == [1, 1, 1]
 

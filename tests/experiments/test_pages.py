@@ -158,7 +158,7 @@ def test_an_archived_run_is_reproduced_by_its_command(record):
     (python, name, *arguments) = shlex.split(todays[0] if todays else record["command"])
     recipe, options = _fit_settings.new_run_settings(fit.build_parser().parse_args(arguments))
     assert (python, name) == ("python", "scripts/fit.py")
-    assert recipe == Recipe.of(record["recipe"])
+    assert recipe == Recipe.from_dict(record["recipe"])
     made_with = Options(**record["options"])
     for each in ("dataset", "seed", "weights", "steps_per_epoch", "deterministic"):
         assert getattr(options, each) == getattr(made_with, each)

@@ -302,5 +302,5 @@ def test_the_page_of_results_has_the_corrected_p_values(archived, key, clear, sa
 
 def test_an_archived_run_keeps_the_name_of_a_recipe_that_has_changed_since():
     source = next(row for row in archive.rows(ROOT / "results") if row["run"] == "source-0")
-    assert Recipe.of(source["recipe"]) != RECIPES["source"]
+    assert Recipe.from_dict(source["recipe"]) != RECIPES["source"]
     assert cells(tables.from_scratch([source]))[2][:2] == ["`source`", "train"]

@@ -194,7 +194,7 @@ def test_a_network_trained_without_flips_has_five_views(evaluated, small_run):
 
 
 def test_a_loaded_classifier_is_used(evaluated, small_run):
-    classifier = Classifier.of_run(evaluated[0])
+    classifier = Classifier.from_run(evaluated[0])
     small_run.best.unlink()
     run_figures.draw(small_run, evaluated[1], classifier)
     assert {path.name for path in small_run.figures.iterdir()} == {path.name for path in evaluated[0].figures.iterdir()}
@@ -334,7 +334,7 @@ def test_a_picture_is_not_its_own_neighbor(evaluated, monkeypatch, split):
     monkeypatch.setattr(run_figures.panels, "neighbors", lambda queries, found, *_: shown.append((queries, found)))
     data = evaluation.data
     asked = [picture for picture, _ in pipeline.resize_pictures(data.splits[split], 76).take(3).as_numpy_iterator()]
-    run_figures._neighbors(Classifier.of_run(run), data, asked, np.zeros(3, int))
+    run_figures._neighbors(Classifier.from_run(run), data, asked, np.zeros(3, int))
     ((queries, found),) = shown
     assert [len(row) for row in found] == [run_figures.NEIGHBORS] * 3
     assert not any((query == near).all() for query, row in zip(queries, found, strict=True) for near in row)
