@@ -54,6 +54,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """Format a fraction as percent.
+
+    Example:
+        >>> percent(0.4067), percent(0.4067, digits=0)
+        ('40.7 %', '41 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def duration(seconds: float) -> str:
     """Return a rough duration in words.
 

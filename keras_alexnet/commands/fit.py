@@ -25,6 +25,7 @@ from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.invocation import call_of
 from keras_alexnet.recipes import PURPOSES, Options, Recipe
 from keras_alexnet.runs import Run
+from keras_alexnet.text import percent
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
@@ -301,7 +302,7 @@ def _summary(numbers: dict, recipe: Recipe) -> str:
     """Return the errors of an evaluation as one line. With five classes or fewer, top-5 errors are always zero."""
     tops = (1, 5) if has_top5(len(numbers["classes"])) else (1,)
     errors = (
-        f"{views}: " + ", ".join(f"top-{k} error {numbers[key][f'top{k}_error']:.1%}" for k in tops)
+        f"{views}: " + ", ".join(f"top-{k} error {percent(numbers[key][f'top{k}_error'])}" for k in tops)
         for key, views in (("1_view", "center crop"), ("10_views", f"{recipe.averaged_views} crops"))
         if key in numbers
     )

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from keras_alexnet.text import percent
+
 DPI = 110  # of figures: sharp enough on a phone, and small
 READABLE = 560  # pixels: a figure that is wider than a phone scrolls sideways, so that its words can be read
 
@@ -53,10 +55,13 @@ def switched_off(rows: Sequence[tuple[str, str, float, float]]) -> str:
         return part("This network has neither response normalization nor a second tower to switch off.")
     answer = escape(rows[0][1])
     body = "".join(
-        f'<tr><th scope="row">{escape(words)}</th><td>{escape(name)}, {probability:.0%}</td>'
-        f"<td>{of_answer:.0%}</td></tr>"
+        f'<tr><th scope="row">{escape(words)}</th><td>{escape(name)}, {_percent(probability)}</td>'
+        f"<td>{_percent(of_answer)}</td></tr>"
         for words, name, probability, of_answer in rows
     )
     head = f'<th scope="col">network</th><th scope="col">its answer</th><th scope="col">probability of {answer}</th>'
-    table = f'<table class="answers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return table.replace("%<", "&nbsp;%<")
+    return f'<table class="answers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _percent(share: float) -> str:
+    return percent(share, 0).replace(" ", "&nbsp;")

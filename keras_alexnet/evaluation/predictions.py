@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet.evaluation.top_k import has_top5, not_in_top_k
-from keras_alexnet.text import plural
+from keras_alexnet.text import percent, plural
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,8 +83,8 @@ def summary(predictions: Sequence[Prediction]) -> str:
         for k in ((1, 5) if has_top5(probabilities.shape[1]) else (1,))
     }
     right = {k: len(labeled) - int(beyond.sum()) for k, beyond in wrong.items()}
-    accuracies = (f"top-{k} accuracy {n / len(labeled):.1%} ({n} of {len(labeled)})" for k, n in right.items())
-    return f"{words}; {', '.join(accuracies)}".replace("%", " %")
+    accuracies = (f"top-{k} accuracy {percent(n / len(labeled))} ({n} of {len(labeled)})" for k, n in right.items())
+    return f"{words}; {', '.join(accuracies)}"
 
 
 def panel(pictures: Sequence[np.ndarray], readable: Sequence[Prediction], class_names: Sequence[str]) -> "Figure":

@@ -19,7 +19,8 @@ from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import atomic_write
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.reporting.tables import between, percent, value_text
+from keras_alexnet.reporting.tables import between, value_text
+from keras_alexnet.text import percent
 
 LISTED_CLASSES = 5  # classes to list at either end
 LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table

@@ -8,6 +8,7 @@ from typing import Any
 import tabulate
 
 from keras_alexnet.evaluation.top_k import has_top5
+from keras_alexnet.text import percent
 
 WIDTH = 100  # of the terminal, in characters
 NO_BREAK = "\u00a0"  # no-break space
@@ -28,16 +29,6 @@ def plain(rows: Iterable[Mapping[str, Any]]) -> str:
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """Format rows as a table in Markdown; the keys of the first row are the header."""
     return tabulate.tabulate(list(rows), headers="keys", tablefmt="github", disable_numparse=True)
-
-
-def percent(share: float) -> str:
-    """Format a fraction as percent with one decimal.
-
-    Example:
-        >>> percent(0.4067)
-        '40.7 %'
-    """
-    return f"{100 * share:.1f} %"
 
 
 def between(interval: tuple[float, float]) -> str:
@@ -101,7 +92,7 @@ def hardest_classes(result: Mapping[str, Any]) -> str:
     """
     with_errors = [row for row in result["classes"] if row["pictures"] and row["top1_error"]]
     worst = sorted(with_errors, key=lambda row: (-row["top1_error"], -row["pictures"]))[:5]
-    return ", ".join(f"{row['class']} ({row['top1_error']:.0%} of {row['pictures']} wrong)" for row in worst)
+    return ", ".join(f"{row['class']} ({percent(row['top1_error'], 0)} of {row['pictures']} wrong)" for row in worst)
 
 
 def predictions(pictures: Iterable[tuple[Any, Sequence[Mapping[str, Any]]]]) -> str:

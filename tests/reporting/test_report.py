@@ -405,5 +405,5 @@ def test_each_error_has_its_own_interval():
 def test_the_hardest_classes_come_first_and_of_equal_errors_the_largest():
     rows = [("daisy", 4, 0.25), ("rose", 4, 0.75), ("tulip", 8, 0.75), ("lily", 9, 0.0), ("iris", 0, None)]
     result = {"classes": [dict(zip(("class", "pictures", "top1_error"), row, strict=True)) for row in rows]}
-    words = "tulip (75% of 8 wrong), rose (75% of 4 wrong), daisy (25% of 4 wrong)"
+    words = "tulip (75 % of 8 wrong), rose (75 % of 4 wrong), daisy (25 % of 4 wrong)"
     assert tables.hardest_classes(result) == words
