@@ -158,7 +158,9 @@ def choose_settings(
 
     facts = defaults.measure_facts(data)
     suited = _with_even_batches(choose_recipe(facts, arguments, options, origin), arguments, replicas)
-    recipe, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
+    epochs, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
+    planned = choose_recipe(facts, arguments, options, origin, epochs)  # some settings depend on the number of steps
+    recipe = _with_even_batches(planned, arguments, replicas)
     options = _with_default_start(recipe, options, data, arguments)
     say(defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name))
     announce_start(options)
@@ -167,21 +169,35 @@ def choose_settings(
 
 
 def choose_recipe(
-    facts: "DataFacts", arguments: argparse.Namespace, options: Options, origin: "Origin | None" = None
+    facts: "DataFacts",
+    arguments: argparse.Namespace,
+    options: Options,
+    origin: "Origin | None" = None,
+    epochs: int | None = None,
 ) -> Recipe:
-    """Return the recipe for the pictures and the weights, with the given flags applied."""
+    """Return the recipe for the pictures and the weights, with the given flags applied.
+
+    Args:
+        facts: Properties of the training pictures.
+        arguments: The parsed flags.
+        options: The options.
+        origin: The network of the weights; None without it.
+        epochs: The planned number of epochs; None for the number that suits the pictures.
+    """
     from keras_alexnet.training import defaults
 
-    given = given_fields(arguments, Recipe)
+    given = given_fields(arguments, Recipe) | ({"epochs": epochs} if epochs else {})
     if options.quick and not origin:  # pretrained weights have their own size
         given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
-    return defaults.fine_tuning_recipe(facts, origin, **given) if origin else defaults.recipe_for(facts, **given)
+    if origin:
+        return defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
+    return defaults.recipe_for(facts, options.steps_per_epoch, **given)
 
 
 def plan_epochs(
     recipe: Recipe, facts: "DataFacts", arguments: argparse.Namespace, options: Options, replicas: int = 1
-) -> tuple[Recipe, Options, float]:
-    """Return the recipe with a number of epochs for this machine, the options, and the speed in images per second.
+) -> tuple[int, Options, float]:
+    """Return a number of epochs for this machine, the options, and the speed in images per second.
 
     With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
     there are fewer epochs if they would take long on this machine. Given numbers are kept.
@@ -194,11 +210,11 @@ def plan_epochs(
     times = 1 if options.virtual_devices else replicas
     if options.max_minutes and not is_given:
         speed = times * time_planning.measure_speed(recipe, facts.classes)
-        recipe, steps = time_planning.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
-        return recipe, dataclasses.replace(options, steps_per_epoch=steps), speed
+        epochs, steps = time_planning.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+        return epochs, dataclasses.replace(options, steps_per_epoch=steps), speed
     speed = times * time_planning.images_per_second(recipe, facts.classes)
     if is_given or options.strategy == "multiworker":  # whose processes must agree on the number
-        return recipe, options, speed
+        return recipe.epochs, options, speed
     return time_planning.shorten(recipe, facts.pictures, speed), options, speed
 
 

@@ -14,6 +14,8 @@ With the paper's settings, training on a small data set diverges or stays at cha
   lowest of many errors is mostly luck.
 - Crops have a random size and are resized. With the paper's crops, a network overfits a small data set after about 40
   epochs. Pictures of up to 64 pixels have too few pixels to enlarge a part of them.
+- A long training on few pictures has a smaller learning rate, more weight decay, and rotation, scaling and translation
+  instead of crops of random size, as in the recipe for Flowers-102. A short training learns too little with these.
 - Crops are as large as the pictures and the time allow: 131 pixels cost a third of 227.
 """
 
@@ -39,6 +41,13 @@ FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
 MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
 FEWEST_WARMUP_STEPS, WARMUP_STEPS = 5, 50  # the first steps of a new layer need warm-up in a short training too
 WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up, if there are enough for the fewest
+LONG = 1_000  # from this many steps, the settings below suit few pictures better
+LONG_TRAINING = {
+    "augmentation": ("crop", "mirror", "lighting", "rotation", "scaling", "translation"),
+    "lighting_std": 0.2,
+    "learning_rate": 0.0025,
+    "weight_decay": 0.005,
+}
 UNEVEN = 3  # report imbalance above this ratio of the largest class to the smallest
 SHOWN = 3  # classes to list at either end
 
@@ -114,11 +123,12 @@ def measure_facts(data: Dataset) -> DataFacts:
     )
 
 
-def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
+def recipe_for(facts: DataFacts, steps_per_epoch: int | None = None, **given: Any) -> Recipe:
     """Return the default recipe for a data set.
 
     Args:
         facts: Properties of the training pictures.
+        steps_per_epoch: Steps of an epoch, if it uses only some of the pictures.
         **given: Settings that the user has given; they take precedence.
 
     Example:
@@ -126,6 +136,52 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         >>> recipe.crop_size, recipe.batch_size, recipe.epochs
         (131, 16, 240)
     """
+    recipe = _recipe(facts, **given)
+    steps = _all_steps(recipe, facts, steps_per_epoch)
+    if steps >= LONG and facts.pictures <= FEW_PICTURES and facts.shorter_side > SMALL:
+        recipe = dataclasses.replace(recipe, **LONG_TRAINING | given)
+    return _with_warmup(recipe, steps, given)
+
+
+def fine_tuning_recipe(facts: DataFacts, origin: Origin, steps_per_epoch: int | None = None, **given: Any) -> Recipe:
+    """Return the default recipe for fine-tuning a pretrained network.
+
+    - Architecture, sizes and mean are those of the weights, which expect this input.
+    - The last layer is new and learns ten times faster than the others, with learning rates of 0.01 and 0.001 as in
+      Caffe's fine-tuning example. The warm-up protects the other layers from the first gradients of the new layer.
+    - A quarter of the epochs that random weights need.
+    - Crops and horizontal flips, as in the original training.
+
+    Args:
+        facts: Properties of the training pictures.
+        origin: The network that the weights come from.
+        steps_per_epoch: Steps of an epoch, if it uses only some of the pictures.
+        **given: Settings that the user has given; they take precedence.
+
+    Example:
+        >>> import pathlib
+        >>> published = Origin(pathlib.Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
+        >>> recipe = fine_tuning_recipe(DataFacts(1_020, 102, 256, False, 10, 10), published)
+        >>> recipe.architecture, recipe.crop_size, recipe.epochs, recipe.head_learning_rate_factor
+        ('caffe', 227, 60, 10.0)
+    """
+    settings = {
+        "augmentation": ("crop",) if facts.is_gray and facts.shorter_side <= SMALL else ("crop", "mirror"),
+        "epochs": max(10, round(_epochs(facts) / 4)),
+        "initial_weights": None,
+        "learning_rate": 0.001,
+        "head_learning_rate_factor": 10.0,
+    }
+    known = origin.settings()
+    if "crop_size" in given:  # as 256 to 227
+        resized = round(given["crop_size"] * known["resize_size"] / known["crop_size"])
+        known["resize_size"] = max(given["crop_size"], resized)
+    recipe = _recipe(facts, **known | settings | given)
+    return _with_warmup(recipe, _all_steps(recipe, facts, steps_per_epoch), given)
+
+
+def _recipe(facts, **given):
+    """Return the settings that do not depend on the number of steps."""
     crop_size, resize_size = _sizes(facts)
     settings = {
         "initial_weights": "zero_biases",
@@ -149,51 +205,18 @@ def recipe_for(facts: DataFacts, **given: Any) -> Recipe:
         settings["schedule"] = "divided"
     if (settings | given)["schedule"] == "cosine" and "stop_after" not in given:
         settings["keep"] = "last"
-    recipe = Recipe(**settings | given)
+    return Recipe(**settings | given)
+
+
+def _all_steps(recipe, facts, steps_per_epoch):
+    return recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
+
+
+def _with_warmup(recipe, steps, given):
     if "warmup_steps" in given:
         return recipe
-    steps = recipe.epochs * max(1, facts.pictures // recipe.batch_size)
-    return dataclasses.replace(recipe, warmup_steps=warmup_steps(steps))
-
-
-def fine_tuning_recipe(facts: DataFacts, origin: Origin, **given: Any) -> Recipe:
-    """Return the default recipe for fine-tuning a pretrained network.
-
-    - Architecture, sizes and mean are those of the weights, which expect this input.
-    - The last layer is new and learns ten times faster than the others, with learning rates of 0.01 and 0.001 as in
-      Caffe's fine-tuning example. The warm-up protects the other layers from the first gradients of the new layer.
-    - A quarter of the epochs that random weights need.
-    - Crops and horizontal flips, as in the original training.
-
-    Args:
-        facts: Properties of the training pictures.
-        origin: The network that the weights come from.
-        **given: Settings that the user has given; they take precedence.
-
-    Example:
-        >>> import pathlib
-        >>> published = Origin(pathlib.Path("bvlcalexnet-12.onnx"), "caffe", 227, 256)
-        >>> recipe = fine_tuning_recipe(DataFacts(1_020, 102, 256, False, 10, 10), published)
-        >>> recipe.architecture, recipe.crop_size, recipe.epochs, recipe.head_learning_rate_factor
-        ('caffe', 227, 60, 10.0)
-    """
-    settings = {
-        "augmentation": ("crop",) if facts.is_gray and facts.shorter_side <= SMALL else ("crop", "mirror"),
-        "epochs": max(10, round(_epochs(facts) / 4)),
-        "initial_weights": None,
-        "learning_rate": 0.001,
-        "head_learning_rate_factor": 10.0,
-    }
-    known = origin.settings()
-    if "crop_size" in given:  # as 256 to 227
-        resized = round(given["crop_size"] * known["resize_size"] / known["crop_size"])
-        known["resize_size"] = max(given["crop_size"], resized)
-    return recipe_for(facts, **known | settings | given)
-
-
-def warmup_steps(steps: int) -> int:
-    """Return the number of warm-up steps of a training with this many steps."""
-    return max(FEWEST_WARMUP_STEPS, min(WARMUP_STEPS, round(WARMUP_SHARE * steps)))
+    warmup_steps = max(FEWEST_WARMUP_STEPS, min(WARMUP_STEPS, round(WARMUP_SHARE * steps)))
+    return dataclasses.replace(recipe, warmup_steps=warmup_steps)
 
 
 def _augmentation(facts: DataFacts) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.training.defaults import warmup_steps
 from keras_alexnet.training.trainer import compiled_model
 
 STEADY_SHARE = 0.7  # fraction of the peak speed of a matrix product that a training step reaches, to estimate the time
@@ -21,7 +20,7 @@ EPOCH_SECONDS = 0.3  # of an epoch besides its steps; 0.2 to 0.3 with 32 picture
 FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
 
 
-def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[Recipe, int | None]:
+def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[int, int | None]:
     """Plan training for a time limit.
 
     Args:
@@ -31,31 +30,26 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
         images_per_second: Training speed of this machine.
 
     Returns:
-        The recipe, with fewer epochs if there is no time for all of them, and the number of steps of an epoch, or None
-        if every epoch uses all pictures.
+        The number of epochs, at most that of the recipe, and the number of steps of an epoch, or None if every epoch
+        uses all pictures.
 
     Example:
-        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
-        >>> recipe.epochs, steps
+        >>> plan(Recipe(batch_size=32, epochs=100), 1000, seconds=600, images_per_second=50)
         (23, None)
-        >>> recipe, steps = plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
-        >>> recipe.epochs, steps
+        >>> plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
         (4, 187)
     """
-    epochs, steps = int(PLANNED_SHARE * seconds / (pictures / images_per_second + EPOCH_SECONDS)), None
-    if epochs >= recipe.epochs:
-        return recipe, None
-    if epochs < FEWEST_EPOCHS:
-        images = PLANNED_SHARE * seconds * images_per_second
-        epochs, steps = FEWEST_EPOCHS, max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
-        steps = min(steps, max(1, pictures // recipe.batch_size))
-    all_steps = epochs * (steps or max(1, pictures // recipe.batch_size))
-    warmup = min(recipe.warmup_steps, warmup_steps(all_steps))
-    return dataclasses.replace(recipe, epochs=epochs, warmup_steps=warmup), steps
+    epochs = int(PLANNED_SHARE * seconds / (pictures / images_per_second + EPOCH_SECONDS))
+    if epochs >= FEWEST_EPOCHS:
+        return min(epochs, recipe.epochs), None
+    images = PLANNED_SHARE * seconds * images_per_second
+    steps = max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
+    return FEWEST_EPOCHS, min(steps, max(1, pictures // recipe.batch_size))
 
 
-def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> Recipe:
-    """Return the recipe with as many epochs as take `USUAL_MINUTES` here, but at least `LEAST_SHARE` of its own.
+def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> int:
+    """Return the number of epochs that take `USUAL_MINUTES` here, at least `LEAST_SHARE` of the recipe's and at most
+    all of them.
 
     Args:
         recipe: The settings chosen from the data.
@@ -63,13 +57,13 @@ def shorten(recipe: Recipe, pictures: int, images_per_second: float) -> Recipe:
         images_per_second: Training speed of this machine.
 
     Example:
-        >>> shorten(Recipe(epochs=300), 1000, images_per_second=100).epochs
+        >>> shorten(Recipe(epochs=300), 1000, images_per_second=100)
         120
-        >>> shorten(Recipe(epochs=300), 1000, images_per_second=20).epochs
+        >>> shorten(Recipe(epochs=300), 1000, images_per_second=20)
         100
     """
     epochs = math.floor(60 * USUAL_MINUTES * images_per_second / pictures)
-    return dataclasses.replace(recipe, epochs=min(recipe.epochs, max(epochs, math.ceil(LEAST_SHARE * recipe.epochs))))
+    return min(recipe.epochs, max(epochs, math.ceil(LEAST_SHARE * recipe.epochs)))
 
 
 def measure_speed(recipe: Recipe, classes: int) -> float:

@@ -77,9 +77,39 @@ def test_small_gray_pictures_are_not_mirrored():
 
 @pytest.mark.parametrize(("shorter_side", "first"), [(64, "crop"), (65, "resized_crop")])
 def test_parts_of_random_size_are_cropped_where_pictures_are_large_enough(shorter_side, first):
-    recipe = recipe_for(facts(shorter_side=shorter_side))
+    recipe = recipe_for(facts(shorter_side=shorter_side), epochs=30)
     assert recipe.augmentation == (first, "mirror", "lighting")
     assert recipe.smallest_area == 0.25
+
+
+@pytest.mark.parametrize(
+    ("data", "epochs", "is_long"),
+    [
+        ({}, 33, True),  # of 31 steps
+        ({}, 32, False),
+        ({"shorter_side": 64}, 300, False),
+        ({"pictures": 20_001}, 300, False),
+    ],
+)
+def test_a_long_training_on_few_large_pictures_has_settings_of_its_own(data, epochs, is_long):
+    recipe = recipe_for(facts(**data), epochs=epochs)
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.lighting_std) == (
+        (0.0025, 0.005, 0.2) if is_long else (0.01, 0.0005, 0.1)
+    )
+    assert ("rotation" in recipe.augmentation) == is_long
+
+
+def test_the_settings_follow_from_the_steps_of_some_of_the_pictures():
+    assert recipe_for(facts(), steps_per_epoch=5, epochs=199).learning_rate == 0.01
+    assert recipe_for(facts(), steps_per_epoch=5, epochs=200).learning_rate == 0.0025
+
+
+def test_the_recipe_for_flowers_follows_from_the_rules():
+    """But for vertical flips, which suit flowers seen from above, and a schedule from before the cosine."""
+    chosen, named = recipe_for(facts(1020, 102)), RECIPES["flowers"]
+    same = ("crop_size", "resize_size", "batch_size", "epochs", "learning_rate", "weight_decay", "lighting_std")
+    assert [getattr(chosen, name) for name in same] == [getattr(named, name) for name in same]
+    assert {*named.augmentation} - {*chosen.augmentation} == {"vertical_flip"}
 
 
 def test_settings_of_the_user_take_precedence():
@@ -236,7 +266,7 @@ def test_a_set_on_which_the_paper_s_recipe_fails_is_learned(folder, tmp_path, se
 
 def test_settings_that_make_small_sets_learn():
     """Where they differ from the paper's, and the paper's where they do not."""
-    recipe = recipe_for(facts(1020, 102))
+    recipe = recipe_for(facts(1020, 102), epochs=20)
     assert (recipe.initial_weights, recipe.schedule, recipe.warmup_steps) == ("zero_biases", "cosine", 50)
     assert (recipe.learning_rate, recipe.clip_norm, recipe.lighting) == (0.01, 5.0, "source")
     assert (recipe.momentum, recipe.weight_decay, recipe.dropout) == (0.9, 0.0005, 0.5)

@@ -1,6 +1,5 @@
 """The estimated speed of a machine, and the number of epochs for the time."""
 
-import dataclasses
 import types
 
 import keras
@@ -19,29 +18,23 @@ def chosen(pictures):
 
 def test_a_plan_fits_into_the_time():
     recipe = chosen(1000)
-    planned, steps = plan(recipe, 1000, seconds=600, images_per_second=40)
+    epochs, steps = plan(recipe, 1000, seconds=600, images_per_second=40)
     assert steps is None
-    assert planned.epochs * 1000 / 40 < 600
-    assert (planned.epochs + 1) * 1000 / 40 > 0.75 * 600
-    assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe, None)
+    assert 0.7 * 600 < epochs * 1000 / 40 < 600
+    assert plan(recipe, 1000, seconds=1e6, images_per_second=40) == (recipe.epochs, None)
 
 
 def test_an_epoch_of_a_single_step_takes_longer_than_the_step():
     """On two cores, 32 pictures of 131 pixels: 0.6 s for the step and 0.2 to 0.3 s for the rest of an epoch."""
-    planned, _ = plan(chosen(32), 32, seconds=60, images_per_second=32 / 0.6)
-    assert 40 < planned.epochs * (0.6 + 0.25) < 55
+    epochs, _ = plan(chosen(32), 32, seconds=60, images_per_second=32 / 0.6)
+    assert 40 < epochs * (0.6 + 0.25) < 55
 
 
 def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
-    planned, steps = plan(
-        chosen(50_000),
-        50_000,
-        seconds=120,
-        images_per_second=40,
-    )
-    assert planned.epochs == 4
-    assert 0.7 * 120 < 4 * steps * planned.batch_size / 40 < 120
-    assert planned.warmup_steps == round(0.2 * 4 * steps)
+    recipe = chosen(50_000)
+    epochs, steps = plan(recipe, 50_000, seconds=120, images_per_second=40)
+    assert epochs == 4
+    assert 0.7 * 120 < 4 * steps * recipe.batch_size / 40 < 120
 
 
 @pytest.mark.parametrize(
@@ -53,9 +46,7 @@ def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     ],
 )
 def test_a_slow_machine_trains_fewer_epochs_but_at_least_a_third(speed, epochs):
-    recipe = chosen(1000)
-    assert recipe.epochs == 243
-    assert shorten(recipe, 1000, speed) == dataclasses.replace(recipe, epochs=epochs)
+    assert shorten(chosen(1000), 1000, speed) == epochs
 
 
 @pytest.mark.slow
