@@ -48,9 +48,7 @@ class Dataset:
 
     def describe(self) -> str:
         """Describe the data set in one line."""
-        sizes = ", ".join(f"{split} {len(pictures)}" for split, pictures in self.splits.items())
-        words = self.identity.splits_in_words
-        return f"{self.name}: {len(self.class_names)} classes; {sizes} pictures ({words})"
+        return self.identity.describe(len(self.class_names))
 
 
 def load(

@@ -89,6 +89,16 @@ class DataIdentity:
             words.append(f"{split} is {share} of train, seed {self.split_seed}")
         return "; ".join(words)
 
+    def describe(self, classes: int) -> str:
+        """Describe the data set in one line.
+
+        Args:
+            classes: Number of classes.
+        """
+        version = f" {self.version}" if self.version else ""
+        sizes = ", ".join(f"{split} {size}" for split, size in self.sizes.items())
+        return f"{self.name}{version}: {classes} classes; {sizes} pictures ({self.splits_in_words})"
+
     @property
     def _shares_in_words(self) -> str:
         train = 1 - self.validation_share - self.test_share

@@ -96,10 +96,7 @@ def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
     """Describe the data in `recipe.json`, which are fields, or a sentence in version 0.1.0."""
     if isinstance(recorded, str):
         return recorded
-    identity = identity_of(recorded)
-    version = f" {identity.version}" if identity.version else ""
-    sizes = ", ".join(f"{split} {size}" for split, size in identity.sizes.items())
-    return f"{identity.name}{version}: {classes} classes; {sizes} pictures ({identity.splits_in_words})"
+    return identity_of(recorded).describe(classes)
 
 
 def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:
