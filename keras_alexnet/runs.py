@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -375,15 +376,13 @@ class Run:
         Raises:
             ValueError: If a file is not the result of an evaluation.
         """
-        found = {}
+        found, checksum = {}, functools.cache(lambda other: Run(self.folder / other).checksum())
         for path in sorted(self.folder.glob(f"{kind}-*.json")):
             numbers = self.read_json(path.name)
             if not isinstance(numbers, dict):
                 raise ValueError(f"Expected the result of an evaluation. Received: {path}")
             evaluated = {".": numbers.pop("network", None)} | numbers.pop("other_networks", {})
-            if all(
-                Run(self.folder / other).checksum() in (before, None) for other, before in evaluated.items() if before
-            ):
+            if all(checksum(other) in (before, None) for other, before in evaluated.items() if before):
                 found[path.stem.removeprefix(f"{kind}-")] = numbers
         return found
 

@@ -100,10 +100,10 @@ def fill_in_settings(
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
     if recipe is None:
         return choose_settings(data, arguments, options, origin, replicas)
-    if not arguments.recipe and not arguments.resume:
-        recipe = _with_even_batches(recipe, arguments, replicas)
-    # the recipes of the data sets that the library draws are made for random weights
-    if not arguments.recipe and not arguments.resume and data.identity.source not in DRAWN:
+    if arguments.recipe or arguments.resume:
+        return recipe, options
+    recipe = _with_even_batches(recipe, arguments, replicas)
+    if data.identity.source not in DRAWN:  # the recipes of data sets that the library draws are for random weights
         options = _with_default_start(recipe, options, data, arguments)
         announce_start(options)
     return recipe, options
@@ -157,10 +157,10 @@ def choose_settings(
     from keras_alexnet.training import defaults
 
     facts = defaults.measure_facts(data)
-    suited = _with_even_batches(choose_recipe(facts, arguments, options, origin), arguments, replicas)
+    suited = choose_recipe(facts, arguments, options, origin, replicas)
     epochs, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
-    planned = choose_recipe(facts, arguments, options, origin, epochs)  # some settings depend on the number of steps
-    recipe = _with_even_batches(planned, arguments, replicas)
+    # again, since some settings depend on the number of steps
+    recipe = choose_recipe(facts, arguments, options, origin, replicas, epochs)
     options = _with_default_start(recipe, options, data, arguments)
     say(defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name))
     announce_start(options)
@@ -173,6 +173,7 @@ def choose_recipe(
     arguments: argparse.Namespace,
     options: Options,
     origin: "Origin | None" = None,
+    replicas: int = 1,
     epochs: int | None = None,
 ) -> Recipe:
     """Return the recipe for the pictures and the weights, with the given flags applied.
@@ -182,6 +183,7 @@ def choose_recipe(
         arguments: The parsed flags.
         options: The options.
         origin: The network of the weights; None without it.
+        replicas: Number of replicas that share a batch.
         epochs: The planned number of epochs; None for the number that suits the pictures.
     """
     from keras_alexnet.training import defaults
@@ -190,8 +192,10 @@ def choose_recipe(
     if options.quick and not origin:  # pretrained weights have their own size
         given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
     if origin:
-        return defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
-    return defaults.recipe_for(facts, options.steps_per_epoch, **given)
+        recipe = defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
+    else:
+        recipe = defaults.recipe_for(facts, options.steps_per_epoch, **given)
+    return _with_even_batches(recipe, arguments, replicas)
 
 
 def plan_epochs(

@@ -15,15 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from keras_alexnet.data import picture_files
-from keras_alexnet.files import (
-    CAN_LOCK,
-    PARTIAL,
-    LockedError,
-    digest,
-    locked,
-    remove_partial_files,
-    temporary_folder,
-)
+from keras_alexnet.files import CAN_LOCK, PARTIAL, LockedError, digest, locked, remove_partial_files, temporary_folder
 from keras_alexnet.text import printable, reason
 
 ZIP = (".zip",)

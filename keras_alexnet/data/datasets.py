@@ -208,7 +208,7 @@ def _load_files(name, files, seed, shares):
     splitting.check_training_pictures((picture.label for picture in splits["train"]), files.class_names)
     official = () if "all" in pictures else tuple(pictures)
     paths = {split: tuple(picture.path for picture in own) for split, own in splits.items()}
-    copies = Duplicates.find(files.identical, dict(files.entries), paths, files.root)
+    copies = Duplicates.from_groups(files.identical, dict(files.entries), paths, files.root)
     for line in copies.warnings():
         print(printable(line), file=sys.stderr)
     fields = {"digest": _digest_of_files(files, pictures), "copies": copies.count}

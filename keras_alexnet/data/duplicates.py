@@ -88,7 +88,7 @@ class Duplicates:
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def find(
+    def from_groups(
         cls,
         groups: Iterable[Sequence[str]],
         labels: Mapping[str, int],

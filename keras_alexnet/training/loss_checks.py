@@ -68,7 +68,7 @@ def stuck_warning(losses: Sequence[float], chance: float) -> str | None:
         >>> stuck_warning([4.62] * 5, chance=4.625)[:41]
         'The loss is still 4.62, that of guessing.'
     """
-    if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > 0.01 * chance for loss in losses):
+    if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > (1 - AT_CHANCE) * chance for loss in losses):
         return None
     return (
         f"The loss is still {chance:.2f}, that of guessing. Common causes: --initial-weights text "

@@ -145,6 +145,7 @@ def test_warm_up_is_a_fifth_of_a_short_training_but_never_missing():
     assert fine_tuning_recipe(facts(40, 5), PUBLISHED, epochs=20, warmup_steps=50).warmup_steps == 50
     assert fine_tuning_recipe(facts(16, 2), PUBLISHED, epochs=1).warmup_steps == 5
     assert recipe_for(facts(40, 5)).warmup_steps == 50  # 300 steps
+    assert recipe_for(facts(50_000), steps_per_epoch=30, epochs=4).warmup_steps == 24
 
 
 def test_fine_tuning_takes_the_settings_of_the_weights():
