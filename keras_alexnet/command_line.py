@@ -96,8 +96,9 @@ def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
         if error.name not in BACKENDS:
             raise
         parser.error(
-            f"The backend of Keras is not installed: pip install {error.name}, or set KERAS_BACKEND to another of "
-            f"{', '.join(BACKENDS)}. Received: KERAS_BACKEND={os.environ.get('KERAS_BACKEND', 'from ~/.keras')}"
+            f"The backend of Keras is not installed: pip install {error.name}, or set KERAS_BACKEND to another one "
+            f"of {', '.join(BACKENDS)}. Received: {error.name}, from "
+            + ("KERAS_BACKEND" if "KERAS_BACKEND" in os.environ else "~/.keras/keras.json")
         )
 
 

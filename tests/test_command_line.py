@@ -111,7 +111,7 @@ def test_a_backend_that_is_not_installed_is_one_line(monkeypatch, capsys):
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert "pip install jax" in error
-    assert error.endswith("Received: KERAS_BACKEND=jax\n")
+    assert error.endswith("Received: jax, from KERAS_BACKEND\n")
     assert error.count("\n") == 1
     with pytest.raises(ModuleNotFoundError), one_line_errors(Parser(prog="fit.py")):
         raise ModuleNotFoundError("No module named 'yaml'", name="yaml")

@@ -78,7 +78,8 @@ def resumed_settings(arguments: argparse.Namespace, run: Run) -> tuple[Recipe, O
             before, now = getattr(old, field.name), getattr(new, field.name)
             if before != now and field.name not in MAY_CHANGE and not (field.name == "epochs" and longer):
                 raise ValueError(
-                    f"A resumed run keeps the settings that it was made with: {field.name}={before}. Received: {now}"
+                    f"A resumed run keeps its settings: leave this one out, or start a new run. The run has "
+                    f"{field.name}={before}. Received: {now}"
                 )
     return asked if longer else recipe, new_options
 

@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> None:
 
         page.check_address(arguments.host, arguments.port)
         explorers = [Explorer.open(network, arguments.data_dir) for network in arguments.networks]
-        say(f"preparing {plural(len(explorers), 'network')}")
+        say(f"Preparing {plural(len(explorers), 'network')} ...")
         for each in explorers:
             each.warm_up()
         with temporary_folder(tempfile.gettempdir()) as folder:
             address = page.serve(explorers, arguments.host, arguments.port, folder)
-            say(f"open {address} in a browser; Ctrl-C ends the page")
+            say(f"Open {address} in a browser. Press Ctrl-C to stop.")
             threading.Event().wait()

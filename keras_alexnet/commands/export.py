@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         if measured := export.accuracy:
             say(
                 f"Top-1 error on {measured.pictures} pictures: {100 * measured.export:.1f} % with {settings.precision} "
-                f"weights, {100 * measured.network:.1f} % of the network."
+                f"weights, {100 * measured.network:.1f} % for the Keras network."
             )
         say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")
 

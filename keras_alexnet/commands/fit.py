@@ -262,7 +262,7 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     from keras_alexnet.evaluation import evaluate
 
     if "validation" not in data.splits:
-        say("There is no validation split. The command evaluate tests the network of the last epoch.")
+        say("There is no validation split, so no errors were measured. The network of the last epoch was kept.")
         return None
     pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
     evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)

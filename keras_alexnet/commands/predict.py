@@ -30,12 +30,15 @@ def build_parser() -> Parser:
     """Build the parser of the command line."""
     parser = Parser(prog="predict.py", description=__doc__)
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="a run folder or a .keras file, then pictures or folders of pictures"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a run folder or a .keras file (not with --weights), then pictures or folders of pictures",
     )
     parser.add_argument(
         "--weights",
         metavar="NAME",
-        help="use weights for ImageNet's 1000 classes instead of a run: imagenet, caffe, torchvision, or a file",
+        help="instead of the first path: imagenet, caffe, torchvision (published weights), a weight file, or a run",
     )
     parser.add_argument(
         "--architecture", metavar="NAME", help="with --weights: the network (default: the network of the weights)"

@@ -272,11 +272,11 @@ def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
 @pytest.mark.parametrize(
     ("key", "clear", "said"),
     [
-        ("top1_error", ["text_initial_weights", "half"], ["(p below 0.0001, corrected", "the paper has 1.7 (p {})"]),
+        ("top1_error", ["text_initial_weights", "half"], ["(p below 0.0001)", "(p {}); the paper has 1.7."]),
         (
             "top5_error",
             ["text_initial_weights", "no_overlap", "no_normalization"],
-            [None, "the paper has 0.3 (p {})", "the paper has 1.2 (p {})"],
+            [None, "(p {}); the paper has 0.3.", "(p {}); the paper has 1.2."],
         ),
     ],
 )

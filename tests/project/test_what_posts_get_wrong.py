@@ -69,7 +69,7 @@ def test_work():
     work, units = multiply_adds(), sum(kernels * side**2 for _, kernels, _, _, side in CONVOLUTIONS)
     assert max(work, key=work.get) == "conv2"
     assert says(f"conv2, with {work['conv2']:,} multiply-adds of {sum(work.values()) / 1e6:.0f} million")
-    assert says(f"has {units + 2 * 4096:,} ReLUs and {sum(work.values()) / 1e6:.0f} million multiply-adds")
+    assert says(f"computes {units + 2 * 4096:,} ReLUs and {sum(work.values()) / 1e6:.0f} million multiply-adds")
 
 
 def test_memory():

@@ -597,7 +597,7 @@ def test_a_resumed_run_keeps_what_decides_its_result(flags, tmp_path):
         arguments = fit.build_parser().parse_args(["--resume", str(run.folder), *flags.split()])
         return _fit_settings.resumed_settings(arguments, run)
 
-    with pytest.raises(ValueError, match="keeps the settings that it was made with: "):
+    with pytest.raises(ValueError, match="A resumed run keeps its settings: "):
         resume(flags)
     recipe, options = resume("--devices 2 --max-checkpoints 5 --max-minutes 3 --epochs 99")
     assert (recipe.epochs, options.devices, options.max_checkpoints, options.max_minutes) == (99, 2, 5, 3)
