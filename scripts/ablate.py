@@ -29,6 +29,7 @@ from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.experiments import ablations, archive, tables
 from keras_alexnet.interrupts import exit_on_signals
+from keras_alexnet.processor import available_cores
 from keras_alexnet.runs import Run
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
@@ -126,7 +127,7 @@ class Trainings:
     """
 
     def __init__(self, jobs: int):
-        threads = str(max(1, (os.cpu_count() or 1) // jobs))
+        threads = str(max(1, available_cores() // jobs))
         self._environment = os.environ | {"TF_NUM_INTRAOP_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._running, self._lock, self._stopped = set(), threading.Lock(), False
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
 from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty
+from keras_alexnet.processor import available_cores
 from keras_alexnet.text import enumerated, printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
@@ -54,7 +55,7 @@ def read(files: LabeledFiles) -> dict[str, list[Picture]]:
 def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
     """Return the readable pictures by path, and list the others on stderr."""
     results, damaged = [], []
-    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(available_cores()) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # rewriting.MAX_PIXELS is the limit here
         for start in range(0, len(entries), CHUNK):
             with errors.libjpeg_warnings() as lines:

@@ -1,6 +1,5 @@
 """LiteRT, formerly TensorFlow Lite (`.tflite`), for phones and small devices."""
 
-import os
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import numpy as np
 from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.models.layers import LocalResponseNormalization, is_over_all_channels
+from keras_alexnet.processor import available_cores
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
@@ -65,6 +65,6 @@ def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
 
     with warnings.catch_warnings():  # the interpreter is moving to the LiteRT package
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
-        interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter = tf.lite.Interpreter(str(path), num_threads=available_cores())
     runner = interpreter.get_signature_runner()
     return [lambda images: runner(image=images)["probabilities"]]

@@ -17,7 +17,8 @@ import time
 from typing import Any
 
 from benchmarks import gpus, worker
-from benchmarks.measuring import Report, available_cores, take_turns
+from benchmarks.measuring import Report, take_turns
+from keras_alexnet.processor import available_cores
 from keras_alexnet.recipes import STRATEGIES
 
 SCRIPTS = pathlib.Path(__file__).parents[1]

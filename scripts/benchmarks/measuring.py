@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.gpus import find_gpus
 from keras_alexnet.files import atomic_write
+from keras_alexnet.processor import available_cores
 from keras_alexnet.reporting.tables import markdown
 
 # those that set the pace
@@ -56,11 +57,6 @@ def _calls_a_second(step, seconds):
         elapsed = time.perf_counter() - started
         if elapsed >= seconds:
             return calls / elapsed
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ import sys
 from typing import Any
 
 from benchmarks import baselines, frameworks, network_speed, worker
-from benchmarks.measuring import Report, available_cores
+from benchmarks.measuring import Report
+from keras_alexnet.processor import available_cores
 
 CONTENDERS = {
     network_speed.OURS: "tensorflow",

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import baselines
-from benchmarks.measuring import Report, available_cores, take_turns
+from benchmarks.measuring import Report, take_turns
+from keras_alexnet.processor import available_cores
 from keras_alexnet.recipes import RECIPES, Recipe
 
 if typing.TYPE_CHECKING:
