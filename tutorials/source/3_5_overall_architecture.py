@@ -5,8 +5,9 @@
 # |---|---|---|
 # | section 3.5, figure 2 | `models/` | a minute, drawn flowers |
 #
-# **The paper says:** five convolutional layers and three fully connected ones, "60 million parameters and 650,000
-# neurons". Each layer reads the one before it; the kernels of layers 2, 4 and 5 see only the maps on their own GPU.
+# **The paper says:** five convolutional layers and three fully connected ones, with (in the abstract) "60 million
+# parameters and 650,000 neurons". Each layer reads the one before it; the kernels of layers 2, 4 and 5 see only the maps
+# on their own GPU.
 #
 # **Predict first.** (1) Which layer has the most parameters? (2) Which one does the most work? (3) With the printed 224
 # pixels, kernels of 11 and steps of 4, how wide is the first map?
@@ -159,6 +160,10 @@ print(f"largest difference {off:.2%} of that range")
 assert plain.count_params() == library.count_params() == 60_965_224
 assert off < 0.01
 
+# %% [markdown]
+# The paper says that ReLU follows *every* fully connected layer. The last one cannot be meant, since it feeds the softmax:
+# this library, Caffe and torchvision have no ReLU there.
+
 # %%
 kernels = [weight.shape for weight in plain.weights if weight.ndim == 4]
 print("depths of the kernels:", [shape[2] for shape in kernels])
@@ -274,10 +279,11 @@ for name, number in printed.items():
 units = sum(printed.values()) + 4096 + 4096 + 1000
 corrected = units - printed["conv1"] + 55 * 55 * 96
 print(f"as printed {units:,}, with 290,400 in conv1 {corrected:,}")
-assert (units, corrected) == (622_312, 659_272)
+assert (units, corrected) == (622_312, 659_272) and 55 * 48 * 96 == 253_440
 
 # %% [markdown]
-# The printed list adds up to 622,312. With the correct first number it is 659,272, closer to what the paper says.
+# The printed list adds up to 622,312. With the correct first number it is 659,272, closer to what the paper says. And
+# 253,440 is 55 x 48 x 96: perhaps the 48 maps of one tower, which figure 2 prints beside the 55, were taken for a side.
 #
 # ## Receptive fields
 #
@@ -352,6 +358,8 @@ for name in ARCHITECTURES:
     print(f"{name:24}{total:>12,}{multiply_adds:>24.1f}")
 
 # %% [markdown]
+# All are counted with 1000 classes, also those for CIFAR-10: `figure_1` and `conv_local`, with their variants.
+#
 # How does the authors' own network differ from that of the text?
 
 # %%
@@ -385,7 +393,8 @@ assert (224 - 11) // 4 + 1 == 54 and -(-(224 - 11) // 4) + 1 == 55
 # 3. Write code: change the plain Keras network above into torchvision's, and compare its number of parameters with
 #    `one_weird_trick`.
 # 4. Train something: two small networks on 200 drawn flowers of 32 pixels, one with layers of 5 x 5, one with two layers of
-#    3 x 3 in place of each. Do both learn them, and with how many parameters?
+#    3 x 3 in place of each (24 kernels a layer, pixels divided by 128, SGD with rate 0.01 and momentum 0.9, nine
+#    epochs). Do both learn them, and with how many parameters?
 #
 # <details><summary>Answers</summary>
 #

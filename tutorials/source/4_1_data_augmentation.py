@@ -41,7 +41,9 @@ flower = pictures[list(labels).index(pansy)]  # (256, 256, 3)
 # ## Why augment?
 #
 # Section 4 begins with a count. A label names one of 1000 classes, which is a choice of 10 bits. All labels together are
-# far fewer bits than the network has parameters, so the labels alone cannot determine them, and the network overfits.
+# far fewer bits than the network has parameters. The paper concludes that they cannot determine so many without
+# considerable overfitting. Counting alone does not prove it: networks with many more parameters than labels can predict
+# well. How much this one overfits is measured below.
 
 # %%
 bits = np.log2(1000)
@@ -75,7 +77,9 @@ print(f"the paper counts {32 * 32 * 2}")
 
 # %% [markdown]
 # A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33. The crops of one
-# picture are much alike, of course: "2048 times" is not 2048 times the information.
+# picture are much alike; the paper says so itself ("highly interdependent"). They need not be stored: the authors made
+# them on the CPU while the GPU trained on the batch before, "in effect, computationally free".
+# [Speed](../docs/speed.md#parts) measures this for the library.
 
 # %%
 panels.views(flower, views[:16])
@@ -114,13 +118,15 @@ mean = colors.mean(axis=0)
 diagrams.color_axes(sample, mean, eigenvalues, eigenvectors)
 
 # %% [markdown]
-# For each picture three random numbers are drawn, one per axis, and the **whole picture** changes by one color. Text and
-# source differ in the size of the change:
+# For each picture three random numbers $\alpha_i$ are drawn, one per axis $p_i$, and the **whole picture** changes by one
+# color. The text adds $\sum_i \alpha_i \lambda_i\, p_i$, the source $\sum_i \alpha_i \sqrt{\lambda_i}\, p_i$:
 #
 # - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the pixels,
 #   which the paper does not give. With pixels from 0 to 255 the noise would drown the picture (exercise 2), so here the
 #   text's eigenvalues are those of pixels from 0 to 1;
-# - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1.
+# - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1, so that pictures
+#   in training do not vary more than in tests. In training the mean is subtracted first. Here it is not, so the division
+#   also darkens.
 
 # %%
 seed = (3, 0)
@@ -174,7 +180,8 @@ for row, form in zip(figure.subplots(2, 6), step, strict=True):
     row[0].set_ylabel(form)
     for n, axes in enumerate(row):
         lit = augmentation.lighting(flower, (n, 1), *basis, form, strong)
-        lit = lit * (1 + strong) if form == "source" else lit
+        if form == "source":  # undo the division, to see the color alone
+            lit = lit * (1 + strong)
         visible = np.clip(lit, 0, 255).astype("uint8")[::2, ::2]
         figures.bare(axes).imshow(visible)
 figure
@@ -240,9 +247,11 @@ figure
 # The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and PCA lighting, and without some
 # of them, with five seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
 # `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
-# the training set). Below are the errors of both, and then what leaving out each part costs, with the 95 % interval of the
-# mean over seeds. The p-value says how probable a difference at least this large is if the change has no effect. It is
-# corrected for all changes that this repository tries (Holm's method).
+# the training set). Below are the errors of both, and then what leaving out each part costs: the mean difference, in
+# brackets its 95 % interval over seeds, and *p*: how probable a difference at least this large is if the change has no
+# effect, corrected for the fourteen changes that this repository tries (Holm's method). Then come the paper's number and
+# a verdict: *held up* (*costs* or *helps* where the paper has no number) if p is below 0.05, *less than 1 point* if the
+# whole interval is within one point of zero, and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
@@ -279,7 +288,8 @@ assert low < 0 < 1 < high and round(of["no_lighting"].mean) == 1
 #
 # 1. At 33 x 33 = 1089 places, not at 32 x 32.
 # 2. Every pixel by the same color.
-# 3. The source's, on ImageNet about twice as much.
+# 3. The source's, on ImageNet about twice as much, if the text's eigenvalues are those of pixels from 0 to 1. Taken for
+#    pixels from 0 to 255, the text's noise would be 120 times the source's.
 #
 # ## Exercises
 #
@@ -310,6 +320,7 @@ assert low < 0 < 1 < high and round(of["no_lighting"].mean) == 1
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 assert 33 * 33 == 1089 and round(0.1 * 121.78**2) == 1483
+assert round(121.78**2 / 121.78, -1) == 120
 places = (0, 0), (0, 32), (32, 0), (32, 32), (16, 16)
 five = np.stack([flower[y : y + 224, x : x + 224] for y, x in places])
 assert np.array_equal(np.concatenate([five, five[:, :, ::-1]]), ten)

@@ -79,6 +79,10 @@ assert round(np.log(1000), 1) == 6.9
 #
 # $$v \leftarrow 0.9\,v - 0.0005\,\epsilon\,w - \epsilon\,g, \quad w \leftarrow w + v$$
 #
+# $w$ is a weight and $v$ its velocity, $\epsilon$ is the learning rate, and $g$ is the gradient of the loss, averaged over
+# the batch. 0.9 is the momentum and 0.0005 the weight decay. (Section 3.5 *maximizes* an objective, and section 5
+# subtracts the gradient of "the objective". There the loss is meant, its negative.)
+#
 # Three steps with one weight and invented gradients:
 
 
@@ -218,8 +222,8 @@ figure
 
 # %% [markdown]
 # About ten times, which is $1 / (1 - 0.9)$: with a steady push, the step grows to ten times its first size. So
-# `keras.optimizers.SGD(weight_decay=0.0005)` is not the paper's rule but a tenth of it. An L2 penalty of *half* the decay
-# is the paper's rule exactly:
+# `keras.optimizers.SGD(weight_decay=0.0005)` is not the paper's rule but a tenth of it, and it shrinks the biases as well.
+# An L2 penalty of *half* the decay, on the kernels alone (`kernel_regularizer`), is the paper's rule exactly:
 
 # %%
 weight, penalty = keras.Variable([[2.0]]), keras.regularizers.L2(0.00025)
@@ -306,15 +310,29 @@ for name, wide, thin, column in zip(
 # %%
 for axes, name in zip(places[:, 0], ("source", "text"), strict=True):
     axes.set_ylabel(name)
+figure.supxlabel("value", size=9)
 figure
+
+# %% [markdown]
+# Look at conv3 to conv5. From fc6 on the width misleads: a histogram mixes units and pictures, and with the text's
+# weights nearly all of it is between units, the same for every picture:
+
+# %%
+logits = by_text[-1]  # (16, 102)
+between_units = logits.mean(axis=0).std()
+between_pictures = logits.std(axis=0).mean()
+print(f"text, fc8: std {between_units:.3f} between units", end=", ")
+print(f"{between_pictures:.3f} between pictures")
+assert between_units > 20 * between_pictures
 
 # %% [markdown]
 # A layer can only learn from what differs between pictures. This is why so many implementations "do not train": they use
 # the printed 0.01, and many divide the pixels by 255 as well. `build()` starts from the source's weights, and
 # `build(initial_weights="text")` from the text's. Below is what the text's weights cost on Flowers-102, after 36 epochs
-# (passes over the training pictures), with five seeds. In brackets is the 95 % interval of the mean. The p-value says
-# how probable a difference at least this large is if the change has no effect. It is corrected for all changes
-# that this repository tries (Holm's method).
+# (passes over the training pictures), with five seeds. Each line has the mean difference, in brackets its 95 % interval,
+# and *p*: how probable a difference at least this large is if the change has no effect, corrected for the fourteen
+# changes that this repository tries (Holm's method). Then comes a verdict: *costs* or *helps* if p is below 0.05, *less
+# than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
@@ -371,12 +389,10 @@ charts.learning_curves(log)
 errors = [row["val_top1_error"] for row in log]
 for epoch in recipe.divide_after:
     before, after = min(errors[:epoch]), min(errors[epoch:])
-    print(f"rate divided after epoch {epoch}", end=": ")
-    print(f"best error {before:.1%} before, {after:.1%} afterwards")
+    print(f"epoch {epoch}: best error {before:.1%} before, {after:.1%} after")
 first = recipe.divide_after[0]
 assert min(errors[first:]) < min(errors[:first]) - 0.04
 
-# %%
 for patience in (5, 10, 20):
     for n in epochs:
         by_patience = 1.0, errors[:n], patience, 3

@@ -6,7 +6,7 @@
 # ## Exercise 3
 #
 # Train `build(figure_1("relu"), classes=10)` and the same with `"tanh"` on 120 drawn flowers of 32 pixels for 10 epochs, at
-# the rates 0.001 and 0.01 and with two seeds. Which nonlinearity wins?
+# the rates 0.001, 0.003 and 0.01 and with two seeds. Which nonlinearity wins?
 
 # %%
 from keras_alexnet.command_line import quiet_terminal
@@ -43,7 +43,7 @@ def last_loss(nonlinearity, rate, seed):
 
 # %%
 losses = {}
-for rate in (0.001, 0.01):
+for rate in (0.001, 0.003, 0.01):
     for seed in (0, 1):
         case = {n: last_loss(n, rate, seed) for n in ("relu", "tanh")}
         losses[rate, seed] = case
@@ -55,13 +55,14 @@ winners = {case: min(both, key=both.get) for case, both in losses.items()}
 print("lower training loss:", ", ".join(winners.values()))
 best = {n: min(each[n] for each in losses.values()) for n in ("relu", "tanh")}
 words = ", ".join(f"{n} {value:.2f}" for n, value in best.items())
-print(f"at the best of the two rates and seeds: {words}")
+print(f"at the best of the rates and seeds: {words}")
 assert max(best.values()) < np.log(10)
 
 # %% [markdown]
-# The losses are on the training pictures, as in figure 1. Which one is lower depends on the rate: at 0.001 it is ReLU, at 0.01
-# it is tanh, and the ReLU network stays at chance, ln 10 = 2.30. So an answer that looked at one rate would prove nothing. A
-# claim that one nonlinearity is faster must say how the learning rate of each was chosen.
+# The losses are on the training pictures, as in figure 1. Which one is lower depends on the rate: at 0.001 and 0.003 it is
+# ReLU; at 0.01 it is tanh, and the ReLU network stays at chance, ln 10 = 2.30. So an answer that looked at one rate would
+# prove nothing. The paper gives each nonlinearity its best rate. By that rule tanh wins here, but 120 flowers and ten epochs
+# do not decide the claim either way: the runs on CIFAR-10 in the chapter do.
 #
 # ## Exercise 4
 #

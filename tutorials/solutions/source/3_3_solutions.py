@@ -5,8 +5,9 @@
 #
 # ## Exercise 3
 #
-# Train `build("paper", input_shape=(67, 67, 3), classes=10)` on drawn flowers for five epochs. What does norm1 multiply by
-# before and after?
+# Train `build("paper", input_shape=(67, 67, 3), classes=10, initial_weights="zero_biases")` on 160 drawn flowers with
+# `PaperSGD(0.01, global_clipnorm=5.0)`, for 15 epochs. What does norm1 multiply by before and after? (With the paper's
+# biases of 1, this network would need more pictures to learn anything.)
 
 # %%
 from keras_alexnet.command_line import quiet_terminal
@@ -24,9 +25,11 @@ from keras_alexnet.models import LocalResponseNormalization
 pictures, labels = petals.draw(160, seed=0)
 inputs = preprocess_input(pictures[:, 94:161, 94:161])  # (160, 67, 67, 3)
 keras.utils.set_random_seed(0)
-model = build("paper", input_shape=(67, 67, 3), classes=10)
+zero = {"initial_weights": "zero_biases"}
+model = build("paper", input_shape=(67, 67, 3), classes=10, **zero)
 loss = "sparse_categorical_crossentropy"
-model.compile(PaperSGD(0.0025), loss, jit_compile=False)
+optimizer = PaperSGD(0.01, global_clipnorm=5.0)
+model.compile(optimizer, loss, jit_compile=False)
 norm1 = model.get_layer("norm1")
 probe = keras.Model(model.input, [norm1.input, norm1.output])
 
@@ -40,15 +43,17 @@ def mean_factor():
 
 # %%
 at_start = mean_factor()
-losses = model.fit(inputs, labels, 32, epochs=5, verbose=0).history["loss"]
+losses = model.fit(inputs, labels, 32, epochs=15, verbose=0).history["loss"]
 at_end = mean_factor()
-print("losses", [round(value, 2) for value in losses])
+print(f"loss {losses[0]:.2f} in the first epoch, {losses[-1]:.2f} in the last")
 print(f"norm1 multiplies by {at_start:.3f} before, {at_end:.3f} after")
 print(f"a constant would be {2**-0.75:.3f}")
-assert abs(at_start - 2**-0.75) < 0.02 and abs(at_end - at_start) < 0.02
+assert losses[-1] < losses[0] - 0.5
+assert abs(at_start - 2**-0.75) < 0.02 and at_end < at_start - 0.01
 
 # %% [markdown]
-# After so short a training nothing has changed. Normalization acts on large activations, and those must grow first.
+# Normalization acts on large activations, and they have begun to grow. In the network of the chapter, which learned from
+# 921,600 crops, norm1 multiplies by 0.42.
 #
 # ## Exercise 4
 #
