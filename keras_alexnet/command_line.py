@@ -213,7 +213,7 @@ def quiet_terminal() -> None:
     os.dup2(write_end, 2)
     os.close(write_end)
     if _descriptor(sys.stderr) == 2:
-        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+        sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     else:  # in a notebook, it already goes to the cell
         os.close(terminal)
 

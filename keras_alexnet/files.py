@@ -65,10 +65,24 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         _being_written.discard(temporary)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, with `atomic_write`."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def absolute_if_exists(name: str) -> str:
     """Return the absolute path of a file or folder that exists, else the name, such as that of a data set."""
     path = pathlib.Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
+
+
+def relative_path(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str:
+    """Return a path relative to a folder, or the path itself if it is on another drive of Windows."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return os.fspath(path)
 
 
 def check_new(path: str | os.PathLike[str], flag: str) -> None:
@@ -120,8 +134,9 @@ def exit_at_once(status: int) -> NoReturn:
     """End the process immediately, and leave no partial file."""
     for temporary in list(_being_written):
         shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # the reader of a pipe may have ended first
+            stream.flush()
     os._exit(status)
 
 
@@ -137,15 +152,16 @@ def digest(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike[str], flag: str | None = None) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool = False) -> Iterator[None]:
     """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
 
     Args:
         folder: The folder.
         flag: The flag that names it, for the message.
+        wait: Whether to wait for another process that holds it.
 
     Raises:
-        LockedError: If another process holds it.
+        LockedError: If another process holds it, unless `wait` is true.
     """
     if not CAN_LOCK:
         yield
@@ -153,7 +169,7 @@ def locked(folder: str | os.PathLike[str], flag: str | None = None) -> Iterator[
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             advice = f", or choose another with {flag}" if flag else ""
             raise LockedError(

@@ -24,7 +24,9 @@ def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[Non
     """
 
     def stop(number: int, _frame: object) -> None:
-        print("\n" + (printable(last_words()) if last_words else "Stopped."), flush=True)
+        words = printable(last_words()) if last_words else "Stopped."
+        with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe
+            print(f"\n{words}", flush=True)
         exit_at_once(128 + number)
 
     with _handled_by(stop):

@@ -11,9 +11,17 @@ import re
 import tempfile
 import typing
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from keras_alexnet.files import PARTIAL, atomic_write, remove_partial_files, temporary_folder
+from keras_alexnet.files import (
+    PARTIAL,
+    atomic_write,
+    relative_path,
+    remove_partial_files,
+    temporary_folder,
+    write_text,
+)
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.text import is_plain
 
@@ -183,7 +191,7 @@ class Run:
             with zipfile.ZipFile(file) as archive:
                 for path in (self.folder / "recipe.json", self.classes, self.statistics):
                     path.write_bytes(archive.read(INSIDE + path.name))
-        except (FileNotFoundError, KeyError, zipfile.BadZipFile):
+        except (FileNotFoundError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError):  # missing or damaged
             return False
         return True
 
@@ -221,8 +229,7 @@ class Run:
 
     def write_json(self, name: str, value: object) -> None:
         """Write `value` as the file `name`."""
-        with atomic_write(self.folder / name) as temporary:
-            temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        write_text(self.folder / name, json.dumps(value, indent=2) + "\n")
 
     def read_json(self, name: str) -> typing.Any:
         """Return the content of the file `name`."""
@@ -302,8 +309,7 @@ class Run:
 
     def write_classes(self, names: Sequence[str]) -> None:
         """Write the names of the classes, one per line, in the order of the network's outputs."""
-        with atomic_write(self.classes) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write_text(self.classes, "".join(f"{name}\n" for name in names))
 
     def read_classes(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of the network's outputs.
@@ -360,7 +366,7 @@ class Run:
             networks: The evaluated runs, with their `checksum` from before the evaluation, since training may replace a
                 network meanwhile.
         """
-        others = {os.path.relpath(run.folder, self.folder): networks[run] for run in networks if run != self}
+        others = {relative_path(run.folder, self.folder): networks[run] for run in networks if run != self}
         checksums = {"network": networks[self]} | ({"other_networks": others} if others else {})
         self.write_json(f"{name}.json", dict(numbers) | checksums)
 

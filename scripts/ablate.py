@@ -29,7 +29,7 @@ from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands import __main__ as commands
 from keras_alexnet.experiments import ablations, archive, tables
 from keras_alexnet.interrupts import exit_on_signals
-from keras_alexnet.processor import available_cores
+from keras_alexnet.machine import available_cores
 from keras_alexnet.runs import Run
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent

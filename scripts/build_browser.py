@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
-from keras_alexnet.files import atomic_write, temporary_folder
+from keras_alexnet.files import atomic_write, temporary_folder, write_text
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.data.datasets import Dataset
@@ -107,8 +107,7 @@ def write_network(out: pathlib.Path) -> None:
         "agreement": float((received.argmax(axis=1) == answers).mean()),
         "difference": float(np.abs(received - probabilities[1]).max()),
     }
-    with atomic_write(out / "petals.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_text(out / "petals.json", json.dumps(facts, indent=2) + "\n")
 
 
 def train(data: "Dataset") -> "Classifier":

@@ -13,9 +13,9 @@ import _command  # noqa: F401  first, so that Ctrl-C leaves no traceback from he
 
 # isort: split
 import argparse
+import contextlib
 import math
 import multiprocessing
-import os
 import pathlib
 import shlex
 import sys
@@ -93,20 +93,30 @@ def _train(
 ) -> dict[str, str]:
     """Train in a separate process, and return its row of the table."""
     say(f"\n{folder.name}, seed {seed}")
-    arguments = folder, run, seed, flags, new
-    process = multiprocessing.get_context("spawn").Process(target=_fit_and_evaluate, args=arguments)
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_fit_and_evaluate, args=(folder, run, seed, flags, new, sender))
     started = time.perf_counter()
     process.start()
-    _, status, usage = os.wait4(process.pid, 0)
-    row = {"seconds": round(time.perf_counter() - started), "megabytes": round(usage.ru_maxrss / 1024)}
-    row = {"status": os.waitstatus_to_exitcode(status)} | row | _numbers(run)
-    return {key: str(value) for key, value in row.items()}
+    sender.close()
+    process.join()
+    row = {"status": process.exitcode, "seconds": round(time.perf_counter() - started)}
+    with contextlib.suppress(EOFError):  # it was killed
+        row["megabytes"] = round(receiver.recv())
+    return {key: str(value) for key, value in (row | _numbers(run)).items()}
 
 
 def _fit_and_evaluate(
-    folder: pathlib.Path, run: pathlib.Path, seed: int, flags: list[str], new: pathlib.Path | None
+    folder: pathlib.Path,
+    run: pathlib.Path,
+    seed: int,
+    flags: list[str],
+    new: pathlib.Path | None,
+    sender: "multiprocessing.connection.Connection",
 ) -> None:
+    """Train and evaluate, and send the largest amount of memory that this process used, in MB."""
     quiet_terminal()
+    from benchmarks.memory import peak
     from keras_alexnet.commands import evaluate, fit
     from keras_alexnet.runs import Run
 
@@ -117,6 +127,7 @@ def _fit_and_evaluate(
             new.mkdir(exist_ok=True)
             other_pictures = ["--dataset", str(everyday_sets.make(folder.name, new, seed=1)), "--split", "all"]
         evaluate.main([str(run), *other_pictures])
+    sender.send(peak())
     sys.exit(status)
 
 

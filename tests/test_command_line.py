@@ -179,6 +179,27 @@ c_side("E0000 00:00:1795658270.421252    2164 node_def_util.cc:682] NodeDef has 
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
+def test_the_encoding_of_stderr_stays():
+    code = QUIET + "print('Bl\\u00fcten', file=sys.stderr)"
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, timeout=120)
+    assert (answer.returncode, answer.stderr.decode()) == (0, "Blüten\n")
+
+
+def test_a_signal_ends_a_command_whose_reader_has_ended():
+    """Ctrl-C also ends the `tee` that a command writes to."""
+    code = (
+        "import os, signal, sys\n"
+        "from keras_alexnet.interrupts import exit_on_signals\n"
+        "read, write = os.pipe()\n"
+        "os.dup2(write, 1), os.close(write), os.close(read)\n"
+        "with exit_on_signals():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    answer = run_python(code)
+    assert (answer.returncode, answer.stderr) == (130, "")
+
+
 def test_other_lines_reach_the_terminal_even_when_the_process_crashes():
     answer = run_python(
         QUIET

@@ -1,6 +1,10 @@
+import ntpath
+import os
+import threading
+
 import pytest
 
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import atomic_write, locked, relative_path
 
 
 def write_half(path):
@@ -23,3 +27,25 @@ def test_the_temporary_file_keeps_the_extension(tmp_path):
         assert temporary.suffix == ".keras"
         temporary.write_text("new")
     assert (tmp_path / "best.keras").read_text() == "new"
+
+
+def test_a_path_on_another_drive_stays_as_it_is(monkeypatch):
+    monkeypatch.setattr(os.path, "relpath", ntpath.relpath)
+    assert relative_path(r"C:\pictures\1.jpg", "C:\\") == r"pictures\1.jpg"
+    assert relative_path(r"D:\pictures\1.jpg", "C:\\") == r"D:\pictures\1.jpg"
+
+
+def test_a_lock_can_be_waited_for(tmp_path):
+    events = []
+
+    def second():
+        with locked(tmp_path, wait=True):
+            events.append("second")
+
+    with locked(tmp_path):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(0.2)
+        events.append("first")
+    waiting.join()
+    assert events == ["first", "second"]

@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.recipes import Options
-from keras_alexnet.runs import MISTAKE_COLUMNS, Run
+from keras_alexnet.runs import INSIDE, MISTAKE_COLUMNS, Run
 
 
 def test_log_comes_back_as_numbers(tmp_path):
@@ -176,3 +177,14 @@ def test_a_missing_file_of_class_names_is_replaced_by_those_of_the_run(tmp_path)
     assert run.read_options().class_names == str(tmp_path / "names.txt")
     (tmp_path / "names.txt").unlink()
     assert run.read_options().class_names == str(run.classes)
+
+
+def test_a_damaged_copy_of_a_network_has_no_run(tmp_path):
+    file, content = tmp_path / "copy.keras", bytes(range(256)) * 40
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{INSIDE}recipe.json", content)
+    packed = bytearray(file.read_bytes())
+    packed[100:120] = bytes(20)
+    file.write_bytes(packed)
+    with Run.from_network(file) as run:
+        assert run is None

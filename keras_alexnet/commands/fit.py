@@ -221,6 +221,8 @@ def _cleaning_up(run: Run, checkpoints: pathlib.Path, may_discard: bool) -> Iter
     except (ValueError, OSError):
         if may_discard and not any(checkpoints.glob("*.json")):
             run.discard()
+            with contextlib.suppress(OSError):  # that of --checkpoint-path, which is new
+                checkpoints.rmdir()
         raise
 
 

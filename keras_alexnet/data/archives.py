@@ -115,8 +115,11 @@ def _unpack_into(archive: pathlib.Path, folder: pathlib.Path) -> None:
     try:
         with temporary_folder(folder.parent) as temporary, locked(temporary):
             _write_members(archive, temporary / "files")
-            with contextlib.suppress(OSError):  # another process was faster
+            try:
                 (temporary / "files").rename(folder)
+            except OSError:
+                if not folder.is_dir():  # no other process was faster
+                    raise
     except DAMAGED as error:
         raise ValueError(f"The archive cannot be unpacked. Received: {archive}: {reason(error)}") from error
 
@@ -138,7 +141,7 @@ def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
                 f"Received: {free / 2**20:,.0f} MiB in {folder.parents[1]}"
             )
         parts = pathlib.PurePosixPath(member.name.replace("\\", "/")).parts  # some Windows programs write \
-        if ".." in parts or pathlib.PurePosixPath(*parts).is_absolute():
+        if ".." in parts or pathlib.PurePosixPath(*parts).is_absolute() or any(map(_drive, parts)):
             raise ValueError(
                 "An archive must not contain paths that lead out of its folder. "
                 f"Received: {archive} with {member.name!r}"
@@ -149,6 +152,11 @@ def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with member.open() as source, target.open("wb") as file, _naming_damage():
             shutil.copyfileobj(source, file, 2**20)
+
+
+def _drive(part: str) -> str:
+    """Return the drive of Windows that a part of a path names, such as `C:`, or an empty string."""
+    return pathlib.PureWindowsPath(part).drive
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ def find(table: pathlib.Path) -> LabeledFiles:
     splits: dict[str, list[tuple[str, int]]] = {}
     for row, path in zip(rows, _paths(rows, table), strict=True):
         splits.setdefault(_split_of(row, table), []).append((path, labels[row.label]))
-    splits = {split: sorted(splits[split]) for split in ("all", *SPLITS) if split in splits}
+    splits = {split: sorted(splits[split], key=_on_any_system) for split in ("all", *SPLITS) if split in splits}
     if [*splits] != ["all"] and ("all" in splits or "train" not in splits):
         found = ", ".join("lines without a split" if split == "all" else split for split in splits)
         raise ValueError(
@@ -67,6 +67,12 @@ def find(table: pathlib.Path) -> LabeledFiles:
     files = LabeledFiles(table, table.parent, class_names, splits)
     check_classes_not_empty(files)
     return files
+
+
+def _on_any_system(entry: tuple[str, int]) -> tuple[str, int]:
+    """Return a key that sorts paths in the same way where they have backslashes."""
+    path, label = entry
+    return pathlib.PurePath(path).as_posix(), label
 
 
 def _rows(table: pathlib.Path) -> list[Row]:

@@ -14,6 +14,7 @@ from keras_alexnet.data.duplicates import Duplicates
 from keras_alexnet.data.identity import DRAWN, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
 from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.splitting import Shares
+from keras_alexnet.files import relative_path
 from keras_alexnet.recipes import Options
 from keras_alexnet.text import printable
 
@@ -247,7 +248,7 @@ def _digest_of_files(files, pictures):
     """Return the digest of the files. It includes the labels of a CSV file, which are not in the paths."""
     has_labels = csv_labels.is_table(files.path)
     return digest_of(
-        (split, pathlib.Path(os.path.relpath(picture.path, files.root)).as_posix(), picture.size)
+        (split, pathlib.Path(relative_path(picture.path, files.root)).as_posix(), picture.size)
         + ((picture.label,) if has_labels else ())
         for split in pictures
         for picture in pictures[split]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_alexnet.data.labeled_files import LabeledFiles
-from keras_alexnet.files import digest
+from keras_alexnet.files import digest, relative_path
 from keras_alexnet.text import enumerated, plural
 
 END = 4096  # bytes; most files of the same size already differ here
@@ -138,7 +138,7 @@ class Duplicates:
 
 
 def _relative(pair: Iterable[str], root: pathlib.Path) -> tuple[str, ...]:
-    return tuple(os.path.relpath(path, root) for path in pair)
+    return tuple(relative_path(path, root) for path in pair)
 
 
 def _shown(pairs: Sequence[tuple[str, str]]) -> str:

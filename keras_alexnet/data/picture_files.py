@@ -21,6 +21,18 @@ LAYOUT = (
 )
 
 
+def in_order(paths: Iterable[pathlib.PurePath]) -> list[pathlib.PurePath]:
+    """Sort paths in the same way on all systems, so that a seed gives the same split everywhere.
+
+    Windows ignores case when it compares paths.
+
+    Example:
+        >>> [path.name for path in in_order(map(pathlib.PureWindowsPath, ("dsc_1.jpg", "IMG_1.jpg")))]
+        ['IMG_1.jpg', 'dsc_1.jpg']
+    """
+    return sorted(paths, key=lambda path: path.parts)
+
+
 def files_in(folder: str | os.PathLike, root: str | os.PathLike | None = None) -> list[pathlib.Path]:
     """Return the files in a folder and its subfolders, sorted.
 
@@ -42,7 +54,7 @@ def files_in(folder: str | os.PathLike, root: str | os.PathLike | None = None) -
                     folders.append(entry.path)
                 elif os.path.isfile(entry.path):
                     found.append(pathlib.Path(entry.path))
-    return sorted(found)
+    return in_order(found)
 
 
 def subfolders(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
@@ -50,7 +62,7 @@ def subfolders(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     real = os.path.realpath(root)
     with os.scandir(folder) as entries:
         visible = [entry.path for entry in entries if _is_visible(entry, real)]
-    return sorted(pathlib.Path(path) for path in visible if os.path.isdir(path))
+    return in_order(pathlib.Path(path) for path in visible if os.path.isdir(path))
 
 
 def files_beside(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
@@ -58,7 +70,7 @@ def files_beside(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]
     real = os.path.realpath(root)
     with os.scandir(folder) as entries:
         visible = [entry.path for entry in entries if _is_visible(entry, real)]
-    return sorted(pathlib.Path(path) for path in visible if os.path.isfile(path))
+    return in_order(pathlib.Path(path) for path in visible if os.path.isfile(path))
 
 
 def ignored_links(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
@@ -75,7 +87,7 @@ def ignored_links(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path
                     is_nested_folder = entry.is_dir() and path != os.fspath(folder)
                     if is_nested_folder or not _is_visible(entry, real) or not os.path.exists(entry.path):
                         links.append(pathlib.Path(entry.path))
-    return sorted(links)
+    return in_order(links)
 
 
 def is_system_name(name: str) -> bool:

@@ -8,15 +8,14 @@ than half of the time until the first batch.
 """
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from keras_alexnet.data import augmentation, decoding, inputs
 from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.machine import available_memory
 from keras_alexnet.recipes import Recipe
 
 AUTOTUNE = tf.data.AUTOTUNE
@@ -53,11 +52,8 @@ def fits_in_memory(split: tf.data.Dataset, resize_size: int) -> bool:
 
 
 def _capacity(size):
-    """Return how many pictures of `size` bytes fit in our fraction of the memory, or of a container's limit (Linux)."""
-    limit = pathlib.Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.exists() else "max"
-    memory = min(psutil.virtual_memory().total, int(text) if text.isdecimal() else float("inf"))
-    return max(1, int(memory * MEMORY_SHARE / size))
+    """Return how many pictures of `size` bytes fit in our fraction of the memory."""
+    return max(1, int(available_memory() * MEMORY_SHARE / size))
 
 
 @tf.autograph.experimental.do_not_convert

@@ -3,8 +3,9 @@
 The functions do what those of the same names in `decoding`, `augmentation` and `pipeline` do with TensorFlow, whose
 import takes longer than this takes for a few pictures. Pixels are equal, with two exceptions. A resized pixel whose
 value lies halfway between two integers may be rounded to the other one: one in ten thousand of a photograph, one in a
-hundred of a black-and-white drawing. And the first column of a landscape JPEG may differ by up to 6, because TensorFlow
-decodes only the central square, and sometimes interpolates its first colors without those to their left.
+hundred of a black-and-white drawing. And the first column of a landscape JPEG may differ, usually by a few values and
+by dozens where colors change sharply, because TensorFlow decodes only the central square, and sometimes interpolates
+its first colors without those to their left.
 """
 
 import os

@@ -14,7 +14,7 @@ from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
 from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty
-from keras_alexnet.processor import available_cores
+from keras_alexnet.machine import available_cores
 from keras_alexnet.text import enumerated, printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
+from keras_alexnet.files import relative_path
 from keras_alexnet.runs import Run
 from keras_alexnet.text import enumerated
 
@@ -159,7 +159,7 @@ class Evaluation:
         wrong = np.flatnonzero(predicted != self.labels)
         return [
             {
-                "picture": os.path.relpath(paths[n], self.data.root),
+                "picture": relative_path(paths[n], self.data.root),
                 "class": names[self.labels[n]],
                 "predicted": names[predicted[n]],
                 "probability": float(probability[n]),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_alexnet import runs
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import locked, write_text
 
 FILE = "runs.jsonl"
 KINDS = ("evaluations", "ensembles")  # of results, each by what was evaluated
@@ -43,14 +43,14 @@ def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pat
         raise ValueError(f"The folder of the archive must not contain run folders: choose another. Received: {folder}")
     new = _without_folders(run.to_dict())
     runs.summarize(new)  # raises if a setting is invalid
-    records = {record["run"]: record for record in read(folder)} if (folder / FILE).exists() else {}
-    if new["run"] in records and not replace:
-        _check_kept(records[new["run"]], new)
-    records[new["run"]] = new
-    lines = [json.dumps(_pack(records[name]), ensure_ascii=False) for name in sorted(records)]
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(folder / FILE) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with locked(folder, wait=True):  # another process may add a run at the same time
+        records = {record["run"]: record for record in read(folder)} if (folder / FILE).exists() else {}
+        if new["run"] in records and not replace:
+            _check_kept(records[new["run"]], new)
+        records[new["run"]] = new
+        lines = [json.dumps(_pack(records[name]), ensure_ascii=False) for name in sorted(records)]
+        write_text(folder / FILE, "".join(f"{line}\n" for line in lines))
     return folder / FILE
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_alexnet import runs
 from keras_alexnet.experiments import ablations, archive, tables
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import write_text
 
 PAGES = (  # with marked numbers, in the repository
     "README.md",
@@ -154,7 +154,7 @@ def write(folder: str | pathlib.Path) -> pathlib.Path:
         ValueError: If there are no runs, or two of them have the same recipe and seed.
     """
     path = pathlib.Path(folder) / "README.md"
-    _write(path, page(archive.rows(folder)))
+    write_text(path, page(archive.rows(folder)))
     return path
 
 
@@ -174,7 +174,7 @@ def write_numbers(root: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> list
         if (after := fill(before, known)) != before:
             changed[path] = after
     for path, text in changed.items():
-        _write(path, text)
+        write_text(path, text)
     return list(changed)
 
 
@@ -244,8 +244,3 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _difference(name: str, difference: ablations.Difference) -> dict[str, str]:
     return {f"{name} difference": str(difference), f"{name} points": f"{abs(difference.mean):.1f}"}
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

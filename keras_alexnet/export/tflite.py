@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from keras_alexnet.export.formats import DEFAULTS, Settings
+from keras_alexnet.machine import available_cores
 from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.models.layers import LocalResponseNormalization, is_over_all_channels
-from keras_alexnet.processor import available_cores
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:

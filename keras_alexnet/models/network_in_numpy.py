@@ -41,7 +41,8 @@ class NumpyNetwork:
         read_arrays: Returns kernels and biases by name, such as `conv1/kernel`. It is called before the first image.
 
     Raises:
-        ValueError: If the network has a layer or a setting that is not implemented here. `build` makes none.
+        ValueError: If the network has a layer or a setting that is not implemented here. `build` makes none, except for
+            nonlinearities other than ReLU, tanh, sigmoid and softmax.
 
     Attributes:
         name: Name of the network.

@@ -71,7 +71,7 @@ def warn_if_divided(pictures: Any, includes_preprocessing: bool = False) -> None
 
 
 def seem_divided(pictures: np.ndarray) -> bool:
-    """Return whether pictures have fractional values around 0 to 1. A single color or NaN does not count.
+    """Return whether pictures have fractional values around 0 to 1. A single color, a mask of 0 and 1, or NaN is not.
 
     Args:
         pictures: `(batch, height, width, channels)`. Anything else is ignored.
@@ -84,7 +84,8 @@ def seem_divided(pictures: np.ndarray) -> bool:
         return False
     if pictures.ndim != 4 or not pictures.size:
         return False
-    return bool(-MAX_DIVIDED_VALUE <= np.min(pictures) < np.max(pictures) <= MAX_DIVIDED_VALUE)
+    is_near_one = -MAX_DIVIDED_VALUE <= np.min(pictures) < np.max(pictures) <= MAX_DIVIDED_VALUE
+    return bool(is_near_one and (pictures != np.round(pictures)).any())
 
 
 def _first_pictures(batch: Any) -> Any:

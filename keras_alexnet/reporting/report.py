@@ -16,7 +16,7 @@ from keras_alexnet import runs
 from keras_alexnet.data.identity import identity_of
 from keras_alexnet.evaluation.chance import chance_loss, training_warning
 from keras_alexnet.evaluation.top_k import has_top5
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import write_text
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.reporting.tables import between, value_text
@@ -27,6 +27,7 @@ LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
 PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so that small text is sharp
 QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
 PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
+EVALUATION_FIGURES = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 ORDER = ("test", "validation")  # of the splits; others follow by name
 
 
@@ -41,8 +42,7 @@ def write(run: runs.Run) -> Path:
     Source: section 6.
     """
     page = _template().render(contents(run))
-    with atomic_write(run.report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(run.report, page)
     return run.report
 
 
@@ -110,8 +110,6 @@ def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:
 
 def _figures(run: runs.Run, stems: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the figures that `run_figures.draw` wrote, by name. Other files in the folder are ignored."""
-    from keras_alexnet.reporting.run_figures import EVALUATION_FIGURES  # loads TensorFlow, if it is not there already
-
     names = ["curves.png", "kernels.png"]
     for stem in stems:
         names += [f"{stem}-{kind}" for kind in EVALUATION_FIGURES]

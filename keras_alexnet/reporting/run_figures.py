@@ -12,10 +12,10 @@ from keras_alexnet.evaluation import evaluate, features, neighbors, switched_off
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.evaluation.evaluate import Evaluation
 from keras_alexnet.plotting import charts, figures, panels
+from keras_alexnet.reporting.report import EVALUATION_FIGURES
 from keras_alexnet.runs import Run
 
 PANEL_PICTURES = 8  # ours: pictures in a panel
-EVALUATION_FIGURES = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 QUERIES, NEIGHBORS = 5, 6  # the rows and columns of figure 4
 
 

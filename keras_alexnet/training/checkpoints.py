@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from keras_alexnet.files import atomic_write, digest
+from keras_alexnet.files import atomic_write, digest, write_text
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import CHECKPOINT, Run
 from keras_alexnet.training import towers
@@ -96,8 +96,7 @@ def save(
         model.save(temporary)
         state = {"sha256": digest(temporary), "seeds": values(_seeds(model)), "metrics": list(metrics)}
     state |= {"recoveries": list(recoveries)} if recoveries else {}
-    with atomic_write(folder / f"{name}.json") as temporary:  # this file makes the checkpoint valid
-        temporary.write_text(json.dumps(state) + "\n")
+    write_text(folder / f"{name}.json", json.dumps(state) + "\n")  # this file makes the checkpoint valid
     _remove_all_but({file.stem for file in _newest_first(folder)[:kept]}, folder)
 
 
@@ -112,9 +111,8 @@ def go_back(checkpoint: Checkpoint, recoveries: Sequence) -> None:
     If this is interrupted, the newer checkpoints still exist, so training fails and goes back again.
     """
     file = checkpoint.network.with_suffix(".json")
-    state = json.loads(file.read_text()) | {"recoveries": list(recoveries)}
-    with atomic_write(file) as temporary:
-        temporary.write_text(json.dumps(state) + "\n")
+    state = json.loads(file.read_text(encoding="utf-8")) | {"recoveries": list(recoveries)}
+    write_text(file, json.dumps(state) + "\n")
     older = [other.stem for other in _newest_first(file.parent) if _progress(other) <= _progress(file)]
     _remove_all_but(set(older), file.parent)
 

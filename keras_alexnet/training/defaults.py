@@ -267,9 +267,8 @@ def announce(
         steps_per_epoch: Steps of an epoch, if it uses only some of the pictures.
         weights: Name of the weight file that training starts from.
     """
-    steps = recipe.epochs * (steps_per_epoch or max(1, facts.pictures // recipe.batch_size))
-    images = steps * recipe.batch_size
-    seconds = images / speed
+    steps = _all_steps(recipe, facts, steps_per_epoch)
+    seconds = steps * recipe.batch_size / speed
     all_of_them = " (all pictures)" if recipe.batch_size == facts.pictures else ""
     imbalance = facts.describe_imbalance(recipe)
     start = f"{recipe.architecture} with the weights of {weights}, " if weights else ""

@@ -1,6 +1,7 @@
 """One-line errors for failures during training."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ import tensorflow as tf
 
 from keras_alexnet.data.errors import first_line, is_about_data
 from keras_alexnet.recipes import Recipe
+
+ABOUT_FILES = (errno.ENOSPC, errno.EDQUOT)  # TensorFlow has one error for these and for too little memory
 
 
 @contextlib.contextmanager
@@ -25,6 +28,11 @@ def readable_errors(recipe: Recipe, folder: str | os.PathLike[str]) -> Iterator[
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        if any(os.strerror(number) in str(error) for number in ABOUT_FILES):
+            raise OSError(
+                f"A file could not be written: free some space, then continue with --resume {folder}. "
+                f"Received: {first_line(error)}"
+            ) from error
         raise _too_large(recipe, error) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(

@@ -5,7 +5,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
-GRADIENTS, WEIGHTS, OUTPUTS = 1, 2, 3  # the lowest `verbose` that includes each
+WEIGHTS, OUTPUTS = 2, 3  # the lowest `verbose` that includes each; gradients are always included
 
 
 class Histograms(keras.callbacks.Callback):

@@ -44,12 +44,20 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
 
 
 def _commit() -> str | None:
-    """Return the commit of the checkout that contains the library, None outside a checkout."""
+    """Return the commit of the checkout that contains the library, None outside a checkout.
+
+    It ends in "-dirty" if files of the library differ from it.
+    """
     here = pathlib.Path(__file__)
-    git = ["git", "-C", str(here.parent)]
     try:
-        # an installed copy may be in an ignored folder of another repository
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], capture_output=True, check=True)
-        return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        _git("ls-files", "--error-unmatch", str(here))  # an installed copy may be ignored by another repository
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", str(here.parents[1]))
+        return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*words: str) -> str:
+    """Return what a command of git prints."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

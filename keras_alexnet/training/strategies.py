@@ -284,7 +284,9 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         return Strategy()
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    if virtual_devices:
+        tf.config.set_visible_devices([], "GPU")  # precision and compilation are then chosen for the CPU
+    gpus = tf.config.get_visible_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if kind == "multiworker":
@@ -293,7 +295,7 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
     if virtual_devices:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
-    device_type = "CPU" if virtual_devices or not gpus else "GPU"
+    device_type = "GPU" if gpus else "CPU"
     names = [device.name for device in tf.config.list_logical_devices(device_type)]
     if kind == "towers":
         return TowersStrategy(_two(names, devices or virtual_devices))
@@ -308,6 +310,7 @@ def _jax_devices(virtual_devices: int | None) -> list[str]:
     if virtual_devices:
         try:
             jax.config.update("jax_num_cpu_devices", virtual_devices)
+            jax.config.update("jax_platforms", "cpu")  # precision is then chosen for the CPU
         except RuntimeError as error:
             raise ValueError(f"--virtual-devices must be set before JAX is used. Received: {error}") from error
     return keras.distribution.list_devices("cpu" if virtual_devices else None)
@@ -365,7 +368,7 @@ def is_tensorflow_on_cpu() -> bool:
         return False
     import tensorflow as tf
 
-    return not tf.config.list_physical_devices("GPU")
+    return not tf.config.get_visible_devices("GPU")
 
 
 def make_deterministic() -> None:
@@ -400,6 +403,6 @@ def _gpu_capability() -> tuple[int, int] | None:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        for gpu in tf.config.list_physical_devices("GPU"):
+        for gpu in tf.config.get_visible_devices("GPU"):
             return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
     return None

@@ -25,7 +25,7 @@ class CaffeLayer:
         name: Its name in the file.
         kind: "Convolution", "ReLU", "LRN", "Pooling", "InnerProduct", or "" for all others.
         blobs: Its kernel and bias, in Caffe's axis order.
-        constants: Window, k, alpha (which Caffe divides by the window) and beta of an LRN.
+        constants: Window, k, alpha (divided by the window) and beta of an LRN.
     """
 
     name: str
@@ -105,7 +105,7 @@ def _constants(fields):
     """Return window, k, alpha and beta, with Caffe's defaults."""
     (window,) = fields[1][-1:] or [5]
     k, alpha, beta = (_float(fields[number], default) for number, default in ((5, 1.0), (2, 1.0), (3, 0.75)))
-    return window, k, alpha, beta
+    return window, k, alpha / window, beta  # Caffe divides alpha by the window
 
 
 def _float(values, default):

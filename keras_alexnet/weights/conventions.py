@@ -92,8 +92,7 @@ def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, f
 
     Args:
         layers: Kind of each layer, as for `step`, or "dense", or None for a layer that is not compared; and the
-            constants of a "norm": window, k, alpha and beta. Alpha is divided by the window here, as defined by Caffe
-            and ONNX.
+            constants of a "norm": window, k, alpha (of the sum of squares) and beta.
 
     Example:
         >>> steps_before_dense([("conv", None), (None, None), ("relu", None), ("dense", None), ("relu", None)])
@@ -103,11 +102,8 @@ def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, f
     for kind, constants in layers:
         if kind == "dense":
             break
-        if kind == "norm":
-            window, k, alpha, beta = constants
-            steps.append(step(kind, window, k, alpha / window, beta))
-        elif kind:
-            steps.append(kind)
+        if kind:
+            steps.append(step(kind, *(constants or ())))
     return tuple(steps)
 
 

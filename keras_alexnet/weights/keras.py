@@ -124,8 +124,7 @@ def _kind_and_constants(layer):
     if kind != "norm":
         return kind, None
     config = layer["config"]
-    # steps_before_dense divides alpha by the window, but in this library alpha is not divided.
-    return kind, (config["window"], config["k"], config["alpha"] * config["window"], config["beta"])
+    return kind, (config["window"], config["k"], config["alpha"], config["beta"])
 
 
 def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:

@@ -38,6 +38,9 @@ def _load_external(onnx, array, beside):
 
 
 def _constants(onnx, node):
-    """Return window, k, alpha and beta of an LRN, with ONNX's defaults."""
+    """Return window, k, alpha and beta of an LRN, with ONNX's defaults; None for another node."""
+    if node.op_type != "LRN":
+        return None
     given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    return given.get("size"), given.get("bias", 1.0), given.get("alpha", 1e-4), given.get("beta", 0.75)
+    window, alpha = given["size"], given.get("alpha", 1e-4)  # ONNX divides alpha by the window
+    return window, given.get("bias", 1.0), alpha / window, given.get("beta", 0.75)

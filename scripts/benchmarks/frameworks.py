@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import gpus, worker
 from benchmarks.measuring import Report, take_turns
-from keras_alexnet.processor import available_cores
+from keras_alexnet.machine import available_cores
 from keras_alexnet.recipes import STRATEGIES
 
 SCRIPTS = pathlib.Path(__file__).parents[1]

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 
 from benchmarks.gpus import find_gpus
-from keras_alexnet.files import atomic_write
-from keras_alexnet.processor import available_cores
+from keras_alexnet.files import write_text
+from keras_alexnet.machine import available_cores
 from keras_alexnet.reporting.tables import markdown
 
 # those that set the pace
@@ -180,8 +180,7 @@ class Report:
             {**dataclasses.asdict(one), "medians": one.medians, "ratios": one.ratios} for one in self.measurements
         ]
         report = {"machine": self.machine, "measurements": measurements, "left_out": self.left_out}
-        with atomic_write(self.path) as temporary:
-            temporary.write_text(json.dumps(report, indent=2) + "\n")
+        write_text(self.path, json.dumps(report, indent=2) + "\n")
 
 
 def machine() -> dict[str, Any]:

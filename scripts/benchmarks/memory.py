@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import baselines, frameworks, network_speed, worker
 from benchmarks.measuring import Report
-from keras_alexnet.processor import available_cores
+from keras_alexnet.machine import available_cores
 
 CONTENDERS = {
     network_speed.OURS: "tensorflow",
@@ -49,7 +49,7 @@ def _peak_in_a_process(settings):
     return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def _peak():
+def peak() -> float:
     """Return the largest amount of memory that this process has used so far, in MB."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():  # Linux: there `ru_maxrss` is at least that of the process that has started this one
@@ -61,12 +61,12 @@ def main() -> None:
     """Print by how many MB the peak grows while the contender of the command line is built and trained."""
     settings = argparse.Namespace(**json.loads(sys.argv[1]))
     _load_frameworks(settings.contender)
-    before = _peak()
+    before = peak()
     network = _network(settings)
     images, labels = network_speed.random_batch(network, settings.batch, settings.size)
     for _ in range(STEPS):
         network.train_on_batch(images, labels)
-    print(_peak() - before)
+    print(peak() - before)
 
 
 def _load_frameworks(contender):

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import baselines
 from benchmarks.measuring import Report, take_turns
-from keras_alexnet.processor import available_cores
+from keras_alexnet.machine import available_cores
 from keras_alexnet.recipes import RECIPES, Recipe
 
 if typing.TYPE_CHECKING:

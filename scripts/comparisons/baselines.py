@@ -173,7 +173,7 @@ class PyTorch:
         return float(np.concatenate(wrong).mean())
 
 
-def keras_alexnet(classes: int, training: Training) -> "keras.Model":
+def tutorial_alexnet(classes: int, training: Training) -> "keras.Model":
     """Build the AlexNet of Keras tutorials: raw pixels, augmentation layers, and Keras's default initializers.
 
     Args:
@@ -214,7 +214,7 @@ class Keras:
 
         keras.utils.set_random_seed(training.seed)
         self.training = training
-        self.network = keras_alexnet(len(training.class_names()), training)
+        self.network = tutorial_alexnet(len(training.class_names()), training)
         self.network.compile(
             keras.optimizers.Adam(training.learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
         )

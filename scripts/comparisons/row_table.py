@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.measuring import machine
 from keras_alexnet.command_line import Parser, say
-from keras_alexnet.files import atomic_write
+from keras_alexnet.files import atomic_write, write_text
 from keras_alexnet.reporting import tables
 
 Row = Mapping[str, str]
@@ -64,12 +64,11 @@ class Table:
         """Add a row and write both files."""
         self.rows.append({name: str(value) for name, value in row.items()})
         write(self._folder / "table.csv", self._columns, self.rows)
-        with atomic_write(self._folder / "table.md") as temporary:
-            temporary.write_text(markdown(self._titles, self._lines(self.rows)))
+        write_text(self._folder / "table.md", markdown(self._titles, self._lines(self.rows)))
 
     def show(self) -> None:
         """Print the Markdown table."""
-        say((self._folder / "table.md").read_text())
+        say((self._folder / "table.md").read_text(encoding="utf-8"))
 
 
 def stop_trainings() -> str:
@@ -84,13 +83,13 @@ def read(path: pathlib.Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file, or no rows if it does not exist."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def write(path: pathlib.Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
     """Write rows as a CSV file."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import os
+import pathlib
 import stat
 import tarfile
 import zipfile
@@ -125,7 +126,10 @@ def test_messages_name_the_archive_and_not_the_cache(pets, tmp_path):
     assert "keras_alexnet/" not in str(told.value)
 
 
-@pytest.mark.parametrize("name", ["../escaped.png", "/escaped.png", "cat/../../escaped.png", "..\\escaped.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["../escaped.png", "/escaped.png", "cat/../../escaped.png", "..\\escaped.png", "C:/escaped.png", "C:\\escaped.png"],
+)
 def test_names_that_lead_out_are_refused(pets, name, tmp_path):
     file = zipped(pets, tmp_path / "pets.zip", **{name: "x"})
     before = tree(tmp_path)
@@ -133,6 +137,16 @@ def test_names_that_lead_out_are_refused(pets, name, tmp_path):
         archives.unpack(file, tmp_path / "data")
     assert tree(tmp_path) == sorted([*before, "data", "data/keras_alexnet"])
     assert not os.path.exists("/escaped.png")
+
+
+def test_a_folder_that_cannot_be_renamed_is_an_error(pets, tmp_path, monkeypatch):
+    def fail(path, target):
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(pathlib.Path, "rename", fail)
+    with pytest.raises(PermissionError, match="in use"):
+        archives.unpack(zipped(pets, tmp_path / "pets.zip"), tmp_path / "data")
+    assert os.listdir(tmp_path / "data" / "keras_alexnet") == []
 
 
 def test_links_are_not_unpacked(pets, tmp_path):

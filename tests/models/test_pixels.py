@@ -122,6 +122,13 @@ def test_an_empty_batch_is_not_divided():
 
 
 @pytest.mark.any_backend
+def test_a_mask_of_zeros_and_ones_is_not_divided():
+    mask = np.tile(np.eye(8, dtype="float32")[None, :, :, None], (2, 1, 1, 3))
+    assert not pixels.seem_divided(mask)
+    assert pixels.seem_divided(mask / 2)
+
+
+@pytest.mark.any_backend
 def test_a_network_that_subtracts_itself_says_so():
     model = build_small(include_preprocessing=True)
     with pytest.warns(UserWarning, match="subtracts the mean itself: do not divide"):

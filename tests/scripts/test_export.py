@@ -41,7 +41,7 @@ def test_int8_weights_are_compared_on_the_validation_pictures_of_the_run(small_r
     export.main([str(small_run.folder / file), "--to", "onnx", "--precision", "int8", *names])
     _, compared, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r"Top-1 error on 12 pictures: [\d.]+ % with int8 weights, [\d.]+ % of the network\.", compared
+        r"Top-1 error on 12 pictures: [\d.]+ % with int8 weights, [\d.]+ % for the Keras network\.", compared
     ), compared
 
 

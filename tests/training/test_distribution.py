@@ -1,5 +1,6 @@
 """Several devices and several workers."""
 
+import subprocess
 import sys
 import types
 from unittest import mock
@@ -123,9 +124,31 @@ def test_precision_on_jax_follows_its_device(monkeypatch, platform, capability, 
     assert strategies.fastest_precision() == (precision or on_cpu)
 
 
+def test_virtual_devices_hide_the_gpus():
+    """Precision and compilation are then those of the CPU. In a new process, since TensorFlow starts only once."""
+    code = (
+        "import tensorflow as tf\n"
+        "from unittest import mock\n"
+        "from keras_alexnet.training import strategies\n"
+        "hide = mock.Mock()\n"
+        "with mock.patch.object(tf.config, 'set_visible_devices', hide):\n"
+        "    assert strategies.create_strategy(virtual_devices=2).replicas == 2\n"
+        "hide.assert_called_once_with([], 'GPU')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_hidden_gpus_do_not_count(monkeypatch):
+    on_cpu, hidden = strategies.fastest_precision(), types.SimpleNamespace(name="GPU:0")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [hidden])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
+    assert strategies.fastest_precision() == on_cpu
+    assert strategies.is_tensorflow_on_cpu()
+
+
 def test_a_batch_is_divided_among_as_many_devices_as_are_asked_for(monkeypatch):
     named, made = [types.SimpleNamespace(name=f"CPU:{n}") for n in range(4)], []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: named)
 
     def mirrored(names):

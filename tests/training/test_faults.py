@@ -56,6 +56,12 @@ def test_a_batch_too_large_for_memory_names_its_size():
         explained(lambda: tf.zeros((2**24, 2**24)) + 1)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+def test_a_full_disk_is_not_too_little_memory():
+    with pytest.raises(OSError, match=r"free some space, .* --resume runs/a\. Received: .*No space left"):
+        explained(lambda: tf.io.write_file("/dev/full", "text"))
+
+
 def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():
     def fail(text):
         raise RuntimeError(text)  # as jaxlib's XlaRuntimeError

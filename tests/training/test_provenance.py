@@ -2,17 +2,40 @@
 
 import subprocess
 
+import pytest
+
 from keras_alexnet.training import provenance
 
 
-def test_the_commit_is_not_that_of_another_repository(tmp_path, monkeypatch):
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
-    installed = tmp_path / ".venv" / "runs.py"
-    installed.parent.mkdir()
-    installed.write_text("")
-    monkeypatch.setattr(provenance, "__file__", str(installed))
+@pytest.fixture
+def git(tmp_path, monkeypatch):
+    """Run git in a new repository, which contains the module."""
+    module = tmp_path / "library" / "training" / "provenance.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("")
+    monkeypatch.setattr(provenance, "__file__", str(module))
+
+    def run(*words):
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    run("init", "-q")
+    run("commit", "-q", "--allow-empty", "-m", "mine")
+    return run
+
+
+def test_the_commit_is_not_that_of_another_repository(git):
     assert provenance._commit() is None
-    subprocess.run([*git, "add", str(installed)], check=True)
-    assert len(provenance._commit()) == 40
+    git("add", "library")
+    git("commit", "-q", "-m", "the library")
+    assert provenance._commit() == git("rev-parse", "HEAD")
+
+
+def test_changed_files_of_the_library_are_told(git, tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    git("add", ".")
+    git("commit", "-q", "-m", "the library")
+    (tmp_path / "notes.txt").write_text("not of the library")
+    assert provenance._commit() == git("rev-parse", "HEAD")
+    (tmp_path / "library" / "training" / "provenance.py").write_text("changed = True")
+    assert provenance._commit() == git("rev-parse", "HEAD") + "-dirty"

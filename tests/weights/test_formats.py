@@ -311,4 +311,4 @@ def test_constants_that_an_onnx_network_leaves_out_are_those_of_the_standard():
     """Operator LRN: alpha 0.0001, beta 0.75, bias 1.0; the size is required."""
     onnx = pytest.importorskip("onnx")
     node = onnx.helper.make_node("LRN", ["x"], ["y"], size=5)
-    assert onnx_files._constants(onnx, node) == (5, 1.0, 1e-4, 0.75)
+    assert onnx_files._constants(onnx, node) == (5, 1.0, 1e-4 / 5, 0.75)
