@@ -228,8 +228,11 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)
             known |= {f"{place} error": f"{error:.1f}", f"{place} accuracy": f"{100 - error:.1f}"}
     for k in (1, 5):
-        for name, difference in ablations.differences(rows, f"top{k}_error").items():
-            known |= _difference(f"{name}, top-{k}", difference)
+        found = ablations.differences(rows, f"top{k}_error")
+        for name, p_value in ablations.corrected(found).items():
+            known |= _difference(f"{name}, top-{k}", found[name]) | {f"{name}, top-{k} p-value": f"{p_value:.2g}"}
+        if seeds := {len(difference.points) for difference in found.values()}:
+            known["ablations, seeds"] = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
     for name, difference in ablations.training_differences(rows).items():
         known |= _difference(f"{name}, training, top-1", difference)
     for name, difference in tables.fine_tuning_differences(rows).items():

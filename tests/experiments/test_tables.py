@@ -283,13 +283,15 @@ def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
 def test_the_page_of_results_has_the_corrected_p_values(archived, key, clear, said):
     """Of fourteen paired tests by scipy: Holm multiplies the smallest p-value by 14, the next by 13, and so on."""
     lines, page_of_results = archived
-    names = {name.rpartition("-")[0] for name in lines if re.match(r"ablation_\w+-\d$", name)}
+    names = {name.rpartition("-")[0] for name in lines if re.match(r"ablation_\w+-\d+$", name)}
+    seeds = sum(re.match(r"ablation-\d+$", name) is not None for name in lines)
 
     def errors(name):
-        return [lines[f"{name}-{seed}"]["evaluations"]["test"]["1_view"][key] for seed in range(5)]
+        return [lines[f"{name}-{seed}"]["evaluations"]["test"]["1_view"][key] for seed in range(seeds)]
 
     tests = sorted((stats.ttest_rel(errors(name), errors("ablation")).pvalue, name) for name in names)
     assert len(tests) == 14
+    assert f"fourteen changes, {seeds} seeds each" in page_of_results
     holm = np.maximum.accumulate([(14 - n) * p_value for n, (p_value, _) in enumerate(tests)])
     p_values = {name.removeprefix("ablation_"): p_value for (_, name), p_value in zip(tests, holm, strict=True)}
     assert [name for name, p_value in p_values.items() if p_value < 0.05] == clear

@@ -184,7 +184,7 @@ assert 0.07 < less < 0.08
 # footnote adds that this makes the comparison favor the half net.
 #
 # `paper`, `half`, `single_tower` (without groups) and `no_communication` were each trained on the 1020 pictures of
-# Flowers-102 with five *seeds* (a seed determines the initial weights and the order of the pictures): `python
+# Flowers-102 with several *seeds* (a seed determines the initial weights and the order of the pictures): `python
 # scripts/fit.py --dataset oxford_flowers102 --recipe ablation --architecture half`. `no_communication` has groups in
 # conv3, fc6 and fc7 as well and, like the authors' network 150, is wider in exchange: 320 kernels in conv2, 8192 units in
 # fc6. Its normalization windows still reach over the boundary, as in the text; otherwise its towers meet only in the last
@@ -214,7 +214,7 @@ assert low < 0 < high < 1.17
 # With half of the kernels the top-1 error is higher with each of the seeds, as in the paper, and the difference stands
 # after the correction. That the groups cost something does not show: the network without groups has more weights, but its
 # errors are, if anything, higher. (By itself that interval is above zero, but one of fourteen may be so by chance, and
-# after the correction five seeds cannot tell.) Nor does it show that, for the same work, the towers need each other's
+# after the correction these seeds cannot tell.) Nor does it show that, for the same work, the towers need each other's
 # maps. In the authors' log, their network without communication costs 1.17 points; our interval contains zero and ends
 # just below that.
 #

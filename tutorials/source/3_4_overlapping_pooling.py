@@ -207,7 +207,7 @@ assert sizes["tflearn"] == [29, 15, 8]
 #
 # ## What overlap is worth
 #
-# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with five seeds each: `python scripts/fit.py
+# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with several seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
 # same pictures in the same order, so we look at their difference. Each line has its mean, in brackets the 95 % interval of
 # the mean, and *p*: how probable a difference at least this large is if the change has no effect, corrected for the

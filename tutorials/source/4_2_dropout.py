@@ -304,7 +304,7 @@ assert with_it["training"][10] > 2 * without["training"][10]
 #
 # ## AlexNet itself, on 1020 photographs
 #
-# The whole network was trained on Flowers-102, with dropout and without, with five seeds each: `python scripts/fit.py
+# The whole network was trained on Flowers-102, with dropout and without, with several seeds each: `python scripts/fit.py
 # --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. Each line has the mean difference, in brackets its
 # 95 % interval over seeds, and *p*: how probable a difference at least this large is if the change has no effect,
 # corrected for the fourteen changes that this repository tries (Holm's method). Then comes a verdict: *costs* or *helps*
@@ -312,10 +312,9 @@ assert with_it["training"][10] > 2 * without["training"][10]
 
 # %%
 rows = archive.rows("../results")
-logs_of = {row["run"]: row["log"] for row in rows}
 names = {"with dropout": "ablation", "without dropout": "ablation_no_dropout"}
 logs = {
-    way: [logs_of[f"{name}-{seed}"] for seed in range(5)]
+    way: [r["log"] for r in rows if r["run"].rpartition("-")[0] == name]
     for way, name in names.items()
 }
 charts.overfitting(logs)
@@ -324,14 +323,14 @@ charts.overfitting(logs)
 print("the cost of leaving dropout out, on the test pictures:")
 print(ablations.describe(rows, "no_dropout"))
 for way, of_seeds in logs.items():
-    losses = ", ".join(f"{log[-1]['val_loss']:.2f}" for log in of_seeds)
-    print(f"{way}: validation loss {losses}")
+    losses = [log[-1]["val_loss"] for log in of_seeds]
+    print(f"{way}: validation loss {min(losses):.2f} to {max(losses):.2f}")
 
 # %% [markdown]
 # Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The paper
 # says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is, because
 # the logged training errors were computed with half of the units off. The errors on new pictures do not differ by an
-# amount that five seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
+# amount that these seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
 # confidence. The paper gives no number for dropout, only "substantial overfitting" without it. Nobody measured here what
 # training to the end would show.
 

@@ -329,7 +329,7 @@ assert between_units > 20 * between_pictures
 # A layer can only learn from what differs between pictures. This is why so many implementations "do not train": they use
 # the printed 0.01, and many divide the pixels by 255 as well. `build()` starts from the source's weights, and
 # `build(initial_weights="text")` from the text's. Below is what the text's weights cost on Flowers-102, after 36 epochs
-# (passes over the training pictures), with five seeds. Each line has the mean difference, in brackets its 95 % interval,
+# (passes over the training pictures), with several seeds. Each line has the mean difference, in brackets its 95 % interval,
 # and *p*: how probable a difference at least this large is if the change has no effect, corrected for the fourteen
 # changes that this repository tries (Holm's method). Then comes a verdict: *costs* or *helps* if p is below 0.05, *less
 # than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
@@ -349,7 +349,7 @@ assert decay.interval[0] < 0 < decay.interval[1]
 
 # %% [markdown]
 # From the text's weights the network learns nothing for many epochs, and it is far behind at the end. Where the decay is,
-# inside the velocity or outside, makes no difference that five seeds could show. Nor does leaving it out, on test pictures
+# inside the velocity or outside, makes no difference that these seeds could show. Nor does leaving it out, on test pictures
 # or in training, so the paper's sentence that it lowers the training error does not show here: in 36 epochs of 1020
 # pictures, so small a decay has hardly begun to act.
 #

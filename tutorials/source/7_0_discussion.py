@@ -67,7 +67,7 @@ for number in saved:
 # %% [markdown]
 # So conv4 has about 1 % of the parameters, nearly as the paper says, but does 15 % of the work. What was removed is
 # mostly computation, and one nonlinearity. The networks without conv3 and without conv4 were trained on the 1020 pictures
-# of Flowers-102, like the whole one, with five seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe
+# of Flowers-102, like the whole one, with several seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe
 # ablation --architecture no_conv4`. How many points of error does removing a layer cost? Each line has the mean difference,
 # in brackets its 95 % interval, and *p*: how probable a difference at least this large is if the change has no effect,
 # corrected for the fourteen changes below (Holm's method). Then come the paper's number and a verdict: *held up* or *the
@@ -81,7 +81,7 @@ for name in ("no_conv3", "no_conv4"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 
 # %% [markdown]
-# We do not see the paper's 2 points. Without either layer the errors on new pictures are lower for all five seeds, though
+# We do not see the paper's 2 points. Without either layer the errors on new pictures are lower for all seeds, though
 # not clearly enough after the correction. And in training?
 
 # %%
@@ -98,7 +98,7 @@ for name in ("no_conv3", "no_conv4"):
 #
 # ## What each part is worth
 #
-# The same was done with the other parts. A line is the interval of the mean over five seeds. If it contains zero, we
+# The same was done with the other parts. A line is the interval of the mean over the seeds. If it contains zero, we
 # cannot tell whether the change makes a difference:
 
 # %%

@@ -238,7 +238,7 @@ figure
 #
 # ## Beside ours
 #
-# The same three changes on Flowers-102, from the archived runs, five seeds each. These errors are with one crop, and in
+# The same three changes on Flowers-102, from the archived runs, several seeds each. These errors are with one crop, and in
 # brackets is the 95 % interval of the mean over seeds.
 
 # %%
