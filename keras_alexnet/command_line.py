@@ -56,8 +56,11 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse empty arguments, as from shell variables that are not set; see `argparse.ArgumentParser`."""
-        words = sys.argv[1:] if args is None else list(args)
+        """Refuse empty arguments, as from shell variables that are not set, and expand `~`.
+
+        See `argparse.ArgumentParser`.
+        """
+        words = [_with_home(word) for word in (sys.argv[1:] if args is None else args)]
         for before, word in zip(["", *words], words, strict=False):
             if not word or (word.startswith("--") and word.endswith("=")):
                 place = f" after {before}" if before else ""
@@ -76,6 +79,12 @@ class Parser(argparse.ArgumentParser):
         flags = [flag for action in self._actions for flag in action.option_strings]
         near = [match for word in unknown.split() for match in difflib.get_close_matches(word, flags, 2, 0.5)]
         return f" (did you mean {' or '.join(near)}?)" if near else f" (see {self.prog} --help)"
+
+
+def _with_home(word: str) -> str:
+    """Expand `~` at the beginning of a value, since shells leave it alone in `--run=~/runs/a` and in quotes."""
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return flag + equals + (os.path.expanduser(value) if value.startswith(f"~{os.sep}") else value)
 
 
 @contextlib.contextmanager

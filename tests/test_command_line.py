@@ -256,3 +256,12 @@ def test_a_default_of_zero_is_a_number_in_the_help(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "augmentation and dropout (default: 0)" in told
     assert "slower (default: no)" in told
+
+
+@pytest.mark.parametrize("words", [["--run=~/a"], ["--run", "~/a"]])
+def test_the_home_folder_is_expanded_where_shells_leave_it_alone(words, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    parser = Parser(prog="fit.py")
+    parser.add_argument("--run")
+    assert parser.parse_args(words).run == "/home/me/a"
+    assert parser.parse_args(["--run=a~b=~/c"]).run == "a~b=~/c"
