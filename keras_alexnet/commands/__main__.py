@@ -6,6 +6,7 @@ import pathlib
 import signal
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ def run(command: Callable[[], int | None]) -> NoReturn:
     """Run the `main` of a command with the arguments of the process, and exit with its status."""
     prepare_streams()
     quiet_terminal()
+    warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")  # about damaged EXIF data, which is left out
     with exit_on_signals():
         sys.exit(command())
 

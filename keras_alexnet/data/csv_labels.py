@@ -79,10 +79,10 @@ def _rows(table: pathlib.Path) -> list[Row]:
     """Return the non-empty lines."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            first = next(filter(str.strip, file), "")
             file.seek(0)
             delimiter = max(",;\t", key=first.count)
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
             lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"A CSV file must be text in UTF-8. {EXPECTED}. Received: {table}: {error}") from None

@@ -112,6 +112,11 @@ def _check_no_folders_of_classes(
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
     if any(folder.name.lower() in SPLIT_OF_NAME for folder in of_classes):
         others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_NAME]
+        if not others:
+            raise ValueError(
+                "Splits must include a train folder: add it, or pass one of them with --dataset to split that one. "
+                f"Received: {root} with {found}"
+            )
         raise ValueError(
             "Only validation and test folders may be next to a train folder with class folders: move or rename the "
             f"others. Received: {root} with {enumerated(others)}; {found}"

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 from keras_alexnet.text import is_unicode, plural, printable
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".gif", ".webp")
 CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg")
 CONVERTIBLE += (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # of cameras
 LINK = "symbolic link"  # in counts of files
-SYSTEM_FOLDERS = ("__MACOSX",)  # added by archives made on macOS
+# in lower case: of archives made on macOS, of network disks (with thumbnails), of Windows, and of Linux disks
+SYSTEM_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")
 # in lower case; the last is from macOS, the others from Windows
 SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
 LAYOUT = (
@@ -36,8 +37,8 @@ def in_order(paths: Iterable[pathlib.PurePath]) -> list[pathlib.PurePath]:
 def files_in(folder: str | os.PathLike, root: str | os.PathLike | None = None) -> list[pathlib.Path]:
     """Return the files in a folder and its subfolders, sorted.
 
-    These are left out: files and folders whose names begin with a dot (`.thumbnails`, `.DS_Store`), folders that macOS
-    adds to archives, index files of Windows (`Thumbs.db`), and symbolic links that lead out of the root.
+    These are left out: files and folders whose names begin with a dot (`.thumbnails`, `.DS_Store`), folders and
+    files that operating systems add (`__MACOSX`, `@eaDir`, `Thumbs.db`), and symbolic links that lead out of the root.
 
     Args:
         folder: Path of the folder.
@@ -94,10 +95,10 @@ def is_system_name(name: str) -> bool:
     """Return whether a file or folder is hidden or was added by an operating system.
 
     Example:
-        >>> [is_system_name(name) for name in (".DS_Store", "._rose.jpg", "__MACOSX", "Thumbs.db", "rose.jpg")]
+        >>> [is_system_name(name) for name in (".DS_Store", "__MACOSX", "@eaDir", "Thumbs.db", "rose.jpg")]
         [True, True, True, True, False]
     """
-    return name.startswith(".") or name in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS + SYSTEM_FILES
 
 
 def _is_visible(entry, root):

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import typing
+import zipfile
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -33,6 +34,8 @@ def load_model(path: str | pathlib.Path) -> "keras.Model":
         raise ValueError(f"Expected a .keras file. Received: {path}, {what}")
     if pathlib.Path(path).suffix not in NETWORK_SUFFIXES:
         raise ValueError(f"Expected a .keras file. Received: {path}")
+    if not zipfile.is_zipfile(path) and pathlib.Path(path).suffix == ".keras":
+        raise ValueError(f"Expected a .keras file: this one is damaged or incomplete, copy it again. Received: {path}")
     import keras
 
     try:

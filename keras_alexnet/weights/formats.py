@@ -62,7 +62,11 @@ def read(path: str | os.PathLike) -> WeightFile:
     path = pathlib.Path(path)
     file = next((file for ending, file in FORMATS.items() if path.name.endswith(ending)), None)
     if file is None:
-        raise ValueError(f"Expected a weight file: {' '.join(FORMATS)}. {_hint(path)}Received: {path}")
+        missing = "" if path.exists() else ", which does not exist"
+        raise ValueError(
+            f"Expected the name of published weights, a run folder, or a weight file: {' '.join(FORMATS)}. "
+            f"{_hint(path)}Received: {path}{missing}"
+        )
     path.open("rb").close()  # a missing file raises the same error for all formats
     try:
         return file.read(path)

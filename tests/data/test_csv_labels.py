@@ -53,6 +53,13 @@ def test_other_delimiters_and_the_mark_of_excel(table, delimiter, encoding):
     assert labeled(csv_labels.find(table(text, "labels.tsv", encoding))) == EVERY
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_spaces_before_quotes_and_empty_lines(table, delimiter):
+    lines = (f'"{file}"{delimiter} "{file[:3]}"' for file in FILES)
+    text = "\n".join(["", f"file{delimiter} label", *lines])
+    assert labeled(csv_labels.find(table(text))) == EVERY
+
+
 def test_paths_from_windows(table):
     assert labeled(csv_labels.find(table(table().read_text().replace("/", "\\")))) == EVERY
 

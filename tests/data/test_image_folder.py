@@ -118,6 +118,14 @@ def test_a_split_folder_of_another_name_is_refused_whatever_the_classes_are_call
         image_folder.find(tmp_path / "data")
 
 
+def test_splits_without_train_are_refused(tmp_path):
+    for split in ("val", "test"):
+        for name in ("c", "d"):
+            picture(tmp_path / "data" / split / name / "0.png")
+    with pytest.raises(ValueError, match=r"must include a train folder: .*data with test with c, d; val with c, d"):
+        image_folder.find(tmp_path / "data")
+
+
 def test_dated_folders_in_every_class_are_no_classes(tmp_path):
     for name in ("cat", "dog"):
         for date in ("2026-05-01", "2026-05-02"):

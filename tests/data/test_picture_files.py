@@ -16,6 +16,8 @@ def folder(tmp_path):
         ".thumbnails/e.png",
         "daisy/.hidden.png",
         "__MACOSX/daisy/b.png",
+        "daisy/@eaDir/a.png/SYNOPHOTO_THUMB_M.png",
+        "$RECYCLE.BIN/c.png",
         "daisy/._b.png",
         "daisy/Thumbs.db",
         "rose/desktop.ini",
