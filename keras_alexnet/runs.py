@@ -23,7 +23,7 @@ from keras_alexnet.files import (
     write_text,
 )
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.text import is_plain
+from keras_alexnet.text import is_plain, reason
 
 if typing.TYPE_CHECKING:
     import keras
@@ -118,19 +118,35 @@ class Run:
 
         Raises:
             ValueError: If the folder is not empty.
+            OSError: If it cannot be created.
         """
         folder = pathlib.Path(folder)
+        cls.check_new(folder)
         if folder.exists():
-            names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-            if not all(name.startswith(PARTIAL) for name in names):
-                raise ValueError(
-                    f"The run folder already exists: choose another with --run, or continue with --resume {folder}. "
-                    f"Received: {folder}"
-                )
             return cls(folder)
         missing = [parent for parent in folder.parents if not parent.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"The run folder cannot be created: choose another with --run. Received: {folder}: {reason(error)}"
+            ) from error
         return cls(folder, (*reversed(missing), folder))
+
+    @staticmethod
+    def check_new(folder: str | os.PathLike[str]) -> None:
+        """Check that a folder does not exist or is empty, except for partial files of a killed run.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        folder = pathlib.Path(folder)
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else [folder.name] * folder.exists()
+        if not all(name.startswith(PARTIAL) for name in names):
+            raise ValueError(
+                f"The run folder already exists: choose another with --run, or continue with --resume {folder}. "
+                f"Received: {folder}"
+            )
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> "Run":

@@ -5,6 +5,8 @@ python scripts/evaluate.py runs/a runs/b runs/c                     each of them
 python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
+import dataclasses
+
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.data import sources
 from keras_alexnet.runs import Run
@@ -40,7 +42,10 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation import evaluate
         from keras_alexnet.reporting import report, run_figures, tables
 
-        data = datasets.from_options(sources.options_for(options, arguments.dataset, arguments.data_dir))
+        options = sources.options_for(options, arguments.dataset, arguments.data_dir)
+        if arguments.dataset and arguments.split == "all":  # no splits are needed, so a class may have a single picture
+            options = dataclasses.replace(options, validation_share=0.0, test_share=0.0)
+        data = datasets.from_options(options)
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
         for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
             run_figures.draw(run, evaluation)

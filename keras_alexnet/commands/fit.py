@@ -124,6 +124,8 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
         _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
+        if arguments.run and options.strategy != "multiworker":  # another worker may have created it
+            Run.check_new(arguments.run)
     if run:
         sources.check_in_place(options)
     files = sources.files_for(options)

@@ -2,6 +2,7 @@ import pathlib
 import shutil
 
 import pytest
+from small_pictures import save_classes
 
 from keras_alexnet.commands import evaluate
 
@@ -88,3 +89,11 @@ def test_wrong_input_is_one_line(small_run, capsys, wrong, message):
     assert error.startswith("evaluate.py: ")
     assert error.count("\n") == 1
     assert message in error
+
+
+def test_all_pictures_of_another_folder_need_no_splits(small_run, tmp_path, capsys):
+    folder = save_classes(tmp_path / "new", **dict.fromkeys(small_run.read_classes(), 1))
+    evaluate.main([str(small_run.folder), "--dataset", str(folder), "--split", "all", "--views", "1"])
+    assert "3 pictures of the all split" in capsys.readouterr().out
+    assert leave([small_run.folder, "--dataset", small_run.read_options().dataset, "--split", "all"]) == 2
+    assert "may contain pictures that" in capsys.readouterr().err
