@@ -42,8 +42,8 @@ def main(argv: list[str] | None = None) -> None:
         from keras_alexnet.evaluation import evaluate
         from keras_alexnet.reporting import report, run_figures, tables
 
-        options = sources.options_for(options, arguments.dataset, arguments.data_dir)
-        if arguments.dataset and arguments.split == "all":  # no splits are needed, so a class may have a single picture
+        own, options = options.dataset, sources.options_for(options, arguments.dataset, arguments.data_dir)
+        if arguments.split == "all" and options.dataset != own:  # needs no splits: a class may have a single picture
             options = dataclasses.replace(options, validation_share=0.0, test_share=0.0)
         data = datasets.from_options(options)
         evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
