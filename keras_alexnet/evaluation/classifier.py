@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 import typing
 import zipfile
 from collections.abc import Callable
@@ -108,7 +109,16 @@ class Classifier:
                 return cls._in_run(run, path, load)
         model = load(path)
         crop_size = _input_size(model, path)
-        architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"), ARCHITECTURES["paper"])
+        architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"))
+        if architecture is None:
+            architecture = ARCHITECTURES["paper"]
+            if preprocessing_layer(model) is None:
+                print(
+                    "The name of the network does not say how to preprocess pictures, so they are preprocessed as for "
+                    "`paper`. To be sure, build it with include_preprocessing=True. "
+                    f"Received: {path}, a network called {model.name}",
+                    file=sys.stderr,
+                )
         recipe = Recipe(
             architecture=architecture.name,
             crop_size=crop_size,

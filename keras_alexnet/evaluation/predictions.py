@@ -37,10 +37,14 @@ class Prediction:
     def best(self, class_names: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
         """Return the most probable classes, each with `class`, `probability` and, if the label is known, `right`.
 
+        The list is empty if the picture could not be read.
+
         Example:
             >>> Prediction(pathlib.Path("a.jpg"), None, np.array([0.25, 0.75])).best(("daisy", "rose"), top=1)
             [{'class': 'rose', 'probability': 0.75}]
         """
+        if self.probabilities is None:
+            return []
         order = np.argsort(-self.probabilities, kind="stable")[:top]
         return [
             {"class": class_names[n], "probability": float(self.probabilities[n])}

@@ -108,11 +108,15 @@ def decode_predictions(
     if not isinstance(top, (int, np.integer)) or top < 1:
         raise ValueError(f"`top` must be an integer of at least 1. Received: top={top}")
     probabilities = ops.convert_to_numpy(probabilities)
+    if class_names is None and probabilities.shape[1:] != (1000,):  # before ImageNet's names are downloaded
+        raise ValueError(
+            "`probabilities` must have shape (batch, 1000). Pass `class_names` for classes other than ImageNet's. "
+            f"Received: {probabilities.shape}"
+        )
     classes = _classes(class_names)
     if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
-        advice = ". Pass `class_names` for classes other than ImageNet's" if class_names is None else ""
         raise ValueError(
-            f"`probabilities` must have shape (batch, {len(classes)}), one column per name{advice}. "
+            f"`probabilities` must have shape (batch, {len(classes)}), one column per name. "
             f"Received: {probabilities.shape}"
         )
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]  # (batch, top)

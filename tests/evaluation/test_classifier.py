@@ -182,3 +182,10 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
     ((views, _),) = published.batches(white).as_numpy_iterator()
     assert views.shape == (1, 224, 224, 3)
     np.testing.assert_allclose(views[0, 0, 0], (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], rtol=1e-4)
+
+
+def test_an_unknown_preprocessing_is_told(tmp_path, capsys):
+    for name, is_told in (("alexnet_figure_1", False), ("flowers", True)):
+        build("figure_1", classes=3, name=name).save(tmp_path / "network.keras")
+        classifier.Classifier.open(tmp_path / "network.keras")
+        assert ("preprocessed as for `paper`" in capsys.readouterr().err) == is_told
