@@ -1,6 +1,7 @@
 """A trained network with everything that is needed to classify a picture."""
 
 import dataclasses
+import functools
 import pathlib
 import sys
 import typing
@@ -35,7 +36,9 @@ def load_model(path: str | pathlib.Path) -> "keras.Model":
         raise ValueError(f"Expected a .keras file. Received: {path}, {what}")
     if pathlib.Path(path).suffix not in NETWORK_SUFFIXES:
         raise ValueError(f"Expected a .keras file. Received: {path}")
-    if not zipfile.is_zipfile(path) and pathlib.Path(path).suffix == ".keras":
+    with open(path, "rb") as file:
+        is_damaged = pathlib.Path(path).suffix == ".keras" and not zipfile.is_zipfile(file)
+    if is_damaged:
         raise ValueError(f"Expected a .keras file: this one is damaged or incomplete, copy it again. Received: {path}")
     import keras
 
@@ -113,12 +116,7 @@ class Classifier:
         if architecture is None:
             architecture = ARCHITECTURES["paper"]
             if preprocessing_layer(model) is None:
-                print(
-                    "The name of the network does not say how to preprocess pictures, so they are preprocessed as for "
-                    "`paper`. To be sure, build it with include_preprocessing=True. "
-                    f"Received: {path}, a network called {model.name}",
-                    file=sys.stderr,
-                )
+                _say_that_preprocessing_is_unknown(path, model.name)
         recipe = Recipe(
             architecture=architecture.name,
             crop_size=crop_size,
@@ -170,6 +168,15 @@ class Classifier:
 
         size = max(1, BATCH_SIZE // views)
         return pipeline.evaluation_batches(pictures, self.statistics, self.recipe, size, views)
+
+
+@functools.cache  # once, also if a file is opened in NumPy and then in Keras
+def _say_that_preprocessing_is_unknown(path: pathlib.Path, name: str) -> None:
+    print(
+        "The name of the network does not say how to preprocess pictures, so they are preprocessed as for `paper`. To "
+        f"be sure, build it with include_preprocessing=True. Received: {path}, a network called {name}",
+        file=sys.stderr,
+    )
 
 
 def preprocessing_layer(model: Any) -> Any:

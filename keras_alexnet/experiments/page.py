@@ -231,8 +231,8 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         found = ablations.differences(rows, f"top{k}_error")
         for name, p_value in ablations.corrected(found).items():
             known |= _difference(f"{name}, top-{k}", found[name]) | {f"{name}, top-{k} p-value": f"{p_value:.2g}"}
-        if seeds := {len(difference.points) for difference in found.values()}:
-            known["ablations, seeds"] = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
+    if seeds := {len(difference.points) for difference in found.values()}:
+        known["ablations, seeds"] = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
     for name, difference in ablations.training_differences(rows).items():
         known |= _difference(f"{name}, training, top-1", difference)
     for name, difference in tables.fine_tuning_differences(rows).items():

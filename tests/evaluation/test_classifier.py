@@ -187,5 +187,6 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
 def test_an_unknown_preprocessing_is_told(tmp_path, capsys):
     for name, is_told in (("alexnet_figure_1", False), ("flowers", True)):
         build("figure_1", classes=3, name=name).save(tmp_path / "network.keras")
-        classifier.Classifier.open(tmp_path / "network.keras")
-        assert ("preprocessed as for `paper`" in capsys.readouterr().err) == is_told
+        for _ in range(2):  # as if NumPy could not read it
+            classifier.Classifier.open(tmp_path / "network.keras")
+        assert capsys.readouterr().err.count("preprocessed as for `paper`") == is_told

@@ -482,16 +482,16 @@ def test_checkpoints_of_another_run_are_left_alone(pictures, tmp_path, capsys):
     assert (tmp_path / "saved" / "run" / "epoch-00001.json").read_text() == "theirs"
 
 
-def test_a_folder_of_checkpoints_without_any_does_not_prevent_another_try(pictures, tmp_path, monkeypatch):
+def test_a_folder_of_checkpoints_without_any_does_not_prevent_another_try(pictures, tmp_path, monkeypatch, capsys):
     def fail(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("keras_alexnet.training.checkpoints.write_text", fail)
+    monkeypatch.setattr("keras_alexnet.training.checkpoints.atomic_write", fail)  # of the first network
     flags = ["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--checkpoint-path", str(tmp_path / "saved")]
     with pytest.raises(SystemExit):
         fit.main([*flags, *TOY])
-    assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "saved" / "run").exists() or not any((tmp_path / "saved" / "run").glob("*.json"))
+    assert "the disk is full" in capsys.readouterr().err
+    assert [*tmp_path.glob("run")] == [*(tmp_path / "saved").iterdir()] == []
 
 
 def test_flag_names_of_tflearn():
