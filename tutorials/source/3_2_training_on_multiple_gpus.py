@@ -169,7 +169,7 @@ assert totals["half"][0] == 59_798_312
 # The half net has nearly all of the parameters and about half of the work. So the 1.7 points compare two nets of
 # unequal *work*: they are the value of more kernels, not of the second GPU as such.
 #
-# The count also confirms another sentence of the paper: its network on two GPUs "takes slightly less time to train" than
+# The count also agrees with another sentence of the paper: its network on two GPUs "takes slightly less time to train" than
 # the half net on one.
 
 # %%
