@@ -6,12 +6,13 @@ import pathlib
 import sys
 import typing
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
+from keras_alexnet.models.recognition import recognize
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.text import reason
@@ -96,8 +97,8 @@ class Classifier:
 
         A file that a run wrote uses the run's recipe, statistics and class names, and a copy of `best.keras` those that
         are stored in it. Any other file uses defaults: the mean and std of the architecture that the network is named
-        after, unless the network preprocesses its input itself; the usual size before cropping, see
-        `usual_resize_size`; and numbers as class names.
+        after or whose convolutions it has, unless the network preprocesses its input itself; the usual size before
+        cropping, see `usual_resize_size`; and numbers as class names.
 
         Args:
             path: The folder or file.
@@ -112,7 +113,7 @@ class Classifier:
                 return cls._in_run(run, path, load)
         model = load(path)
         crop_size = _input_size(model, path)
-        architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_"))
+        architecture = ARCHITECTURES.get(model.name.removeprefix("alexnet_")) or recognize(_settings_of_layers(model))
         if architecture is None:
             architecture = ARCHITECTURES["paper"]
             if preprocessing_layer(model) is None:
@@ -173,10 +174,21 @@ class Classifier:
 @functools.cache  # once, also if a file is opened in NumPy and then in Keras
 def _say_that_preprocessing_is_unknown(path: pathlib.Path, name: str) -> None:
     print(
-        "The name of the network does not say how to preprocess pictures, so they are preprocessed as for `paper`. To "
-        f"be sure, build it with include_preprocessing=True. Received: {path}, a network called {name}",
+        "Neither the name nor the layers of the network tell how to preprocess pictures, so they are preprocessed as "
+        f"for `paper`. To be sure, build it with include_preprocessing=True. Received: {path}, a network called {name}",
         file=sys.stderr,
     )
+
+
+def _settings_of_layers(model: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the class name and the configuration of each layer, also of networks inside the network."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _settings_of_layers(layer)
+        elif hasattr(layer, "kind"):  # of a `NumpyNetwork`
+            yield layer.kind, layer.settings
+        else:
+            yield type(layer).__name__, layer.get_config()
 
 
 def preprocessing_layer(model: Any) -> Any:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_alexnet.evaluation import classifier, predict_in_numpy
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import origin
 
@@ -185,8 +186,29 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
 
 
 def test_an_unknown_preprocessing_is_told(tmp_path, capsys):
-    for name, is_told in (("alexnet_figure_1", False), ("flowers", True)):
-        build("figure_1", classes=3, name=name).save(tmp_path / "network.keras")
+    unknown = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)], name="flowers"
+    )
+    for network, is_told in ((build("figure_1", classes=3), False), (unknown, True)):
+        network.save(tmp_path / "network.keras")
         for _ in range(2):  # as if NumPy could not read it
             classifier.Classifier.open(tmp_path / "network.keras")
         assert capsys.readouterr().err.count("preprocessed as for `paper`") == is_told
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_network_with_a_new_name_and_head_is_recognized(is_nested, tmp_path, capsys):
+    base = build("one_weird_trick", include_top=False, input_shape=(67, 67, 3), pooling="avg", name="body")
+    image = keras.Input((67, 67, 3))
+    inputs, features = (image, base(image)) if is_nested else (base.input, base.output)
+    keras.Model(inputs, keras.layers.Dense(3, "softmax")(features), name="birds").save(tmp_path / "birds.keras")
+    opened = classifier.Classifier.open(tmp_path / "birds.keras")
+    assert opened.recipe.architecture == "one_weird_trick"
+    assert not capsys.readouterr().err
+
+
+def test_a_renamed_network_is_recognized_without_keras(tmp_path):
+    build("figure_1", classes=3, name="mine").save(tmp_path / "mine.keras")
+    opened = predict_in_numpy.load(tmp_path / "mine.keras")
+    assert isinstance(opened.model, NumpyNetwork)
+    assert opened.recipe.architecture == "figure_1"
