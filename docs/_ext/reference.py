@@ -71,6 +71,11 @@ def _public(folder):
     return set(getattr(importlib.import_module(folder), "__all__", ()))
 
 
+def _defined_in(folder, name):
+    """Return the module that defines a public name of a folder, None for a constant."""
+    return getattr(getattr(importlib.import_module(folder), name), "__module__", None)
+
+
 def _module_page(module):
     """Return a page with public members first, then those used only inside the library."""
     offered = _public(module.name.rpartition(".")[0])
@@ -99,8 +104,9 @@ def _folder_page(folder, inside, all_modules):
     public = _public(folder.name)
     if public:
         below = [module for module in all_modules if module.name.startswith(f"{folder.name}.")]
-        home = {member.name: (member, module) for module in below for member in module.members}
-        rows = [_row(*home[name]) if name in home else (f"`{name}`", "A constant.") for name in sorted(public)]
+        home = {(module.name, member.name): (member, module) for module in below for member in module.members}
+        found = {name: home.get((_defined_in(folder.name, name), name)) for name in sorted(public)}
+        rows = [_row(*found[name]) if found[name] else (f"`{name}`", "A constant.") for name in found]
         parts += [f"## Public names\n\nImport these from `{folder.name}`.", _table(rows)]
     parts += ["## By module"]
     for module in inside:

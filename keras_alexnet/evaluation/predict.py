@@ -75,8 +75,13 @@ def predict(classifier: Classifier, files: Sequence[str | pathlib.Path], views: 
     Returns:
         One prediction for each file.
 
+    Raises:
+        TypeError: If `files` is a single path.
+
     Source: section 4.1.
     """
+    if isinstance(files, (str, pathlib.Path)):
+        raise TypeError(f"`files` must be a list of paths. Received: {files!r}")
     files = [*map(pathlib.Path, files)]
     resize_size = classifier.recipe.resize_size
     batches = tqdm.tqdm(

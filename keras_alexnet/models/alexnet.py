@@ -98,7 +98,7 @@ def build(
     start = _start(net.initial_weights if initial_weights is None else initial_weights)
 
     # Shapes in the comments are those of the paper's network.
-    image = _image(net, include_top, input_tensor, input_shape)  # (batch, 227, 227, 3)
+    image = _image(net, include_top, weights, input_tensor, input_shape)  # (batch, 227, 227, 3)
     x = pixels = _preprocessed(image, net) if include_preprocessing else image
     for n, row in net.convolutions.items():
         layer = f"{'local' if row.is_local else 'conv'}{n}"
@@ -144,7 +144,7 @@ def _check(net, weights, pooling, include_top, classes, classifier_activation):
     from keras_alexnet.weights import names  # only when needed: most networks start with random weights
 
     is_path = isinstance(weights, (str, os.PathLike)) and os.path.exists(weights)
-    if weights != names.DRAWN and not names.is_name(weights) and not is_path:
+    if not _are_named(weights) and not is_path:
         raise ValueError(
             "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training on "
             "ImageNet), 'drawn' (pre-training on drawn pictures), or the path to the weights file to be loaded. "
@@ -161,15 +161,15 @@ def _check(net, weights, pooling, include_top, classes, classifier_activation):
         )
 
 
-def _image(net, include_top, input_tensor, shape):
+def _image(net, include_top, weights, input_tensor, shape):
     """Return the network's input."""
     if input_tensor is None:
         shape = shape or ((net.size, net.size, 3) if include_top or _needs_size(net) else (None, None, 3))
-        _check_shape(shape, net, include_top)
+        _check_shape(shape, net, include_top, weights)
         return layers.Input(shape, name="image")
     if not keras.utils.is_keras_tensor(input_tensor):
         raise ValueError(f"`input_tensor` must be a Keras tensor. Received: {type(input_tensor).__name__}")
-    _check_shape(input_tensor.shape[1:], net, include_top)
+    _check_shape(input_tensor.shape[1:], net, include_top, weights)
     return input_tensor
 
 
@@ -178,7 +178,7 @@ def _needs_size(net):
     return any(row.is_local for row in net.convolutions.values())
 
 
-def _check_shape(shape, net, include_top):
+def _check_shape(shape, net, include_top, weights):
     least, received = net.smallest_size, f"Received: input_shape={shape}"
     if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not shape[-1]:
         raise ValueError(f"`input_shape` must be a tuple of three integers. {received}")
@@ -188,6 +188,16 @@ def _check_shape(shape, net, include_top):
         raise ValueError(f"{net.name} has local convolutions, which need a static `input_shape`. {received}")
     if any(size is not None and size < least for size in shape[:2]):
         raise ValueError(f"Input size must be at least {least}x{least}. {received}")
+    if shape[-1] != 3 and _are_named(weights):
+        raise ValueError(f"The weights {weights!r} need an input of three channels. {received}")
+
+
+def _are_named(weights):
+    if weights is None:
+        return False
+    from keras_alexnet.weights import names
+
+    return weights == names.DRAWN or names.is_name(weights)
 
 
 def _preprocessed(image, net):

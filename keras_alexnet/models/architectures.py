@@ -6,6 +6,7 @@
 
 import dataclasses
 import difflib
+import numbers
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -50,6 +51,9 @@ class Convolution:
         low_resolution: A second input from the image; None for none.
         is_local: Whether every position has its own kernels and biases. The name of such a layer is `local3` and so
             on; its stride is 1 and its maps keep their size.
+
+    Raises:
+        ValueError: If a number is not a positive integer, `groups` does not divide `filters`, or `padding` is unknown.
     """
 
     filters: int
@@ -60,6 +64,17 @@ class Convolution:
     then: tuple[str, ...] = ("relu",)
     low_resolution: LowResolution | None = None
     is_local: bool = False
+
+    def __post_init__(self):
+        for name in ("filters", "kernel", "strides", "groups"):
+            if not isinstance(getattr(self, name), numbers.Integral) or getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {getattr(self, name)!r}")
+        if self.filters % self.groups:
+            raise ValueError(f"`groups` must divide `filters`. Received: filters={self.filters}, groups={self.groups}")
+        if self.padding != "same" and (not isinstance(self.padding, numbers.Integral) or self.padding < 0):
+            raise ValueError(
+                f'`padding` must be a number of zeros, 0 for none, or "same". Received: padding={self.padding!r}'
+            )
 
 
 @dataclasses.dataclass(frozen=True)

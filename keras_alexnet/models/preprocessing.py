@@ -134,7 +134,8 @@ def _classes(class_names):
 
 def _names(class_names):
     if isinstance(class_names, (str, os.PathLike)):
-        return pathlib.Path(class_names).read_text(encoding="utf-8").splitlines()
+        lines = pathlib.Path(class_names).read_text(encoding="utf-8-sig").splitlines()  # -sig: Notepad adds a BOM
+        return [line for line in lines if line.strip()]
     if isinstance(class_names, (Mapping, Set)):
         raise ValueError(f"`class_names` must be a list in the order of the classes. Received: {class_names}")
     return list(class_names)

@@ -13,7 +13,7 @@ from keras import layers
 from keras_alexnet.models import architectures
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, Architecture
-from keras_alexnet.models.initializers import INITIAL_WEIGHTS, in_words
+from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start, in_words
 from keras_alexnet.models.layers import LocallyConnected2D
 
 
@@ -125,7 +125,7 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
     Source: section 3.5, and section 7 on the small share of parameters in a convolution.
     """
     net = architectures.get(architecture)
-    costs = layer_costs(sketch(net, classes=classes))
+    costs = layer_costs(sketch(net, classes=classes, initial_weights=_AnyWeights()))
     published = _wrapped(f"published: {net.published}") if net.published else []
     lines = [*_wrapped(f"{net.name}: {net.summary}"), *published, "", *_table(costs), "", _shares(costs)]
     changes = differences(net, ARCHITECTURES["paper"])
@@ -135,6 +135,16 @@ def describe(architecture: str | Architecture = "paper", classes: int = 1000) ->
         text = _weights_text if what == "initial weights" else setting_words
         lines += _wrapped(f"{_LABELS.get(what, what)}: {text(own)} (paper: {text(other)})", "  ")
     return "\n".join(lines)
+
+
+class _AnyWeights(dict):
+    """The same initial weights for every layer: `describe` does not depend on them."""
+
+    def __contains__(self, layer):
+        return True
+
+    def __missing__(self, layer):
+        return Start(Gaussian(0.01), 0.0)
 
 
 def _wrapped(text, margin=""):

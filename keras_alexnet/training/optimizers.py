@@ -1,5 +1,6 @@
 """The paper's update rule (section 5)."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,8 @@ class PaperSGD(keras.optimizers.Optimizer):
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If `momentum` is not in [0, 1), `weight_decay` or a factor is negative, or `decay_into` is unknown.
+        ValueError: If `momentum` is not in [0, 1), `weight_decay` or a factor is negative, `decay_into` is unknown, or
+            `no_weight_decay` is one text.
 
     Example:
         >>> PaperSGD(learning_rate=0.01).get_config()["weight_decay"]
@@ -79,6 +81,10 @@ class PaperSGD(keras.optimizers.Optimizer):
             )
         if decay_into not in ("velocity", "weights"):
             raise ValueError(f'`decay_into` must be "velocity" or "weights". Received: decay_into={decay_into!r}')
+        if isinstance(no_weight_decay, str):
+            raise ValueError(
+                f"`no_weight_decay` must be a list of names. Received: no_weight_decay={no_weight_decay!r}"
+            )
         self.momentum = momentum
         self.decay_into = decay_into
         self.bias_learning_rate_factor = bias_learning_rate_factor
@@ -93,6 +99,13 @@ class PaperSGD(keras.optimizers.Optimizer):
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
         self._paths = tuple(variable.path.split("/") for variable in variables)
+        unknown = {*self.learning_rate_factors, *self.no_weight_decay}.difference(*self._paths)
+        if unknown:  # no error: a layer may be frozen
+            warnings.warn(
+                "`learning_rate_factors` and `no_weight_decay` should name layers with trainable weights. "
+                f"Received: {', '.join(sorted(unknown))}",
+                stacklevel=2,
+            )
 
     def _factor(self, path):
         """Return the factor of the innermost layer in a variable's path, such as `["fc8", "kernel"]`, that has one."""

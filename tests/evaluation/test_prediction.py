@@ -85,6 +85,11 @@ def test_a_picture_is_prepared_as_in_evaluation(small_run, tmp_path):
     assert seen.label is None
 
 
+def test_one_path_is_not_a_list_of_letters(small_run):
+    with pytest.raises(TypeError, match=r"must be a list of paths\. Received: 'a\.png'"):
+        predict.predict(Classifier.from_run(small_run), "a.png")
+
+
 def test_a_picture_that_failed_only_once_is_not_called_broken(tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     assert "run the command again" in predict._problem(tmp_path / "a.png")

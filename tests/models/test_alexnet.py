@@ -288,6 +288,7 @@ def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
         ({"classes": "ten"}, "Received: classes='ten'"),
         ({"weights": "nowhere.keras"}, "path to the weights file.*Received: weights='nowhere.keras'"),
         ({"weights": 1}, "path to the weights file.*Received: weights=1"),  # not the file that is open as number 1
+        ({"weights": "drawn", "input_shape": (131, 131, 1)}, r"three channels. Received: input_shape=\(131, 131, 1\)"),
         ({"weights": "imagenet"}, r"only for caffe and one_weird_trick.*Received: .*'paper'"),
         ({"weights": __file__, "classifier_activation": "sigmoid"}, "Only `None` and 'softmax'.*'sigmoid'"),
     ],

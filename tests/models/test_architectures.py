@@ -574,6 +574,23 @@ def test_architectures_that_make_no_network_are_refused(changes, message):
 
 
 @pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"filters": 95, "groups": 2}, "must divide `filters`. Received: filters=95, groups=2"),
+        ({"filters": 0}, "`filters` must be an integer of at least 1. Received: 0"),
+        ({"kernel": 2.5}, "`kernel` must be an integer of at least 1. Received: 2.5"),
+        ({"strides": -1}, "`strides` must .* Received: -1"),
+        ({"padding": -1}, "Received: padding=-1"),
+        ({"padding": "valid"}, "0 for none, or \"same\". Received: padding='valid'"),
+    ],
+)
+def test_convolutions_that_make_no_layer_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Convolution(**({"filters": 96, "kernel": 11} | settings))
+
+
+@pytest.mark.any_backend
 def test_any_activation_of_keras_is_a_step():
     rows = ARCHITECTURES["paper"].convolutions | {3: Convolution(384, 3, padding=1, then=("leaky_relu",))}
     changed = sketch(dataclasses.replace(ARCHITECTURES["paper"], convolutions=rows, hidden_activation="gelu"))

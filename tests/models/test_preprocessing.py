@@ -113,7 +113,7 @@ def test_most_probable_first():
 @pytest.mark.parametrize("kind", [str, lambda path: path])
 def test_names_of_a_file(tmp_path, kind):
     path = tmp_path / "classes.txt"
-    path.write_text("daisy\nrose\ntulip\n")
+    path.write_text("\ufeffdaisy\nrose\ntulip\n\n", encoding="utf-8")  # as some editors save it
     decoded = decode_predictions(PROBABILITIES, top=2, class_names=kind(path))
     assert [[each[:2] for each in row] for row in decoded] == BEST
 

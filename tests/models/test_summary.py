@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+import re
 
 import keras
 import pytest
 
-from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.models.architectures import ARCHITECTURES, Convolution
 from keras_alexnet.models.summary import describe, differences, layer_costs, sketch, training_flops
 
 pytestmark = pytest.mark.any_backend
@@ -106,6 +107,12 @@ def test_describe_an_architecture_of_ones_own():
         "  hidden: none (paper: 4096, 4096)",
         "  dropout before the layer, not after it: yes (paper: no)",
     ]
+
+
+def test_describe_layers_without_initial_weights():
+    rows = ARCHITECTURES["paper"].convolutions | {6: Convolution(128, 3, padding=1)}
+    described = describe(dataclasses.replace(ARCHITECTURES["paper"], name="deeper", convolutions=rows))
+    assert re.search(r"^conv6 +Conv2D +6x6x128 +295,040 ", described, re.MULTILINE)  # 9 * 256 * 128 + 128
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

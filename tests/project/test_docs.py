@@ -86,6 +86,10 @@ def test_the_page_of_a_folder_begins_with_its_public_names(reference):
             assert f"`{public}" in page.partition("## By module")[0]
 
 
+def test_a_public_name_links_to_the_module_that_defines_it(reference):
+    assert "`describe <keras_alexnet.models.summary.describe>`" in reference["index"].partition("## By module")[0]
+
+
 def test_public_names_come_before_those_used_inside_the_library(reference):
     for name, _ in library_modules():
         first, divider, rest = reference[name.partition(".")[2] or "index"].partition("## Used inside the library")

@@ -102,6 +102,12 @@ def test_layers_without_weight_decay_are_saved_and_do_not_decay(decay_into, tmp_
         np.testing.assert_allclose(after, start * factor, rtol=1e-6)
 
 
+@pytest.mark.parametrize("setting", [{"learning_rate_factors": {"haed": 10.0}}, {"no_weight_decay": ("haed",)}])
+def test_a_name_without_a_layer_is_told(setting):
+    with pytest.warns(UserWarning, match="should name layers with trainable weights. Received: haed$"):
+        PaperSGD(**setting).build(two_layers().trainable_variables)
+
+
 def test_an_optimizer_from_before_there_were_factors_of_layers_loads():
     config = PaperSGD(RATE).get_config()
     del config["learning_rate_factors"]
@@ -324,6 +330,7 @@ def test_two_optimizers_have_variables_of_different_names():
         ("weight_decay", -1.0),
         ("bias_learning_rate_factor", -1.0),
         ("decay_into", "biases"),
+        ("no_weight_decay", "fc8"),  # not the layers f, c and 8
     ],
 )
 def test_impossible_settings_are_refused(setting, value):
