@@ -67,10 +67,20 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _check_fields(settings: "Recipe | Options") -> None:
-    """Raise if a field is none of its choices or breaks its rule."""
-    for field in dataclasses.fields(settings):
-        value, choices, rule = getattr(settings, field.name), field.metadata["choices"], field.metadata["rule"]
+def check_fields(dataclass: "type[Recipe | Options]", values: Mapping[str, Any]) -> None:
+    """Check each setting by itself.
+
+    Args:
+        dataclass: `Recipe` or `Options`.
+        values: Some or all of its settings by name.
+
+    Raises:
+        ValueError: If a value is none of its choices or breaks its rule.
+    """
+    for field in dataclasses.fields(dataclass):
+        if field.name not in values:
+            continue
+        value, choices, rule = values[field.name], field.metadata["choices"], field.metadata["rule"]
         if value is None and field.default is None:
             continue
         if choices and value not in choices:
@@ -264,7 +274,7 @@ class Recipe:
     )
 
     def __post_init__(self):
-        _check_fields(self)
+        check_fields(type(self), vars(self))
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise ValueError(
@@ -464,7 +474,7 @@ class Options:
     def __post_init__(self):
         if not self.dataset:
             raise ValueError("`dataset` must be the name of a data set or a path. Received: an empty text")
-        _check_fields(self)
+        check_fields(type(self), vars(self))
 
 
 def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from keras_alexnet.data import sources
 from keras_alexnet.data.identity import DRAWN
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, too_few_pictures
+from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, check_fields, too_few_pictures
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import names
 
@@ -45,6 +45,7 @@ def new_run_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Opti
         name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
     lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
+    check_fields(Recipe, given_fields(arguments, Recipe))  # if the data are to choose the others, which takes time
     _check_no_flag_is_ignored(arguments, recipe, options)
     return recipe, options
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ EXTENSIONS = (".csv", ".tsv")
 FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
 LABEL_COLUMNS = ("label", "class", "target", "category", "label_name", "class_name")
 SPLIT_COLUMN = "split"
+SEPARATOR_LINE = re.compile("sep=([,;\t])", re.IGNORECASE)  # the first line of some files for Excel
 EXPECTED = (
     f"Expected a line for each picture with its file ({', '.join(FILE_COLUMNS[:5])}), its label "
     f"({', '.join(LABEL_COLUMNS[:3])}) and optionally its split ({', '.join(SPLITS)})"
@@ -40,9 +42,9 @@ def find(table: pathlib.Path) -> LabeledFiles:
 
     The first line may be a header such as `file,label` or `image_id,target,split`, in any order and with additional
     columns. Without a header the first column is the file, the second the label, and the third, if any, the split. File
-    names are relative to the folder of the CSV file; the extension may be missing and the folders may be separated by
-    backslashes. Labels are names or numbers. Numbers determine the order of the classes. Values are separated by
-    commas, semicolons or tabs.
+    names are relative to the folder of the CSV file, or to a folder in it, as in `train.csv` beside `train/`; the
+    extension may be missing and the folders may be separated by backslashes. Labels are names or numbers. Numbers
+    determine the order of the classes. Values are separated by commas, semicolons or tabs.
 
     Args:
         table: Path of the CSV file, resolved.
@@ -80,10 +82,12 @@ def _rows(table: pathlib.Path) -> list[Row]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             first = next(filter(str.strip, file), "")
+            named = SEPARATOR_LINE.fullmatch(first.strip())
             file.seek(0)
-            delimiter = max(",;\t", key=first.count)
+            delimiter = named[1] if named else max(",;\t", key=first.count)
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
             lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+            lines = lines[1:] if named else lines
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"A CSV file must be text in UTF-8. {EXPECTED}. Received: {table}: {error}") from None
     if not lines:
@@ -109,7 +113,7 @@ def _columns(first: Sequence[str], table: pathlib.Path) -> tuple[int, tuple[int 
         label = 1 - file
     if file is not None and label is not None:
         return 1, (file, label, split)
-    if file is None and label is None and len(first) in (2, 3) and _existing(table.parent, first[0]):
+    if file is None and label is None and len(first) in (2, 3) and _existing(_base(table, first[0]), first[0]):
         return 0, (0, 1, 2 if len(first) == 3 else None)
     raise ValueError(
         f"The first line must be a header, or an existing file and its label. {EXPECTED}. "
@@ -148,12 +152,13 @@ def _split_of(row: Row, table: pathlib.Path) -> str:
 
 def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
     """Return the paths of the files."""
-    paths = [_existing(table.parent, row.file) for row in rows]
+    base = _base(table, rows[0].file)
+    paths = [_existing(base, row.file) for row in rows]
     missing = [row for row, path in zip(rows, paths, strict=True) if path is None]
     if missing:
         others = f", and {plural(len(missing) - 1, 'other line')}" * (len(missing) > 1)
         raise ValueError(
-            f"All files must exist, with paths relative to {table.parent}. Received: {table}, line {missing[0].line}: "
+            f"All files must exist, with paths relative to {base}. Received: {table}, line {missing[0].line}: "
             f"{missing[0].file}{others}"
         )
     lines: dict[str, int] = {}
@@ -170,6 +175,19 @@ def _paths(rows: Sequence[Row], table: pathlib.Path) -> list[str]:
             )
         lines[path] = row.line
     return paths
+
+
+def _base(table: pathlib.Path, name: str) -> pathlib.Path:
+    """Return the folder that file names are relative to: that of the CSV file, or else one in it that has this file.
+
+    If several have it, it is the one that is named like the CSV file.
+    """
+    if _existing(table.parent, name):
+        return table.parent
+    folders = [each for each in picture_files.subfolders(table.parent, table.parent) if _existing(each, name)]
+    if len(folders) > 1:
+        folders = [each for each in folders if each.name == table.stem]
+    return folders[0] if folders else table.parent
 
 
 def _existing(folder: pathlib.Path, name: str) -> str | None:

@@ -9,6 +9,7 @@ from PIL import UnidentifiedImageError
 
 from keras_alexnet.data.augmentation import crop
 from keras_alexnet.data.errors import first_line
+from keras_alexnet.data.picture_files import CONVERTIBLE
 from keras_alexnet.data.rewriting import needs_rewriting, rewrite
 
 
@@ -167,6 +168,8 @@ def check(file: str | os.PathLike) -> bool:
     except Exception as error:  # broken headers make Pillow raise errors of many kinds
         if isinstance(error, UnidentifiedImageError) and not os.path.getsize(file):
             raise ValueError("the file is empty") from error
+        if isinstance(error, UnidentifiedImageError) and pathlib.Path(file).suffix.lower() in CONVERTIBLE:
+            raise ValueError("pictures of this format cannot be read: convert it to JPEG") from error
         # without the name, as in "cannot identify image file"
         raise ValueError(first_line(error).replace(f" {os.fspath(file)!r}", "")) from error
     return answer

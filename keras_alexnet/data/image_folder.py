@@ -1,8 +1,10 @@
 """A folder of class folders: its picture files and their splits."""
 
+import difflib
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 from keras_alexnet.data import csv_labels, picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
@@ -56,7 +58,7 @@ def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
     tables = [file.name for file in beside if csv_labels.is_table(file)]
     if links := picture_files.ignored_links(folder, root):
         received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"
-    if flat and tables:
+    if tables:
         received += f" (if {enumerated(tables)} has their labels, use --dataset {folder / tables[0]})"
     elif folders and len(picture_files.subfolders(folders[0], root)) > 1:
         received += f" (did you mean --dataset {folders[0]}?)"
@@ -80,15 +82,26 @@ def _labeled(
 ) -> tuple[list[tuple[str, int]], list[pathlib.Path]]:
     """Return paths and labels of the picture files of one split, and the other files."""
     entries, others = [], [] if source == root else picture_files.files_beside(source, root)
+    composed = {unicodedata.normalize("NFC", name): label for name, label in labels.items()}
     for folder in picture_files.subfolders(source, root):
-        if folder.name not in labels:
-            raise ValueError(f"Every split must have the classes of train. Received: {folder}")
+        label = composed.get(unicodedata.normalize("NFC", folder.name))  # macOS writes accents in another way
+        if label is None:
+            raise ValueError(
+                f"Every split must have the classes of train. Received: {folder}{_similar(folder.name, labels)}"
+            )
         for file in picture_files.files_in(folder, root):
             if picture_files.is_picture(file):
-                entries.append((str(file), labels[folder.name]))
+                entries.append((str(file), label))
             else:
                 others.append(file)
     return entries, others
+
+
+def _similar(name: str, classes: Iterable[str]) -> str:
+    """Return the class that a name is probably meant to be, in parentheses; an empty text if there is none."""
+    by_lower_case = {each.casefold(): each for each in classes}
+    near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1, cutoff=0.8)
+    return f" (train has {by_lower_case[near[0]]})" if near else ""
 
 
 def _check_no_folders_of_classes(

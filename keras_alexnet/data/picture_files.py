@@ -85,7 +85,8 @@ def ignored_links(folder: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 elif entry.is_symlink():
-                    is_nested_folder = entry.is_dir() and path != os.fspath(folder)
+                    # not `entry.is_dir`, which fails for links in a circle
+                    is_nested_folder = os.path.isdir(entry.path) and path != os.fspath(folder)
                     if is_nested_folder or not _is_visible(entry, real) or not os.path.exists(entry.path):
                         links.append(pathlib.Path(entry.path))
     return in_order(links)

@@ -11,6 +11,7 @@ from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.picture_files import LAYOUT
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.recipes import Options
+from keras_alexnet.text import is_unicode
 
 TFDS_NAME = re.compile(r"[A-Za-z]\w*(/[\w.-]+)?(:[\w.+*-]+)*")  # name, configuration, version and variant
 
@@ -108,6 +109,8 @@ def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = N
     """
     name = os.fspath(name)
     path = pathlib.Path(name).expanduser()
+    if not is_unicode(name):
+        raise ValueError(f"The path of the data set must be in UTF-8. Received: {os.fsencode(name)!r}")
     if name == "petals":
         return None
     if path.is_dir():

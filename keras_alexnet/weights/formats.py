@@ -1,11 +1,13 @@
 """The formats of weight files and their readers. Code in a file is never executed."""
 
 import dataclasses
+import difflib
 import os
 import pathlib
 from collections.abc import Callable
 
 from keras_alexnet.text import reason
+from keras_alexnet.weights import names
 from keras_alexnet.weights.caffe import read_caffemodel
 from keras_alexnet.weights.conventions import WeightFile
 from keras_alexnet.weights.keras import read_h5, read_keras, read_npz, read_sharded
@@ -82,6 +84,9 @@ def read(path: str | os.PathLike) -> WeightFile:
 
 
 def _hint(path):
+    near = difflib.get_close_matches(str(path), (*names.NAMES, names.DRAWN), n=1)
+    if near and not path.exists():
+        return f"Did you mean {near[0]}? "
     if path.suffix != ".npy":
         return ""
     return (

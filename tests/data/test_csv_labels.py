@@ -1,6 +1,7 @@
 """CSV files of picture files and labels: accepted formats, and errors with the line number."""
 
 import pathlib
+import shutil
 
 import pytest
 from small_pictures import save_classes, save_picture
@@ -51,6 +52,13 @@ def test_names_of_columns(table, header):
 def test_other_delimiters_and_the_mark_of_excel(table, delimiter, encoding):
     text = ("file,label\n" + table().read_text()).replace(",", delimiter)
     assert labeled(csv_labels.find(table(text, "labels.tsv", encoding))) == EVERY
+
+
+def test_the_line_that_tells_excel_the_delimiter(table):
+    text = "sep=;\nfile;label;note\n" + "".join(f"{file};{file[:3]};a, b, c, d\n" for file in FILES)
+    assert labeled(csv_labels.find(table(text))) == EVERY
+    with pytest.raises(ValueError, match="line 3, with 'dog' and no file"):
+        csv_labels.find(table("sep=;\nfile;label\n;dog\n"))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
@@ -158,6 +166,21 @@ def test_a_file_that_is_not_text(table):
     path.write_bytes(b"\xff\xfe\x00c\x00a\x00t")
     with pytest.raises(ValueError, match=r"must be text in UTF-8"):
         sources.find(path)
+
+
+@pytest.mark.parametrize("header", ["", "file,label\n"])
+def test_names_may_be_relative_to_a_folder_beside_the_file(header, table):
+    path = table(header + table().read_text(), "train.csv")
+    pictures = path.parent / "images"
+    pictures.mkdir()
+    for name in ("cat", "dog"):
+        (path.parent / name).rename(pictures / name)
+    assert labeled(csv_labels.find(path)) == {"all": {f"images/{file}": file[:3] for file in FILES}}
+
+    shutil.copytree(pictures, path.parent / "train")  # the folder with the name of the CSV file
+    assert labeled(csv_labels.find(path)) == {"all": {f"train/{file}": file[:3] for file in FILES}}
+    with pytest.raises(ValueError, match=r"relative to .*pictures"):  # two folders have it, neither with this name
+        csv_labels.find(table("file,label\ncat/1.png,cat\ndog/1.png,dog\n"))
 
 
 def test_files_may_be_in_another_folder(table, tmp_path):

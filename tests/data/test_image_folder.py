@@ -87,6 +87,13 @@ def test_ignored_links_are_counted_and_named_if_classes_are_missing(pets, tmp_pa
         image_folder.find(pets)
 
 
+def test_links_in_a_circle_are_ignored(pets, capsys):
+    (pets / "loop").symlink_to("loop")
+    (pets / "cat" / "itself").symlink_to(".")
+    assert len(read(pets)[1]["all"]) == 6
+    assert capsys.readouterr().err == "Ignored 2 other files: 2 symbolic links\n"
+
+
 def test_names_that_are_not_unicode(pets):
     (pets / "cat" / "0.png").rename(os.fsdecode(os.fsencode(pets / "cat") + b"/L\xf6we.png"))
     with pytest.raises(ValueError, match=r"in UTF-8: rename this one\. Received: b'.*/cat/L\\xf6we\.png'"):
@@ -178,6 +185,24 @@ def test_class_missing_in_train_is_refused(pets, tmp_path):
     picture(tmp_path / "splits" / "test" / "cow" / "0.png")
     with pytest.raises(ValueError, match=r"Received: .*test/cow"):
         read(tmp_path / "splits")
+
+
+def test_a_class_in_capital_letters_is_named(pets, tmp_path):
+    for name in ("train", "test"):
+        shutil.copytree(pets, tmp_path / "splits" / name)
+    (tmp_path / "splits" / "test" / "cat").rename(tmp_path / "splits" / "test" / "Cat")
+    with pytest.raises(ValueError, match=r"Received: .*test/Cat \(train has cat\)$"):
+        read(tmp_path / "splits")
+
+
+def test_accents_of_macos_and_other_systems_are_the_same(tmp_path):
+    composed, decomposed = "Caf\u00e9", "Cafe\u0301"
+    for split, name in (("train", composed), ("test", decomposed)):
+        for number, each in enumerate((name, "bar")):
+            picture(tmp_path / split / each / "0.png", number)
+    class_names, splits = read(tmp_path)
+    assert class_names == (composed, "bar")
+    assert [entry.label for entry in splits["test"]] == [0, 1]
 
 
 def test_flat_folder_of_pictures_is_refused_with_a_sketch(tmp_path):

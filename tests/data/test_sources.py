@@ -1,6 +1,8 @@
 """Names of data sets, and one-line errors for wrong input before TensorFlow is imported."""
 
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -71,6 +73,20 @@ def test_a_flat_folder_with_a_csv_file_names_it(pets):
     (pets / "cat" / "labels.csv").write_text("file,label\n")
     with pytest.raises(ValueError, match=r"if labels\.csv has their labels, use --dataset .*/cat/labels\.csv\)$"):
         sources.find(pets / "cat")
+
+
+def test_a_folder_of_pictures_beside_a_csv_file_names_it(pets):
+    shutil.rmtree(pets / "dog")
+    (pets / "labels.csv").write_text("file,label\n")
+    with pytest.raises(ValueError, match=r"1 class folder \(if labels\.csv has their labels, use --dataset "):
+        sources.find(pets)
+
+
+def test_a_path_that_is_not_in_utf_8_is_refused(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.mkdir(folder)
+    with pytest.raises(ValueError, match=r"must be in UTF-8\. Received: b'.*/caf\\xe9'$"):
+        sources.find(folder)
 
 
 def test_a_folder_around_the_class_folders_names_the_inner_one(pets):

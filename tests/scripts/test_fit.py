@@ -211,6 +211,14 @@ def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tm
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_wrong_setting_is_refused_before_pictures_are_read(pictures, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--epochs", "0"])
+    told = capsys.readouterr()
+    assert "`epochs` must be more than zero. Received: 0" in told.err
+    assert not told.out
+
+
 def test_run_folder_that_exists_is_left_alone(pictures, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")

@@ -106,6 +106,10 @@ def test_unknown_ending(tmp_path):
     assert_refused(tmp_path / "alexnet.pkl", r"\.pth .*\.npz.*Received: .*alexnet\.pkl")
 
 
+def test_a_misspelled_name():
+    assert_refused("imagnet", r"Did you mean imagenet\? Received: imagnet, which does not exist$")
+
+
 @pytest.mark.parametrize(
     ("ending", "package", "extra"),
     [("pth", "torch", "torch"), ("onnx", "onnx", "weights"), ("safetensors", "safetensors", "weights")],
