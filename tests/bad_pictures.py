@@ -76,6 +76,16 @@ def odd():
         "png-named.jpg": encoded(upright, "PNG"),
         "jpeg-named.png": encoded(upright, "JPEG"),
         "gif-named.webp": encoded(upright, "GIF"),
+        "lzw.tif": encoded(upright, "TIFF", compression="tiff_lzw"),
+        "jpeg.tiff": encoded(upright, "TIFF", compression="jpeg"),
+        "16-bit.tif": encoded(Image.fromarray(np.uint16(np.array(gray)) * 257), "TIFF"),
+        "cmyk.tif": encoded(upright.convert("CMYK"), "TIFF"),
+        "turned.tif": encoded(upright, "TIFF", exif=turned),
+        "pages.tiff": encoded(animated[0], "TIFF", save_all=True, append_images=animated[1:]),
+        "alpha.tif": encoded(see_through, "TIFF"),
+        "tiff-named.jpg": encoded(upright, "TIFF"),
+        "photo.avif": encoded(upright, "AVIF"),
+        "alpha.avif": encoded(see_through, "AVIF"),
         "UPPER.JPG": encoded(upright, "JPEG"),
         "name with spaces & ünicode.png": encoded(upright, "PNG"),
         "text-behind.png": encoded(upright, "PNG") + b"and more",
@@ -85,7 +95,7 @@ def odd():
 
 def broken():
     """Return files that cannot be read, by name."""
-    whole = {kind: encoded(picture(), kind) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP")}
+    whole = {kind: encoded(picture(), kind) for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")}
     cuts = {
         f"cut-{kind}-{share}.{kind.lower()}": contents[: len(contents) * share // 100]
         for kind, contents in whole.items()
@@ -104,7 +114,7 @@ def broken():
         "signature.png": b"\x89PNG\r\n\x1a\n",
         "flipped.png": bytes(png),
         "svg.png": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
-        "tiff.jpg": encoded(picture(), "TIFF"),
+        "32-bit.tif": encoded(picture().convert("F"), "TIFF"),
         "bomb.png": bomb_png(),
         "bomb.jpg": bomb_jpeg(),
         "bomb.gif": bomb_gif(),

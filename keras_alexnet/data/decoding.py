@@ -169,7 +169,7 @@ def check(file: str | os.PathLike) -> bool:
         if isinstance(error, UnidentifiedImageError) and not os.path.getsize(file):
             raise ValueError("the file is empty") from error
         if isinstance(error, UnidentifiedImageError) and pathlib.Path(file).suffix.lower() in CONVERTIBLE:
-            raise ValueError("pictures of this format cannot be read: convert it to JPEG") from error
+            raise ValueError("a format that cannot be read: convert it to JPEG") from error
         # without the name, as in "cannot identify image file"
         raise ValueError(first_line(error).replace(f" {os.fspath(file)!r}", "")) from error
     return answer

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from keras_alexnet.text import is_unicode, plural, printable
 
-EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".gif", ".webp")
-CONVERTIBLE = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl", ".psd", ".svg")
+EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif")
+CONVERTIBLE = (".heic", ".heif", ".jxl", ".psd", ".svg")
 CONVERTIBLE += (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")  # of cameras
 LINK = "symbolic link"  # in counts of files
 # in lower case: of archives made on macOS, of network disks (with thumbnails), of Windows, and of Linux disks

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000  # ours: larger pictures are rejected from their header, before memory is allocated
 # JPEG includes MPO, several JPEGs in one file, which many cameras write
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "AVIF")
+REWRITTEN = ("BMP", "GIF", "TIFF", "AVIF")  # always
 ORIENTATION = 0x0112  # the EXIF tag; 2 to 8 are mirrored or rotated
 
 
@@ -16,15 +17,15 @@ def needs_rewriting(file: str | os.PathLike) -> bool:
     """Return whether a picture file must go through `rewrite` before `decoding.decode`, judging by its header.
 
     These are files with an EXIF orientation (of PNG files, only before the pixels), files with transparency, animated
-    WebP files, BMP files, because TensorFlow does not read their palettes, and GIF files, of which it reads some first
-    frames wrong.
+    WebP files, TIFF and AVIF files, which TensorFlow does not read, BMP files, because it does not read their palettes,
+    and GIF files, of which it reads some first frames wrong.
 
     Args:
         file: Path of the file.
 
     Raises:
         OSError: If the file is not a picture of one of the formats.
-        ValueError: If it has more than `MAX_PIXELS` pixels.
+        ValueError: If it has more than `MAX_PIXELS` pixels, or pixels of 32 bits, whose black and white are unknown.
     """
     try:
         opened = Image.open(file, formats=FORMATS)
@@ -33,10 +34,12 @@ def needs_rewriting(file: str | os.PathLike) -> bool:
     with opened as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS // 10**6} megapixels: {image.width} x {image.height}")
+        if image.format == "TIFF" and image.mode in ("I", "F"):
+            raise ValueError("pixels of 32 bits: convert it to 8 or 16 bits")
         # Image's own method, since that of PNG files decodes the whole picture to look for EXIF data behind the pixels
         rotated = Image.Image.getexif(image).get(ORIENTATION) in range(2, 9)
         animated_webp = image.format == "WEBP" and image.is_animated
-        return rotated or image.format in ("BMP", "GIF") or animated_webp or image.has_transparency_data
+        return rotated or image.format in REWRITTEN or animated_webp or image.has_transparency_data
 
 
 def rewrite(picture: bytes) -> bytes:

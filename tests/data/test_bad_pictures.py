@@ -58,8 +58,8 @@ def test_unusual_pictures_are_read_correctly(corpus, monkeypatch):
     splits = readable.read(image_folder.find(corpus))
     resized = datasets._read_files(splits["all"]).map(lambda contents, _: decoding.load_resized(contents, 18))
     gray, half_white = np.full(3, np.dot(COLOR, (0.299, 0.587, 0.114))), (np.array(COLOR) + 255) / 2
-    other = dict.fromkeys(("gray.jpg", "gray.png", "gray-alpha.png", "16-bit.png", "one-bit.png"), gray)
-    other["alpha.webp"] = half_white
+    other = dict.fromkeys(("gray.jpg", "gray.png", "gray-alpha.png", "16-bit.png", "16-bit.tif", "one-bit.png"), gray)
+    other |= dict.fromkeys(("alpha.webp", "alpha.tif", "alpha.avif"), half_white)
     for file, image in zip(splits["all"], resized.as_numpy_iterator(), strict=True):
         expected = other.get(pathlib.Path(file.path).name, COLOR)
         # single pixels have all of the noise, palettes their steps
@@ -83,9 +83,10 @@ def fuzz(count, seed, tmp_path):
     """Return how many of the mutated files were read; each is refused or resized."""
     random, found = np.random.default_rng(seed), []
     originals = [encoded(picture(), "JPEG"), encoded(picture(), "PNG"), encoded(picture(), "JPEG", progressive=True)]
+    originals += [encoded(picture(), "TIFF", compression="tiff_lzw"), encoded(picture(), "AVIF")]
     file = tmp_path / "fuzz.jpg"
     for number in range(count):
-        file.write_bytes(mutated(originals[number % 3], random))
+        file.write_bytes(mutated(originals[number % len(originals)], random))
         result = readable._try((str(file), 0))
         if not isinstance(result, str):
             contents = file.read_bytes()

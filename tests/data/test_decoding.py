@@ -46,7 +46,7 @@ def decoded(picture, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_lossless_modes_become_rgb(kind, mode, tmp_path):
     if (kind, mode) == ("BMP", "LA"):
         pytest.skip("BMP has no gray with alpha")
