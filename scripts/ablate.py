@@ -133,6 +133,8 @@ class Trainings:
 
     def run(self, job: tuple[Experiment, int, pathlib.Path]) -> bool:
         """Train and test one run, or continue it, and return whether it is finished."""
+        if self._stopped:
+            return False
         experiment, seed, folder = job
         fit = ["--resume", str(folder)]
         if not Run(folder).has_recipe():

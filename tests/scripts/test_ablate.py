@@ -102,3 +102,10 @@ def test_ctrl_c_does_not_reach_the_trainings_themselves(tmp_path, monkeypatch):
     assert ablate.Trainings(jobs=1).run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
     sessions = (tmp_path / "runs" / "tiny-0.txt").read_text().split()
     assert len({*sessions, str(os.getsid(0))}) == len(sessions) + 1 == 3
+
+
+def test_a_stopped_queue_leaves_no_files(tmp_path):
+    trainings = ablate.Trainings(jobs=1)
+    trainings.stop()
+    assert not trainings.run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
+    assert not (tmp_path / "runs").exists()
