@@ -40,10 +40,10 @@ writes this page.
 
 Errors on the 6149 pictures of the official test split of Flowers-102. Only `flipped` trains on those 6149 and tests on
 the 1020 pictures of the official training split, which is an easier task. `text`, `source`, `caffe` and `torchvision`
-run for their authors' 90 epochs. An epoch of Flowers-102 has a thousandth of the steps of an epoch of ImageNet, so
-these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs. `source` and `tflearn` are
-those of version 0.1.0: `source` divided the learning rate when the validation error stopped falling and had inverted
-dropout, `tflearn` had tanh in fc6 and fc7.
+run for 90 epochs, about as many as their authors'. An epoch of Flowers-102 has a thousandth of the steps of an epoch of
+ImageNet, so these runs are much shorter than the originals. `tflearn` runs for 90 of its 1000 epochs. `source` and
+`tflearn` are those of version 0.1.0: `source` divided the learning rate when the validation error stopped falling and
+had inverted dropout, `tflearn` had tanh in fc6 and fc7.
 
 {from_scratch}
 

@@ -90,6 +90,6 @@ def test_the_page_runs(in_a_folder_with_pictures, small_networks):
     pictures, _ = next(iter(said["validation"]))
     served = tf.saved_model.load("served/mine")  # kept, or its variables are deleted before the call
     np.testing.assert_allclose(served.serve(pictures), said["model"].predict(pictures, verbose=0), atol=1e-5)
-    signature = tf.saved_model.load("served/first").signatures["serving_default"]
+    signature = tf.saved_model.load("served/first/1").signatures["serving_default"]
     (image,) = signature.structured_input_signature[1].values()
     assert image.dtype == tf.uint8

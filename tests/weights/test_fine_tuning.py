@@ -50,7 +50,8 @@ def test_the_page_runs(published, in_a_folder_with_pictures, capsys):
         exec(block, said)
     count = round(0.8 * PICTURES * len(NAMES))
     assert said["descriptors"].shape == (count, 16)
-    assert said["averages"].shape == (count, 256)
+    assert said["labels"].shape == (count,)
+    assert said["averages"].shape == (PICTURES * len(NAMES) - count, 256)
     assert "fc8: new, for 3 classes; the file has 1000" in capsys.readouterr().out
     model = said["model"]
     for one, other in zip(model.layers[1:-1], published.layers[1:-1], strict=True):  # frozen, and as published

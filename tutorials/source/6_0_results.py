@@ -235,14 +235,14 @@ assert round(100 * (1 - one_crop["flowers_2040-0"]["top1_error"])) == 55
 # %% [markdown]
 # ## What you predicted
 #
-# 1. By 1.5 points in the paper, 1.6 here.
+# 1. By 1.5 points in the paper, and also here (mean of three networks).
 # 2. By 2.6 points in the paper; here, on Flowers-102, by 4.1 (five fine-tuned networks, one crop).
 # 3. The differences between two of our runs, perhaps; the errors themselves, never.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
-views = tested["flowers-0"]
-gain = views["1_view"]["top1_error"] - views["10_views"]["top1_error"]
-assert round(100 * gain, 1) == 1.6
+views = [tested[f"flowers-{seed}"] for seed in range(3)]
+gains = [each["1_view"]["top1_error"] - each["10_views"]["top1_error"] for each in views]
+assert round(100 * np.mean(gains), 1) == 1.5
 five = [one_crop[f"from_petals-{seed}"]["top1_error"] for seed in range(5)]
 groups = [row["ensembles"]["test"] for row in rows if row["ensembles"]]
 mean = next(g for g in groups if len(g["runs"]) == 5)["1_view"]["top1_error"]
