@@ -61,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     with one_line_errors(parser), exit_on_signals(row_table.stop_trainings):
+        row_table.check_names(pathlib.Path(name).name for name in arguments.sets)
         table = row_table.Table(arguments, COLUMNS, TITLES, summary)
         for name, contender in itertools.product(arguments.sets, arguments.contenders):
             folder = arguments.work / pathlib.Path(name).name

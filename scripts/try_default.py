@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     with one_line_errors(parser), exit_on_signals(row_table.stop_trainings):
+        row_table.check_names([*everyday_sets.SETS, *(pathlib.Path(folder).name for folder in arguments.folders)])
         table = row_table.Table(arguments, list(COLUMNS), list(COLUMNS.values()), _lines)
         for seed in range(arguments.seeds):
             for name, folder in _folders(arguments):

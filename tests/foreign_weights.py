@@ -187,23 +187,26 @@ def onnx_answers(network, images, bgr=True):
 # Caffe
 
 
-def caffemodel(arrays, steps=CAFFENET_STEPS, old=False):
+def caffemodel(arrays, steps=CAFFENET_STEPS, old=False, is_within_channels=False):
     """The bytes of a `.caffemodel`, in the form of today or in the one of the model zoo."""
     types = {"relu": ("ReLU", 18), "norm": ("LRN", 15), "pool": ("Pooling", 17), "conv": ("Convolution", 4)}
     types["fc"] = ("InnerProduct", 14)
     net = _field(1, b"AlexNet") + _layer(("data", ("Data", 5)), (), old)
     for step in steps:
         kind = types[step.rstrip("12345678")]
-        net += _layer((step, kind), arrays.get(step, ()), old, is_norm=step == "norm")
+        region = _field(4, 1) if is_within_channels else b""
+        net += _layer((step, kind), arrays.get(step, ()), old, region if step == "norm" else None)
     return net
 
 
-def _layer(name_and_type, blobs, old, is_norm=False):
+def _layer(name_and_type, blobs, old, region=None):
     name, (word, number) = name_and_type
     message = _field(4 if old else 1, name.encode()) + (_field(5, number) if old else _field(2, word.encode()))
     message += b"".join(_field(6 if old else 7, _blob(blob, old)) for blob in blobs)
-    if is_norm:  # window 5, alpha 1e-4 over the window, beta 0.75; k is 1 by default
-        constants = _field(1, 5) + _field(2, struct.pack("<f", 1e-4), 5) + _field(3, struct.pack("<f", 0.75), 5)
+    if region is not None:  # window 5, alpha 1e-4 over the window, beta 0.75; k is 1 by default
+        constants = (
+            _field(1, 5) + _field(2, struct.pack("<f", 1e-4), 5) + _field(3, struct.pack("<f", 0.75), 5) + region
+        )
         message += _field(18 if old else 118, constants)
     return _field(2 if old else 100, message)
 

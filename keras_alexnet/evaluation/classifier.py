@@ -213,18 +213,34 @@ def outputs_logits(model: "keras.Model") -> bool:
     """Return whether a network ends before its softmax."""
     import keras
 
-    linear = keras.activations.linear
-    for layer in _layers_from_the_end(model):
-        activation = getattr(layer, "activation", None)
-        if not (isinstance(layer, keras.layers.Activation) and activation is linear):  # which may only cast a softmax
-            return activation is linear
+    for operation in _operations_from_the_end(model):
+        if type(operation).__name__ in ("Softmax", "Sigmoid"):  # a layer, or an operation as of `keras.ops.softmax`
+            return False
+        activation = getattr(operation, "activation", None)
+        if activation not in (None, keras.activations.linear):
+            return False
+        # an `Activation` may only cast a softmax, and layers without an activation, such as `Flatten`, may follow it
+        if activation is not None and not isinstance(operation, keras.layers.Activation):
+            return True
     return False
 
 
-def _layers_from_the_end(model):
-    """Yield the layers of a network and of networks inside it, last first."""
-    for layer in reversed(model.layers):
-        yield from _layers_from_the_end(layer) if hasattr(layer, "layers") else [layer]
+def _operations_from_the_end(model):
+    """Yield layers and other operations from the output back to the input, also inside networks that are layers.
+
+    Of several inputs, the first is followed.
+    """
+    tensor = model.outputs[0]
+    while True:
+        operation, node, _ = tensor._keras_history
+        if hasattr(operation, "layers"):
+            yield from _operations_from_the_end(operation)
+        else:
+            yield operation
+        inputs = operation._inbound_nodes[node].input_tensors
+        if not inputs:
+            return
+        tensor = inputs[0]
 
 
 def _input_size(model, path) -> int:

@@ -46,7 +46,8 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
     gives_logits = outputs_logits(model)
     for crops, label in batches:
         crops = np.asarray(crops)
-        outputs = np.asarray(model.predict_on_batch(crops.reshape(-1, *crops.shape[-3:])))  # (batch * views, classes)
+        outputs = model.predict_on_batch(crops.reshape(-1, *crops.shape[-3:]))  # (batch * views, classes)
+        outputs = np.asarray(outputs, np.float32)  # the last layer may be in half precision
         if gives_logits:
             outputs = special.softmax(outputs, axis=-1)
         if crops.ndim == 5:

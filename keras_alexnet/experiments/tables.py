@@ -158,7 +158,7 @@ def figure_1(rows: Sequence[Row]) -> str:
     numbers = sorted({seed for of_seeds in epochs.values() for seed in of_seeds})
     lines = [
         {"": f"epochs to {TARGET_ERROR:.0%}, {name}"}
-        | {f"seed {seed}": _epochs(of_seeds.get(seed)) for seed in numbers}
+        | {f"seed {seed}": _epochs(of_seeds[seed]) if seed in of_seeds else "" for seed in numbers}
         for name, of_seeds in epochs.items()
     ]
     if ratios := epoch_ratios(rows):

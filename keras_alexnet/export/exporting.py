@@ -57,24 +57,32 @@ def serving_model(classifier: Classifier) -> keras.Model:
     """
     image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
     network, (mean, std) = _in_float32(classifier.model), mean_and_std(classifier.statistics, classifier.recipe)
-    is_chain = _is_chain(network.layers)
+    is_chain = _is_chain(network)
     inside = is_chain and is_rescaling(network.layers[1])  # of `build(include_preprocessing=True)`
     if is_chain and not inside and _absorb(network, mean, std):
         mean, std = np.float32(0), np.float32(1)
     x = image
     if not inside:
-        x = keras.layers.Rescaling(1 / std, -mean / std, name="standardization", dtype="float32")(image)
+        name = _free_name("standardization", network)
+        x = keras.layers.Rescaling(1 / std, -mean / std, name=name, dtype="float32")(image)
     for layer in network.layers[1:] if is_chain else [network]:
         x = layer(x)
     if outputs_logits(network):
-        x = keras.layers.Softmax(name="softmax")(x)
+        x = keras.layers.Softmax(name=_free_name("softmax", network))(x)
     return keras.Model(image, {"probabilities": x}, name=classifier.model.name)
 
 
-def _is_chain(layers):
-    """Return whether the layers are a chain, in which the only input of each layer is the previous one."""
+def _free_name(name, network):
+    """Return a name that no layer of the network has."""
+    taken = {layer.name for layer in network.layers}
+    return next(each for each in itertools.accumulate(itertools.repeat("_"), initial=name) if each not in taken)
+
+
+def _is_chain(network):
+    """Return whether the layers are a chain: each one's only input is the previous one, and the last is the output."""
+    layers = network.layers
     reads = (layer.input is before.output for before, layer in itertools.pairwise(layers))
-    return isinstance(layers[0], keras.layers.InputLayer) and all(reads)
+    return isinstance(layers[0], keras.layers.InputLayer) and all(reads) and layers[-1].output is network.outputs[0]
 
 
 def _absorb(network, mean, std):
@@ -94,11 +102,13 @@ def _absorb(network, mean, std):
 
 def _in_float32(network):
     """Return a copy of a network in float32, regardless of its training precision."""
-    copy = keras.models.clone_model(
-        network,
-        clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float32"}),
-        recursive=True,
-    )
+
+    def in_float32(layer):
+        if not isinstance(layer, keras.layers.Layer):  # an operation, such as that of `keras.ops.softmax`
+            return layer
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    copy = keras.models.clone_model(network, clone_function=in_float32, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
 

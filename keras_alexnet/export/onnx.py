@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 17  # ONNX 1.12 of 2022, supported by the runtimes in use
+INPUT, OUTPUT = "image", "probabilities"  # names in the file
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:
@@ -42,7 +43,7 @@ def load(path: pathlib.Path) -> list[Callable[[np.ndarray], np.ndarray]]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return [lambda images: session.run(["probabilities"], {"image": images})[0]]
+    return [lambda images: session.run([OUTPUT], {INPUT: images})[0]]
 
 
 class _Graph:
@@ -57,6 +58,7 @@ class _Graph:
         """Add a node and return the name of its output, which is the name of the node."""
         from onnx import helper
 
+        name = f"{name}_" if name in (INPUT, OUTPUT) else name  # as a layer may be called
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
@@ -86,16 +88,16 @@ def convert(model: keras.Model, native_normalization: bool = False) -> "onnx.Mod
     from onnx import helper
 
     graph = _Graph(native_normalization)
-    x = graph.add("Transpose", "image", name="image/channels_first", perm=(0, 3, 1, 2))  # (batch, 3, height, width)
+    x = graph.add("Transpose", INPUT, name="image/channels_first", perm=(0, 3, 1, 2))  # (batch, 3, height, width)
     x = graph.add("Cast", x, name="image/float", to=onnx.TensorProto.FLOAT)
     for layer in model.layers:
         x = _convert(layer, graph, x)
-    x = graph.add("Identity", x, name="probabilities")
+    graph.nodes.append(helper.make_node("Identity", [x], [OUTPUT], name=OUTPUT))
     body = helper.make_graph(
         graph.nodes,
         model.name,
-        [helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, ("batch", *model.input_shape[1:]))],
-        [helper.make_tensor_value_info(x, onnx.TensorProto.FLOAT, ("batch", *model.layers[-1].output.shape[1:]))],
+        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ("batch", *model.input_shape[1:]))],
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ("batch", *model.layers[-1].output.shape[1:]))],
         graph.arrays,
     )
     result = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

@@ -121,6 +121,8 @@ def _layer(described):
     dtype = settings.get("dtype", "float32")
     dtype = dtype if isinstance(dtype, str) else dtype["config"]["name"]
     wrong = {key: settings[key] for key, value in _ONLY.items() if settings.get(key, value) != value}
+    if not _is_own(described):
+        raise ValueError(f"Expected layers of Keras or of this library. Received: {described['registered_name']}")
     if kind not in _LAYERS or settings.get("activation", "linear") not in _ACTIVATIONS or wrong:
         raise ValueError(f"Expected layers that NumPy code exists for. Received: {kind}, {wrong}")
     options = [option for node in nodes for option in node["kwargs"].values() if option]  # such as `training=True`
@@ -129,6 +131,12 @@ def _layer(described):
         raise ValueError(f"Expected a layer in {' or '.join(PRECISIONS)}, used once. Received: {name} in {dtype}")
     tensors = [tensor for node in nodes for argument in node["args"] for tensor in _listed(argument)]
     return Layer(name, kind, settings, tuple(tensor["config"]["keras_history"][0] for tensor in tensors))
+
+
+def _is_own(described):
+    """Return whether a layer is one of Keras or of this library, and not another one of the same name."""
+    registered = described.get("registered_name")
+    return registered in (None, described["class_name"]) or registered.startswith("keras_alexnet>")
 
 
 def _listed(argument):

@@ -76,12 +76,13 @@ def _mark_best(axes: Axes, log: Mapping[str, np.ndarray]) -> str:
 
 
 def _mark_rates(axes: Axes, log: Mapping[str, np.ndarray]) -> None:
-    """Print the learning rate above the axes, and mark each division by ten with a line and the divisor."""
+    """Print the learning rate above the axes, and mark each division with a line and the divisor."""
     rates, free = log["learning_rate"], 0
     drops, first = np.flatnonzero(rates[1:] < rates[:-1]) + 1, rates.max()  # after warm-up
     tens = np.log10(first / np.maximum(rates[drops], np.finfo(float).tiny))
+    tens = tens - np.log10([1, 3, 9, 27])[:, None]  # without the up to three recoveries, which divide by 3
     name = f"rate {first:.3g}"
-    if not np.allclose(tens, np.rint(tens)):  # the rate decays in each step
+    if not np.isclose(tens, np.rint(tens), atol=1e-4).any(axis=0).all():  # the rate decays in each step
         drops, name = (), f"{name}, decaying to {rates[-1]:.1g}"
     for step in (0, *drops):
         start = log["epoch"][step] - 0.5

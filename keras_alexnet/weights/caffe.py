@@ -14,7 +14,9 @@ import numpy as np
 from keras_alexnet.weights.conventions import Convention, WeightFile, steps_before_dense
 
 CAFFE = Convention("{} blob 0", "{} blob 1", channels_first=True, bgr=True)
+_WITHIN = "LRN within channels"
 _STEPS = {"Convolution": "conv", "ReLU": "relu", "Pooling": "pool", "LRN": "norm", "InnerProduct": "dense"}
+_STEPS |= {_WITHIN: "spatial norm"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,7 @@ class CaffeLayer:
 
     Attributes:
         name: Its name in the file.
-        kind: "Convolution", "ReLU", "LRN", "Pooling", "InnerProduct", or "" for all others.
+        kind: "Convolution", "ReLU", "LRN", "LRN within channels", "Pooling", "InnerProduct", or "" for all others.
         blobs: Its kernel and bias, in Caffe's axis order.
         constants: Window, k, alpha (divided by the window) and beta of an LRN.
     """
@@ -84,7 +86,10 @@ def read_layers(path: pathlib.Path) -> list[CaffeLayer]:
 def _layer(fields, form):
     name, kind = (fields[number][-1] if fields[number] else b"" for number in (form.name, form.type))
     kind = form.kinds.get(bytes(kind) if isinstance(kind, memoryview) else kind, "")
-    constants = _constants(_fields(fields[form.lrn][-1] if fields[form.lrn] else b"")) if kind == "LRN" else None
+    lrn = _fields(fields[form.lrn][-1] if fields[form.lrn] else b"") if kind == "LRN" else None
+    if lrn and lrn[4][-1:] == [1]:  # norm_region: within channels
+        kind, lrn = _WITHIN, None
+    constants = None if lrn is None else _constants(lrn)
     return CaffeLayer(str(name, "utf-8"), kind, tuple(map(_array, fields[form.blobs])), constants)
 
 

@@ -67,32 +67,31 @@ class WeightFile:
     activation: str | None = None
 
 
-def step(
-    kind: str, window: int | None = None, k: float | None = None, alpha: float | None = None, beta: float | None = None
-) -> str:
+CONSTANTS = {"norm": ("window", "k", "alpha", "beta"), "pool": ("window", "stride")}  # of the steps that have any
+
+
+def step(kind: str, *constants: float) -> str:
     """Return a step of a network as text, for comparisons and messages.
 
     Args:
         kind: "conv", "relu", "pool", "norm" or "spatial norm".
-        window: Of a "norm", its window.
-        k: Of a "norm", the constant added to the sum.
-        alpha: Of a "norm", the factor of the sum of squares, not divided by the window.
-        beta: Of a "norm", the exponent.
+        *constants: Those of `CONSTANTS`; none if they are unknown. The alpha of a "norm" is the factor of the sum of
+            squares, not divided by the window.
 
     Example:
-        >>> step("norm", 5, 1, 2e-5, 0.75)
-        'norm(window=5, k=1, alpha=2e-05, beta=0.75)'
+        >>> step("norm", 5, 1, 2e-5, 0.75), step("pool", 3, 2)
+        ('norm(window=5, k=1, alpha=2e-05, beta=0.75)', 'pool(window=3, stride=2)')
     """
-    constants = f"(window={window}, k={k:.4g}, alpha={alpha:.4g}, beta={beta:.4g})" if kind == "norm" else ""
-    return kind + constants
+    named = ", ".join(f"{name}={value:.4g}" for name, value in zip(CONSTANTS.get(kind, ()), constants, strict=False))
+    return f"{kind}({named})" if named else kind
 
 
-def steps_before_dense(layers: list[tuple[str | None, tuple[int, float, float, float] | None]]) -> tuple[str, ...]:
+def steps_before_dense(layers: list[tuple[str | None, tuple[float, ...] | None]]) -> tuple[str, ...]:
     """Return the steps of a network before its first fully connected layer.
 
     Args:
-        layers: Kind of each layer, as for `step`, or "dense", or None for a layer that is not compared; and the
-            constants of a "norm": window, k, alpha (of the sum of squares) and beta.
+        layers: Kind of each layer, as for `step`, or "dense", or None for a layer that is not compared; and its
+            constants, None if it has none or they are unknown.
 
     Example:
         >>> steps_before_dense([("conv", None), (None, None), ("relu", None), ("dense", None), ("relu", None)])

@@ -121,10 +121,10 @@ def _kind_and_constants(layer):
     kind = _KINDS.get(_class(layer))
     if kind == "norm" and "keras_alexnet" not in (layer.get("registered_name") or layer["class_name"]):
         kind = None  # a layer of the same name in another package
-    if kind != "norm":
-        return kind, None
     config = layer["config"]
-    return kind, (config["window"], config["k"], config["alpha"], config["beta"])
+    if kind == "norm":
+        return kind, (config["window"], config["k"], config["alpha"], config["beta"])
+    return kind, (config["pool_size"][0], config["strides"][0]) if kind == "pool" else None
 
 
 def _arrays(*files: pathlib.Path | BinaryIO) -> dict[str, np.ndarray]:

@@ -38,9 +38,11 @@ def _load_external(onnx, array, beside):
 
 
 def _constants(onnx, node):
-    """Return window, k, alpha and beta of an LRN, with ONNX's defaults; None for another node."""
+    """Return window, k, alpha and beta of an LRN, with ONNX's defaults, window and stride of a pooling, else None."""
+    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    if node.op_type == "MaxPool":
+        return given["kernel_shape"][0], given.get("strides", [1])[0]
     if node.op_type != "LRN":
         return None
-    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     window, alpha = given["size"], given.get("alpha", 1e-4)  # ONNX divides alpha by the window
     return window, given.get("bias", 1.0), alpha / window, given.get("beta", 0.75)

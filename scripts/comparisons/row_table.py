@@ -1,6 +1,7 @@
 """A table of runs that is written after each run, so that the same command can continue it."""
 
 import argparse
+import collections
 import csv
 import datetime
 import math
@@ -26,6 +27,17 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument(
         "--minutes", type=float, default=math.inf, metavar="N", help="do not start another run after this time"
     )
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Check that data sets have different names, which are what the table knows them by.
+
+    Raises:
+        ValueError: If two have the same.
+    """
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"Data sets must have different names: rename a folder. Received: {', '.join(twice)} twice")
 
 
 class Table:

@@ -185,6 +185,36 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
     np.testing.assert_allclose(views[0, 0, 0], (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225], rtol=1e-4)
 
 
+ENDS = {  # and whether they output logits
+    "a softmax in the last layer": (lambda x: keras.layers.Dense(3, "softmax")(x), False),
+    "a softmax layer": (lambda x: keras.layers.Softmax()(keras.layers.Dense(3)(x)), False),
+    "an operation": (lambda x: keras.ops.softmax(keras.layers.Dense(3)(x)), False),
+    "an activation function": (lambda x: keras.activations.softmax(keras.layers.Dense(3)(x)), False),
+    "a cast": (
+        lambda x: keras.layers.Activation("linear", dtype="float32")(keras.layers.Dense(3, "softmax")(x)),
+        False,
+    ),
+    "sigmoids": (lambda x: keras.layers.Dense(3, "sigmoid")(x), False),
+    "a nested network": (lambda x: keras.Sequential([keras.Input((12,)), keras.layers.Dense(3, "softmax")])(x), False),
+    "a reshaped softmax": (lambda x: keras.layers.Reshape((3,))(keras.layers.Dense(3, "softmax")(x)), False),
+    "a linear layer": (lambda x: keras.layers.Dense(3)(x), True),
+    "a nested network of logits": (lambda x: keras.Sequential([keras.Input((12,)), keras.layers.Dense(3)])(x), True),
+    "dropout after logits": (lambda x: keras.layers.Dropout(0.5)(keras.layers.Dense(3)(x)), True),
+    "averaged maps": (
+        lambda x: keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 1)(keras.layers.Reshape((2, 2, 3))(x))),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_output_is_logits_or_probabilities(end):
+    make, expected = ENDS[end]
+    image = keras.Input((2, 2, 3))
+    model = keras.Model(image, make(keras.layers.Flatten()(image)))
+    assert classifier.outputs_logits(model) is expected
+
+
 def test_an_unknown_preprocessing_is_told(tmp_path, capsys):
     unknown = keras.Sequential(
         [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)], name="flowers"

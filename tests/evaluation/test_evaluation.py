@@ -59,6 +59,19 @@ def test_logits_become_probabilities(small_run, data):
         np.testing.assert_allclose(received[views], expected[views], atol=1e-6)
 
 
+def test_a_last_layer_in_half_precision_is_averaged_in_float32(small_run, data):
+    classifier = Classifier.from_run(small_run)
+    last = classifier.model.layers[-1]
+    half = keras.layers.Dense(3, "softmax", name="half", dtype="bfloat16")
+    model = keras.Model(classifier.model.input, half(last.input))
+    half.set_weights(last.get_weights())
+    batches = list(classifier.batches(pipeline.resize_pictures(data.splits["test"], 76), views=10))
+    by_views, _ = evaluate.probabilities(model, batches)
+    assert by_views[1].dtype == by_views[10].dtype == np.float32
+    views = np.float32(model.predict_on_batch(np.asarray(batches[0][0])[0]))
+    np.testing.assert_allclose(by_views[10][0], views.mean(axis=0), rtol=1e-6)
+
+
 def test_a_linear_activation_after_the_softmax_leaves_probabilities(small_run, data):
     """Keras ends networks in mixed precision like this."""
     classifier = Classifier.from_run(small_run)

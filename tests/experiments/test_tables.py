@@ -205,6 +205,10 @@ class TestFigure1:
         *_, ratio = cells(tables.figure_1(self.rows))
         assert ratio == ["ratio (the paper: six)", "3.5", ""]
 
+    def test_a_run_that_is_missing_has_no_number(self):
+        assert ["epochs to 25%, tanh", "6.5", ""] in cells(tables.figure_1(self.rows[:3]))
+        assert ["epochs to 25%, tanh", "6.5", "not reached"] in cells(tables.figure_1(self.rows))
+
     def test_without_runs_the_table_is_empty(self):
         assert tables.figure_1(self.rows[-1:]) == ""
 

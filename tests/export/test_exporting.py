@@ -250,6 +250,32 @@ def test_a_normalization_with_the_name_of_our_layer_is_not_ours(tmp_path):
     assert said["mean"] == [123.68, 116.779, 103.939]
 
 
+def small_network_of_somebody(tmp_path, end, **names):
+    """A network with names of other layers, that Keras saved."""
+    image = keras.Input((67, 67, 3))
+    x = keras.layers.Conv2D(4, 11, 9, name=names.get("first", "first"))(image)
+    x = end(keras.layers.Flatten()(x))
+    keras.Model(image, x).save(tmp_path / "somebody.keras")
+    return Classifier.open(tmp_path / "somebody.keras")
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "onnx"])
+@pytest.mark.parametrize(("first", "last"), [("first", "probabilities"), ("probabilities", "softmax")])
+def test_layers_may_have_the_names_of_the_export(format, first, last, tmp_path):
+    each = small_network_of_somebody(tmp_path, keras.layers.Dense(3, name=last), first=first)
+    assert exporting.export(each, tmp_path / "network", format).difference < 1e-5
+
+
+def test_operations_that_are_no_layers_are_exported_or_refused(tmp_path):
+    def end(x):
+        return keras.ops.softmax(keras.layers.Dense(3)(keras.ops.relu(x)))
+
+    each = small_network_of_somebody(tmp_path, end)
+    assert exporting.export(each, tmp_path / "network", "savedmodel").difference < 1e-5
+    with pytest.raises(ValueError, match="does not support this layer"):
+        exporting.export(each, tmp_path / "network.onnx", "onnx")
+
+
 def test_a_nested_network_in_half_precision_is_exported_as_float32():
     half = {"dtype": "mixed_bfloat16"}
     image = keras.Input((8, 8, 3))

@@ -112,7 +112,16 @@ def test_shapes_are_those_of_keras():
     )
 
 
+@keras.saving.register_keras_serializable(package="somebody", name="Flatten")
+class Flatten(layers.Flatten):
+    """A layer with the name of one of Keras, and other outputs."""
+
+    def call(self, inputs):
+        return super().call(inputs)[:, ::-1]
+
+
 UNKNOWN = {
+    "a layer of somebody with a name of Keras": lambda: lambda x: layers.Reshape(x.shape[1:])(Flatten()(x)),
     "another layer": lambda: layers.BatchNormalization(),
     "another activation": lambda: layers.Activation("gelu"),
     "a leaky relu": lambda: layers.ReLU(negative_slope=0.1),

@@ -72,6 +72,12 @@ def test_a_division_after_the_warm_up_is_relative_to_the_highest_rate():
         assert texts(axes) == ["rate 0.01", "/ 10"]
 
 
+def test_a_recovery_divides_too():
+    for axes in charts.learning_curves(log(9, rates=(0.01, 0.001, 0.001 / 3))).axes:
+        assert [x.get_xdata()[0] for x in axes.get_lines() if x.get_linestyle() == ":"] == [3.5, 6.5]
+        assert texts(axes) == ["rate 0.01", "/ 10", "/ 30"]
+
+
 def test_a_rate_that_decays_in_each_step_is_not_marked_as_divided():
     for axes in charts.learning_curves(log(4, rates=(0.004, 0.01, 0.0015, 4e-6))).axes:
         assert not [x for x in axes.get_lines() if x.get_linestyle() == ":"]

@@ -33,6 +33,12 @@ def test_three_rates_are_tried_and_the_best_one_is_trained_with_all_seeds():
     assert not list(compare_accuracy._still_to_train(rows, KEY, 3))
 
 
+def test_folders_of_the_same_name_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        compare_accuracy.main(["--work", str(tmp_path), "--epochs", "1", "--sets", "a/pictures", "b/pictures"])
+    assert capsys.readouterr().err.endswith("rename a folder. Received: pictures twice\n")
+
+
 @pytest.mark.parametrize("contender", compare_accuracy.OURS)
 def test_our_trainings_have_one_rate(contender):
     ours = KEY | {"contender": contender}

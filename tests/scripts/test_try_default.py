@@ -32,6 +32,13 @@ def test_a_data_set_is_drawn_once_and_reproducibly(name, tmp_path):
     assert first not in files(everyday_sets.make(name, tmp_path / "a"))  # it is there, and so it is left
 
 
+def test_a_folder_with_the_name_of_a_drawn_set_is_refused(tmp_path, capsys):
+    name = next(iter(everyday_sets.SETS))
+    with pytest.raises(SystemExit):
+        try_default.main(["--work", str(tmp_path), "--folders", f"mine/{name}"])
+    assert f"rename a folder. Received: {name} twice" in capsys.readouterr().err
+
+
 def test_classes_differ_in_shape():
     """By the fraction of the picture's center that each shape covers, on white."""
     random = np.random.default_rng(0)

@@ -94,6 +94,12 @@ def test_keras_file_of_another_network(tmp_path):
     assert loading.load(network("source"), tmp_path / "source.keras")
 
 
+def test_keras_file_with_another_pooling(tmp_path):
+    shared("paper").save(tmp_path / "alexnet.keras")
+    with pytest.raises(ValueError, match=r"whose step 4 is pool\(window=2, stride=2\).*window=3, stride=2\) there"):
+        loading.load(network("no_overlap"), tmp_path / "alexnet.keras")
+
+
 def test_keras_file_with_another_nonlinearity_in_its_hidden_layers(tmp_path):
     """As `tflearn` had in version 0.1.0. The file itself loads unchanged."""
     old = build_small("tflearn", {"hidden_activation": "tanh"})
@@ -378,6 +384,16 @@ def test_extra_array(tmp_path):
     np.savez(tmp_path / "alexnet.npz", **arrays, **{"conv6/kernel": np.zeros(3, np.float32)})
     with pytest.raises(ValueError, match="nothing is missing and conv6/kernel is unexpected"):
         loading.load(model, tmp_path / "alexnet.npz")
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("old", [True, False])
+def test_a_caffe_network_that_normalizes_within_channels(old, tmp_path):
+    path = tmp_path / "alexnet.caffemodel"
+    arrays = foreign_weights.of_caffe()
+    path.write_bytes(foreign_weights.caffemodel(arrays, CAFFE_STEPS, old, is_within_channels=True))
+    with pytest.raises(ValueError, match=r"whose step 3 is norm\(window=5, .* with spatial norm there"):
+        loading.load(network("caffe"), path)
 
 
 @pytest.mark.any_backend

@@ -241,7 +241,10 @@ assert round(100 * (1 - one_crop["flowers_2040-0"]["top1_error"])) == 55
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 views = [tested[f"flowers-{seed}"] for seed in range(3)]
-gains = [each["1_view"]["top1_error"] - each["10_views"]["top1_error"] for each in views]
+gains = [
+    each["1_view"]["top1_error"] - each["10_views"]["top1_error"]
+    for each in views
+]
 assert round(100 * np.mean(gains), 1) == 1.5
 five = [one_crop[f"from_petals-{seed}"]["top1_error"] for seed in range(5)]
 groups = [row["ensembles"]["test"] for row in rows if row["ensembles"]]
