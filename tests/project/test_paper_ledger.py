@@ -71,7 +71,7 @@ def test_differences_are_those_of_the_archived_runs():
         ("Half of the kernels in each layer", "half of the kernels", 4),
         ("It lowers the errors, so leaving it out", "no response normalization", 4),
         ("Without overlap the errors", "pooling without overlap", 4),
-        ("slightly more difficult to overfit", "pooling without overlap", 5),
+        ("slightly more difficult to overfit", "pooling without overlap", 4),
         ("Without them the network overfits", "no crops and mirrors", 4),
         ("It lowers the top-1 error", "no PCA lighting", 4),
         ("Dropout is very effective", "no dropout", 4),

@@ -205,18 +205,18 @@ found = ablations.differences(rows)
 low, high = found["half"].interval
 assert low > 0 and min(found["half"].points) > 0
 p_values = ablations.corrected(found)
-assert p_values["half"] < 0.05 < p_values["single_tower"]
-assert found["single_tower"].interval[0] > 0
+assert max(p_values["half"], p_values["single_tower"]) < 0.05
+low, high = ablations.training_differences(rows)["single_tower"].interval
+assert found["single_tower"].mean > 0 and low < 0 < high
 low, high = found["no_communication"].interval
 assert low < 0 < high < 1.17
 
 # %% [markdown]
 # With half of the kernels the top-1 error is higher with each of the seeds, as in the paper, and the difference stands
-# after the correction. That the groups cost something does not show: the network without groups has more weights, but its
-# errors are, if anything, higher. (By itself that interval is above zero, but one of fourteen may be so by chance, and
-# after the correction these seeds cannot tell.) Nor does it show that, for the same work, the towers need each other's
-# maps. In the authors' log, their network without communication costs 1.17 points; our interval contains zero and ends
-# just below that.
+# after the correction. The groups cost nothing here, rather the opposite: the network without groups has more weights,
+# and its errors are higher, also after the correction. In training, where its weights could help, its error is about the
+# same. Nor does it show that, for the same work, the towers need each other's maps. In the authors' log, their network
+# without communication costs 1.17 points; our interval contains zero and ends just below that.
 #
 # ## Today: the batch is split, not the network
 #

@@ -286,7 +286,7 @@ print(f"{name} is faster, forward and backward")
 #
 # ## What it is worth
 #
-# The network was trained on the 1020 pictures of Flowers-102 with the normalization layers and without them, with five
+# The network was trained on the 1020 pictures of Flowers-102 with the normalization layers and without them, with several
 # seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture
 # no_normalization`. Two runs with the same seed see the same pictures in the same order, so we look at their difference.
 # Each line has the mean difference, in brackets its 95 % interval over seeds, and *p*: how probable a difference at least
@@ -308,9 +308,9 @@ for name in paper:
 charts.differences(shown)
 
 # %% [markdown]
-# The interval of the top-1 error contains zero *and* the paper's 1.4, so we cannot tell. The top-5 error is higher without
-# the layers, with each of the seeds and after the correction, and its interval contains the paper's 1.2. So here the
-# layers help by about as much as the paper says. Three cautions:
+# The interval of the top-1 error contains the paper's 1.4. By itself it barely excludes zero, and after the correction we
+# cannot tell. The top-5 error is higher without the layers, with each of the seeds and after the correction, and its
+# interval contains the paper's 1.2. So here the layers help by about as much as the paper says. Three cautions:
 #
 # - The notes in the authors' code show what their 1.4 and 1.2 points are: that run was trained without *any*
 #   normalization, so it lacked the spatial one as well. The numbers are the value of both together. Our network has no
@@ -322,7 +322,9 @@ charts.differences(shown)
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 low, high = found["top-1"].interval
-assert low < 0 < 1.4 < high
+assert 0 < low < 0.2 and high > 1.4
+of_top1 = ablations.corrected(ablations.differences(rows))
+assert of_top1["no_normalization"] > 0.05
 low, high = found["top-5"].interval
 assert 0 < low < 1.2 < high and min(found["top-5"].points) > 0
 p_values = ablations.corrected(ablations.differences(rows, "top5_error"))
@@ -335,7 +337,8 @@ all_28 = {
     for name, each in ablations.differences(rows, key).items()
 }
 p_of_28 = ablations.corrected(all_28)["no_normalization", "top5_error"]
-assert len(all_28) == 28 and 0.025 < p_of_28 < 0.05
+assert len(all_28) == 28 and p_of_28 < 0.05
+assert np.isclose(p_of_28, 2 * p_values["no_normalization"], rtol=0.05)
 assert 2 * len(ablations.differences(rows)) == 28
 
 # %% [markdown]

@@ -228,27 +228,26 @@ for name in paper:
 charts.differences(shown)
 
 # %% [markdown]
-# Without overlap both errors are higher with each of the seeds, as the paper says, and by more than its 0.4 and 0.3. For
-# the top-5 error this stands after the correction. The interval of the top-1 error is above zero by itself, but not
-# clearly enough for one of fourteen changes. The paper finds networks with overlap "slightly more difficult to overfit".
-# So here are the errors in training:
+# Without overlap both errors are higher with each of the seeds, as the paper says, and by more than its 0.4 and 0.3. Both
+# differences stand after the correction. The paper finds networks with overlap "slightly more difficult to overfit". So
+# here are the errors in training:
 
 # %%
 training = ablations.training_differences(rows)
 p = ablations.corrected(training)["no_overlap"]
 print(f"error in training without overlap: {training['no_overlap']}, p {p:.2g}")
-assert max(training["no_overlap"].points) < 0 and p > 0.05
+assert max(training["no_overlap"].points) < 0 and p < 0.05
 
 # %% [markdown]
-# These runs look like it: without overlap the error in training is lower with each seed, and the error on new pictures
-# higher. After the correction the first is not certain.
+# So it is here, too: without overlap the error in training is lower with each seed, and the error on new pictures higher.
+# That is what overfitting means.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 for name, points in paper.items():
     assert min(found[name].points) > 0 and found[name].interval[0] > points
     key = name.replace("-", "") + "_error"
     p_values = ablations.corrected(ablations.differences(rows, key))
-    assert (p_values["no_overlap"] < 0.05) == (name == "top-5")
+    assert p_values["no_overlap"] < 0.05
 
 # %% [markdown]
 # ## What you predicted
