@@ -73,7 +73,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def absolute_if_exists(name: str) -> str:
     """Return the absolute path of a file or folder that exists, else the name, such as that of a data set."""
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     return str(path.resolve()) if path.exists() else name
 
 

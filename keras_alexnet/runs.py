@@ -214,7 +214,7 @@ class Run:
     @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
-        path = pathlib.Path(dataset).expanduser()
+        path = pathlib.Path(os.path.expanduser(dataset))
         name = path.stem.removesuffix(".tar") if path.is_file() else path.name  # of an archive or a CSV file
         stem = name.replace(":", "-")
         number = 1

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import typing
 
@@ -261,7 +262,7 @@ def _with_absolute_paths(options: Options) -> Options:
     paths = {"dataset": sources.stored_name(options.dataset)}
     for field in ("checkpoint_path", "data_dir"):  # may not exist yet
         if path := getattr(options, field):
-            paths[field] = str(pathlib.Path(path).expanduser().absolute())
+            paths[field] = str(pathlib.Path(os.path.expanduser(path)).absolute())
     if options.class_names:
         paths["class_names"] = absolute_if_exists(options.class_names)
     if options.weights and options.weights != names.DRAWN and not names.is_name(options.weights):

@@ -85,7 +85,7 @@ def unpack(archive: pathlib.Path, data_dir: str | os.PathLike | None = None) -> 
 
 def _cache(data_dir: str | os.PathLike | None) -> pathlib.Path:
     kept = data_dir or os.environ.get("TFDS_DATA_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(kept).expanduser().resolve() / "keras_alexnet"
+    return pathlib.Path(os.path.expanduser(kept)).resolve() / "keras_alexnet"
 
 
 def _make(cache: pathlib.Path) -> None:

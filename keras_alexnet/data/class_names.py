@@ -1,6 +1,7 @@
 """Class names from a user's file."""
 
 import collections
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: If the file does not exist, or has the wrong number of names or no name for a class.
     """
-    path = pathlib.Path(file).expanduser()
+    path = pathlib.Path(os.path.expanduser(file))
     if not path.is_file():
         raise ValueError(f"The file of class names must exist. Received: {file}")
     try:

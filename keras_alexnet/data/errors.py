@@ -43,6 +43,9 @@ def is_about_data(error: tf.errors.OpError) -> bool:
     return isinstance(error, kinds) or "IteratorGetNext" in str(error)
 
 
+PREAMBLES = ("Detected at", "Graph execution error", "File ", "<stack traces unavailable>")  # of TensorFlow's errors
+
+
 def first_line(error: Exception) -> str:
     """Return the line of an error that states the cause, without positions in TensorFlow's graph.
 
@@ -52,7 +55,7 @@ def first_line(error: Exception) -> str:
     """
     plain = re.sub(r"{{.*?}}|Error in user-defined function.*?iterator: \S+: | \[Op:\w+\]", "", str(error))
     lines = [line.strip() for line in plain.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Detected at", "Graph execution error", "File "))]
+    told = [line for line in lines if line and not line.startswith(PREAMBLES)]
     return (told or [type(error).__name__])[0][:200]
 
 

@@ -54,7 +54,7 @@ def locate(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
     Raises:
         ValueError: If it is missing.
     """
-    root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    root = pathlib.Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
     manual = root / "downloads" / "manual"
     for place in (root / NAME, manual / NAME, manual, root):
         if place.is_dir() and find(place.resolve()):

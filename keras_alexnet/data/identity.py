@@ -7,6 +7,7 @@ compares it with the identity of the evaluation data.
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
@@ -149,9 +150,9 @@ class DataIdentity:
         if name == "petals":
             return cls("petals", name, **fields)
         tfds = NAME_AND_VERSION.fullmatch(name)
-        if tfds and names and not pathlib.Path(name).expanduser().is_dir():
+        if tfds and names and not pathlib.Path(os.path.expanduser(name)).is_dir():
             return cls("tfds", tfds["base"], tfds["version"], **fields)
-        path = pathlib.Path(name).expanduser()
+        path = pathlib.Path(os.path.expanduser(name))
         return cls("folder", str(path.resolve() if path.is_dir() else path), **fields)
 
 

@@ -108,7 +108,7 @@ def dataset_path(name: str | os.PathLike, data_dir: str | os.PathLike | None = N
         True
     """
     name = os.fspath(name)
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     if not is_unicode(name):
         raise ValueError(f"The path of the data set must be in UTF-8. Received: {os.fsencode(name)!r}")
     if name == "petals":

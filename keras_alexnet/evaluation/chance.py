@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 EXPLODED = 10  # ours: a loss above this multiple of the loss of chance has diverged
-# Ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it.
-MIN_CHANCE_LOSS = 0.1
+# Ours: smallest loss of chance for this. If most pictures are of one class, it is so low that a new network is far
+# above it: its loss is the logarithm of the number of classes, about 7 for a thousand.
+MIN_CHANCE_LOSS = 0.7
 AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
 STUCK_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
@@ -48,7 +49,7 @@ def has_exploded(loss: float, chance: float) -> bool:
     """Return whether a loss, or NaN, is far above that of chance.
 
     Example:
-        >>> has_exploded(6.0, chance=0.69), has_exploded(7.0, chance=0.69), has_exploded(float("nan"), chance=0.69)
+        >>> has_exploded(7.0, chance=0.69), has_exploded(7.1, chance=0.69), has_exploded(float("nan"), chance=0.69)
         (False, True, True)
     """
     return not loss <= EXPLODED * max(chance, MIN_CHANCE_LOSS)

@@ -97,7 +97,10 @@ def save(
         state = {"sha256": digest(temporary), "seeds": values(_seeds(model)), "metrics": list(metrics)}
     state |= {"recoveries": list(recoveries)} if recoveries else {}
     write_text(folder / f"{name}.json", json.dumps(state) + "\n")  # this file makes the checkpoint valid
-    _remove_all_but({file.stem for file in _newest_first(folder)[:kept]}, folder)
+    files = _newest_first(folder)
+    if kept is not None:  # a later one, which training did not continue from, is damaged
+        files = [file for file in files if _progress(file) <= (epochs, steps)][:kept]
+    _remove_all_but({file.stem for file in files}, folder)
 
 
 def initial(folder: pathlib.Path) -> Checkpoint | None:

@@ -139,7 +139,10 @@ def recipe_for(facts: DataFacts, steps_per_epoch: int | None = None, **given: An
     recipe = _recipe(facts, **given)
     steps = _all_steps(recipe, facts, steps_per_epoch)
     if steps >= LONG and facts.pictures <= FEW_PICTURES and facts.shorter_side > SMALL:
-        recipe = dataclasses.replace(recipe, **LONG_TRAINING | given)
+        changed = dict(LONG_TRAINING)
+        if {"cut_from", "smallest_area"} & given.keys():  # settings of the crops of random size
+            del changed["augmentation"]
+        recipe = dataclasses.replace(recipe, **changed | given)
     return _with_warmup(recipe, steps, given)
 
 

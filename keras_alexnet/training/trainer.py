@@ -160,6 +160,11 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
             "--max-minutes does not work with several workers: leave it out. "
             f"Received: --max-minutes {options.max_minutes}"
         )
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise ValueError(
+            "Training needs the TensorFlow or the JAX backend: set KERAS_BACKEND to one of them. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
     if options.tensorboard_verbose and keras.backend.backend() != "tensorflow":
         raise ValueError(
             "Histograms need the TensorFlow backend: leave out --tensorboard-verbose. "

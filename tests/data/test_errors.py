@@ -18,6 +18,12 @@ def test_libjpeg_lines_are_collected_and_all_others_pass_at_once(capfd):
     assert capfd.readouterr().err == "\r 10%|#an error of TensorFlow\nwithout an end of line"
 
 
+def test_an_error_inside_fit_names_its_cause():
+    told = "Graph execution error:\n\nDetected at node ReadFile defined at (most recent call last):\n"
+    told += "<stack traces unavailable>\nError in user-defined function: /pictures/1.png; No such file or directory"
+    assert errors.first_line(ValueError(told)).endswith("/pictures/1.png; No such file or directory")
+
+
 def test_stderr_is_restored_after_an_exception(capfd):
     with pytest.raises(ZeroDivisionError), errors.libjpeg_warnings():
         1 / 0  # noqa: B018

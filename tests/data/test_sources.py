@@ -82,6 +82,14 @@ def test_a_folder_of_pictures_beside_a_csv_file_names_it(pets):
         sources.find(pets)
 
 
+def test_a_name_with_a_tilde_that_is_no_home_folder(pets, monkeypatch):
+    monkeypatch.chdir(pets.parent)
+    pets.rename("~backup of pets")
+    assert sources.find("~backup of pets").class_names == ("cat", "dog")
+    with pytest.raises(ValueError, match="does not exist"):
+        sources.find("~nobody-of-this-name/pets")
+
+
 def test_a_path_that_is_not_in_utf_8_is_refused(tmp_path):
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     os.mkdir(folder)

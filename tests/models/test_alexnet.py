@@ -311,5 +311,5 @@ def test_channels_first_is_refused():
 
 def test_weights_of_another_network_are_refused(file):
     other = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
-    with pytest.raises(ValueError, match=r"step 3 is pool\. .*model\.keras with norm"):
+    with pytest.raises(ValueError, match=r"step 3 is pool\(.*model\.keras with norm"):
         small(other, weights=file)

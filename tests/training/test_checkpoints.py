@@ -97,6 +97,19 @@ def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(model, tmp_p
         assert "epoch-00002.keras" in capsys.readouterr().err
 
 
+def test_a_damaged_checkpoint_does_not_replace_a_good_one(model, tmp_path):
+    for epochs in (9, 10):
+        checkpoints.save(tmp_path, model, epochs)
+    (tmp_path / "epoch-00010.keras").write_bytes(b"damaged")
+    assert checkpoints.newest(tmp_path).epochs == 9
+    checkpoints.save(tmp_path, model, 9, 5, kept=2)  # training continued from there
+    assert sorted(file.name for file in tmp_path.glob("*.keras")) == [
+        "epoch-00009-step-00000005.keras",
+        "epoch-00009.keras",
+    ]
+    assert checkpoints.newest(tmp_path).steps == 5
+
+
 def test_only_damaged_checkpoints_are_an_error(model, tmp_path):
     assert checkpoints.newest(tmp_path) is None
     checkpoints.save(tmp_path, model, 1)

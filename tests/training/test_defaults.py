@@ -118,6 +118,14 @@ def test_settings_of_the_user_take_precedence():
     assert recipe.resize_size == 112
 
 
+@pytest.mark.parametrize("given", [{"cut_from": 200}, {"smallest_area": 0.5}])
+def test_settings_of_crops_of_random_size_keep_them_in_long_training(given):
+    assert "rotation" in recipe_for(facts()).augmentation  # it is long
+    recipe = recipe_for(facts(), **given)
+    assert "resized_crop" in recipe.augmentation
+    assert recipe.learning_rate == recipe_for(facts()).learning_rate
+
+
 @pytest.mark.parametrize(
     ("given", "keep"),
     [({}, "last"), ({"stop_after": 5}, "best"), ({"patience": 5}, "best"), ({"stop_after": 5, "keep": "last"}, "last")],
