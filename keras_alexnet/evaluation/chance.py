@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 EXPLODED = 10  # ours: a loss above this multiple of the loss of chance has diverged
-# Ours: smallest loss of chance for this. If most pictures are of one class, it is so low that a new network is far
-# above it: its loss is the logarithm of the number of classes, about 7 for a thousand.
-MIN_CHANCE_LOSS = 0.7
+# Ours: smallest loss of chance for this; with one rare class it is so low that single mistakes exceed it.
+MIN_CHANCE_LOSS = 0.1
+# Ours: nor has a loss below this multiple of ln(classes). That is the loss of a new network, and far above chance if
+# most pictures are of one class.
+EXPLODED_NEW = 1.5
 AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network has learned nothing
 STUCK_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
@@ -45,14 +47,19 @@ def chance_error(counts: Sequence[float]) -> float:
     return 1 - max(counts) / sum(counts)
 
 
-def has_exploded(loss: float, chance: float) -> bool:
-    """Return whether a loss, or NaN, is far above that of chance.
+def has_exploded(loss: float, chance: float, classes: int = 2) -> bool:
+    """Return whether a loss, or NaN, is far above that of chance and of a new network.
+
+    Args:
+        loss: The loss.
+        chance: The result of `chance_loss`.
+        classes: Number of classes.
 
     Example:
-        >>> has_exploded(7.0, chance=0.69), has_exploded(7.1, chance=0.69), has_exploded(float("nan"), chance=0.69)
+        >>> has_exploded(6.0, chance=0.69), has_exploded(7.0, chance=0.69), has_exploded(float("nan"), chance=0.69)
         (False, True, True)
     """
-    return not loss <= EXPLODED * max(chance, MIN_CHANCE_LOSS)
+    return not loss <= max(EXPLODED * max(chance, MIN_CHANCE_LOSS), EXPLODED_NEW * float(np.log(classes)))
 
 
 def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:
@@ -69,7 +76,7 @@ def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) 
     if not log or len(counts) < 2:
         return None
     loss, chance = log[-1]["loss"], chance_loss(counts)
-    if has_exploded(loss, chance):
+    if has_exploded(loss, chance, len(counts)):
         return (
             f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
             "Try a smaller learning rate."

@@ -139,6 +139,7 @@ class LossGuard(keras.callbacks.Callback):
         first_steps: Number of steps of the first epoch that are already done.
         images: A batch of preprocessed pictures, to detect dead units. If given, training is also stopped when its
             loss is far above chance or stays there, so that it can go back.
+        classes: Number of classes.
     """
 
     def __init__(
@@ -150,10 +151,11 @@ class LossGuard(keras.callbacks.Callback):
         chance: float,
         first_steps: int = 0,
         images: Any = None,
+        classes: int = 2,
     ) -> None:
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
-        self.steps_of_epoch, self.chance, self.images = steps, chance, images
+        self.steps_of_epoch, self.chance, self.images, self.classes = steps, chance, images, classes
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
@@ -163,13 +165,13 @@ class LossGuard(keras.callbacks.Callback):
         self._check(logs["loss"], self.steps)
         is_resumed = batch == 0 and self.steps > 1  # the loss is that of this step: `CheckpointWriter` adds the others
         if self.images is not None and not is_resumed:
-            loss_checks.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps)
+            loss_checks.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps, self.classes)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
         if self.images is not None:
-            loss_checks.check_exploded(losses[-1], self.chance, self.epoch, None)
+            loss_checks.check_exploded(losses[-1], self.chance, self.epoch, None, self.classes)
             all_steps = self.recipe.epochs * self.steps_of_epoch
             loss_checks.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
             if losses[-1] >= AT_CHANCE * self.chance:

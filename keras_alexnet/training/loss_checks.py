@@ -77,7 +77,7 @@ def stuck_warning(losses: Sequence[float], chance: float) -> str | None:
     )
 
 
-def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> None:
+def check_exploded(loss: float, chance: float, epoch: int, step: int | None, classes: int = 2) -> None:
     """Raise if a mean loss is far above chance.
 
     Args:
@@ -85,11 +85,12 @@ def check_exploded(loss: float, chance: float, epoch: int, step: int | None) -> 
         chance: Loss of chance.
         epoch: Number of the epoch, from 1.
         step: Number of the step in it, from 1; None at its end.
+        classes: Number of classes.
 
     Raises:
         TrainingFailed: If the loss is too high.
     """
-    if (step is None or step >= TELLING_STEPS) and has_exploded(loss, chance):
+    if (step is None or step >= TELLING_STEPS) and has_exploded(loss, chance, classes):
         raise TrainingFailed(
             f"Training diverged. Received: a loss of {loss:.3g}, where chance has {chance:.3g}",
             reason=f"the loss was {loss:.3g}, where chance has {chance:.3g}",

@@ -333,7 +333,8 @@ def _callbacks(
     rows, first_steps = run.read_log()[: checkpoint.epochs if checkpoint else 0], checkpoint.steps if checkpoint else 0
     histograms_every = options.tensorboard_verbose if is_chief else 0
     images, labels = _first_batch(job, statistics) if may_recover or histograms_every else (None, None)
-    guard = LossGuard(run, recipe, rows, steps, job.chance, first_steps, images if may_recover else None)
+    watched = images if may_recover else None
+    guard = LossGuard(run, recipe, rows, steps, job.chance, first_steps, watched, classes=len(job.counts))
     limit = [TimeLimit(60 * options.max_minutes, job.started)] if options.max_minutes else []
     factor = recovery.factor(checkpoint.recoveries if checkpoint else [])
     rates = LearningRate(recipe, rows, steps, first_steps, factor)

@@ -17,8 +17,10 @@ def test_chance_predicts_the_most_frequent_class():
 
 
 def test_a_loss_far_above_chance_has_exploded():
-    assert not has_exploded(math.log(1000), chance_loss([10**6] + [1] * 999))  # as of a network before training
-    assert has_exploded(7.1, chance_loss([1000, 5]))
+    assert not has_exploded(0.9, chance_loss([1000, 5]))  # single mistakes are expensive when chance is so low
+    assert has_exploded(1.1, chance_loss([1000, 5]))
+    assert not has_exploded(2.4, chance_loss([1300] + [3] * 9), classes=10)  # near ln(10), as before training
+    assert has_exploded(4.0, chance_loss([1300] + [3] * 9), classes=10)
     assert has_exploded(math.inf, 1.0)
 
 

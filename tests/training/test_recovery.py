@@ -43,10 +43,10 @@ def test_the_first_step_of_a_resumed_epoch_tells_little(tmp_path, first_steps):
     """Its loss is that of this step alone; those of the next are means over the epoch again."""
     guard = callbacks.LossGuard(Run(tmp_path), TOY, [], steps=50, chance=0.1, first_steps=first_steps, images=())
     guard.on_epoch_begin(0)
-    for batch, loss in enumerate([8.4] + 12 * [1.4]):
+    for batch, loss in enumerate([1.2] + 12 * [0.2]):
         guard.on_train_batch_end(batch, {"loss": loss})
     with pytest.raises(loss_checks.TrainingFailed):
-        guard.on_train_batch_end(13, {"loss": 8.4})
+        guard.on_train_batch_end(13, {"loss": 1.2})
 
 
 def test_without_recovery_a_loss_at_chance_is_reported_and_training_goes_on(tmp_path, capsys):
