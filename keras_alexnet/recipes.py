@@ -192,6 +192,27 @@ class Recipe:
     noise_std: float = setting(
         8.0, "std of the pixel noise, on pixel values 0 to 255 (ours)", _AUGMENTATION, rule=_NOT_NEGATIVE
     )
+    mixup: float = setting(
+        0.0,
+        "average pictures in pairs, in shares from Beta(X, X); 0 for none (ours)",
+        _AUGMENTATION,
+        rule=_NOT_NEGATIVE,
+    )
+    cutmix: float = setting(
+        0.0,
+        "paste a part of another picture into each, of an area from Beta(X, X); 0 for none (ours)",
+        _AUGMENTATION,
+        rule=_NOT_NEGATIVE,
+    )
+    mixed_share: float = setting(
+        1.0,
+        "fraction of the batches with --mixup or --cutmix (ours)",
+        _AUGMENTATION,
+        rule=Rule("from 0 to 1", lambda value: 0 <= value <= 1),
+    )
+    label_smoothing: float = setting(
+        0.0, "fraction of every label that is spread over all classes (ours)", _AUGMENTATION, rule=_LESS_THAN_ONE
+    )
     batch_size: int = setting(128, "global batch size, over all devices (5)", _LEARNING, rule=_POSITIVE)
     epochs: int = setting(90, "passes over the training images (5)", _LEARNING, rule=_POSITIVE)
     learning_rate: float = setting(0.01, "learning rate of the first epoch (5)", _LEARNING, ("lr",), rule=_POSITIVE)
@@ -332,6 +353,11 @@ class Recipe:
     def training_size(self) -> int:
         """Height and width of the resized pictures that training crops are cut from, in pixels."""
         return self.cut_from or self.resize_size
+
+    @property
+    def has_soft_labels(self) -> bool:
+        """Whether the labels in training are distributions over the classes."""
+        return bool(self.mixup or self.cutmix or self.label_smoothing)
 
     @property
     def averaged_views(self) -> str:

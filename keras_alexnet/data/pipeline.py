@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data import augmentation, decoding, inputs
+from keras_alexnet.data import augmentation, decoding, inputs, mixing
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.machine import available_memory
 from keras_alexnet.recipes import Recipe
@@ -66,6 +66,7 @@ def training_batches(
     steps_per_epoch: int | None = None,
     first_step: int = 0,
     repeats: Sequence[int] | None = None,
+    classes: int | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of several epochs as one stream.
 
@@ -88,10 +89,11 @@ def training_batches(
         first_step: Batches of the first epoch to skip, because the network has already seen them.
         repeats: How many times as often to sample a picture, by class, see `balancing.repeats_by_class`. The length
             of an epoch does not change: it uses a different part of the repeated pictures each time.
+        classes: Number of classes, for a recipe with soft labels.
 
     Returns:
         A dataset of `(float32 (batch, crop_size, crop_size, 3), label (batch,))`, with the images as
-        `inputs.augmented_crop` returns them.
+        `inputs.augmented_crop` returns them. With soft labels, as `mixing.soft_batch` returns both.
 
     Raises:
         ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
@@ -111,7 +113,9 @@ def training_batches(
     def crops_of(epochs, recipe):
         def labeled_crop(item, key):
             number, (picture, label) = item
-            return inputs.augmented_crop(picture, tf.random.fold_in(key, number), statistics, recipe), label
+            key = tf.random.fold_in(key, number)
+            crop = inputs.augmented_crop(picture, key, statistics, recipe)
+            return (crop, label, key) if recipe.has_soft_labels else (crop, label)
 
         return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch).map(labeled_crop, AUTOTUNE)
 
@@ -120,6 +124,10 @@ def training_batches(
     if without_lighting:
         crops = crops.concatenate(crops_of(without_lighting, _recipe_without_lighting(recipe)))
     batches = crops.batch(recipe.batch_size, drop_remainder=True)
+    if recipe.has_soft_labels:  # the first picture's seed also serves the batch
+        batches = batches.map(
+            lambda crops, labels, keys: mixing.soft_batch(crops, labels, keys[0], recipe, classes), AUTOTUNE
+        )
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
 

@@ -18,8 +18,9 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     Classes that tie with the correct one count as more probable, and so does NaN. A network with the same output for
     every class is therefore wrong, while `keras.metrics.SparseTopKCategoricalAccuracy` counts it as correct.
 
-    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a fraction
-    from 0 to 1.
+    Inputs: labels, integers `(batch,)` or `(batch, 1)`, or distributions over the classes `(batch, classes)`, such as
+    one-hot labels, of which the most probable class counts; probabilities or logits `(batch, classes)`. Result: a
+    fraction from 0 to 1.
 
     Args:
         k: Number of guesses: 1 or 5 in the paper.
@@ -27,7 +28,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
         dtype: Precision of the sums.
 
     Raises:
-        ValueError: If `k` is not an integer of at least 1, or the labels are one-hot.
+        ValueError: If `k` is not an integer of at least 1, or the labels have another shape.
 
     Example:
         >>> import numpy as np
@@ -51,20 +52,28 @@ class TopKError(keras.metrics.MeanMetricWrapper):
 
 def _not_in_top_k(labels, scores, k):
     """1.0 where at least `k` other classes score as well as the label's, else 0.0."""
-    labels, scores = ops.convert_to_tensor(labels), ops.convert_to_tensor(scores)
-    check_labels(labels)
-    labels = ops.cast(ops.reshape(labels, (-1, 1)), "int32")  # (batch, 1)
+    labels, scores = _as_integers(labels, scores), ops.convert_to_tensor(scores)
+    labels = ops.reshape(labels, (-1, 1))  # (batch, 1)
     of_label = ops.take_along_axis(scores, labels, axis=-1)  # (batch, 1)
     ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # without the label itself
     return ops.cast(ahead >= k, "float32")  # (batch,)
+
+
+def _as_integers(labels, scores):
+    """Return labels as integers: of a distribution over the classes, the most probable one."""
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == 2 and labels.shape[1] == scores.shape[1] > 1:
+        return ops.argmax(labels, axis=1)
+    check_labels(labels)
+    return ops.cast(labels, "int32")
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class MeanClassError(keras.metrics.Metric):
     """Mean per-class top-1 error. Every class has the same weight, regardless of its number of pictures.
 
-    Inputs: integer labels `(batch,)` or `(batch, 1)`, probabilities or logits `(batch, classes)`. Result: a fraction
-    from 0 to 1. Classes without pictures are left out.
+    Inputs: labels, and probabilities or logits, as for `TopKError`. Result: a fraction from 0 to 1. Classes without
+    pictures are left out.
 
     Args:
         classes: Number of classes.
@@ -87,7 +96,7 @@ class MeanClassError(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the pictures of a batch by class."""
-        labels = ops.reshape(ops.convert_to_tensor(y_true), (-1,))  # (batch,)
+        labels = ops.reshape(_as_integers(y_true, y_pred), (-1,))  # (batch,)
         wrong = _not_in_top_k(labels, y_pred, 1)
         weights = (
             ops.ones_like(wrong) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))

@@ -50,7 +50,9 @@ def range_test(
     statistics = Statistics.measure(resized)
     steps = pipeline.steps_of_an_epoch(len(pictures), recipe.batch_size)
     epochs = range(-(-STEPS // steps))
-    batches = pipeline.training_batches(pictures, statistics, recipe, options.seed, epochs)
+    batches = pipeline.training_batches(
+        pictures, statistics, recipe, options.seed, epochs, classes=len(data.class_names)
+    )
     model = trainer.compiled_model(recipe, len(data.class_names), options.weights, options.head)
     losses, mean, weight = [], 0.0, 0.0
     for step, (rate, (images, labels)) in enumerate(zip(rates(), batches, strict=False), start=1):

@@ -31,6 +31,7 @@ from keras_alexnet.training.callbacks import (
     TimeLimit,
 )
 from keras_alexnet.training.histograms import Histograms
+from keras_alexnet.training.losses import CrossEntropy
 from keras_alexnet.training.optimizers import PaperSGD
 from keras_alexnet.training.strategies import Strategy
 from keras_alexnet.weights import loading, names
@@ -86,7 +87,7 @@ def compiled_model(
             learning_rate_factors=schedules.layer_factors(recipe, 0, network.layers[-1].name),
             global_clipnorm=recipe.clip_norm,
         ),
-        loss="sparse_categorical_crossentropy",
+        loss=CrossEntropy() if recipe.has_soft_labels else "sparse_categorical_crossentropy",
         metrics=[TopKError(1), TopKError(5), *([MeanClassError(classes)] if recipe.balance != "none" else [])],
         # XLA's gradient of max pooling is ten times slower on the CPU than TensorFlow's own
         jit_compile=False if strategies.is_tensorflow_on_cpu() else "auto",
@@ -298,7 +299,15 @@ def _train_from(checkpoint: checkpoints.Checkpoint | None, job: _Job, may_recove
         repeats = balancing.repeats_by_class(job.counts) if recipe.balance == "repeat" else None
         for epochs, first_step in _parts(epoch, step, recipe.epochs):
             batches = pipeline.training_batches(
-                pictures, statistics, recipe, options.seed, epochs, options.steps_per_epoch, first_step, repeats
+                pictures,
+                statistics,
+                recipe,
+                options.seed,
+                epochs,
+                options.steps_per_epoch,
+                first_step,
+                repeats,
+                len(job.data.class_names),
             )
             model.fit(
                 batches,

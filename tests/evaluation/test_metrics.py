@@ -86,22 +86,34 @@ ONE_HOT = r"Labels must be integers.*one-hot.*Received: labels of shape "
 def test_one_hot_labels_are_refused(batch):
     labels, scores = np.eye(4)[[2] * batch], np.full((batch, 4), 0.25)
     with pytest.raises(ValueError, match=ONE_HOT):
-        TopKError(1).update_state(labels, scores)
-    with pytest.raises(ValueError, match=ONE_HOT):
         metrics.top_k_error(scores, labels, 1)
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (2, 1, 1), (1, 3), (1, 2, 4)])
+@pytest.mark.parametrize("labels", [np.eye(3), np.eye(3, dtype="int32"), 0.5 * np.eye(3) + 0.5 / 3])
+def test_the_most_probable_class_of_soft_labels_counts(labels):
+    scores = np.array([[0.6, 0.3, 0.1], [0.6, 0.3, 0.1], [0.6, 0.3, 0.1]])
+    for k, expected in ((1, 2 / 3), (2, 1 / 3)):
+        metric = TopKError(k)
+        metric.update_state(labels, scores)
+        assert float(metric.result()) == pytest.approx(expected)
+    metric = metrics.MeanClassError(3)
+    metric.update_state(labels, scores)
+    assert float(metric.result()) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 1, 1), (1, 3), (1, 2, 4), (2, 5)])
 def test_labels_of_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=re.escape(f"Received: labels of shape {shape}")):
         TopKError(1).update_state(np.zeros(shape, "int32"), np.full((2, 4), 0.25))
 
 
-def test_one_hot_labels_are_refused_in_fit():
+def test_one_hot_labels_in_fit():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "categorical_crossentropy", metrics=[TopKError(1)])
-    with pytest.raises(ValueError, match=ONE_HOT):
-        model.fit(np.ones((2, 4)), np.eye(3)[:2], verbose=0)
+    images, labels = np.random.default_rng(0).random((32, 4)), np.eye(3)[np.arange(32) % 3]
+    error = model.evaluate(images, labels, verbose=0, return_dict=True)["top1_error"]
+    expected = (model.predict(images, verbose=0).argmax(axis=1) != np.arange(32) % 3).mean()
+    assert error == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, None, "5"])

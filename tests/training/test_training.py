@@ -135,6 +135,30 @@ def test_an_interrupted_run_continues_exactly(finished, folder, tmp_path, monkey
         assert row == pytest.approx(unbroken, rel=1e-3)
 
 
+def test_mixed_pictures_and_soft_labels_in_training_but_not_in_validation(folder, tmp_path):
+    recipe = dataclasses.replace(RECIPE, mixup=0.5, cutmix=1.0, mixed_share=0.9, label_smoothing=0.2, epochs=2)
+    longer = dataclasses.replace(recipe, epochs=3)
+    run, whole = Run.create(tmp_path / "run"), Run.create(tmp_path / "whole")
+    fit(folder, run, recipe)
+    fit(folder, run, longer)  # from the checkpoint, which has the loss as well
+    fit(folder, whole, longer)
+    for row, expected in zip(run.read_log(), whole.read_log(), strict=True):
+        assert row == pytest.approx(expected, rel=1e-4)
+    row = min(run.read_log(), key=lambda row: row["val_top1_error"])
+    assert row["val_loss"] == pytest.approx(cross_entropy(run, folder), rel=1e-3)
+
+
+def cross_entropy(run, folder):
+    """The mean cross-entropy of the validation pictures, without the losses of Keras."""
+    model, mean = keras.models.load_model(run.best), np.load(run.statistics)["mean_image"].mean(axis=(0, 1))
+    losses = []
+    for label, name in enumerate("abc"):
+        for path in sorted((folder / "validation" / name).iterdir()):
+            crop = np.asarray(Image.open(path), "float32")[1:17, 1:17] - mean
+            losses.append(-np.log(model.predict(crop[None], verbose=0)[0, label]))
+    return np.mean(losses)
+
+
 OF_THE_AUTHORS = dataclasses.replace(  # the schedule of their log with fewer epochs
     RECIPES["source"],
     architecture="figure_1",
