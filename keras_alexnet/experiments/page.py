@@ -207,7 +207,8 @@ def fill(text: str, known: Mapping[str, str]) -> str:
 def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return all that pages can show of the archive, by name.
 
-    Errors are means over the seeds, in percent, such as "flowers, test, ten views, top-1 error". Differences between
+    Errors are means over the seeds, in percent, such as "flowers, test, ten views, top-1 error", or of one run, such as
+    "flowers-0, test, ten views, top-1 error". Differences between
     paired runs are in points, with their 95 % interval, such as "half, top-1 difference".
 
     Args:
@@ -220,6 +221,7 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     groups = tables.groups_of_seeds(rows, at_least=1)
     results = {tables.common_name(group): [row["results"] for row in group] for group in groups}
     for row in rows:
+        results[row["run"]] = [row["results"]]
         if row["ensembles"]:
             results[f"ensemble with {row['run']}"] = [row["ensembles"]]
     for (name, of_runs), split, views, k in itertools.product(results.items(), runs.SPLITS, VIEW_NAMES, (1, 5)):

@@ -144,18 +144,18 @@ rows = archive.rows("../results")
 Markdown(tables.specialization(rows))
 
 # %%
-shares = {"with groups": [], "without groups": []}
+shares = {True: [], False: []}  # with groups and without
 for row in rows:
-    if row["dataset"].startswith("oxford_flowers102") and not row["weights"]:
+    of_flowers = row["dataset"].startswith("oxford_flowers102")
+    if of_flowers and row["specialization"] is not None and not row["weights"]:
         net = ARCHITECTURES[row["recipe"]["architecture"]]
-        groups = max(each.groups for each in net.convolutions.values())
-        name = "with groups" if groups > 1 else "without groups"
-        shares[name].append(row["specialization"])
-for name, values in shares.items():
+        grouped = max(each.groups for each in net.convolutions.values()) > 1
+        shares[grouped].append(row["specialization"])
+for grouped, values in shares.items():
     apart = np.abs(np.array(values) - 0.5)
-    print(f"{name}: {len(values)} runs, {apart.mean():.2f} from 1/2", end="")
-    print(f" on average, {apart.max():.2f} at most")
-assert min(shares["with groups"]) < 0.3 < 0.7 < max(shares["with groups"])
+    print("with" if grouped else "without", f"groups: {len(values)} runs", end=", ")
+    print(f"{apart.mean():.2f} from 1/2 on average, {apart.max():.2f} at most")
+assert min(shares[True]) < 0.3 < 0.7 < max(shares[True])
 
 # %% [markdown]
 # Without groups the two halves differ little more than halves of random kernels. With groups the mean distance is half
@@ -311,9 +311,9 @@ assert share > 0.1  # chance
 halves = np.split(features.colorfulness(drawn), 2)
 assert halves[1].mean() < halves[0].mean() and 108e6 / 921_600 > 100
 assert round(10 * same[1]) == 2
-apart = np.abs(np.array(shares["with groups"]) - 0.5)
+apart = np.abs(np.array(shares[True]) - 0.5)
 assert np.median(apart) < 0.1
-others_apart = np.abs(np.array(shares["without groups"]) - 0.5)
+others_apart = np.abs(np.array(shares[False]) - 0.5)
 assert round(apart.mean() / others_apart.mean()) == 2
 # The share of pairs among 48 and 48 random numbers, as in a U test
 std = ((48 + 48 + 1) / (12 * 48 * 48)) ** 0.5
