@@ -153,7 +153,7 @@ for row in rows:
         shares[grouped].append(row["specialization"])
 for grouped, values in shares.items():
     apart = np.abs(np.array(values) - 0.5)
-    print("with" if grouped else "without", f"groups: {len(values)} runs", end=", ")
+    print("with" if grouped else "no", f"groups: {len(values)} runs", end=", ")
     print(f"{apart.mean():.2f} from 1/2 on average, {apart.max():.2f} at most")
 assert min(shares[True]) < 0.3 < 0.7 < max(shares[True])
 
