@@ -68,6 +68,11 @@ class Run:
         return self.folder.absolute().name
 
     @property
+    def first_name(self) -> str:
+        """The name that the folder had when training began, by which other folders know the run."""
+        return self.read_json("recipe.json").get("run", self.name) if self.has_recipe() else self.name
+
+    @property
     def best(self) -> pathlib.Path:
         """The network that the recipe keeps, of the best or of the last epoch, without its optimizer."""
         return self.folder / BEST
@@ -79,7 +84,10 @@ class Run:
             ValueError: If there is none yet.
         """
         if not self.best.is_file():
-            raise ValueError(f"Expected a run with at least one finished epoch (best.keras). Received: {self.folder}")
+            raise ValueError(
+                "Expected a run with best.keras, which is written after the first epoch, or after the last without "
+                f"validation pictures. Received: {self.folder}"
+            )
         return self.best
 
     @property
@@ -265,7 +273,7 @@ class Run:
         with self._recipe_errors():
             options = Options(**self.read_json("recipe.json")["options"])
         if options.class_names and not pathlib.Path(options.class_names).exists():
-            return dataclasses.replace(options, class_names=str(self.classes.absolute()))
+            return dataclasses.replace(options, class_names=str(self.classes.absolute()))  # read name by name
         return options
 
     def read_data(self) -> dict | str:

@@ -213,14 +213,17 @@ def plan_epochs(
     from keras_alexnet.training import time_planning, trainer
 
     trainer.prepare(options)  # the speed depends on the precision
-    is_given = bool({"epochs", "divide_after"} & given_fields(arguments, Recipe).keys() or options.steps_per_epoch)
+    is_given = bool({"epochs", "divide_after"} & given_fields(arguments, Recipe).keys())
     times = 1 if options.virtual_devices else replicas
     if options.max_minutes and not is_given:
         speed = times * time_planning.measure_speed(recipe, facts.classes)
-        epochs, steps = time_planning.plan(recipe, facts.pictures, 60 * options.max_minutes, speed)
+        given_steps, seconds = options.steps_per_epoch, 60 * options.max_minutes
+        epochs, steps = time_planning.plan(recipe, facts.pictures, seconds, speed, given_steps)
         return epochs, dataclasses.replace(options, steps_per_epoch=steps), speed
     speed = times * time_planning.images_per_second(recipe, facts.classes)
-    if is_given or options.strategy == "multiworker":  # whose processes must agree on the number
+    if (
+        is_given or options.steps_per_epoch or options.strategy == "multiworker"
+    ):  # whose processes must agree on the number
         return recipe.epochs, options, speed
     return time_planning.shorten(recipe, facts.pictures, speed), options, speed
 

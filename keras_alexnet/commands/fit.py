@@ -25,7 +25,7 @@ from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.invocation import call_of
 from keras_alexnet.recipes import PURPOSES, Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.text import percent
+from keras_alexnet.text import percent, plural
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
@@ -65,8 +65,8 @@ def _check_batch_size(files: "LabeledFiles", batch_size: int | None) -> None:
     count = len(next(iter(files.splits.values())))
     if batch_size and batch_size > count:
         raise ValueError(
-            f"The batch is larger than the training set: use --batch-size {count} or less, or leave out both "
-            f"--batch-size and --recipe. Received: batch size {batch_size}, {count} pictures"
+            "The batch is larger than the training set: use a smaller --batch-size, or leave out both --batch-size and "
+            f"--recipe. Received: batch size {batch_size}, {count} pictures"
         )
 
 
@@ -123,7 +123,9 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     """
     recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
     if not run and not arguments.find_learning_rate:
-        _check_run_folder(pathlib.Path(arguments.run or "runs"), options)
+        _check_not_among_pictures("--run", pathlib.Path(arguments.run or "runs"), options)
+        if options.checkpoint_path:
+            _check_not_among_pictures("--checkpoint-path", pathlib.Path(options.checkpoint_path), options)
         if arguments.run and options.strategy != "multiworker":  # another worker may have created it
             Run.check_new(arguments.run)
     if run:
@@ -181,24 +183,36 @@ def _compare_backends(run: Run, options: Options) -> None:
 
 
 def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
-    """Say what more epochs change, or that there is nothing left to train."""
-    if recipe.epochs > run.read_recipe().epochs:
+    """Say what more epochs change, or that there is nothing left to train.
+
+    Raises:
+        ValueError: If more epochs are requested, but --stop-after has ended the run.
+    """
+    rows, longer = run.read_log(), recipe.epochs > run.read_recipe().epochs
+    if recipe.is_over(rows) and len(rows) < recipe.epochs:
+        if longer:
+            raise ValueError(
+                f"This run was ended by --stop-after {recipe.stop_after}, which it keeps: start a new run, with "
+                f"--weights {run.folder} to start from its network. Received: --epochs {recipe.epochs}"
+            )
+        say(f"This run is finished: --stop-after {recipe.stop_after} ended it after {plural(len(rows), 'epoch')}.")
+    elif longer:
         if recipe.schedule != "divided":
             say(
                 f"The {recipe.schedule} schedule now ends after epoch {recipe.epochs}, so the learning rate first "
                 f"rises again. The result differs from that of a new run with --epochs {recipe.epochs}."
             )
     elif run.is_finished():
-        say(f"This run is finished. To train it for more than {len(run.read_log())} epochs, add --epochs N.")
+        say(f"This run is finished. To train it for more than {len(rows)} epochs, add --epochs N.")
 
 
-def _check_run_folder(folder: pathlib.Path, options: Options) -> None:
-    """Raise if the run folder would be inside the folder of pictures, where it would look like a class."""
+def _check_not_among_pictures(flag: str, folder: pathlib.Path, options: Options) -> None:
+    """Raise if a folder to write to is inside the folder of pictures, where it would look like a class."""
     pictures = pathlib.Path(options.dataset)
     if pictures.is_absolute() and pictures.is_dir() and folder.resolve().is_relative_to(pictures.resolve()):
         raise ValueError(
-            "The run folder must not be inside the folder of pictures: choose another with --run, or start the program "
-            f"elsewhere. Received: {folder}"
+            f"The folder of {flag} must not be inside the folder of pictures: choose another with {flag}, or start the "
+            f"program elsewhere. Received: {folder}"
         )
 
 

@@ -1,6 +1,7 @@
 """Class names from a user's file."""
 
 import collections
+import csv
 import os
 import pathlib
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
 
     The file has one name per line, in the order of the labels; or lines of a class and its name in any order, as
     `n01440764 tench, Tinca tinca` in ImageNet's `words.txt`, possibly with other classes. If two classes have the same
-    name, their original names are added in parentheses. Classes that already have these names keep them.
+    name, their original names are added in parentheses. Classes that already have these names keep them. Names may be
+    in double quotes. A run's `classes.txt` has the names in the order of the labels.
 
     Args:
         file: Path of the file, UTF-8.
@@ -32,7 +34,10 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(f"The file of class names must be text in UTF-8. Received: {file}: {error}") from None
-    names = _by_class(lines, classes, path) or lines
+    is_of_run = (
+        path.name == "classes.txt" and (path.parent / "recipe.json").is_file()
+    )  # whose names may look like pairs
+    names = lines if is_of_run else _by_class(lines, classes, path) or _without_quotes(lines)
     if set(names) == set(classes):
         return tuple(classes)
     if len(names) != len(classes):
@@ -60,6 +65,24 @@ def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) 
 
 
 def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:
-    """Split the lines that have the separator into the parts before and after it."""
-    pairs = [line.split(separator, 1) for line in lines]
+    """Split the lines that have the separator into the parts before and after it.
+
+    A part in quotes may contain the separator, as in files that spreadsheets write.
+    """
+    pairs = [_fields(line, separator) for line in lines]
     return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    if separator and '"' in line:
+        (fields,) = csv.reader([line], delimiter=separator, skipinitialspace=True)
+        if len(fields) == 2:
+            return fields
+    return line.split(separator, 1)
+
+
+def _without_quotes(lines: Sequence[str]) -> list[str]:
+    """Return names without the quotes around them, if all names have them."""
+    if all(len(line) > 2 and line[0] == line[-1] == '"' for line in lines):
+        return [line[1:-1].replace('""', '"') for line in lines]
+    return [*lines]

@@ -5,7 +5,7 @@ import json
 import pathlib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -38,6 +38,17 @@ class Checkpoint:
     metrics: list
     recoveries: list = dataclasses.field(default_factory=list)
 
+    def loss(self, rows: Sequence[Mapping[str, float]]) -> float:
+        """Return the mean training loss of the unfinished epoch, or if there is none, of the last finished one.
+
+        Args:
+            rows: The log of the run.
+        """
+        if self.steps:
+            total, count = self.metrics[:2]  # the first metric of a Keras network is the loss
+            return total / count
+        return rows[self.epochs - 1]["loss"] if 0 < self.epochs <= len(rows) else 0.0
+
     def load(self) -> keras.Model:
         """Load the compiled network, ready for the next step. Its metrics can be assigned once they are built."""
         model = keras.models.load_model(self.network)
@@ -61,9 +72,9 @@ def _seeds(model):
 
 
 def folder_of(run: Run, options: Options) -> pathlib.Path:
-    """Return the folder of a run's checkpoints: its own, or one with its name in the `checkpoint_path` of the
+    """Return the folder of a run's checkpoints: its own, or one with its first name in the `checkpoint_path` of the
     options."""
-    return pathlib.Path(options.checkpoint_path) / run.name if options.checkpoint_path else run.last
+    return pathlib.Path(options.checkpoint_path) / run.first_name if options.checkpoint_path else run.last
 
 
 def save(
@@ -137,15 +148,20 @@ def newest(folder: pathlib.Path, logged: int = 0) -> Checkpoint | None:
     Raises:
         ValueError: If all checkpoints are damaged, or a run of several epochs has none.
     """
-    files = _newest_first(folder)
-    for file in files:
-        checkpoint = _read(file)
-        if checkpoint:
-            return checkpoint
-        print(f"This checkpoint is damaged, using the previous one: {file.with_suffix('.keras')}", file=sys.stderr)
-    if files or logged > 1:  # the second epoch is logged when the first has its checkpoint
+    for checkpoint in complete(folder):
+        return checkpoint
+    if _newest_first(folder) or logged > 1:  # the second epoch is logged when the first has its checkpoint
         raise ValueError(f"No complete checkpoint is left: start a new run. Received: {folder}")
     return None
+
+
+def complete(folder: pathlib.Path) -> Iterator[Checkpoint]:
+    """Yield the complete checkpoints, newest first. Damaged ones are reported on stderr."""
+    for file in _newest_first(folder):
+        if checkpoint := _read(file):
+            yield checkpoint
+        else:
+            print(f"This checkpoint is damaged, using the previous one: {file.with_suffix('.keras')}", file=sys.stderr)
 
 
 def _newest_first(folder):

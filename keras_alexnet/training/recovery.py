@@ -31,7 +31,9 @@ def go_back(
     learning_rate: float,
     initial: Callable[[], keras.Model],
 ) -> list[dict[str, Any]]:
-    """Go back to the last good weights: the newest checkpoint, or the initial weights if it is not usable.
+    """Go back to the last good weights: the newest checkpoint with a loss near that of chance or below it.
+
+    Without one, and if the network learned nothing, training starts again from the initial weights.
 
     Args:
         failure: The failure to recover from.
@@ -46,9 +48,8 @@ def go_back(
     """
     checkpoint = checkpoints.newest(folder)
     before = checkpoint.recoveries if checkpoint else []
-    losses = [row["loss"] for row in rows[: checkpoint.epochs]] if checkpoint else []
-    if failure.is_stuck or not checkpoint or max(losses[-1:], default=0) > MAX_RESUMABLE_LOSS * chance:
-        checkpoint = None
+    found = () if failure.is_stuck else checkpoints.complete(folder)
+    checkpoint = next((each for each in found if each.loss(rows) <= MAX_RESUMABLE_LOSS * chance), None)
     epochs, steps = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     recoveries = [
         *before,

@@ -20,7 +20,9 @@ EPOCH_SECONDS = 0.3  # of an epoch besides its steps; 0.2 to 0.3 with 32 picture
 FEWEST_EPOCHS = 4  # of a plan; if fewer fit into the time, an epoch uses only some of the pictures
 
 
-def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float) -> tuple[int, int | None]:
+def plan(
+    recipe: Recipe, pictures: int, seconds: float, images_per_second: float, steps: int | None = None
+) -> tuple[int, int | None]:
     """Plan training for a time limit.
 
     Args:
@@ -28,6 +30,7 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
         pictures: Number of training pictures.
         seconds: The time limit.
         images_per_second: Training speed of this machine.
+        steps: Number of steps of an epoch, if it is given.
 
     Returns:
         The number of epochs, at most that of the recipe, and the number of steps of an epoch, or None if every epoch
@@ -39,9 +42,10 @@ def plan(recipe: Recipe, pictures: int, seconds: float, images_per_second: float
         >>> plan(Recipe(batch_size=32, epochs=100), 50_000, seconds=600, images_per_second=50)
         (4, 187)
     """
-    epochs = int(PLANNED_SHARE * seconds / (pictures / images_per_second + EPOCH_SECONDS))
-    if epochs >= FEWEST_EPOCHS:
-        return min(epochs, recipe.epochs), None
+    of_an_epoch = steps * recipe.batch_size if steps else pictures
+    epochs = int(PLANNED_SHARE * seconds / (of_an_epoch / images_per_second + EPOCH_SECONDS))
+    if steps or epochs >= FEWEST_EPOCHS:
+        return max(1, min(epochs, recipe.epochs)), steps
     images = PLANNED_SHARE * seconds * images_per_second
     steps = max(1, int(images / FEWEST_EPOCHS / recipe.batch_size))
     return FEWEST_EPOCHS, min(steps, max(1, pictures // recipe.batch_size))

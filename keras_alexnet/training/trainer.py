@@ -127,17 +127,20 @@ def fit(
     with files.locked(run.folder, "--run") if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
+            if (saved_in := checkpoints.folder_of(run, options)).is_dir():  # may be outside, by --checkpoint-path
+                files.remove_partial_files(saved_in)
             if run.has_recipe():  # a resumed run keeps its own
                 run.update(recipe.epochs, options)
             else:
                 run.write_json(
                     "recipe.json",
-                    provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices),
+                    provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices)
+                    | {"run": run.name},
                 )
             if not run.classes.exists():
                 run.write_classes(data.class_names)
         is_new, started = not checkpoints.folder_of(run, options).exists(), time.perf_counter()
-        with errors.readable_errors(recipe, run.folder):
+        with errors.readable_errors(recipe, run.folder, checkpoints.folder_of(run, options)):
             recoveries, counts = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None

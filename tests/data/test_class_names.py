@@ -24,6 +24,27 @@ def test_lines_of_a_class_and_its_name_in_any_order(tmp_path, separator):
     assert read(tmp_path, text) == ("tench, Tinca", "stork", "derrick")
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", ";", ", "])
+def test_names_in_quotes(tmp_path, separator):
+    text = "".join(f'{synset}{separator}"{name}, ""{name}"""\n' for synset, name in zip(SYNSETS, "abc", strict=True))
+    assert read(tmp_path, text) == ('a, "a"', 'b, "b"', 'c, "c"')
+    assert read(tmp_path, '"a"\n"b, ""B"""\n"c"\n') == ("a", 'b, "B"', "c")
+
+
+def test_names_with_a_quote_keep_it(tmp_path):
+    assert read(tmp_path, '5" nail\n6" nail\nscrew\n') == ('5" nail', '6" nail', "screw")
+    text = '{},5" nail\n{},6" nail\n{},screw\n'.format(*SYNSETS)
+    assert read(tmp_path, text) == ('5" nail', '6" nail', "screw")
+
+
+def test_names_of_a_run_may_look_like_pairs(tmp_path):
+    """Two classes of the same name, as `read` wrote them."""
+    classes = ("a", "b", "c")
+    (tmp_path / "classes.txt").write_text("crane (a)\na (b)\nb\n")
+    (tmp_path / "recipe.json").touch()
+    assert class_names.read(tmp_path / "classes.txt", classes) == ("crane (a)", "a (b)", "b")
+
+
 def test_numbers_of_a_csv_file(tmp_path):
     assert read(tmp_path, "10,ten\n2,two\n", ("2", "10")) == ("two", "ten")
 

@@ -103,6 +103,26 @@ def test_a_run_is_not_written_among_the_pictures(pictures, monkeypatch, capsys):
     assert sorted(path.name for path in pictures.iterdir()) == ["a", "b"]
 
 
+def test_checkpoints_are_not_written_among_the_pictures(pictures, tmp_path, capsys):
+    line = ["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--checkpoint-path", str(pictures / "kept")]
+    with pytest.raises(SystemExit) as stop:
+        fit.main([*line, *TOY])
+    assert stop.value.code == 2
+    assert "The folder of --checkpoint-path must not be inside the folder of pictures" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_stopped_early_says_so_and_is_not_made_longer(tmp_path, capsys):
+    run = Run.create(tmp_path / "run")
+    recipe = dataclasses.replace(RECIPES["petals"], epochs=9, stop_after=1)
+    run.write_json("recipe.json", {"recipe": dataclasses.asdict(recipe)})
+    run.write_log([{"epoch": n, "learning_rate": 0.1, "loss": 1.0, "val_top1_error": n / 10} for n in (1, 2)])
+    fit._say_how_it_continues(run, recipe)
+    assert capsys.readouterr().out == "This run is finished: --stop-after 1 ended it after 2 epochs.\n"
+    with pytest.raises(ValueError, match=r"ended by --stop-after 1.*--weights .*run.* Received: --epochs 20"):
+        fit._say_how_it_continues(run, dataclasses.replace(recipe, epochs=20))
+
+
 def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
     monkeypatch.setattr(time_planning, "measure_speed", lambda *_: 100.0)
     data = datasets.load(str(pictures))
@@ -190,10 +210,10 @@ def test_help_answers_without_tensorflow():
         (["--weights", "drawn"], "fit the architectures paper, source"),
         (
             ["--batch-size", "500"],
-            "use --batch-size 20 or less, or leave out both --batch-size and --recipe. Received: batch size",
+            "use a smaller --batch-size, or leave out both --batch-size and --recipe. Received: batch size",
         ),
         (["--batch-size", "17"], "use a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
-        (["--recipe", "text", "--batch-size", "21"], "use --batch-size 20 or less"),
+        (["--recipe", "text", "--batch-size", "21"], "use a smaller --batch-size"),
         (["--class-names", "nowhere.txt"], "must exist. Received: nowhere.txt"),
         (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),
         (["--test-share", "-0.1"], "must be at least 0"),

@@ -9,6 +9,7 @@ from small_pictures import save_splits
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_alexnet.data import datasets
+from keras_alexnet.files import PARTIAL
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import callbacks, checkpoints, trainer
@@ -133,6 +134,20 @@ def test_checkpoint_path_and_the_number_of_checkpoints(folder, tmp_path):
     names = sorted(path.name for path in (tmp_path / "elsewhere" / "run").glob("*.keras"))
     assert names == ["epoch-00004.keras", "epoch-00005.keras", "epoch-00006.keras"]
     assert not run.last.exists()
+
+
+def test_a_renamed_run_finds_its_checkpoints_elsewhere(folder, tmp_path):
+    run, options = Run.create(tmp_path / "run"), {"checkpoint_path": str(tmp_path / "elsewhere")}
+    short = dataclasses.replace(TOY, epochs=1)
+    train(folder, run, short, **options)
+    partial = tmp_path / "elsewhere" / "run" / f"{PARTIAL}x.keras"
+    partial.touch()
+    renamed = Run.open(run.folder.rename(tmp_path / "renamed"))
+    train(folder, renamed, dataclasses.replace(TOY, epochs=2), **options)
+    assert [row["epoch"] for row in renamed.read_log()] == [1, 2]
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["run"]
+    assert checkpoints.newest(tmp_path / "elsewhere" / "run").epochs == 2
+    assert not partial.exists()
 
 
 @pytest.mark.slow

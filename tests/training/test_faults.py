@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,8 +46,8 @@ def after_the_first_epoch(monkeypatch, act):
     monkeypatch.setattr(trainer.CheckpointWriter, "on_epoch_end", on_epoch_end)
 
 
-def explained(action):
-    with errors.readable_errors(RECIPE, "runs/a"):
+def explained(action, checkpoints="runs/a/last"):
+    with errors.readable_errors(RECIPE, Path("runs/a"), Path(checkpoints)):
         action()
 
 
@@ -58,8 +59,22 @@ def test_a_batch_too_large_for_memory_names_its_size():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
 def test_a_full_disk_is_not_too_little_memory():
-    with pytest.raises(OSError, match=r"free some space, .* --resume runs/a\. Received: .*No space left"):
+    with pytest.raises(OSError, match=r"free some space, then start again\. Received: .*No space left"):
         explained(lambda: tf.io.write_file("/dev/full", "text"))
+
+
+def unavailable(op):
+    raise tf.errors.UnavailableError(None, op, "Connection reset")
+
+
+@pytest.mark.parametrize(
+    ("has_checkpoint", "advice"), [(True, "continue with --resume runs/a"), (False, "start again")]
+)
+def test_a_run_is_continued_only_if_it_has_a_checkpoint(tmp_path, has_checkpoint, advice):
+    if has_checkpoint:
+        (tmp_path / "epoch-00001.json").touch()
+    with pytest.raises(OSError, match=f"Another worker has stopped: {advice}, with all workers. Received: Connection"):
+        explained(lambda: unavailable(None), tmp_path)
 
 
 def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():
@@ -79,7 +94,7 @@ def test_a_truncated_data_file(tmp_path):
     with tf.io.TFRecordWriter(str(file)) as writer:
         writer.write(b"picture" * 100)
     file.write_bytes(file.read_bytes()[:300])
-    with pytest.raises(OSError, match=r"restore them, then continue with --resume runs/a\. Received: .*truncated"):
+    with pytest.raises(OSError, match=r"restore them, then start again\. Received: .*truncated"):
         explained(lambda: list(tf.data.TFRecordDataset(str(file))))
 
 

@@ -98,10 +98,20 @@ class TestGoingBack:
             }
         ]
 
-    @pytest.mark.parametrize(("losses", "is_stuck"), [([0.7, 0.6, 5.0], False), ([0.7, 0.7, 0.7], True)])
+    @pytest.mark.parametrize(("losses", "is_stuck"), [([0.7, 5.0, 5.0], False), ([0.7, 0.7, 0.7], True)])
     def test_recovery_goes_back_to_the_initial_weights_if_the_checkpoints_are_bad(self, last, losses, is_stuck):
         assert self.back(last, losses, is_stuck)[:2] == (0, 0)
         assert [file.name for file in last.glob("*.keras")] == ["epoch-00000.keras"]
+
+    def test_recovery_goes_back_to_an_older_checkpoint_if_the_newest_is_bad(self, last):
+        assert self.back(last, [0.7, 0.6, 5.0])[:2] == (2, 2)
+        assert [file.name for file in last.glob("*.keras")] == ["epoch-00002.keras"]
+
+    @pytest.mark.parametrize(("total", "back_to"), [(50.0, (3, 0)), (math.nan, (3, 0)), (6.0, (3, 10))])
+    def test_a_checkpoint_within_an_epoch_counts_with_the_loss_of_that_epoch(self, last, total, back_to):
+        checkpoints.save(last, tiny(4), 3, steps=10, metrics=[total, 10.0, 0.0, 10.0])
+        *_, (found,) = self.back(last, [0.7, 0.6, 0.5])
+        assert (found["back_to_epochs"], found["back_to_steps"]) == back_to
 
     def test_a_second_recovery_uses_a_ninth_of_the_rate(self, last):
         self.back(last, [0.7, 0.6, 0.5])

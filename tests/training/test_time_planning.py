@@ -38,6 +38,16 @@ def test_a_short_plan_has_four_epochs_of_some_of_the_pictures():
     assert 0.7 * 120 < 4 * steps * recipe.batch_size / 40 < 120
 
 
+def test_given_steps_are_kept():
+    recipe = Recipe(batch_size=32, epochs=100)
+    epochs, steps = time_planning.plan(recipe, 50_000, seconds=600, images_per_second=50, steps=10)
+    assert steps == 10
+    taken = epochs * (10 * 32 / 50 + time_planning.EPOCH_SECONDS)
+    assert 0.7 * 600 < taken < 600
+    assert time_planning.plan(recipe, 50_000, seconds=1, images_per_second=50, steps=10) == (1, 10)
+    assert time_planning.plan(recipe, 50_000, seconds=1e6, images_per_second=50, steps=10) == (100, 10)
+
+
 @pytest.mark.parametrize(
     ("speed", "epochs"),
     [

@@ -275,7 +275,7 @@ def test_run_folder(small_run):
 @pytest.mark.any_backend
 def test_run_folder_without_a_network(small_run):
     small_run.best.unlink()
-    with pytest.raises(ValueError, match=r"a run with at least one finished epoch.* Received: .*small-1"):
+    with pytest.raises(ValueError, match=r"a run with best.keras.* Received: .*small-1"):
         loading.load(network("paper"), small_run.folder)
 
 
