@@ -46,9 +46,8 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.split == "all" and options.dataset != own:  # needs no splits: a class may have a single picture
             options = dataclasses.replace(options, validation_share=0.0, test_share=0.0)
         data = datasets.from_options(options)
-        evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views)
-        for run, evaluation in zip(runs, evaluations, strict=False):  # the ensemble has no folder
-            run_figures.draw(run, evaluation)
+        evaluations = evaluate.evaluate_runs(runs, data, arguments.split, arguments.views, run_figures.draw)
+        for run in runs:  # when all figures are drawn, and the ensemble is evaluated
             report.write(run)
         results = [evaluation.numbers() for evaluation in evaluations]
         say(f"{data.describe()}\n{results[0]['pictures']} pictures of the {arguments.split} split\n")

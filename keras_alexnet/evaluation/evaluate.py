@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -182,7 +182,13 @@ class Evaluation:
         }
 
 
-def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 10) -> list[Evaluation]:
+def evaluate_runs(
+    runs: Sequence[Run],
+    data: Dataset,
+    split: str,
+    views: int = 10,
+    after: Callable[[Run, Evaluation, Classifier], None] | None = None,
+) -> list[Evaluation]:
     """Evaluate runs, and if there are several also the ensemble that averages their probabilities.
 
     Each result is saved in the run's folder as `evaluation-<split>.json`, with the name of the data set if that is not
@@ -193,6 +199,7 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
         data: A data set with the classes that the runs were trained on, possibly in another order.
         split: "train", "validation", "test" or "all".
         views: 1, or 10 for the results of one view and of ten.
+        after: Called after the evaluation of each run, while its network is loaded.
 
     Returns:
         One evaluation for each run, and one for the ensemble if there are several runs.
@@ -219,12 +226,15 @@ def evaluate_runs(runs: Sequence[Run], data: Dataset, split: str, views: int = 1
                 f"The {split} split may contain pictures that {run.folder} was trained on. Expected the same files and "
                 f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
             )
-    resized, evaluations, networks = {}, [], {run: run.checksum() for run in runs}
+    resized, evaluations, networks = {}, [], {}
     for run in runs:
         size = run.read_recipe().resize_size
         if size not in resized:
             resized[size] = pipeline.resize_pictures(pictures, size)
-        evaluations.append(evaluate_run(run, data, split, resized[size], views))
+        networks[run], classifier = run.checksum(), Classifier.from_run(run)
+        evaluations.append(evaluate_run(run, data, split, resized[size], views, classifier, networks[run]))
+        if after:
+            after(run, evaluations[-1], classifier)
     if len(runs) > 1:
         evaluations.append(_ensemble(evaluations))
         runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), networks)
@@ -238,6 +248,7 @@ def evaluate_run(
     pictures: tf.data.Dataset,
     views: int = 10,
     classifier: Classifier | None = None,
+    checksum: int | None = None,
 ) -> Evaluation:
     """Evaluate one run on pictures that are already resized, see `evaluate_runs`.
 
@@ -248,12 +259,13 @@ def evaluate_run(
         pictures: The result of `pipeline.resize_pictures` with the resize size of the run's recipe.
         views: 1, or 10 for the results of one view and of ten.
         classifier: The run's network if it is already loaded; None to load it.
+        checksum: The run's `checksum` from before it was loaded; None for that of now.
 
     Raises:
         ValueError: If the run has no network yet, or its classes differ from those of the data.
         OSError: If pictures cannot be read.
     """
-    networks = {run: run.checksum()}
+    networks = {run: run.checksum() if checksum is None else checksum}
     classifier = classifier or Classifier.from_run(run)
     order = class_positions(classifier.class_names, data.class_names)
     batches = tqdm.tqdm(classifier.batches(pictures, views), desc=f"evaluating {run.name}", leave=False, disable=None)
