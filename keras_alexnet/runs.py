@@ -70,7 +70,7 @@ class Run:
     @property
     def first_name(self) -> str:
         """The name that the folder had when training began, by which other folders know the run."""
-        return self.read_json("recipe.json").get("run", self.name) if self.has_recipe() else self.name
+        return self.read_json("recipe.json").get("first_name", self.name) if self.has_recipe() else self.name
 
     @property
     def best(self) -> pathlib.Path:
@@ -475,7 +475,7 @@ class Run:
         older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
         return {
             "run": self.name,
-            **self.read_json("recipe.json"),
+            **{key: value for key, value in self.read_json("recipe.json").items() if key != "first_name"},
             "results": results,
             "recoveries": self.read_recoveries(),
             "evaluations": ({"validation": older} if older else {}) | self.read_evaluations("evaluation"),

@@ -12,6 +12,7 @@ import keras
 
 from keras_alexnet import invocation
 from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.training import strategies
 
 
 def describe(recipe: Recipe, options: Options, data: dict | str, precision: str, devices: int) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
         devices: Number of devices.
 
     Returns:
-        A mapping for JSON: the arguments, the command, the date, the machine, the commit and the versions.
+        A mapping for JSON: the arguments, the command, the date, the machine and its GPUs, the commit and the versions.
     """
     packages = ("keras_alexnet", "keras", keras.backend.backend(), "tensorflow", "tensorflow-datasets", "numpy")
     return {
@@ -36,6 +37,7 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
         "backend": keras.backend.backend(),
         "devices": devices,
         "machine": platform.platform(),
+        "gpus": strategies.gpu_names(),
         "command": invocation.own_call(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),

@@ -406,3 +406,17 @@ def _gpu_capability() -> tuple[int, int] | None:
         for gpu in tf.config.get_visible_devices("GPU"):
             return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
     return None
+
+
+def gpu_names() -> list[str]:
+    """Return the names of the backend's GPUs, none on the CPU."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        details = map(tf.config.experimental.get_device_details, tf.config.get_visible_devices("GPU"))
+        return [each.get("device_name", "GPU") for each in details]
+    return []

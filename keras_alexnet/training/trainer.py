@@ -135,7 +135,7 @@ def fit(
                 run.write_json(
                     "recipe.json",
                     provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices)
-                    | {"run": run.name},
+                    | {"first_name": run.name},
                 )
             if not run.classes.exists():
                 run.write_classes(data.class_names)

@@ -145,6 +145,7 @@ def test_a_renamed_run_finds_its_checkpoints_elsewhere(folder, tmp_path):
     renamed = Run.open(run.folder.rename(tmp_path / "renamed"))
     train(folder, renamed, dataclasses.replace(TOY, epochs=2), **options)
     assert [row["epoch"] for row in renamed.read_log()] == [1, 2]
+    assert renamed.to_dict()["run"] == "renamed"
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["run"]
     assert checkpoints.newest(tmp_path / "elsewhere" / "run").epochs == 2
     assert not partial.exists()

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from keras_alexnet.training import provenance
+from keras_alexnet.training import provenance, strategies
 
 
 @pytest.fixture
@@ -39,3 +39,11 @@ def test_changed_files_of_the_library_are_told(git, tmp_path):
     assert provenance._commit() == git("rev-parse", "HEAD")
     (tmp_path / "library" / "training" / "provenance.py").write_text("changed = True")
     assert provenance._commit() == git("rev-parse", "HEAD") + "-dirty"
+
+
+def test_the_gpus_are_named(monkeypatch):
+    assert strategies.gpu_names() == []
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: ["one", "other"])
+    details = {"one": {"device_name": "NVIDIA H200"}, "other": {}}
+    monkeypatch.setattr("tensorflow.config.experimental.get_device_details", details.get)
+    assert strategies.gpu_names() == ["NVIDIA H200", "GPU"]
