@@ -156,7 +156,7 @@ def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool =
     """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
 
     Args:
-        folder: The folder.
+        folder: The folder, or a file.
         flag: The flag that names it, for the message.
         wait: Whether to wait for another process that holds it.
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from keras_alexnet.files import (
     PARTIAL,
     atomic_write,
+    locked,
     relative_path,
     remove_partial_files,
     temporary_folder,
@@ -431,11 +432,12 @@ class Run:
             stem: The evaluated pictures, such as "validation".
             rows: The result of `Evaluation.mistakes`.
         """
-        others = [row for row in self.read_mistakes() if row["split"] != stem]
         with (
+            locked(self.folder / "recipe.json", wait=True),  # training holds the lock of the folder
             atomic_write(self.folder / "mistakes.csv") as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
+            others = [row for row in self.read_mistakes() if row["split"] != stem]
             writer = csv.DictWriter(file, MISTAKE_COLUMNS)
             writer.writeheader()
             writer.writerows([*others, *({"split": stem} | row for row in rows)])

@@ -1,10 +1,13 @@
+import concurrent.futures
 import os
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
 
+from keras_alexnet import files
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import INSIDE, MISTAKE_COLUMNS, Run
@@ -139,6 +142,7 @@ def test_a_file_that_is_no_evaluation_is_named(numbers, tmp_path):
 
 def test_a_list_of_mistakes_from_a_spreadsheet_is_named(tmp_path):
     run = Run(tmp_path)
+    run.write_json("recipe.json", {})
     run.write_mistakes("test", [dict.fromkeys(MISTAKE_COLUMNS[1:], "x")])
     assert [row["split"] for row in run.read_mistakes()] == ["test"]
     path = tmp_path / "mistakes.csv"
@@ -195,3 +199,20 @@ def test_a_folder_that_cannot_be_created_is_one_line(tmp_path):
     with pytest.raises(OSError, match=r"cannot be created: choose another with --run\. Received: .*file/run: "):
         Run.create(tmp_path / "file" / "run")
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not files.CAN_LOCK, reason="this system has no locks")
+def test_two_evaluations_at_the_same_time_keep_both_lists_of_mistakes(tmp_path, monkeypatch):
+    run, read = Run.create(tmp_path / "run"), Run.read_mistakes
+    run.write_json("recipe.json", {})
+
+    def slowly(self):
+        rows = read(self)
+        time.sleep(0.2)  # for the other to read the same
+        return rows
+
+    monkeypatch.setattr(Run, "read_mistakes", slowly)
+    row = dict.fromkeys(MISTAKE_COLUMNS[1:], "x")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda stem: run.write_mistakes(stem, [row]), ("test", "other-test")))
+    assert {each["split"] for each in read(run)} == {"test", "other-test"}
