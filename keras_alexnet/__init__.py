@@ -43,5 +43,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 @wrapt.when_imported("keras")
 def _register(_):
     """Register the classes of saved networks with Keras as soon as Keras is imported."""
-    for module in ("evaluation.metrics", "models.layers", "training.optimizers"):
+    for module in ("evaluation.metrics", "models.layers", "training.losses", "training.optimizers"):
         importlib.import_module(f"{__name__}.{module}")

@@ -41,6 +41,7 @@ class Rule(NamedTuple):
 _POSITIVE = Rule("more than zero", lambda value: value > 0)
 _NOT_NEGATIVE = Rule("at least zero", lambda value: value >= 0)
 _AT_LEAST_ONE = Rule("at least 1", lambda value: value >= 1)
+_BETA = Rule("0, or from 0.05 to 100", lambda value: value == 0 or 0.05 <= value <= 100)  # less is no mixing at all
 _LESS_THAN_ONE = Rule("at least 0 and less than 1", lambda value: 0 <= value < 1)
 _EPOCHS = Rule("numbers of epochs, from 1", lambda epochs: all(epoch >= 1 for epoch in epochs))
 
@@ -196,13 +197,13 @@ class Recipe:
         0.0,
         "average pictures in pairs, in shares from Beta(X, X); 0 for none (ours)",
         _AUGMENTATION,
-        rule=_NOT_NEGATIVE,
+        rule=_BETA,
     )
     cutmix: float = setting(
         0.0,
         "paste a part of another picture into each, of an area from Beta(X, X); 0 for none (ours)",
         _AUGMENTATION,
-        rule=_NOT_NEGATIVE,
+        rule=_BETA,
     )
     mixed_share: float = setting(
         1.0,

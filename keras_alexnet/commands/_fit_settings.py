@@ -59,6 +59,9 @@ def _check_no_flag_is_ignored(arguments: argparse.Namespace, recipe: Recipe | No
             f"Received: --quick --recipe {arguments.recipe}"
         )
     given = given_fields(arguments, Recipe)
+    mixes = vars(recipe) if recipe else given
+    if "mixed_share" in given and not (mixes.get("mixup") or mixes.get("cutmix")):
+        raise ValueError(f"--mixed-share needs --mixup or --cutmix. Received: --mixed-share {given['mixed_share']}")
     schedule = recipe.schedule if recipe else given.get("schedule", "divided")  # which these flags imply
     for name in ("divide_after", "patience", "divisions"):
         if name in given and schedule != "divided":
@@ -221,9 +224,8 @@ def plan_epochs(
         epochs, steps = time_planning.plan(recipe, facts.pictures, seconds, speed, given_steps)
         return epochs, dataclasses.replace(options, steps_per_epoch=steps), speed
     speed = times * time_planning.images_per_second(recipe, facts.classes)
-    if (
-        is_given or options.steps_per_epoch or options.strategy == "multiworker"
-    ):  # whose processes must agree on the number
+    # several workers must agree on the number
+    if is_given or options.steps_per_epoch or options.strategy == "multiworker":
         return recipe.epochs, options, speed
     return time_planning.shorten(recipe, facts.pictures, speed), options, speed
 

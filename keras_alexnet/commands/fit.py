@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
         from keras_alexnet.training import checkpoints, trainer
 
         if run:
-            _say_how_it_continues(run, recipe)
+            _say_how_it_continues(run, recipe, checkpoints.finished_epochs(checkpoints.folder_of(run, options)))
         else:
             folder = pathlib.Path(arguments.run or Run.next_free("runs", options.dataset))
             _check_checkpoint_folder(checkpoints.folder_of(Run(folder), options), options)
@@ -182,18 +182,23 @@ def _compare_backends(run: Run, options: Options) -> None:
     say(f"The run began on {began} and continues on {now}: rounding and the dropout masks differ.")
 
 
-def _say_how_it_continues(run: Run, recipe: Recipe) -> None:
+def _say_how_it_continues(run: Run, recipe: Recipe, epochs: int) -> None:
     """Say what more epochs change, or that there is nothing left to train.
+
+    Args:
+        run: The run.
+        recipe: The recipe of the run, maybe with more epochs.
+        epochs: The number of finished epochs in the newest checkpoint; the log may have more.
 
     Raises:
         ValueError: If more epochs are requested, but --stop-after has ended the run.
     """
-    rows, longer = run.read_log(), recipe.epochs > run.read_recipe().epochs
+    rows, longer = run.read_log()[:epochs], recipe.epochs > run.read_recipe().epochs
     if recipe.is_over(rows) and len(rows) < recipe.epochs:
         if longer:
             raise ValueError(
                 f"This run was ended by --stop-after {recipe.stop_after}, which it keeps: start a new run, with "
-                f"--weights {run.folder} to start from its network. Received: --epochs {recipe.epochs}"
+                f"--weights {quoted(run.folder)} to start from its network. Received: --epochs {recipe.epochs}"
             )
         say(f"This run is finished: --stop-after {recipe.stop_after} ended it after {plural(len(rows), 'epoch')}.")
     elif longer:
@@ -211,8 +216,8 @@ def _check_not_among_pictures(flag: str, folder: pathlib.Path, options: Options)
     pictures = pathlib.Path(options.dataset)
     if pictures.is_absolute() and pictures.is_dir() and folder.resolve().is_relative_to(pictures.resolve()):
         raise ValueError(
-            f"The folder of {flag} must not be inside the folder of pictures: choose another with {flag}, or start the "
-            f"program elsewhere. Received: {folder}"
+            f"The folder of {flag} must not be inside the folder of pictures: choose another with {flag}. "
+            f"Received: {folder}"
         )
 
 
@@ -304,7 +309,7 @@ def _say_what_is_next(run: Run, has_test: bool) -> int:
     from keras_alexnet.evaluation.chance import training_warning
     from keras_alexnet.reporting import report
 
-    failed = training_warning(run.read_log(), report.class_counts(run))
+    failed = training_warning(run.read_log(), report.class_counts(run), run.read_recipe().label_smoothing)
     if failed:
         say(failed)
         return 1

@@ -1,15 +1,16 @@
 """Class names from a user's file."""
 
 import collections
-import csv
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 from keras_alexnet.data.labeled_files import check_printable_names
 from keras_alexnet.text import enumerated
 
 SEPARATORS = ("\t", ",", ";", None)  # None is a space
+QUOTED = r'"(?:[^"]|"")*"'  # with two quotes for one
 
 
 def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
@@ -34,10 +35,9 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(f"The file of class names must be text in UTF-8. Received: {file}: {error}") from None
-    is_of_run = (
-        path.name == "classes.txt" and (path.parent / "recipe.json").is_file()
-    )  # whose names may look like pairs
-    names = lines if is_of_run else _by_class(lines, classes, path) or _without_quotes(lines)
+    # the names of a run may look like pairs of a class and its name
+    is_of_run = path.name == "classes.txt" and (path.parent / "recipe.json").is_file()
+    names = lines if is_of_run else _by_class(lines, classes, path) or [_without_quotes(line) for line in lines]
     if set(names) == set(classes):
         return tuple(classes)
     if len(names) != len(classes):
@@ -69,20 +69,11 @@ def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:
 
     A part in quotes may contain the separator, as in files that spreadsheets write.
     """
-    pairs = [_fields(line, separator) for line in lines]
-    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+    divider = re.escape(separator) if separator else r"\s"
+    pairs = [re.fullmatch(f"({QUOTED}|.*?){divider}(.*)", line) for line in lines]
+    return dict(map(_without_quotes, pair.groups()) for pair in pairs if pair)
 
 
-def _fields(line: str, separator: str | None) -> list[str]:
-    if separator and '"' in line:
-        (fields,) = csv.reader([line], delimiter=separator, skipinitialspace=True)
-        if len(fields) == 2:
-            return fields
-    return line.split(separator, 1)
-
-
-def _without_quotes(lines: Sequence[str]) -> list[str]:
-    """Return names without the quotes around them, if all names have them."""
-    if all(len(line) > 2 and line[0] == line[-1] == '"' for line in lines):
-        return [line[1:-1].replace('""', '"') for line in lines]
-    return [*lines]
+def _without_quotes(name: str) -> str:
+    name = name.strip()
+    return name[1:-1].replace('""', '"') if re.fullmatch(QUOTED, name) else name

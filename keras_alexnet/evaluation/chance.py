@@ -14,20 +14,23 @@ AT_CHANCE = 0.99  # ours: above this fraction of the loss of chance, the network
 STUCK_EPOCHS = 5  # ours: after fewer epochs, a loss at chance is normal
 
 
-def chance_loss(counts: Sequence[float]) -> float:
+def chance_loss(counts: Sequence[float], label_smoothing: float = 0.0) -> float:
     """Return the loss of a network that predicts the class frequencies for every picture.
 
     Args:
         counts: Number of pictures of each class, as sampled for training.
+        label_smoothing: Fraction of every label that is spread over all classes. Mixing pictures changes nothing, since
+            it keeps the class frequencies.
 
     Returns:
-        The entropy in nats, which is ln(classes) for balanced classes.
+        The entropy of the labels in nats, which is ln(classes) for balanced classes.
 
     Example:
         >>> round(chance_loss([100, 100]), 3), round(chance_loss([1000, 20]), 3)
         (0.693, 0.097)
     """
     shares = np.asarray(counts, float) / np.sum(counts)
+    shares = (1 - label_smoothing) * shares + label_smoothing / len(shares)
     return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
 
 
@@ -62,12 +65,15 @@ def has_exploded(loss: float, chance: float, classes: int = 2) -> bool:
     return not loss <= max(EXPLODED * max(chance, MIN_CHANCE_LOSS), EXPLODED_NEW * float(np.log(classes)))
 
 
-def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) -> str | None:
+def training_warning(
+    log: Sequence[Mapping[str, float]], counts: Sequence[int], label_smoothing: float = 0.0
+) -> str | None:
     """Return a sentence if training diverged or learned nothing, else None.
 
     Args:
         log: The rows of a run's log, with `loss`.
         counts: Number of training pictures of each class, up to a factor.
+        label_smoothing: As for `chance_loss`.
 
     Example:
         >>> training_warning([{"loss": 2.9e22}], counts=[30, 30])
@@ -75,7 +81,7 @@ def training_warning(log: Sequence[Mapping[str, float]], counts: Sequence[int]) 
     """
     if not log or len(counts) < 2:
         return None
-    loss, chance = log[-1]["loss"], chance_loss(counts)
+    loss, chance = log[-1]["loss"], chance_loss(counts, label_smoothing)
     if has_exploded(loss, chance, len(counts)):
         return (
             f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "

@@ -235,6 +235,7 @@ def evaluate_runs(
         evaluations.append(evaluate_run(run, data, split, resized[size], views, classifier, networks[run]))
         if after:
             after(run, evaluations[-1], classifier)
+        del classifier  # before the next is loaded
     if len(runs) > 1:
         evaluations.append(_ensemble(evaluations))
         runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), networks)

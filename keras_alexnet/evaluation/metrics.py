@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from keras_alexnet.evaluation.top_k import check_k, check_labels, not_in_top_k
+from keras_alexnet.evaluation.top_k import check_k, check_labels, is_distribution, not_in_top_k
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -52,7 +52,8 @@ class TopKError(keras.metrics.MeanMetricWrapper):
 
 def _not_in_top_k(labels, scores, k):
     """1.0 where at least `k` other classes score as well as the label's, else 0.0."""
-    labels, scores = _as_integers(labels, scores), ops.convert_to_tensor(scores)
+    scores = ops.convert_to_tensor(scores)
+    labels = _as_integers(labels, scores)
     labels = ops.reshape(labels, (-1, 1))  # (batch, 1)
     of_label = ops.take_along_axis(scores, labels, axis=-1)  # (batch, 1)
     ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # without the label itself
@@ -62,9 +63,9 @@ def _not_in_top_k(labels, scores, k):
 def _as_integers(labels, scores):
     """Return labels as integers: of a distribution over the classes, the most probable one."""
     labels = ops.convert_to_tensor(labels)
-    if len(labels.shape) == 2 and labels.shape[1] == scores.shape[1] > 1:
+    check_labels(labels, scores)
+    if is_distribution(labels, scores):
         return ops.argmax(labels, axis=1)
-    check_labels(labels)
     return ops.cast(labels, "int32")
 
 
@@ -96,6 +97,7 @@ class MeanClassError(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the pictures of a batch by class."""
+        y_pred = ops.convert_to_tensor(y_pred)
         labels = ops.reshape(_as_integers(y_true, y_pred), (-1,))  # (batch,)
         wrong = _not_in_top_k(labels, y_pred, 1)
         weights = (

@@ -208,8 +208,8 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return all that pages can show of the archive, by name.
 
     Errors are means over the seeds, in percent, such as "flowers, test, ten views, top-1 error", or of one run, such as
-    "flowers-0, test, ten views, top-1 error". Differences between
-    paired runs are in points, with their 95 % interval, such as "half, top-1 difference".
+    "flowers-0, test, ten views, top-1 error". Differences between paired runs are in points, with their 95 % interval,
+    such as "half, top-1 difference".
 
     Args:
         rows: As for `page`.

@@ -70,7 +70,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "show_top5": has_top5(classes),
         "chance": chance_loss([1] * classes),  # of guessing evenly: the evaluated classes may have other shares
         "epochs": len(log),
-        "warning": training_warning(log, class_counts(run)),
+        "warning": training_warning(log, class_counts(run), run.read_recipe().label_smoothing),
         "recoveries": [runs.describe_recovery(recovery) for recovery in run.read_recoveries()],
         "evaluations": evaluations,
         "mistakes": _mistakes(run),

@@ -114,6 +114,16 @@ def save(
     _remove_all_but({file.stem for file in files}, folder)
 
 
+def exist(folder: pathlib.Path) -> bool:
+    """Return whether there are checkpoints in a folder, complete or damaged."""
+    return any(_newest_first(folder))
+
+
+def finished_epochs(folder: pathlib.Path) -> int:
+    """Return the number of finished epochs of the newest checkpoint, complete or damaged; 0 without one."""
+    return _progress(_newest_first(folder)[0])[0] if exist(folder) else 0
+
+
 def initial(folder: pathlib.Path) -> Checkpoint | None:
     """Return the checkpoint of the initial weights, which exists if training went back to them."""
     return _read(folder / "epoch-00000.json")
@@ -148,16 +158,22 @@ def newest(folder: pathlib.Path, logged: int = 0) -> Checkpoint | None:
     Raises:
         ValueError: If all checkpoints are damaged, or a run of several epochs has none.
     """
-    for checkpoint in complete(folder):
+    files = _newest_first(folder)
+    for checkpoint in _complete(files):
         return checkpoint
-    if _newest_first(folder) or logged > 1:  # the second epoch is logged when the first has its checkpoint
+    if files or logged > 1:  # the second epoch is logged when the first has its checkpoint
         raise ValueError(f"No complete checkpoint is left: start a new run. Received: {folder}")
     return None
 
 
-def complete(folder: pathlib.Path) -> Iterator[Checkpoint]:
-    """Yield the complete checkpoints, newest first. Damaged ones are reported on stderr."""
-    for file in _newest_first(folder):
+def older_than(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+    """Yield the older complete checkpoints, newest first. Damaged ones are reported on stderr."""
+    file = checkpoint.network.with_suffix(".json")
+    return _complete([other for other in _newest_first(file.parent) if _progress(other) < _progress(file)])
+
+
+def _complete(files):
+    for file in files:
         if checkpoint := _read(file):
             yield checkpoint
         else:

@@ -3,8 +3,7 @@
 import contextlib
 import errno
 import os
-import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -15,13 +14,12 @@ ABOUT_FILES = (errno.ENOSPC, errno.EDQUOT)  # TensorFlow has one error for these
 
 
 @contextlib.contextmanager
-def readable_errors(recipe: Recipe, folder: pathlib.Path, checkpoints: pathlib.Path) -> Iterator[None]:
+def readable_errors(recipe: Recipe, how_to_go_on: Callable[[], str]) -> Iterator[None]:
     """Turn the backend's errors about memory, files and workers into one line.
 
     Args:
         recipe: The recipe of the training.
-        folder: The run folder.
-        checkpoints: The folder of its checkpoints. Without one, there is nothing to continue.
+        how_to_go_on: Returns what to do when the cause is removed, such as "start again".
 
     Raises:
         ValueError: If a batch does not fit into memory.
@@ -32,30 +30,23 @@ def readable_errors(recipe: Recipe, folder: pathlib.Path, checkpoints: pathlib.P
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if any(os.strerror(number) in str(error) for number in ABOUT_FILES):
             raise OSError(
-                f"A file could not be written: free some space, then {_go_on(folder, checkpoints)}. "
-                f"Received: {first_line(error)}"
+                f"A file could not be written: free some space, then {how_to_go_on()}. Received: {first_line(error)}"
             ) from error
         raise _too_large(recipe, error) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise OSError(
-            f"Another worker has stopped: {_go_on(folder, checkpoints)}, with all workers. "
-            f"Received: {first_line(error)}"
+            f"Another worker has stopped: {how_to_go_on()}, with all workers. Received: {first_line(error)}"
         ) from error
     except tf.errors.OpError as error:
         if not is_about_data(error):
             raise
         raise OSError(
-            f"The pictures can no longer be read: restore them, then {_go_on(folder, checkpoints)}. "
-            f"Received: {first_line(error)}"
+            f"The pictures can no longer be read: restore them, then {how_to_go_on()}. Received: {first_line(error)}"
         ) from error
     except RuntimeError as error:
         if not str(error).startswith("RESOURCE_EXHAUSTED"):  # of JAX
             raise
         raise _too_large(recipe, error) from error
-
-
-def _go_on(folder: pathlib.Path, checkpoints: pathlib.Path) -> str:
-    return f"continue with --resume {folder}" if any(checkpoints.glob("*.json")) else "start again"
 
 
 def _too_large(recipe: Recipe, error: Exception) -> ValueError:

@@ -100,7 +100,8 @@ def find(recipe: Recipe, data: Dataset, options: Options, say: Callable[[str], N
     """
     say(f"Trying learning rates from {LOWEST:g}, for up to {STEPS} steps:")
     losses = range_test(
-        dataclasses.replace(recipe, balance="none"),
+        # repeated and mixed pictures make the loss jump
+        dataclasses.replace(recipe, balance="none", mixup=0.0, cutmix=0.0),
         data,
         options,
         lambda rate, loss: say(f"learning rate {rate:.2g}: mean loss {loss:.3g}"),

@@ -4,6 +4,7 @@ Going back works like resuming: it loads the newest checkpoint. The checkpoint s
 interrupted run continues in the same way.
 """
 
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -46,9 +47,9 @@ def go_back(
     Returns:
         All recoveries so far for the report, oldest first.
     """
-    checkpoint = checkpoints.newest(folder)
-    before = checkpoint.recoveries if checkpoint else []
-    found = () if failure.is_stuck else checkpoints.complete(folder)
+    newest = checkpoints.newest(folder)
+    before = newest.recoveries if newest else []
+    found = itertools.chain([newest], checkpoints.older_than(newest)) if newest and not failure.is_stuck else ()
     checkpoint = next((each for each in found if each.loss(rows) <= MAX_RESUMABLE_LOSS * chance), None)
     epochs, steps = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     recoveries = [

@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import os
+import pathlib
 import time
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -124,12 +126,12 @@ def fit(
     strategy = strategy or Strategy()
     _check(recipe, data, options, strategy)
     precision = prepare(_with_precision_of(run, options))
-    with files.locked(run.folder, "--run") if strategy.is_chief else contextlib.nullcontext():
+    saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
+    with _locked(run.folder, saved_in) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
-            files.remove_partial_files(run.folder)
-            if (saved_in := checkpoints.folder_of(run, options)).is_dir():  # may be outside, by --checkpoint-path
-                files.remove_partial_files(saved_in)
-            if run.has_recipe():  # a resumed run keeps its own
+            for folder in filter(pathlib.Path.is_dir, (run.folder, saved_in)):
+                files.remove_partial_files(folder)
+            if is_resumed:  # it keeps its own recipe
                 run.update(recipe.epochs, options)
             else:
                 run.write_json(
@@ -139,8 +141,13 @@ def fit(
                 )
             if not run.classes.exists():
                 run.write_classes(data.class_names)
-        is_new, started = not checkpoints.folder_of(run, options).exists(), time.perf_counter()
-        with errors.readable_errors(recipe, run.folder, checkpoints.folder_of(run, options)):
+        is_new, started = not checkpoints.exist(saved_in), time.perf_counter()
+
+        def how_to_go_on() -> str:
+            can_continue = is_resumed or checkpoints.exist(saved_in)
+            return f"continue with --resume {run.folder}" if can_continue else "start again"
+
+        with errors.readable_errors(recipe, how_to_go_on):
             recoveries, counts = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None
@@ -149,6 +156,13 @@ def fit(
         results["class_counts"] = balancing.counts_as_seen(counts, recipe).tolist()
         run.write_json("results.json", results)
         return results
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path, saved_in: pathlib.Path) -> Iterator[None]:
+    """Hold the locks of the run folder and of the folder of its checkpoints, which a copy of the run may share."""
+    with files.locked(folder, "--run"), files.locked(saved_in) if saved_in.is_dir() else contextlib.nullcontext():
+        yield
 
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:
@@ -227,7 +241,7 @@ class _Job:
     @property
     def chance(self) -> float:
         """The loss of chance."""
-        return chance_loss(balancing.counts_as_seen(self.counts, self.recipe))
+        return chance_loss(balancing.counts_as_seen(self.counts, self.recipe), self.recipe.label_smoothing)
 
     def new_model(self) -> keras.Model:
         """Build the network with its initial weights."""
@@ -257,6 +271,11 @@ def _train(
     job = _Job(recipe, data, run, options, strategy, train, _label_counts(recipe, data, train), started)
     while True:
         checkpoint = checkpoints.newest(folder, len(run.read_log()))
+        if checkpoint and checkpoint.epochs > len(run.read_log()):  # a row is written before its checkpoint
+            raise ValueError(
+                f"The checkpoints in {folder} are ahead of the log, as if a copy of this run had continued: continue "
+                f"that copy, or start a new run. Received: {run.folder}"
+            )
         recoveries = checkpoint.recoveries if checkpoint else []
         may_recover = options.recover and strategy.is_alone and len(recoveries) < recovery.MAX_RECOVERIES
         try:

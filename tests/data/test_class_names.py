@@ -24,17 +24,20 @@ def test_lines_of_a_class_and_its_name_in_any_order(tmp_path, separator):
     assert read(tmp_path, text) == ("tench, Tinca", "stork", "derrick")
 
 
-@pytest.mark.parametrize("separator", ["\t", ",", ";", ", "])
+@pytest.mark.parametrize("separator", ["\t", ",", ";", ", ", " "])
 def test_names_in_quotes(tmp_path, separator):
     text = "".join(f'{synset}{separator}"{name}, ""{name}"""\n' for synset, name in zip(SYNSETS, "abc", strict=True))
     assert read(tmp_path, text) == ('a, "a"', 'b, "b"', 'c, "c"')
-    assert read(tmp_path, '"a"\n"b, ""B"""\n"c"\n') == ("a", 'b, "B"', "c")
+    assert read(tmp_path, 'a\n"b, ""B"""\n"c"\n') == ("a", 'b, "B"', "c")
+    assert read(tmp_path, '"n,1",a\n"n,2","b, B"\n', ("n,1", "n,2")) == ("a", "b, B")
 
 
 def test_names_with_a_quote_keep_it(tmp_path):
     assert read(tmp_path, '5" nail\n6" nail\nscrew\n') == ('5" nail', '6" nail', "screw")
     text = '{},5" nail\n{},6" nail\n{},screw\n'.format(*SYNSETS)
     assert read(tmp_path, text) == ('5" nail', '6" nail', "screw")
+    text = '{},"Big" dog\n{},a "dog"\n{},"" dog\n'.format(*SYNSETS)
+    assert read(tmp_path, text) == ('"Big" dog', 'a "dog"', '"" dog')
 
 
 def test_names_of_a_run_may_look_like_pairs(tmp_path):

@@ -29,3 +29,14 @@ def test_a_network_whose_error_fell_for_a_while_has_learned_something():
     assert training_warning(rows, [1, 1, 1]) is None
     stuck = [row | {"top1_error": 0.67} for row in rows]
     assert training_warning(stuck, [1, 1, 1]).startswith("The network learned nothing")
+
+
+def test_smoothed_labels_have_a_higher_loss_of_chance():
+    counts, smoothing = np.array([1000, 20]), 0.1
+    labels = np.eye(2)[np.repeat([0, 1], counts)] * (1 - smoothing) + smoothing / 2
+    expected = -(labels * np.log(labels.mean(axis=0))).sum(axis=1).mean()
+    assert chance_loss(counts, smoothing) == pytest.approx(expected)
+    perfect = -(labels * np.log(labels)).sum(axis=1).mean()
+    rows = [{"loss": perfect, "top1_error": 0.018}] * 6
+    assert "learned nothing" in training_warning(rows, counts)
+    assert training_warning(rows, counts, smoothing) is None

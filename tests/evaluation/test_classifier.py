@@ -20,7 +20,7 @@ from keras_alexnet.weights import origin
 
 def test_a_run_without_a_network_is_refused(small_run):
     small_run.best.unlink()
-    with pytest.raises(ValueError, match=r"\(best\.keras\)\. Received: .*small-1$"):
+    with pytest.raises(ValueError, match=r"with best\.keras.* Received: .*small-1$"):
         classifier.Classifier.from_run(small_run)
 
 

@@ -107,6 +107,12 @@ def test_labels_of_other_shapes_are_refused(shape):
         TopKError(1).update_state(np.zeros(shape, "int32"), np.full((2, 4), 0.25))
 
 
+@pytest.mark.parametrize("metric", [TopKError(1), metrics.MeanClassError(2)])
+def test_lists_of_labels_and_scores(metric):
+    metric.update_state([[0], [1]], [[0.9, 0.1], [0.8, 0.2]])
+    assert float(metric.result()) == pytest.approx(0.5)
+
+
 def test_one_hot_labels_in_fit():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "categorical_crossentropy", metrics=[TopKError(1)])

@@ -117,10 +117,12 @@ def test_a_run_that_stopped_early_says_so_and_is_not_made_longer(tmp_path, capsy
     recipe = dataclasses.replace(RECIPES["petals"], epochs=9, stop_after=1)
     run.write_json("recipe.json", {"recipe": dataclasses.asdict(recipe)})
     run.write_log([{"epoch": n, "learning_rate": 0.1, "loss": 1.0, "val_top1_error": n / 10} for n in (1, 2)])
-    fit._say_how_it_continues(run, recipe)
+    fit._say_how_it_continues(run, recipe, epochs=1)  # the second has no checkpoint and is trained again
+    assert capsys.readouterr().out == ""
+    fit._say_how_it_continues(run, recipe, epochs=2)
     assert capsys.readouterr().out == "This run is finished: --stop-after 1 ended it after 2 epochs.\n"
     with pytest.raises(ValueError, match=r"ended by --stop-after 1.*--weights .*run.* Received: --epochs 20"):
-        fit._say_how_it_continues(run, dataclasses.replace(recipe, epochs=20))
+        fit._say_how_it_continues(run, dataclasses.replace(recipe, epochs=20), epochs=2)
 
 
 def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
@@ -218,6 +220,8 @@ def test_help_answers_without_tensorflow():
         (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),
         (["--test-share", "-0.1"], "must be at least 0"),
         (["--initial-weights", "xavier"], "Received: 'xavier'"),
+        (["--mixed-share", "0.5"], "--mixed-share needs --mixup or --cutmix. Received: --mixed-share 0.5"),
+        (["--mixup", "0.01"], "`mixup` must be 0, or from 0.05 to 100. Received: 0.01"),
     ],
 )
 def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tmp_path, capsys):
@@ -455,9 +459,9 @@ def test_a_training_that_diverged_ends_with_status_1(pictures, tmp_path, capsys)
 
 def test_a_longer_cosine_schedule_is_announced(small_run, capsys):
     recipe = small_run.read_recipe()
-    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=5))
+    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=5), epochs=2)
     assert capsys.readouterr().out == ""
-    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"))
+    fit._say_how_it_continues(small_run, dataclasses.replace(recipe, epochs=9, schedule="cosine"), epochs=2)
     assert (
         "The cosine schedule now ends after epoch 9, so the learning rate first rises again" in capsys.readouterr().out
     )

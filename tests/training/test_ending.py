@@ -1,6 +1,7 @@
 """Early ends of training, and the frequency of checkpoints."""
 
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from small_pictures import save_splits
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_alexnet.data import datasets
-from keras_alexnet.files import PARTIAL
+from keras_alexnet.files import PARTIAL, LockedError, locked
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import callbacks, checkpoints, trainer
@@ -149,6 +150,17 @@ def test_a_renamed_run_finds_its_checkpoints_elsewhere(folder, tmp_path):
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["run"]
     assert checkpoints.newest(tmp_path / "elsewhere" / "run").epochs == 2
     assert not partial.exists()
+
+
+def test_a_copy_of_a_run_does_not_continue_from_the_checkpoints_of_the_other(folder, tmp_path):
+    run, options = Run.create(tmp_path / "run"), {"checkpoint_path": str(tmp_path / "elsewhere")}
+    train(folder, run, dataclasses.replace(TOY, epochs=1), **options)
+    shutil.copytree(run.folder, tmp_path / "copy")
+    train(folder, run, dataclasses.replace(TOY, epochs=2), **options)
+    with pytest.raises(ValueError, match=r"are ahead of the log, as if a copy.*Received: .*copy$"):
+        train(folder, Run.open(tmp_path / "copy"), dataclasses.replace(TOY, epochs=2), **options)
+    with locked(tmp_path / "elsewhere" / "run"), pytest.raises(LockedError, match=r"Received: .*elsewhere.run$"):
+        train(folder, run, dataclasses.replace(TOY, epochs=3), **options)
 
 
 @pytest.mark.slow

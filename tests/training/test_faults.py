@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,8 +45,8 @@ def after_the_first_epoch(monkeypatch, act):
     monkeypatch.setattr(trainer.CheckpointWriter, "on_epoch_end", on_epoch_end)
 
 
-def explained(action, checkpoints="runs/a/last"):
-    with errors.readable_errors(RECIPE, Path("runs/a"), Path(checkpoints)):
+def explained(action):
+    with errors.readable_errors(RECIPE, lambda: "start again"):
         action()
 
 
@@ -63,18 +62,34 @@ def test_a_full_disk_is_not_too_little_memory():
         explained(lambda: tf.io.write_file("/dev/full", "text"))
 
 
-def unavailable(op):
-    raise tf.errors.UnavailableError(None, op, "Connection reset")
+def fail(error):
+    raise error
 
 
-@pytest.mark.parametrize(
-    ("has_checkpoint", "advice"), [(True, "continue with --resume runs/a"), (False, "start again")]
-)
-def test_a_run_is_continued_only_if_it_has_a_checkpoint(tmp_path, has_checkpoint, advice):
-    if has_checkpoint:
-        (tmp_path / "epoch-00001.json").touch()
-    with pytest.raises(OSError, match=f"Another worker has stopped: {advice}, with all workers. Received: Connection"):
-        explained(lambda: unavailable(None), tmp_path)
+def test_a_lost_worker():
+    lost = tf.errors.UnavailableError(None, None, "Connection reset")
+    with pytest.raises(
+        OSError, match=r"Another worker has stopped: start again, with all workers\. Received: Connection"
+    ):
+        explained(lambda: fail(lost))
+
+
+def test_a_run_is_continued_only_if_it_has_a_checkpoint(pictures, tmp_path, monkeypatch):
+    run, damaged = Run.create(tmp_path / "run"), tf.errors.DataLossError(None, None, "truncated record")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.CheckpointWriter, "on_epoch_begin", lambda self, epoch, logs=None: fail(damaged))
+        with pytest.raises(OSError, match=r"restore them, then start again\. Received: truncated record"):
+            fit(pictures, run)
+        with pytest.raises(
+            OSError, match=r"restore them, then continue with --resume .*run\. Received: truncated record"
+        ):
+            fit(pictures, run)  # it has a recipe now
+    other = Run.create(tmp_path / "other")
+    after_the_first_epoch(monkeypatch, lambda: fail(damaged))
+    with pytest.raises(
+        OSError, match=r"restore them, then continue with --resume .*other\. Received: truncated record"
+    ):
+        fit(pictures, other)
 
 
 def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():

@@ -1,5 +1,8 @@
 """The loss for integer and for soft labels, beside NumPy."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -31,3 +34,12 @@ def test_it_is_saved_with_a_model(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for labels in (np.arange(6) % 3, np.eye(3)[np.arange(6) % 3]):
         assert loaded.evaluate(images, labels, verbose=0) == pytest.approx(model.evaluate(images, labels, verbose=0))
+
+
+def test_the_package_registers_it(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", CrossEntropy())
+    model.save(tmp_path / "model.keras")
+    code = "import sys, keras_alexnet, keras; keras.models.load_model(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "model.keras"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

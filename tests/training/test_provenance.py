@@ -42,6 +42,7 @@ def test_changed_files_of_the_library_are_told(git, tmp_path):
 
 
 def test_the_gpus_are_named(monkeypatch):
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
     assert strategies.gpu_names() == []
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: ["one", "other"])
     details = {"one": {"device_name": "NVIDIA H200"}, "other": {}}

@@ -182,6 +182,16 @@ def test_an_interrupted_training_that_went_back_continues_in_the_same_way(folder
 DIVERGING = shlex.split("--weights none --learning-rate 3 --clip-norm 100 --crop-size 67 --epochs 3 --warmup-steps 0")
 
 
+def test_a_network_that_knows_all_smoothed_labels_of_unbalanced_classes_is_not_stuck():
+    recipe = dataclasses.replace(TOY, label_smoothing=0.2)
+    job = trainer._Job(recipe, None, None, None, None, None, np.array([150, 6]), 0.0)
+    known = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
+    loss_checks.check_stuck([known] * 40, job.chance, steps=19, all_steps=760)
+    plain = dataclasses.replace(job, recipe=TOY)
+    with pytest.raises(loss_checks.TrainingFailed):
+        loss_checks.check_stuck([known] * 40, plain.chance, steps=19, all_steps=760)
+
+
 @pytest.mark.slow
 def test_a_rate_of_3_is_divided_until_it_trains(folder, tmp_path, capsys):
     run = tmp_path / "run"
