@@ -53,8 +53,8 @@ def smooth_labels(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tenso
         Float32 `(batch, classes)`.
 
     Example:
-        >>> smooth_labels(tf.constant([1]), 2, 0.2).numpy().round(2).tolist()
-        [[0.1, 0.9]]
+        >>> smooth_labels(tf.constant([1]), 2, 0.5).numpy().tolist()
+        [[0.25, 0.75]]
 
     Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision (CVPR 2016), section 7.
     """
