@@ -81,15 +81,15 @@ for name in ("no_conv3", "no_conv4"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 
 # %% [markdown]
-# We do not see the paper's 2 points. Without either layer the top-1 error on new pictures is lower for all seeds, though
-# not clearly enough after the correction. And in training?
+# We do not see the paper's 2 points. Without either layer the top-1 error on new pictures is lower for all seeds, and for
+# conv3 the difference stands after the correction: here removing it helps. And in training?
 
 # %%
 training = ablations.training_differences(rows)
 of_training = ablations.corrected(training)
 for name in ("no_conv3", "no_conv4"):
     print(f"{name}: {training[name]} points, p {of_training[name]:.2g}")
-    assert max(training[name].points) < 0 and of_training[name] < 0.05
+    assert training[name].interval[1] < 0 and of_training[name] < 0.05
 
 # %% [markdown]
 # There the error is clearly lower: after 36 epochs (passes over the training pictures) the shallower networks have learned
@@ -114,38 +114,42 @@ charts.differences(shown)
 of_top5 = ablations.differences(rows, "top5_error")
 p_values, of_5 = ablations.corrected(found), ablations.corrected(of_top5)
 certain = {name for name in found if p_values[name] < 0.05}
-parts = {"half", "no_overlap", "no_crop_no_mirror", "single_tower"}
-assert certain == parts | {"text_initial_weights"} and len(found) == 14
 costly = {name for name, each in found.items() if each.interval[0] > 0}
-assert costly - certain == {"no_normalization"}
 lower = {name for name, each in found.items() if each.interval[1] < 0}
-assert lower == {"no_conv3", "no_conv4"}
+parts = {"half", "no_overlap", "no_crop_no_mirror", "single_tower"}
+assert certain & costly == parts | {"text_initial_weights"} and len(found) == 14
+assert certain & lower == {"no_conv3"} and lower - certain == {"no_conv4"}
+assert costly - certain == {"no_normalization", "text_lighting"}
+lights = {"no_lighting", "text_lighting"}
 sure = {name for name in of_top5 if of_5[name] < 0.05}
-assert sure == certain | {"no_normalization", "no_conv4"}
+assert sure == certain & costly | {"no_normalization", "no_conv4"} | lights
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 for name in ("no_conv3", "no_conv4"):
     assert max(found[name].points) < 0
-assert round(found["no_crop_no_mirror"].mean, 1) == 3.4
-assert round(found["no_overlap"].mean, 1) == 2.2
+assert round(found["no_crop_no_mirror"].mean, 1) == 3.3
+assert round(found["no_overlap"].mean, 1) == 2.0
 assert named["no_overlap"].paper[0] == 0.4
+assert round(found["no_conv3"].mean, 1) == -1.8
+assert [round(of_top5[name].mean, 1) for name in sorted(lights)] == [1.8, 1.6]
 assert round(found["single_tower"].mean, 1) == 1.6
 assert round(found["half"].mean, 1) == 2.7 and named["half"].paper[0] == 1.7
 assert round(of_top5["no_normalization"].mean, 1) == 1.6
 assert round(of_top5["no_conv4"].mean, 1) == -1.0
-assert round(found["text_initial_weights"].mean) == 19
-assert round(28 * 0.05) == 1
+assert round(found["text_initial_weights"].mean) == 20 and round(28 * 0.05) == 1
 
 # %% [markdown]
 # One change stands out: the printed initial weights. After the same number of epochs the network that starts from them is
-# 19 points behind. Training without crops and mirror images costs 3.4 points, half of the kernels 2.7 (the paper: 1.7),
-# pooling without overlap 2.2 (the paper: 0.4) and, which the paper did not try, a network without groups 1.6. Three
-# more intervals do not contain zero: without normalization the error is higher, and without conv3 or conv4 lower.
+# 20 points behind. Training without crops and mirror images costs 3.3 points, half of the kernels 2.7 (the paper: 1.7),
+# pooling without overlap 2.0 (the paper: 0.4) and, which the paper did not try, a network without groups 1.6. Without
+# conv3 the error is 1.8 points lower. Three more intervals do not contain zero: without normalization and with the text's
+# form of PCA lighting the error is higher, and without conv4 lower.
 #
 # A word of caution. We look at fourteen changes and two errors, so at 28 intervals. Of 28 intervals at 95 %, about one
 # misses the true value by chance. A single interval that barely excludes zero is no proof. With p-values that are
-# corrected for the number of changes, the first five make a difference to the top-1 error, and the other three do not.
-# The top-5 error differs for the first five, too, and for normalization (1.6 points more without it) and conv4 (1.0 less).
+# corrected for the number of changes, the first six make a difference to the top-1 error, and the other three do not.
+# The top-5 error differs for the five that cost something, too, and for normalization (1.6 points more without it),
+# lighting (1.8 more without it, 1.6 with the text's form) and conv4 (1.0 less).
 #
 # Section 3 says that its parts are in order of importance. The paper's numbers for sections 3.2 to 3.4 are (for ReLU, 3.1,
 # it has none):
