@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 _POSITIVE = Rule("more than zero", lambda value: value > 0)
 _NOT_NEGATIVE = Rule("at least zero", lambda value: value >= 0)
 _AT_LEAST_ONE = Rule("at least 1", lambda value: value >= 1)
-_BETA = Rule("0, or from 0.05 to 100", lambda value: value == 0 or 0.05 <= value <= 100)  # less is no mixing at all
+_BETA = Rule("0, or from 0.05 to 100", lambda value: value == 0 or 0.05 <= value <= 100)  # TensorFlow's draws underflow
 _LESS_THAN_ONE = Rule("at least 0 and less than 1", lambda value: 0 <= value < 1)
 _EPOCHS = Rule("numbers of epochs, from 1", lambda epochs: all(epoch >= 1 for epoch in epochs))
 

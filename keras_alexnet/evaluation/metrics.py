@@ -63,9 +63,9 @@ def _not_in_top_k(labels, scores, k):
 def _as_integers(labels, scores):
     """Return labels as integers: of a distribution over the classes, the most probable one."""
     labels = ops.convert_to_tensor(labels)
-    check_labels(labels, scores)
     if is_distribution(labels, scores):
         return ops.argmax(labels, axis=1)
+    check_labels(labels)
     return ops.cast(labels, "int32")
 
 

@@ -66,21 +66,18 @@ def is_distribution(labels: Any, scores: Any) -> bool:
     return len(labels.shape) == 2 and labels.shape[1] == scores.shape[1] and scores.shape[1] not in (1, None)
 
 
-def check_labels(labels: Any, scores: Any = None) -> None:
-    """Check that labels are integers, or if `scores` are given also distributions over the classes.
+def check_labels(labels: Any) -> None:
+    """Check that labels are integers, not one-hot.
 
     Args:
         labels: An array, or a tensor of any backend.
-        scores: The scores of the classes, `(batch, classes)`.
 
     Raises:
-        ValueError: If they are neither.
+        ValueError: If their shape is another.
     """
     if getattr(labels.shape, "rank", 1) is None:  # a TensorFlow tensor of unknown rank
         return
     shape = tuple(labels.shape)
-    if scores is not None and is_distribution(labels, scores):
-        return
     if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
         raise ValueError(
             "Labels must be integers of shape (batch,) or (batch, 1): use argmax(labels, axis=-1) for one-hot labels. "

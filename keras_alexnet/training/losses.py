@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_alexnet.evaluation.top_k import is_distribution
+
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class CrossEntropy(keras.losses.Loss):
@@ -26,6 +28,6 @@ class CrossEntropy(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the cross-entropy of each picture, `(batch,)`."""
-        if len(y_true.shape) == 2 and y_true.shape[1] == y_pred.shape[1]:
+        if is_distribution(y_true, y_pred):
             return keras.losses.categorical_crossentropy(y_true, y_pred)
         return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)

@@ -129,8 +129,9 @@ def fit(
     saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
     with _locked(run.folder, saved_in) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
-            for folder in filter(pathlib.Path.is_dir, (run.folder, saved_in)):
-                files.remove_partial_files(folder)
+            files.remove_partial_files(run.folder)
+            if options.checkpoint_path:  # then they are not in the run's folder
+                files.remove_partial_files(saved_in)
             if is_resumed:  # it keeps its own recipe
                 run.update(recipe.epochs, options)
             else:

@@ -5,6 +5,7 @@ import pytest
 from small_pictures import save_classes
 
 from keras_alexnet.commands import evaluate
+from keras_alexnet.evaluation.classifier import Classifier
 
 
 def leave(arguments):
@@ -26,9 +27,12 @@ def test_evaluates_a_run(small_run, capsys):
 
 
 @pytest.mark.slow
-def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys):
+def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys, monkeypatch):
     other = shutil.copytree(small_run.folder, tmp_path / "other")
+    loaded, load = [], Classifier.from_run
+    monkeypatch.setattr(Classifier, "from_run", lambda run: (loaded.append(run.name), load(run))[1])
     evaluate.main([str(small_run.folder), str(other), "--views", "1"])
+    assert loaded == ["small-1", "other"]  # once each, also for the figures
     rows = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if " % (" in line]
     assert rows == ["small-1", "other", "ensemble of 2"]
     together, alone = (small_run.read_json(f"{name}-test.json") for name in ("ensemble", "evaluation"))
