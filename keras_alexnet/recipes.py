@@ -111,7 +111,8 @@ STRATEGIES = {  # how devices share a training run, and the backends of Keras th
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The settings that affect the result of a run. The defaults are the paper's; settings of our own are marked.
+    """The settings that affect the result of a run. The defaults are the paper's, except for the initial weights, the
+    crop size and the form of dropout (see docs/differences.md); settings of our own are marked.
 
     Raises:
         ValueError: If a setting is invalid. The names of the network and of its initial weights are checked when it is

@@ -94,7 +94,8 @@ def random_corner(shape: Any, size: int, seed: Any) -> tf.Tensor:
     """Return the top left corner of a random crop.
 
     Each axis has `length - size + 1` equally likely offsets: 33 for 224 out of 256. The paper's factor of 2048 counts
-    32 x 32 positions and their horizontal flips; the authors' code uses 33 x 33.
+    32 x 32 positions and their horizontal flips; the authors' code uses 33 x 33. There, 32 pictures of a batch share
+    the corner and the flip, see docs/differences.md; here each picture has its own.
 
     Args:
         shape: `(2,)`, height and width of the image in pixels.

@@ -33,6 +33,7 @@ class Ablation:
         change: The changed setting of the recipe and its value.
         paper: Points of top-1 and top-5 error that the change costs in the paper, None without a number.
         log: The authors' run with this change, and what it costs in their log.
+        hedge: The paper's word before its numbers, such as "about".
     """
 
     name: str
@@ -40,11 +41,18 @@ class Ablation:
     change: Mapping[str, Any]
     paper: tuple[float | None, float | None] = (None, None)
     log: str = ""
+    hedge: str = ""
 
     @property
     def recipe(self) -> Recipe:
         """The recipe with the change."""
         return dataclasses.replace(RECIPES[RECIPE], **self.change)
+
+    @property
+    def paper_in_words(self) -> tuple[str, str]:
+        """The paper's numbers with a sign, such as "about +2.0"; "" without a number."""
+        top1, top5 = ("" if points is None else f"{self.hedge} {points:+.1f}".strip() for points in self.paper)
+        return top1, top5
 
 
 ABLATIONS = (
@@ -66,9 +74,9 @@ ABLATIONS = (
         {"architecture": "no_communication"},
         log="150: +1.17, +1.12",
     ),
-    Ablation("no_conv3", "without conv3 (7)", {"architecture": "no_conv3"}, (2.0, None)),
-    Ablation("no_conv4", "without conv4 (7)", {"architecture": "no_conv4"}, (2.0, None)),
-    Ablation("no_lighting", "no PCA lighting (4.1)", {"augmentation": ("crop", "mirror")}, (1.0, None)),
+    Ablation("no_conv3", "without conv3 (7)", {"architecture": "no_conv3"}, (2.0, None), hedge="about"),
+    Ablation("no_conv4", "without conv4 (7)", {"architecture": "no_conv4"}, (2.0, None), hedge="about"),
+    Ablation("no_lighting", "no PCA lighting (4.1)", {"augmentation": ("crop", "mirror")}, (1.0, None), hedge="over"),
     Ablation("text_lighting", "PCA lighting as in the text (4.1)", {"lighting": "text"}),
     Ablation("no_crop_no_mirror", "no crops and mirrors (4.1)", {"augmentation": ("lighting",)}),
     Ablation("no_dropout", "no dropout (4.2)", {"dropout": 0.0}),
@@ -276,15 +284,15 @@ def describe(rows: Sequence[Row], name: str) -> str:
     Raises:
         ValueError: If there is no ablation of this name, or too few seeds of it.
     """
-    papers = {ablation.name: ablation.paper for ablation in ABLATIONS}
+    papers = {ablation.name: ablation for ablation in ABLATIONS}
     if name not in differences(rows):
         raise ValueError(f"Expected an ablation with {FEWEST} archived seeds: {', '.join(papers)}. Received: {name}")
     lines = []
-    for k, paper in zip((1, 5), papers[name], strict=True):
+    for k, paper, words in zip((1, 5), papers[name].paper, papers[name].paper_in_words, strict=True):
         found = differences(rows, f"top{k}_error")
         difference, p_value = found[name], corrected(found)[name]
-        of_paper = "" if paper is None else f", paper {_signed(paper)}"
-        points = ", ".join(map(_signed, difference.points))
+        of_paper = f", paper {words}" if words else ""
+        points = ", ".join(map("{:+.1f}".format, difference.points))
         verdict = difference.verdict(paper, p_value)
         lines.append(f"top-{k} error: {difference}, p {p_value:.2g}{of_paper}: {verdict}")
         lines.append(f"    by seed {points}")
@@ -302,8 +310,8 @@ def table(rows: Sequence[Row]) -> str:
     return markdown(
         {
             "change": ablation.what,
-            "paper, top-1": _signed(ablation.paper[0]),
-            "top-5": _signed(ablation.paper[1]),
+            "paper, top-1": ablation.paper_in_words[0],
+            "top-5": ablation.paper_in_words[1],
             "the authors' log": ablation.log,
             "here, top-1": str(top1[ablation.name]),
             "here, top-5": str(top5[ablation.name]),
@@ -333,7 +341,3 @@ def training_table(rows: Sequence[Row]) -> str:
             line |= {"difference": str(found[ablation.name]), "p": f"{p_values[ablation.name]:.2g}"}
             lines.append(line)
     return markdown(lines)
-
-
-def _signed(points: float | None) -> str:
-    return "" if points is None else f"{points:+.1f}"

@@ -72,8 +72,8 @@ def build(
         classifier_activation: Activation of the last layer; None for logits.
         name: The model's name; the default is "alexnet_" plus the architecture's name.
         initial_weights: Distributions of the random weights: a name in `INITIAL_WEIGHTS`, or a mapping from layer names
-            to `Start`; the default is the architecture's own. "text" is the paper's 0.01 in all layers, which does not
-            train.
+            to `Start`; the default is the architecture's own. "text" is the paper's 0.01 in all layers, with which
+            learning starts late or never.
         include_preprocessing: Whether the network applies `preprocess_input` itself, in a layer named "preprocessing".
             The weights are the same with and without it.
 

@@ -436,8 +436,8 @@ _SOURCE_CONV6 = dataclasses.replace(
     convolutions=_SOURCE.convolutions | {6: Convolution(256, 3, padding=1)},  # 6 6 256
     initial_weights="source_conv6",
     published=(
-        f"top-1 39.10 %, top-5 16.88 % error on {_2012_TEN}, pre-trained on the release of fall 2009; 38.99 % and "
-        "16.62 %, pre-trained on that of fall 2011"
+        f"top-1 39.10 %, top-5 16.88 % error on {_2012_TEN}, pre-trained on 2012 without conv6 and then on the release "
+        "of fall 2009; 38.99 % and 16.62 %, pre-trained on both and then on the release of fall 2011"
     ),
 )
 

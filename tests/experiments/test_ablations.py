@@ -107,6 +107,15 @@ def test_table_has_the_papers_differences_beside_ours():
     assert cells[6:] == ["3", "0.057", "cannot tell"]
 
 
+def test_the_papers_words_before_its_numbers_are_kept():
+    """Section 4.1: "by over 1%"; section 7: "about 2%"."""
+    named = {ablation.name: ablation.paper_in_words for ablation in ablations.ABLATIONS}
+    assert named["no_lighting"] == ("over +1.0", "")
+    assert named["no_conv3"] == named["no_conv4"] == ("about +2.0", "")
+    assert named["half"] == ("+1.7", "+1.2")
+    assert named["no_dropout"] == ("", "")
+
+
 def test_one_ablation_in_words():
     top1, seeds, top5, _ = ablations.describe(rows((0.65, 0.64, 0.66)), "no_overlap").splitlines()
     assert top1 == "top-1 error: +4.0 (-0.3 to +8.3), p 0.057, paper +0.4: cannot tell"

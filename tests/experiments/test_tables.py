@@ -275,6 +275,20 @@ def test_the_page_of_results_says_what_the_changes_cost(archived, name, said):
     assert said.format(measured) in page_of_results
 
 
+def test_overlap_costs_more_than_normalization_for_every_seed(archived):
+    """The ledger and chapter 7 say so, on the order of sections 3.3 and 3.4."""
+    lines, _ = archived
+    seeds = [seed for seed in range(10) if f"ablation_no_normalization-{seed}" in lines]
+    assert len(seeds) == 7
+    for seed in seeds:
+        overlap, normalization = (
+            lines[f"ablation_{name}-{seed}"]["evaluations"]["test"]["1_view"]
+            for name in ("no_overlap", "no_normalization")
+        )
+        for key in ("top1_error", "top5_error"):
+            assert overlap[key] > normalization[key]
+
+
 @pytest.mark.parametrize(
     ("key", "clear"),
     [

@@ -144,8 +144,8 @@ Player(channels, 12, words)
 
 # %% [markdown]
 # In the network as the paper's *text* describes it, one thing does cross before conv3: the normalization windows reach
-# across the boundary between channels 48 and 49. On two GPUs they could not, and in the *source*, the authors' own code,
-# they do not ([chapter 3.3](3_3_local_response_normalization.ipynb)).
+# across the boundary between the towers, channels 48 and 49 of conv1 and 128 and 129 of conv2. On two GPUs they could
+# not, and in the *source*, the authors' own code, they do not ([chapter 3.3](3_3_local_response_normalization.ipynb)).
 #
 # ## What the half net loses
 #

@@ -76,7 +76,8 @@ print(f"{len(corners)} places, {2 * len(corners)} with mirror images")
 print(f"the paper counts {32 * 32 * 2}")
 
 # %% [markdown]
-# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33. The crops of one
+# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33, but
+# cuts and mirrors 32 pictures of a batch alike. The crops of one
 # picture are much alike; the paper says so itself ("highly interdependent"). They need not be stored: the authors made
 # them on the CPU while the GPU trained on the batch before, "in effect, computationally free".
 # [Speed](../docs/speed.md#parts) measures this for the library.

@@ -215,12 +215,13 @@ assert differ == ["conv3", "conv4", "conv5"]
 # validation error stopped improving. 91 epochs, divided after 25, 51 and 79, is how the authors did that, so the table
 # does not list them.)
 #
-# Five more differences are not settings of this library. They come from the authors' files and from the chapters before:
+# Six more differences are not settings of this library. They come from the authors' files and from the chapters before:
 #
 # | | text | source |
 # |---|---|---|
 # | input | 224 pixels, which the first layer does not fit | 224: sizes are rounded up, and zeros are added |
 # | crops | 2048 | 2178: 33 places on each axis, and mirrored |
+# | a crop is drawn | (not said) | for 32 pictures at a time |
 # | pixels | as they are | divided by 1.1 as long as there is color noise |
 # | weight decay | of "the weight w" | not of biases |
 # | neurons of conv1 | 253,440 | 290,400 |
@@ -250,7 +251,7 @@ for cost in layer_costs(sketch("paper")):
 assert all(abs(he[name] - 0.03) < 0.005 for name in differ)
 
 # %% [markdown]
-# For conv3 to conv5, the 0.03 that the authors found by hand is what theory gave three years later. For conv1 and conv2
+# For conv3 to conv5, the authors' 0.03 is what theory gave three years later. For conv1 and conv2
 # it is not: theory gives 0.074 and 0.041, and the source has 0.01. conv1 can afford that, because its inputs are pixels
 # from 0 to 255 and not numbers around 1. conv2 cannot: the signal does become weaker there.
 #
@@ -339,7 +340,7 @@ figure
 # ## What you predicted
 #
 # 1. 1.1 % of the parameters and 15 % of the work.
-# 2. In 12 settings and 3 initial weights, and in 5 more points that are not settings here.
+# 2. In 12 settings and 3 initial weights, and in 6 more points that are not settings here.
 # 3. ReLU, convolutions, crops, momentum and weight decay; least of all the normalization and the large last layers.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}

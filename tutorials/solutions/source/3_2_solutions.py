@@ -73,8 +73,8 @@ for net in (dataclasses.replace(paper, norm=None), apart, normed):
 assert crosses(paper) and not crosses(apart) and crosses(normed)
 
 # %% [markdown]
-# The text's normalization windows of five channels reach over the boundary between channels 48 and 49. In the authors'
-# code they do not.
+# The text's normalization windows of five channels reach over the boundary between the towers, channels 48 and 49 of
+# conv1 and 128 and 129 of conv2. In the authors' code they do not.
 
 # %% [markdown]
 # ## Exercise 5
