@@ -1,6 +1,7 @@
 """Atomic writes, locks on folders, and other helpers for files."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -18,6 +19,7 @@ try:
 except ImportError:  # Windows: nothing is locked there
     fcntl = None
 CAN_LOCK = fcntl is not None
+WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}  # from file systems that have no locks
 
 PARTIAL = ".keras_alexnet-partial-"  # prefix of a file that is being written; no other file has it
 
@@ -135,9 +137,20 @@ def exit_at_once(status: int) -> NoReturn:
     for temporary in list(_being_written):
         shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # the reader of a pipe may have ended first
+        with contextlib.suppress(OSError, RuntimeError):  # a pipe without a reader, or an interrupted print
             stream.flush()
     os._exit(status)
+
+
+def last_part(name: str) -> str:
+    """Return the last part of an absolute path. Other names, such as those of TFDS, do not change.
+
+    Example:
+        >>> last_part(os.path.abspath("pets/")), last_part("imagenet_resized/64x64")
+        ('pets', 'imagenet_resized/64x64')
+    """
+    path = pathlib.PurePath(name)
+    return path.name if path.is_absolute() else name
 
 
 def digest(path: str | os.PathLike[str]) -> str:
@@ -154,6 +167,8 @@ def digest(path: str | os.PathLike[str]) -> str:
 @contextlib.contextmanager
 def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool = False) -> Iterator[None]:
     """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
+
+    Nothing is locked on Windows and on file systems without locks.
 
     Args:
         folder: The folder, or a file.
@@ -175,6 +190,9 @@ def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool =
             raise LockedError(
                 f"Another process is using this folder: wait for it{advice}. Received: {folder}"
             ) from None
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
         yield
     finally:
         os.close(handle)

@@ -25,7 +25,7 @@ def exit_on_signals(last_words: Callable[[], str] | None = None) -> Iterator[Non
 
     def stop(number: int, _frame: object) -> None:
         words = printable(last_words()) if last_words else "Stopped."
-        with contextlib.suppress(OSError):  # Ctrl-C may have ended the reader of a pipe
+        with contextlib.suppress(OSError, RuntimeError):  # a pipe without a reader, or an interrupted print
             print(f"\n{words}", flush=True)
         exit_at_once(128 + number)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from keras_alexnet.files import (
     PARTIAL,
     atomic_write,
+    last_part,
     locked,
     relative_path,
     remove_partial_files,
@@ -30,7 +31,7 @@ if typing.TYPE_CHECKING:
     import keras
     import numpy as np
 
-SPLITS = ("validation", "test")  # the splits that runs are evaluated on
+EVALUATED_SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 BEST = "best.keras"
 RECOVERIES = "recoveries.json"
@@ -185,7 +186,7 @@ class Run:
             return cls.open(path)
         if path.name != BEST and not re.fullmatch(CHECKPOINT, path.name):
             return None
-        folder = path.parent if path.name == BEST else path.parents[1]
+        folder = path.parent if path.name == BEST else path.parent.parent
         if (folder / "recipe.json").is_file() and (folder / "classes.txt").is_file():
             return cls.open(folder)
         return None
@@ -223,9 +224,10 @@ class Run:
     @classmethod
     def next_free(cls, parent: str | os.PathLike[str], dataset: str) -> pathlib.Path:
         """Return `parent/dataset-n` with the smallest n that is free."""
-        path = pathlib.Path(os.path.expanduser(dataset))
-        name = path.stem.removesuffix(".tar") if path.is_file() else path.name  # of an archive or a CSV file
-        stem = name.replace(":", "-")
+        path, name = pathlib.Path(dataset), last_part(dataset)
+        if path.is_file():  # an archive or a CSV file
+            name = path.stem.removesuffix(".tar")
+        stem = re.sub("[/:]", "-", name)  # of a configuration of a TFDS data set, and of its version
         number = 1
         while (folder := pathlib.Path(parent) / f"{stem}-{number}").exists():
             number += 1
@@ -433,7 +435,7 @@ class Run:
             rows: The result of `Evaluation.mistakes`.
         """
         with (
-            locked(self.folder / "recipe.json", wait=True),  # training holds the lock of the folder
+            locked(self.classes, wait=True),  # training holds the lock of the folder, and replaces recipe.json
             atomic_write(self.folder / "mistakes.csv") as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
@@ -531,8 +533,8 @@ def summarize(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
         "log": log,
         "training_errors": [row.get("top1_error") for row in log],
         "specialization": fields["results"].get("specialization"),
-        "results": {split: fields["evaluations"].get(split, {}) for split in SPLITS},
-        "ensembles": {split: fields["ensembles"][split] for split in SPLITS if split in fields["ensembles"]},
+        "results": {split: fields["evaluations"].get(split, {}) for split in EVALUATED_SPLITS},
+        "ensembles": {split: fields["ensembles"][split] for split in EVALUATED_SPLITS if split in fields["ensembles"]},
     }
 
 

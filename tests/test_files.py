@@ -1,9 +1,13 @@
+import contextlib
+import errno
 import ntpath
 import os
 import threading
+from unittest import mock
 
 import pytest
 
+from keras_alexnet import files
 from keras_alexnet.files import atomic_write, locked, relative_path
 
 
@@ -33,6 +37,18 @@ def test_a_path_on_another_drive_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(os.path, "relpath", ntpath.relpath)
     assert relative_path(r"C:\pictures\1.jpg", "C:\\") == r"pictures\1.jpg"
     assert relative_path(r"D:\pictures\1.jpg", "C:\\") == r"D:\pictures\1.jpg"
+
+
+@pytest.mark.skipif(not files.CAN_LOCK, reason="nothing is locked here")
+def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch):
+    """Lustre without its option, NFS without a lock daemon."""
+    for number, expected in (
+        (errno.ENOSYS, contextlib.nullcontext()),
+        (errno.EIO, pytest.raises(OSError, match="no locks")),
+    ):
+        monkeypatch.setattr(files.fcntl, "flock", mock.Mock(side_effect=OSError(number, "no locks")))
+        with expected, locked(tmp_path):
+            pass
 
 
 def test_a_lock_can_be_waited_for(tmp_path):

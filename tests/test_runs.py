@@ -43,6 +43,7 @@ def test_next_free_counts_up(tmp_path):
     for name in ("v1.5 pets.zip", "v1.5 pets.tar.gz", "v1.5 pets.csv"):
         (tmp_path / name).write_text("")
         assert Run.next_free(tmp_path, str(tmp_path / name)).name == "v1.5 pets-1"
+    assert Run.next_free(tmp_path, "imagenet_resized/64x64:0.1.0").name == "imagenet_resized-64x64-0.1.0-1"
 
 
 def test_an_existing_folder_is_not_overwritten(tmp_path):
@@ -142,7 +143,7 @@ def test_a_file_that_is_no_evaluation_is_named(numbers, tmp_path):
 
 def test_a_list_of_mistakes_from_a_spreadsheet_is_named(tmp_path):
     run = Run(tmp_path)
-    run.write_json("recipe.json", {})
+    run.write_classes(["daisy"])
     run.write_mistakes("test", [dict.fromkeys(MISTAKE_COLUMNS[1:], "x")])
     assert [row["split"] for row in run.read_mistakes()] == ["test"]
     path = tmp_path / "mistakes.csv"
@@ -204,10 +205,11 @@ def test_a_folder_that_cannot_be_created_is_one_line(tmp_path):
 @pytest.mark.skipif(not files.CAN_LOCK, reason="this system has no locks")
 def test_two_evaluations_at_the_same_time_keep_both_lists_of_mistakes(tmp_path, monkeypatch):
     run, read = Run.create(tmp_path / "run"), Run.read_mistakes
-    run.write_json("recipe.json", {})
+    run.write_classes(["daisy"])
 
     def slowly(self):
         rows = read(self)
+        self.write_json("recipe.json", {})  # training may replace it meanwhile
         time.sleep(0.2)  # for the other to read the same
         return rows
 

@@ -91,7 +91,7 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
     from keras_alexnet.evaluation.classifier import Classifier
 
     if network is None:
-        return Classifier.from_imagenet(arguments.weights, arguments.architecture)
+        return Classifier.from_weights(arguments.weights, arguments.architecture)
     return Classifier.open(network)
 
 

@@ -77,21 +77,21 @@ def training_warning(
 
     Example:
         >>> training_warning([{"loss": 2.9e22}], counts=[30, 30])
-        'Training diverged: the last loss is 2.9e+22, where chance has 0.69. Try a smaller learning rate.'
+        'Training diverged: the last loss is 2.9e+22, and that of guessing is 0.69. Try a smaller learning rate.'
     """
     if not log or len(counts) < 2:
         return None
     loss, chance = log[-1]["loss"], chance_loss(counts, label_smoothing)
     if has_exploded(loss, chance, len(counts)):
         return (
-            f"Training diverged: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
+            f"Training diverged: the last loss is {loss:.3g}, and that of guessing is {chance:.2f}. "
             "Try a smaller learning rate."
         )
     errors = [row.get("top1_error", chance_error(counts)) for row in log]
     # The error may improve before the loss does, and after a few epochs it is too early to say.
     if loss > AT_CHANCE * chance and len(log) >= STUCK_EPOCHS and min(errors) > 0.9 * chance_error(counts):
         return (
-            f"The network learned nothing: the last loss is {loss:.3g}, where chance has {chance:.2f}. "
+            f"The network learned nothing: the last loss is {loss:.3g}, and that of guessing is {chance:.2f}. "
             "Try more epochs or another learning rate."
         )
     return None

@@ -15,7 +15,7 @@ from keras_alexnet.models.network_in_numpy import NumpyNetwork
 from keras_alexnet.models.recognition import recognize
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.text import reason
+from keras_alexnet.text import printable, reason
 
 if typing.TYPE_CHECKING:  # a `NumpyNetwork` needs neither, and importing them takes seconds
     import keras
@@ -68,17 +68,16 @@ class Classifier:
     statistics: Statistics | None = None
 
     @classmethod
-    def from_run(cls, run: Run, load: Load = load_model) -> Self:
+    def from_run(cls, run: Run) -> Self:
         """Load the network that a run keeps.
 
         Args:
             run: The run.
-            load: Returns the network of a file.
 
         Raises:
             ValueError: If the run has no network yet, or its files do not match.
         """
-        return cls._in_run(run, run.folder, load)
+        return cls._in_run(run, run.folder, load_model)
 
     @classmethod
     def _in_run(cls, run: Run, path: pathlib.Path, load: Load) -> Self:
@@ -127,7 +126,7 @@ class Classifier:
         return cls(model, tuple(f"class {n}" for n in range(model.output_shape[-1])), recipe)
 
     @classmethod
-    def from_imagenet(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
+    def from_weights(cls, weights: str | pathlib.Path = "imagenet", architecture: str | None = None) -> Self:
         """Load a network with weights that were trained on the 1000 classes of ImageNet. A run keeps its own classes.
 
         Args:
@@ -175,7 +174,8 @@ class Classifier:
 def _say_that_preprocessing_is_unknown(path: pathlib.Path, name: str) -> None:
     print(
         "Neither the name nor the layers of the network tell how to preprocess pictures, so they are preprocessed as "
-        f"for `paper`. To be sure, build it with include_preprocessing=True. Received: {path}, a network called {name}",
+        f"for `paper`. To be sure, build it with include_preprocessing=True. Received: {printable(str(path))}, a "
+        f"network called {printable(name)}",
         file=sys.stderr,
     )
 

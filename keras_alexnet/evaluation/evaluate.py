@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import pathlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,9 +17,9 @@ from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
 from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
-from keras_alexnet.files import relative_path
+from keras_alexnet.files import last_part, relative_path
 from keras_alexnet.runs import Run
-from keras_alexnet.text import enumerated
+from keras_alexnet.text import enumerated, printable
 
 CENTRAL = 4  # position of the central crop among those of `inputs.averaged_crops`
 
@@ -131,6 +130,7 @@ class Evaluation:
         pictures: Its pictures in order, `(uint8 (resize_size, resize_size, 3), label)`.
         by_views: Probabilities `(pictures, classes)` by the number of views, classes in the order of the data set.
         labels: Integers `(pictures,)`.
+        averaged_views: What "ten views" are in words, see `Recipe.averaged_views`.
     """
 
     runs: tuple[str, ...]
@@ -139,6 +139,7 @@ class Evaluation:
     pictures: tf.data.Dataset
     by_views: dict[int, np.ndarray]
     labels: np.ndarray
+    averaged_views: str = "ten"
 
     @property
     def best(self) -> np.ndarray:
@@ -177,6 +178,7 @@ class Evaluation:
             "data_name": self.data.identity.name,
             "split": self.split,
             "pictures": len(self.labels),
+            "averaged_views": self.averaged_views,
             **{views_key(views): metrics.measure(shares, self.labels) for views, shares in self.by_views.items()},
             "classes": metrics.class_errors(self.best, self.labels, self.data.class_names),
         }
@@ -269,11 +271,14 @@ def evaluate_run(
     networks = {run: run.checksum() if checksum is None else checksum}
     classifier = classifier or Classifier.from_run(run)
     order = class_positions(classifier.class_names, data.class_names)
-    batches = tqdm.tqdm(classifier.batches(pictures, views), desc=f"evaluating {run.name}", leave=False, disable=None)
+    batches = tqdm.tqdm(
+        classifier.batches(pictures, views), desc=f"evaluating {printable(run.name)}", leave=False, disable=None
+    )
     with errors.reading(data.name):
         by_views, labels = probabilities(classifier.model, batches)
     in_order = {number: shares[:, order] for number, shares in by_views.items()}
-    evaluation = Evaluation((run.name,), data, split, pictures, in_order, labels)
+    averaged = classifier.recipe.averaged_views
+    evaluation = Evaluation((run.name,), data, split, pictures, in_order, labels, averaged)
     name = stem(run, data, split)
     run.write_evaluation(f"evaluation-{name}", evaluation.numbers(), networks)
     if data.paths:
@@ -286,7 +291,8 @@ def _ensemble(evaluations: Sequence[Evaluation]) -> Evaluation:
     averaged = {
         views: np.mean([each.by_views[views] for each in evaluations], axis=0) for views in evaluations[0].by_views
     }
-    return dataclasses.replace(evaluations[0], runs=names, by_views=averaged)
+    words = " or ".join(dict.fromkeys(each.averaged_views for each in evaluations))
+    return dataclasses.replace(evaluations[0], runs=names, by_views=averaged, averaged_views=words)
 
 
 def stem(run: Run, data: Dataset, split: str) -> str:
@@ -310,7 +316,7 @@ def slug(name: str) -> str:
     """Return a name with only those characters that are safe in a file name.
 
     Example:
-        >>> slug("/home/me/My flowers:2"), slug("cifar10 3.0.2")
-        ('My-flowers-2', 'cifar10-3.0.2')
+        >>> slug("/home/me/My flowers:2"), slug("imagenet_resized/64x64 0.1.0")
+        ('My-flowers-2', 'imagenet_resized-64x64-0.1.0')
     """
-    return re.sub(r"[^\w.-]+", "-", pathlib.PurePath(name).name)
+    return re.sub(r"[^\w.-]+", "-", last_part(name))

@@ -15,6 +15,7 @@ from keras_alexnet.files import locked, write_text
 
 FILE = "runs.jsonl"
 KINDS = ("evaluations", "ensembles")  # of results, each by what was evaluated
+PATH_OPTIONS = ("weights", "data_dir", "checkpoint_path", "class_names")  # that may be paths
 
 Record = Mapping[str, Any]  # what `Run.to_dict` returns
 
@@ -100,16 +101,19 @@ def _summaries(found, on_problem):
 
 
 def _without_folders(record: Record) -> Record:
-    """Return a record that names folders of pictures, CSV files and archives without the path to them.
+    """Return a record that names data, weights and other files and folders of the user without the path to them.
 
     An archive can be published, and the digest identifies the pictures.
     """
     names = {each.get("data_name", "") for kind in KINDS for each in record[kind].values()}
+    options = record["options"]
+    names |= {options.get(option) or "" for option in PATH_OPTIONS}
     if isinstance(record.get("data"), dict):  # a sentence in version 0.1.0
         names.add(record["data"]["name"])
     text = json.dumps(record)
     for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names, key=len, reverse=True))):
-        whole, name = (json.dumps(str(each))[1:-1] for each in (path, path.name))
+        kept = "/".join(path.parts[-2:]) if str(path) == options.get("weights") else path.name  # with its run
+        whole, name = (json.dumps(each)[1:-1] for each in (str(path), kept))
         text = re.sub(re.escape(whole) + r"(?![\w.-]|/\w)", lambda _, name=name: name, text)
     return json.loads(text)
 

@@ -224,7 +224,8 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         results[row["run"]] = [row["results"]]
         if row["ensembles"]:
             results[f"ensemble with {row['run']}"] = [row["ensembles"]]
-    for (name, of_runs), split, views, k in itertools.product(results.items(), runs.SPLITS, VIEW_NAMES, (1, 5)):
+    splits = runs.EVALUATED_SPLITS
+    for (name, of_runs), split, views, k in itertools.product(results.items(), splits, VIEW_NAMES, (1, 5)):
         if all(views in each.get(split, {}) for each in of_runs):
             place = f"{name}, {split}, {VIEW_NAMES[views]}, top-{k}"
             error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)

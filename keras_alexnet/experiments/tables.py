@@ -27,7 +27,7 @@ def all_runs(rows: Sequence[Row]) -> str:
         {"run": row["run"], "command": f"`{row['command']}`", "date": row["date"]}
         | {
             f"{split}, {name}": _both_errors(row["results"][split].get(views))
-            for split in ("validation", "test")
+            for split in runs.EVALUATED_SPLITS
             for views, name in VIEW_HEADINGS.items()
         }
         for row in sorted(rows, key=lambda row: row["run"])
@@ -51,7 +51,7 @@ def seeds(rows: Sequence[Row]) -> str:
         {"runs": common_name(group), "seeds": len(group)}
         | {
             f"{split}, {name}": spread([row["results"][split][key]["top1_error"] for row in group])
-            for split in ("validation", "test")
+            for split in runs.EVALUATED_SPLITS
             for key, name in VIEW_HEADINGS.items()
             if all(key in row["results"][split] for row in group)
         }
@@ -179,7 +179,7 @@ def normalization_differences(rows: Sequence[Row]) -> dict[str, Difference]:
 
     Source: section 3.3, from 13 to 11 %.
     """
-    errors = {split: _errors_of_four_layers(rows, split) for split in runs.SPLITS}
+    errors = {split: _errors_of_four_layers(rows, split) for split in runs.EVALUATED_SPLITS}
     found = {split: Difference.paired(with_it, without) for split, (without, with_it) in errors.items()}
     return {split: difference for split, difference in found.items() if difference}
 

@@ -8,6 +8,7 @@ from typing import Any
 import tabulate
 
 from keras_alexnet.evaluation.top_k import has_top5
+from keras_alexnet.files import last_part
 from keras_alexnet.text import percent
 
 WIDTH = 100  # of the terminal, in characters
@@ -80,7 +81,10 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
             "cross-entropy": f"{numbers['negative_log_likelihood']:.3f}",
         }
         for result in results
-        for views, numbers in ((views, result.get(key)) for views, key in ((1, "1_view"), (10, "10_views")))
+        for views, numbers in (
+            ("one", result.get("1_view")),
+            (result.get("averaged_views", "ten"), result.get("10_views")),
+        )
         if numbers
     )
 
@@ -128,7 +132,7 @@ def runs(rows: Sequence[Mapping[str, Any]]) -> str:
         {
             "date": row["date"] or "",
             "run": _short(row["run"], 28),
-            "data": _short(row["dataset"].rstrip("/").rpartition("/")[2], 18),
+            "data": _short(last_part(row["dataset"]), 18),
             "epochs": row["epochs"],
             "validation": _errors(row["results"].get("validation")),
             "test": _errors(row["results"].get("test")),

@@ -13,6 +13,7 @@ import numpy as np
 from keras_alexnet.files import atomic_write, digest, write_text
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import CHECKPOINT, Run
+from keras_alexnet.text import printable
 from keras_alexnet.training import towers
 
 NAME = re.compile(r"epoch-(\d{5,})(?:-step-(\d{8,}))?\.json")
@@ -177,7 +178,8 @@ def _complete(files):
         if checkpoint := _read(file):
             yield checkpoint
         else:
-            print(f"This checkpoint is damaged, using the previous one: {file.with_suffix('.keras')}", file=sys.stderr)
+            name = printable(str(file.with_suffix(".keras")))
+            print(f"This checkpoint is damaged, using the previous one: {name}", file=sys.stderr)
 
 
 def _newest_first(folder):

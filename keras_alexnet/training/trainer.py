@@ -127,7 +127,7 @@ def fit(
     _check(recipe, data, options, strategy)
     precision = prepare(_with_precision_of(run, options))
     saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
-    with _locked(run.folder, saved_in) if strategy.is_chief else contextlib.nullcontext():
+    with _locked(run, saved_in) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
             files.remove_partial_files(run.folder)
             if options.checkpoint_path:  # then they are not in the run's folder
@@ -160,9 +160,12 @@ def fit(
 
 
 @contextlib.contextmanager
-def _locked(folder: pathlib.Path, saved_in: pathlib.Path) -> Iterator[None]:
+def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
     """Hold the locks of the run folder and of the folder of its checkpoints, which a copy of the run may share."""
-    with files.locked(folder, "--run"), files.locked(saved_in) if saved_in.is_dir() else contextlib.nullcontext():
+    with files.locked(run.folder, "--run"), contextlib.ExitStack() as stack:
+        if saved_in != run.last:
+            saved_in.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(files.locked(saved_in))
         yield
 
 

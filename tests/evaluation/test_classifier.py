@@ -54,8 +54,8 @@ def test_weights_of_a_run_keep_its_classes_and_mean(copied, small_run, tmp_path)
     """With `predict.py --weights`, which otherwise means ImageNet's classes."""
     weights = shutil.copy(small_run.best, tmp_path / "copy.keras") if copied else small_run.folder
     with pytest.raises(ValueError, match=r"keeps its network, paper\. Received: caffe"):
-        classifier.Classifier.from_imagenet(weights, "caffe")
-    found = classifier.Classifier.from_imagenet(weights)
+        classifier.Classifier.from_weights(weights, "caffe")
+    found = classifier.Classifier.from_weights(weights)
     assert found.class_names == small_run.read_classes()
     assert (found.statistics.mean_image == 128).all()
 
@@ -177,7 +177,7 @@ def test_published_weights_get_their_publishers_preprocessing(tmp_path, monkeypa
     build("one_weird_trick").save(tmp_path / "published.keras")
     classes = [(f"n{n}", f"animal {n}") for n in range(1000)]
     monkeypatch.setattr("keras_alexnet.weights.imagenet_classes.imagenet_classes", lambda: classes)
-    published = classifier.Classifier.from_imagenet(tmp_path / "published.keras")
+    published = classifier.Classifier.from_weights(tmp_path / "published.keras")
     assert published.class_names[:2] == ("animal 0", "animal 1")
     white = tf.data.Dataset.from_tensors((np.full((256, 256, 3), 255, np.uint8), 0))
     ((views, _),) = published.batches(white).as_numpy_iterator()
@@ -217,13 +217,15 @@ def test_the_output_is_logits_or_probabilities(end):
 
 def test_an_unknown_preprocessing_is_told(tmp_path, capsys):
     unknown = keras.Sequential(
-        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)], name="flowers"
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)], name="flowers\x1b[2J"
     )
     for network, is_told in ((build("figure_1", classes=3), False), (unknown, True)):
         network.save(tmp_path / "network.keras")
         for _ in range(2):  # as if NumPy could not read it
             classifier.Classifier.open(tmp_path / "network.keras")
-        assert capsys.readouterr().err.count("preprocessed as for `paper`") == is_told
+        said = capsys.readouterr().err
+        assert said.count("preprocessed as for `paper`") == is_told
+        assert said.count(r"a network called flowers\x1b[2J") == is_told  # escaped
 
 
 @pytest.mark.parametrize("is_nested", [False, True])

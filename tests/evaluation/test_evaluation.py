@@ -86,7 +86,7 @@ def test_an_evaluation_is_saved_in_the_run(small_run, data):
     (evaluation,) = evaluate.evaluate_runs([small_run], data, "test")
     kept = small_run.read_evaluations("evaluation")["test"]
     assert kept == json.loads(json.dumps(evaluation.numbers()))
-    assert kept["pictures"] == 12
+    assert (kept["pictures"], kept["averaged_views"]) == (12, "ten")
     assert {row["class"]: row["pictures"] for row in kept["classes"]} == dict.fromkeys(data.class_names, 4)
     assert kept["10_views"]["top5_error"] == 0
 

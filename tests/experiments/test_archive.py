@@ -103,6 +103,26 @@ def test_folders_of_pictures_are_named_without_their_paths(finished, results):
     archive.add(finished, results)  # the same run again loses nothing
 
 
+def test_other_files_and_folders_of_the_user_are_named_without_their_paths(finished, results):
+    paths = {
+        "weights": "/home/alice/runs/petals-1/best.keras",
+        "data_dir": "/home/alice/tfds",
+        "checkpoint_path": "/scratch/alice",
+        "class_names": "/home/alice/names.txt",
+    }
+    command = f"python scripts/fit.py --weights {paths['weights']} --data-dir {paths['data_dir']}"
+    finished.write_json("recipe.json", RECIPE | {"options": RECIPE["options"] | paths, "command": command})
+    archive.add(finished, results)
+    line = line_of(results)
+    assert {name: line["options"][name] for name in paths} == {
+        "weights": "petals-1/best.keras",
+        "data_dir": "tfds",
+        "checkpoint_path": "alice",
+        "class_names": "names.txt",
+    }
+    assert line["command"] == "python scripts/fit.py --weights petals-1/best.keras --data-dir tfds"
+
+
 def test_other_paths_that_begin_like_the_folder_stay(finished, results):
     command = "python scripts/fit.py --dataset /data/pics --run /data/pics-runs/a"
     identity = {"source": "folder", "name": "/data/pics", "digest": "5b85"}

@@ -233,9 +233,9 @@ def log_of_losses(*losses):
 @pytest.mark.parametrize(
     ("losses", "warning"),
     [
-        ((15.0, 2.9e22), "Training diverged: the last loss is 2.9e+22, where chance has 1.10."),
+        ((15.0, 2.9e22), "Training diverged: the last loss is 2.9e+22, and that of guessing is 1.10."),
         ((1.2, float("nan")), "Training diverged: the last loss is nan"),
-        ((15.0, *[1.099] * 4), "The network learned nothing: the last loss is 1.1, where chance has 1.10."),
+        ((15.0, *[1.099] * 4), "The network learned nothing: the last loss is 1.1, and that of guessing is 1.10."),
         ((15.0, 0.4), None),
     ],
 )
@@ -252,7 +252,10 @@ def test_an_unbalanced_training_that_learned_only_the_frequencies_has_a_warning(
     small_run.write_log([row | {"top1_error": 0.02} for row in log_of_losses(*[0.112] * 6)])
     assert training_warning(small_run.read_log(), report.class_counts(small_run)) is None
     small_run.write_json("results.json", {"epochs": 6, "class_counts": [98, 1, 1]})
-    assert "The network learned nothing: the last loss is 0.112, where chance has 0.11." in report_of(small_run).text
+    assert (
+        "The network learned nothing: the last loss is 0.112, and that of guessing is 0.11."
+        in report_of(small_run).text
+    )
     # Beside the cross-entropy of an evaluation stands that of guessing evenly, since its classes may be balanced.
     assert report.contents(small_run)["chance"] == pytest.approx(math.log(3))
 
@@ -400,6 +403,17 @@ def test_each_error_has_its_own_interval():
         "55.0 %",
     ]
     assert "45.0 % (40.0 to 60.0)" in second
+
+
+def test_the_average_of_five_crops_is_not_called_ten():
+    """A network that was trained without flips sees no mirror images."""
+    from keras_alexnet.reporting import tables
+
+    one = {"top1_error": 0.5, "top1_interval": (0.4, 0.6), "mean_class_error": 0.5, "negative_log_likelihood": 1.0}
+    result = {"runs": ["a"], "classes": [{}] * 2, "averaged_views": "five", "1_view": one, "10_views": one}
+    assert [line.split()[1] for line in tables.evaluations([result]).splitlines()[2:]] == ["one", "five"]
+    del result["averaged_views"]  # of version 0.1.0
+    assert tables.evaluations([result]).splitlines()[-1].split()[1] == "ten"
 
 
 def test_the_hardest_classes_come_first_and_of_equal_errors_the_largest():

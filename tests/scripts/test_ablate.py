@@ -99,9 +99,21 @@ def test_ctrl_c_does_not_reach_the_trainings_themselves(tmp_path, monkeypatch):
     for name in ("fit.py", "evaluate.py"):
         (tmp_path / name).write_text("import os\nprint(os.getsid(0))\n")
     monkeypatch.setattr(ablate, "SCRIPTS", tmp_path)
+    (tmp_path / "runs" / "tiny-0").mkdir(parents=True)
+    (tmp_path / "runs" / "tiny-0" / "results.json").touch()
     assert ablate.Trainings(jobs=1).run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
     sessions = (tmp_path / "runs" / "tiny-0.txt").read_text().split()
     assert len({*sessions, str(os.getsid(0))}) == len(sessions) + 1 == 3
+
+
+def test_a_run_that_learned_nothing_is_tested_as_well(tmp_path, monkeypatch):
+    """Otherwise the mean over seeds would be of those that learned."""
+    made = 'import pathlib, sys\nfolder = pathlib.Path(sys.argv[sys.argv.index("--run") + 1])\nfolder.mkdir()\n'
+    (tmp_path / "fit.py").write_text(f'{made}(folder / "results.json").touch()\nsys.exit(1)\n')
+    (tmp_path / "evaluate.py").write_text('print("tested")\n')
+    monkeypatch.setattr(ablate, "SCRIPTS", tmp_path)
+    assert ablate.Trainings(jobs=1).run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
+    assert (tmp_path / "runs" / "tiny-0.txt").read_text() == "tested\n"
 
 
 def test_a_stopped_queue_leaves_no_files(tmp_path):

@@ -163,6 +163,19 @@ def test_a_copy_of_a_run_does_not_continue_from_the_checkpoints_of_the_other(fol
         train(folder, run, dataclasses.replace(TOY, epochs=3), **options)
 
 
+def test_the_checkpoint_folder_is_locked_from_the_first_epoch(folder, tmp_path, monkeypatch):
+    run, saved_in = Run.create(tmp_path / "run"), tmp_path / "elsewhere" / "run"
+
+    def train_meanwhile(*_):
+        with pytest.raises(LockedError), locked(saved_in):
+            pass
+        raise KeyError("the training")
+
+    monkeypatch.setattr(trainer, "_train", train_meanwhile)
+    with pytest.raises(KeyError, match="the training"):
+        train(folder, run, checkpoint_path=str(tmp_path / "elsewhere"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("verbose", "kinds"),
