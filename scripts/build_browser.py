@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import atomic_write, temporary_folder, write_text
+from keras_alexnet.text import percent
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     from keras_alexnet.data.datasets import Dataset
@@ -159,9 +160,10 @@ def main(argv: list[str] | None = None) -> None:
         write_network(out)
         write_examples(out)
     facts = json.loads((out / "petals.json").read_text(encoding="utf-8"))
+    accuracy, agreement = percent(facts["accuracy"]), percent(facts["agreement"])
     say(
-        f"{out / 'petals.onnx'}: {facts['bytes'] / 1e6:.1f} MB, {facts['accuracy']:.1%} of {facts['pictures']} test "
-        f"pictures right, {facts['agreement']:.1%} answered as by Keras"
+        f"{out / 'petals.onnx'}: {facts['bytes'] / 1e6:.1f} MB, {accuracy} of {facts['pictures']} test pictures right, "
+        f"{agreement} answered as by Keras"
     )
 
 

@@ -25,6 +25,7 @@ from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import check_new
 from keras_alexnet.plotting import figures
+from keras_alexnet.text import percent
 
 ROUNDS, ROUND_SECONDS = 5, 5.0
 
@@ -116,7 +117,7 @@ def overlap(spans: Sequence[Span]) -> float:
 def timeline(spans: Sequence[Span], share: float) -> Figure:
     """Draw when each tower worked."""
     words = "Two bars over time, when each tower worked in one step: both at once for "
-    words += f"{share:.0%} of the time in which the less busy one works"
+    words += f"{percent(share, 0)} of the time in which the less busy one works"
     figure = figures.sheet(8, 2.2, words)
     axes = figure.subplots()
     for is_backward, color in ((False, figures.BLUE), (True, figures.ORANGE)):
@@ -145,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
         say(f"{about['processor']}, {about['cores']} cores, load {about['load']}, {about['date']}")
         for name, found in rates.items():
             say(f"{name}: {statistics.median(found):.2f} steps/s, {min(found):.2f} to {max(found):.2f}")
-        say(f"both towers at once: {overlap(spans):.0%} of the time in which the less busy one works")
+        say(f"both towers at once: {percent(overlap(spans), 0)} of the time in which the less busy one works")
     return 0
 
 

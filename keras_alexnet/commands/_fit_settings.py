@@ -8,7 +8,7 @@ import typing
 
 from keras_alexnet.command_line import given_fields, say
 from keras_alexnet.data import sources
-from keras_alexnet.data.identity import DRAWN
+from keras_alexnet.data.identity import DRAWN_SOURCES
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, check_fields, too_few_pictures
@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
+QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
 MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
     "dataset",
     "data_dir",
@@ -109,7 +110,7 @@ def fill_in_settings(
     if arguments.recipe or arguments.resume:
         return recipe, options
     recipe = _with_even_batches(recipe, arguments, replicas)
-    if data.identity.source not in DRAWN:  # the recipes of data sets that the library draws are for random weights
+    if data.identity.source not in DRAWN_SOURCES:  # their recipes are for random weights
         options = _with_default_start(recipe, options, data, arguments)
         announce_start(options)
     return recipe, options
@@ -196,7 +197,7 @@ def choose_recipe(
 
     given = given_fields(arguments, Recipe) | ({"epochs": epochs} if epochs else {})
     if options.quick and not origin:  # pretrained weights have their own size
-        given = {"crop_size": defaults.QUICK_CROP_SIZE} | given
+        given = {"crop_size": QUICK_CROP_SIZE} | given
     if origin:
         recipe = defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
     else:

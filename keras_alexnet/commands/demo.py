@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with one_line_errors(parser):
         if importlib.util.find_spec("gradio") is None:
-            raise ValueError("The page needs pip install 'keras-alexnet[demo]'. Received: no gradio")
+            raise ValueError("The page needs Gradio: pip install 'keras-alexnet[demo]'. Received: no gradio")
         from keras_alexnet.demo import page  # after the flags: TensorFlow takes seconds
         from keras_alexnet.demo.explorer import Explorer
 

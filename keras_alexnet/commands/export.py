@@ -20,6 +20,7 @@ from keras_alexnet.data import sources
 from keras_alexnet.export.formats import FORMATS, PRECISIONS, Settings
 from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
+from keras_alexnet.text import percent
 
 
 def build_parser() -> Parser:
@@ -81,8 +82,8 @@ def main(argv: list[str] | None = None) -> None:
         say(f"Checked on photographs and noise: probabilities differ by at most {export.difference:.1e}.")
         if measured := export.accuracy:
             say(
-                f"Top-1 error on {measured.pictures} pictures: {100 * measured.export:.1f} % with {settings.precision} "
-                f"weights, {100 * measured.network:.1f} % for the Keras network."
+                f"Top-1 error on {measured.pictures} pictures: {percent(measured.export)} with {settings.precision} "
+                f"weights, {percent(measured.network)} for the Keras network."
             )
         say(f"Wrote {export.path} and {export.path.name}.json. Speed here: {export.images_per_second:.0f} images/s.")
 

@@ -208,7 +208,7 @@ def _say_how_it_continues(run: Run, recipe: Recipe, epochs: int) -> None:
                 f"rises again. The result differs from that of a new run with --epochs {recipe.epochs}."
             )
     elif run.is_finished():
-        say(f"This run is finished. To train it for more than {len(rows)} epochs, add --epochs N.")
+        say(f"This run is finished. To train it for more than {plural(len(rows), 'epoch')}, add --epochs N.")
 
 
 def _check_not_among_pictures(flag: str, folder: pathlib.Path, options: Options) -> None:

@@ -1,6 +1,6 @@
 """Stateless random augmentations of one training picture (paper section 4.1).
 
-Every function takes one image of shape `(height, width, 3)` and a seed, two integers as for
+Every function takes one image of shape `(height, width, 3)`, and a random one also takes a seed, two integers as for
 `tf.random.stateless_uniform`. The same seed gives the same result, eagerly, in a `tf.function` and in tf.data. There is
 no state to save or restore.
 

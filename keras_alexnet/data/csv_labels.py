@@ -146,7 +146,9 @@ def _split_of(row: Row, table: pathlib.Path) -> str:
         return "all"
     split = SPLIT_OF_NAME.get(row.split.lower())
     if split is None:
-        raise ValueError(f"A split must be {', '.join(SPLITS)}. Received: {table}, line {row.line}: {row.split!r}")
+        raise ValueError(
+            f"A split must be one of {', '.join(SPLITS)}. Received: {table}, line {row.line}: {row.split!r}"
+        )
     return split
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_alexnet.data import class_names, csv_labels, errors, readable, rewriting, sources, splitting, tfds
 from keras_alexnet.data.drawings import formulas, petals, textures
 from keras_alexnet.data.duplicates import Duplicates
-from keras_alexnet.data.identity import DRAWN, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
+from keras_alexnet.data.identity import DRAWN_SOURCES, SPLITS, DataIdentity, digest_of, splits_drawn_by_seed
 from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.splitting import Shares
 from keras_alexnet.files import relative_path
@@ -32,7 +32,8 @@ class Dataset:
         class_names: Names of the classes. A label is an index into them.
         splits: `train`, `validation` and `test`, each a `tf.data.Dataset` of `(picture, label)` in a fixed order and of
             known length. A picture is the bytes of a file (scalar string) or a uint8 image `(height, width, 3)`, a
-            label is an int64. There is no `validation` if it is used for training or its share is zero.
+            label is an int64. There is no `validation` if it is used for training or its share is zero, and no `test`
+            if its share is zero.
         identity: The fields that identify the data of a run.
         paths: Paths of the pictures of each split in the same order; None if they are not the user's files.
         root: The folder that paths are relative to.
@@ -148,7 +149,7 @@ def is_available(options: Options, files: LabeledFiles | None) -> bool:
         >>> is_available(Options(dataset="petals"), None)
         True
     """
-    if files or options.dataset.partition(":")[0] in DRAWN:
+    if files or options.dataset.partition(":")[0] in DRAWN_SOURCES:
         return True
     return tfds.is_prepared(_base_and_variant(options.dataset)[0], options.data_dir)
 

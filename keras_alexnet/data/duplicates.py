@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.files import digest, relative_path
+from keras_alexnet.machine import available_cores
 from keras_alexnet.text import enumerated, plural
 
 END = 4096  # bytes; most files of the same size already differ here
@@ -24,7 +25,7 @@ def identical(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     files are in no group.
     """
     groups = {(): [*paths]}
-    with multiprocessing.pool.ThreadPool() as pool:
+    with multiprocessing.pool.ThreadPool(available_cores()) as pool:
         for key in (os.path.getsize, _end, digest):
             candidates = [(name, path) for name, group in groups.items() for path in group]
             keys = pool.imap(functools.partial(_try, key), (path for _, path in candidates), CHUNK)

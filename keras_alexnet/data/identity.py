@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-DRAWN = ("petals", "drawn")  # sources that draw different pictures for every seed and split
+DRAWN_SOURCES = ("petals", "drawn")  # sources that draw different pictures for every seed and split
 SPLITS = ("train", "validation", "test")
 # By the name of a folder, or by the word in a CSV file.
 SPLIT_OF_NAME = {
@@ -69,7 +69,7 @@ class DataIdentity:
             >>> DataIdentity("tfds", "mnist", None, None, ("train", "test"), drawn, 1).splits_in_words
             'official train, test; validation is a tenth of train, seed 1'
         """
-        if self.source in DRAWN:
+        if self.source in DRAWN_SOURCES:
             return f"drawn with seed {self.split_seed}"
         if self.variant == "flipped":
             return "flipped: official test and train change places"
@@ -213,7 +213,7 @@ def may_share_training_pictures(old: DataIdentity, new: DataIdentity, split: str
         >>> may_share_training_pictures(old, new, "test"), may_share_training_pictures(old, old, "test")
         (True, False)
     """
-    if not _are_same_source(old, new) or old.source in DRAWN:
+    if not _are_same_source(old, new) or old.source in DRAWN_SOURCES:
         return False
     if (old.official, old.variant) != (new.official, new.variant):
         return True

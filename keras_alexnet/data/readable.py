@@ -15,7 +15,7 @@ from PIL import Image
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
 from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty
 from keras_alexnet.machine import available_cores
-from keras_alexnet.text import enumerated, printable
+from keras_alexnet.text import enumerated, percent, printable
 
 MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
 CHUNK = 256  # pictures that are decoded together; if libjpeg warns, the damaged ones among them are identified
@@ -67,8 +67,8 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
     count = f"{len(bad)} of {len(entries)} pictures"
     if len(bad) > MAX_BAD_SHARE * len(entries):
         raise ValueError(
-            f"At most {MAX_BAD_SHARE:.0%} of the pictures of a folder may be unreadable: repair or remove them. "
-            f"Received: {count}: {enumerated(bad)}"
+            f"At most {percent(MAX_BAD_SHARE, 0)} of the pictures of a folder may be unreadable: repair or remove "
+            f"them. Received: {count}: {enumerated(bad)}"
         )
     if bad:
         print(f"Left out {count} that cannot be read:", *map(printable, bad), sep="\n  ", file=sys.stderr)

@@ -20,7 +20,8 @@ class Statistics:
     """Mean and color axes of the images of a training set.
 
     Attributes:
-        mean_image: Float32 `(resize_size, resize_size, 3)`, the mean over all images, with pixel values 0 to 255.
+        mean_image: Float32 `(size, size, 3)` with the recipe's `training_size`, the mean over all images, with pixel
+            values 0 to 255.
         eigenvalues: Float32 `(3,)`, of the covariance of the colors of all pixels, in pixel values squared, ascending.
         eigenvectors: Float32 `(3, 3)`, the color axes: unit vectors in RGB, one per column, in the same order.
     """
@@ -39,7 +40,7 @@ class Statistics:
         """Measure the resized pictures of a training split in one pass.
 
         Args:
-            pictures: A data set of `(uint8 (resize_size, resize_size, 3), label)`.
+            pictures: A data set of `(uint8 (size, size, 3), label)`.
 
         Raises:
             ValueError: If there are no pictures.

@@ -9,6 +9,7 @@ from keras_alexnet.data import pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.evaluation.classifier import BATCH_SIZE, Classifier
 from keras_alexnet.evaluation.evaluate import class_positions, pictures_of
+from keras_alexnet.text import percent
 
 LARGEST_INCREASE = 0.01  # ours: of the top-1 error; an export that loses more is refused
 MOST_PICTURES = 1000  # ours: takes half a minute at 227 pixels on two cores
@@ -41,8 +42,8 @@ class Accuracy:
         if more_errors > max(1, LARGEST_INCREASE * self.pictures):  # one picture may change in a small data set
             raise ValueError(
                 f"Expected a top-1 error at most {100 * LARGEST_INCREASE:g} point higher than the network's. "
-                f"Received: {precision} weights with {100 * self.export:.1f} % instead of {100 * self.network:.1f} %, "
-                f"on {self.pictures} pictures; nothing was written"
+                f"Received: {precision} weights with {percent(self.export)} instead of {percent(self.network)}, on "
+                f"{self.pictures} pictures; nothing was written"
             )
 
 

@@ -26,6 +26,7 @@ from keras_alexnet.models.layers import is_over_all_channels
 
 TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
 LEAST_PROBABILITY = 1e-30  # ours: runtimes round smaller ones to zero
+MEASURED_SECONDS = 0.5  # ours: of predictions, for the speed
 NOISE_IMAGES = 6  # ours: in addition to two photographs, to check an export
 
 
@@ -248,10 +249,10 @@ def log_error(received: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.abs(received - wanted).max() / max(1, np.abs(wanted).max()))
 
 
-def _images_per_second(answer, images, seconds=0.5):
+def _images_per_second(answer, images):
     """Return the speed of a function. It must have been called before, since the first call is slower."""
     started, count = time.perf_counter(), 0
-    while (passed := time.perf_counter() - started) < seconds:
+    while (passed := time.perf_counter() - started) < MEASURED_SECONDS:
         answer(images)
         count += len(images)
     return count / passed

@@ -74,7 +74,7 @@ def find(name: str, settings: Settings = DEFAULTS) -> types.ModuleType:
         raise ValueError(f"Expected one of {', '.join(FORMATS)}. Received: {name!r}")
     required = FORMATS[name]
     if settings.precision not in PRECISIONS:
-        raise ValueError(f"`precision` must be {', '.join(PRECISIONS)}. Received: {settings.precision!r}")
+        raise ValueError(f"`precision` must be one of {', '.join(PRECISIONS)}. Received: {settings.precision!r}")
     if settings != DEFAULTS and not required.has_settings:
         able = " or ".join(each for each, requirements in FORMATS.items() if requirements.has_settings)
         raise ValueError(f"Other precisions than float32, and native normalization, need {able}. Received: {name}")
@@ -82,5 +82,7 @@ def find(name: str, settings: Settings = DEFAULTS) -> types.ModuleType:
         raise ValueError(f"{name} needs KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()}")
     missing = [package for package in required.packages if importlib.util.find_spec(package) is None]
     if missing:
-        raise ValueError(f"{name} needs pip install 'keras-alexnet[export]'. Received: no {' and no '.join(missing)}")
+        raise ValueError(
+            f"{name} needs more packages: pip install 'keras-alexnet[export]'. Received: no {' and no '.join(missing)}"
+        )
     return importlib.import_module(f"keras_alexnet.export.{name}")

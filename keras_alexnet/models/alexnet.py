@@ -368,5 +368,5 @@ def _load(model, weights, net):
     from keras_alexnet.weights import loading, names
 
     for line in loading.load(model, names.locate(weights, net.name), head="auto"):
-        if ": new" in line and weights != names.DRAWN:  # its dense layers are always new
+        if loading.NEW in line and weights != names.DRAWN:  # its dense layers are always new
             print(line)

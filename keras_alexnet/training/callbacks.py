@@ -155,25 +155,24 @@ class LossGuard(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.run, self.recipe, self.rows, self.first_steps = run, recipe, rows, first_steps
-        self.steps_of_epoch, self.chance, self.images, self.classes = steps, chance, images, classes
+        self.steps, self.chance, self.images, self.classes = steps, chance, images, classes
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.epoch, self.steps, self.first_steps = epoch + 1, self.first_steps, 0
+        self.epoch, self.step, self.first_steps = epoch + 1, self.first_steps, 0
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.steps += 1
-        self._check(logs["loss"], self.steps)
-        is_resumed = batch == 0 and self.steps > 1  # the loss is that of this step: `CheckpointWriter` adds the others
+        self.step += 1
+        self._check(logs["loss"], self.step)
+        is_resumed = batch == 0 and self.step > 1  # the loss is that of this step: `CheckpointWriter` adds the others
         if self.images is not None and not is_resumed:
-            loss_checks.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.steps, self.classes)
+            loss_checks.check_exploded(float(logs["loss"]), self.chance, self.epoch, self.step, self.classes)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs.get("val_loss", logs["loss"]), None)
         losses = [row["loss"] for row in self.rows] + [float(logs["loss"])]
         if self.images is not None:
             loss_checks.check_exploded(losses[-1], self.chance, self.epoch, None, self.classes)
-            all_steps = self.recipe.epochs * self.steps_of_epoch
-            loss_checks.check_stuck(losses, self.chance, self.steps_of_epoch, all_steps)
+            loss_checks.check_stuck(losses, self.chance, self.steps, self.recipe.epochs * self.steps)
             if losses[-1] >= AT_CHANCE * self.chance:
                 outputs = keras.ops.convert_to_numpy(self.model(np.asarray(self.images), training=False))
                 loss_checks.check_dead(outputs, losses[-1], self.chance, self.epoch)

@@ -290,6 +290,3 @@ def announce(
             "To change a setting, use its flag (see --help).",
         )
     )
-
-
-QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels

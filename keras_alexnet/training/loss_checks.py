@@ -17,6 +17,9 @@ SAME_OUTPUT_TOLERANCE = 1e-6  # relative spread over pictures below which output
 class TrainingFailed(ValueError):
     """The loss is NaN, far above chance, or stays at chance.
 
+    Args:
+        message: The message for the user if training ends here; None for the reason alone.
+
     Attributes:
         reason: The cause, as part of a sentence.
         epoch: Number of the epoch, from 1.
@@ -24,8 +27,10 @@ class TrainingFailed(ValueError):
         is_stuck: Whether the loss stays at chance.
     """
 
-    def __init__(self, message: str, reason: str, epoch: int, step: int | None, is_stuck: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self, reason: str, epoch: int, step: int | None, is_stuck: bool = False, message: str | None = None
+    ) -> None:
+        super().__init__(message or reason)
         self.reason, self.epoch, self.step, self.is_stuck = reason, epoch, step, is_stuck
 
 
@@ -47,11 +52,11 @@ def check_finite(loss: float, epoch: int, step: int | None, recipe: Recipe, fold
     place = f"step {step}" if step else "the validation"
     kept = f"; {folder} has the last good weights" if epoch > 1 else ""
     raise TrainingFailed(
-        "The loss is NaN or infinite: restart with a smaller --learning-rate, or with --precision float32"
+        f"the loss was {loss}",
+        epoch,
+        step,
+        message="The loss is NaN or infinite: restart with a smaller --learning-rate, or with --precision float32"
         f"{kept}. Received: {loss} at {place} of epoch {epoch}, learning_rate={recipe.learning_rate}",
-        reason=f"the loss was {loss}",
-        epoch=epoch,
-        step=step,
     )
 
 
@@ -72,8 +77,8 @@ def stuck_warning(losses: Sequence[float], chance: float) -> str | None:
         return None
     return (
         f"The loss is still {chance:.2f}, that of guessing. Common causes: --initial-weights text "
-        "(with std 0.01 in every layer the signal fades), pixels divided by 255 (the network expects 0 to 255 minus "
-        "the mean), a --learning-rate that is too small or too large, wrong labels."
+        "(with std 0.01 in every layer the signal fades), a --learning-rate that is too small or too large, wrong "
+        "labels."
     )
 
 
@@ -91,12 +96,7 @@ def check_exploded(loss: float, chance: float, epoch: int, step: int | None, cla
         TrainingFailed: If the loss is too high.
     """
     if (step is None or step >= TELLING_STEPS) and has_exploded(loss, chance, classes):
-        raise TrainingFailed(
-            f"Training diverged. Received: a loss of {loss:.3g}, where chance has {chance:.3g}",
-            reason=f"the loss was {loss:.3g}, where chance has {chance:.3g}",
-            epoch=epoch,
-            step=step,
-        )
+        raise TrainingFailed(f"the loss was {loss:.3g}, and that of guessing is {chance:.3g}", epoch, step)
 
 
 def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: int) -> None:
@@ -121,9 +121,8 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
     earlier, later = np.array_split(losses[-epochs:], 2)
     if np.median(later) > AT_CHANCE * np.median(earlier):
         raise TrainingFailed(
-            f"The network is not learning. Received: a loss of {losses[-1]:.3g}, where chance has {chance:.3g}",
-            reason=f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, where chance has {chance:.3g}",
-            epoch=len(losses),
+            f"the loss was {losses[-1]:.3g} after {epochs * steps:,} steps, and that of guessing is {chance:.3g}",
+            len(losses),
             step=None,
             is_stuck=True,
         )
@@ -145,10 +144,4 @@ def check_dead(outputs: np.ndarray, loss: float, chance: float, epoch: int) -> N
     """
     spread = np.abs(outputs - outputs.mean(axis=0)).max() / outputs.max()
     if loss >= AT_CHANCE * chance and len(outputs) > 1 and spread < SAME_OUTPUT_TOLERANCE:
-        raise TrainingFailed(
-            f"The network gives the same outputs for every picture. Received: a loss of {loss:.3g}",
-            reason="the network gave the same outputs for every picture",
-            epoch=epoch,
-            step=None,
-            is_stuck=True,
-        )
+        raise TrainingFailed("the network gave the same outputs for every picture", epoch, step=None, is_stuck=True)

@@ -74,8 +74,8 @@ def read(path: str | os.PathLike) -> WeightFile:
         return file.read(path)
     except ImportError as error:
         raise ValueError(
-            f"Reading {path.suffix} needs the package {error.name}: pip install 'keras-alexnet[{file.extra}]'. "
-            f"Received: {path}"
+            f"Reading {path.suffix} needs {f'the package {error.name}' if error.name else 'packages that load'}: pip "
+            f"install 'keras-alexnet[{file.extra}]'. Received: {path}: {reason(error)}"
         ) from error
     except Exception as error:  # a damaged or malicious file can fail anywhere, and every package has its own errors
         raise ValueError(

@@ -18,6 +18,8 @@ from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats
 from keras_alexnet.weights.conventions import WeightFile, input_scales, step
 
+NEW = ": new"  # in the line of layers that keep their random weights
+
 
 def load(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> list[str]:
     """Load the weights of a file into a network.
@@ -46,7 +48,7 @@ def load(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> lis
         layer.set_weights(arrays)
     lines = [_line(layer, model, file) for layer in learned] + ([_line_of_new_head(new, file)] if new else [])
     others = ", ".join(layer.name for layer in _layers(model, file)[1])
-    return [*lines, f"{others}: new; the file has convolutions only"] if others else lines
+    return [*lines, f"{others}{NEW}; the file has convolutions only"] if others else lines
 
 
 def check(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> None:
@@ -245,7 +247,7 @@ def _classes(layer, file):
 
 
 def _line_of_new_head(layer, file):
-    return f"{layer.name}: new, for {layer.units} classes; the file has {_classes(layer, file)}"
+    return f"{layer.name}{NEW}, for {layer.units} classes; the file has {_classes(layer, file)}"
 
 
 def _line(layer, model, file):

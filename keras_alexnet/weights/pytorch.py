@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import pickle  # only for the name of its error
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from keras_alexnet.weights.conventions import Convention, WeightFile, widened
@@ -42,13 +42,13 @@ def without_wrappers(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
-def by_torchvision_names(arrays: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def by_torchvision_names(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Return arrays by their names without the parts added by wrappers.
 
     Raises:
         ValueError: If two arrays then have the same name.
     """
-    pairs = [(without_wrappers(name), array) for name, array in dict(arrays).items()]
+    pairs = [(without_wrappers(name), array) for name, array in arrays.items()]
     named = dict(pairs)
     if len(named) < len(pairs):
         raise ValueError("it contains an array twice, with and without the prefix of a wrapper such as DataParallel")

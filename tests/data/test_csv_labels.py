@@ -142,7 +142,10 @@ def test_other_labels_are_other_data(table):
         ((",dog", ",cat"), r"at least two classes\. .*labels\.csv with 1$"),
         (("cat/0.png,cat", "picture,kind,weight"), r"first line must be a header.* with picture, kind, weight$"),
         (("cat/0.png,cat", "file,weight,size"), r"first line must be a header"),
-        (("cat/0.png,cat\n", "cat/0.png,cat,learn\n"), r"A split must be train, validation, test\. .*line 1: 'learn'$"),
+        (
+            ("cat/0.png,cat\n", "cat/0.png,cat,learn\n"),
+            r"must be one of train, validation, test\. .*line 1: 'learn'$",
+        ),
         (("cat/0.png,cat\n", "cat/0.png,cat,train\n"), r"with lines without a split, train$"),
     ],
 )

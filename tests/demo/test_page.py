@@ -41,7 +41,8 @@ def with_gradio(monkeypatch):
 def test_without_gradio_one_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
     assert leave(["runs/a"]) == 2
-    assert capsys.readouterr().err == "demo.py: The page needs pip install 'keras-alexnet[demo]'. Received: no gradio\n"
+    told = capsys.readouterr().err
+    assert told == "demo.py: The page needs Gradio: pip install 'keras-alexnet[demo]'. Received: no gradio\n"
 
 
 def test_a_run_without_a_network_is_one_line(with_gradio, small_run, capsys):

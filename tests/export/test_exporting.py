@@ -616,7 +616,7 @@ def test_a_savedmodel_has_no_settings(settings):
 
 
 def test_unknown_precision():
-    with pytest.raises(ValueError, match=r"`precision` must be float32, float16, int8\. Received: 'int4'"):
+    with pytest.raises(ValueError, match=r"`precision` must be one of float32, float16, int8\. Received: 'int4'"):
         formats.find("onnx", formats.Settings("int4"))
 
 

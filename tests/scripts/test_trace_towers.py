@@ -15,7 +15,7 @@ def test_overlap_is_the_share_of_the_less_busy_tower():
 def test_the_figure_tells_forward_from_backward():
     spans = [Span(1, "conv1/tower1", 0, 1), Span(2, "conv1/tower2", 0, 1), Span(2, "gradients/conv1/tower2", 1, 3)]
     figure = script.timeline(spans, 0.25)
-    assert "both at once for 25% of the time in which the less busy one works" in figure.get_label()
+    assert "both at once for 25 % of the time in which the less busy one works" in figure.get_label()
     forward, _, backward = (collection for collection in figure.axes[0].collections if len(collection.get_paths()))
     assert [path.get_extents().x1 for path in forward.get_paths()] == [1000]
     assert [path.get_extents().x1 for path in backward.get_paths()] == [3000]

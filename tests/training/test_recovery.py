@@ -60,7 +60,7 @@ def test_without_recovery_a_loss_at_chance_is_reported_and_training_goes_on(tmp_
 
 
 def failed(is_stuck=False):
-    return loss_checks.TrainingFailed("", reason="the loss was nan", epoch=4, step=2, is_stuck=is_stuck)
+    return loss_checks.TrainingFailed("the loss was nan", epoch=4, step=2, is_stuck=is_stuck)
 
 
 def tiny(value):
@@ -130,7 +130,7 @@ def test_a_training_at_chance_goes_back_three_times_and_then_warns(folder, tmp_p
     assert results["recoveries"] == 3
     told = capsys.readouterr().out
     assert told.count("went back to the initial weights") == 3
-    assert "In epoch 6 the loss was 0.693 after 24 steps, where chance has 0.693: went back" in told
+    assert "In epoch 6 the loss was 0.693 after 24 steps, and that of guessing is 0.693: went back" in told
     assert [row["epoch"] for row in run.read_log()] == list(range(1, 13))
     assert run.read_log()[0]["learning_rate"] == pytest.approx(1e-20 / 27 * (1 + math.cos(math.pi * 3 / 48)) / 2)
 
@@ -217,6 +217,6 @@ def test_a_rate_of_the_user_is_not_changed(folder, tmp_path, capsys):
 def test_a_high_loss_long_before_the_checkpoint_does_not_matter(tmp_path):
     checkpoints.save(tmp_path, tiny(3), 3)
     rows = [{"loss": loss} for loss in (5.0, 0.6, 0.5)]
-    failure = loss_checks.TrainingFailed("", reason="the loss was nan", epoch=4, step=2)
+    failure = loss_checks.TrainingFailed("the loss was nan", epoch=4, step=2)
     (found,) = recovery.go_back(failure, tmp_path, rows, math.log(2), 0.09, lambda: tiny(0))
     assert found["back_to_epochs"] == 3
