@@ -30,6 +30,23 @@ class LockedError(ValueError):
     """Another process has the lock of a folder."""
 
 
+class WriteError(OSError):
+    """A file cannot be written.
+
+    Args:
+        path: The file, or the folder for it.
+        cause: The error of the operating system.
+        then: What to do when the cause is removed, as part of a sentence.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], cause: OSError, then: str = "") -> None:
+        super().__init__(
+            f"Could not write {path}; any old file is kept. Free some space or change the permissions"
+            f"{then and f', then {then}'}. Received: {reason(cause)}"
+        )
+        self.path, self.cause = path, cause
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yield a temporary path. It is renamed to `path` on success and removed on failure.
@@ -38,7 +55,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     file is renamed.
 
     Raises:
-        OSError: If the file cannot be written. The old file is kept.
+        WriteError: If the file cannot be written. The old file is kept.
 
     Example:
         >>> import tempfile
@@ -58,12 +75,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OSError(
-            f"Could not write {path}; any old file is kept. Free some space or change the permissions. "
-            f"Received: {reason(error)}"
-        ) from error
+        raise WriteError(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # in a read-only folder, even if there is no such file
+            temporary.unlink(missing_ok=True)
         _being_written.discard(temporary)
 
 
@@ -105,6 +120,9 @@ def check_new(path: str | os.PathLike[str], flag: str) -> None:
 def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yield a new folder in `parent`. It is removed with its contents, even if a signal ends the process.
 
+    Raises:
+        WriteError: If it cannot be made.
+
     Example:
         >>> parent = pathlib.Path(tempfile.mkdtemp())
         >>> with temporary_folder(parent) as folder:
@@ -112,7 +130,10 @@ def temporary_folder(parent: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         >>> list(parent.iterdir())
         []
     """
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=parent))
+    try:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=parent))
+    except OSError as error:
+        raise WriteError(parent, error) from error
     _being_written.add(folder)
     try:
         yield folder

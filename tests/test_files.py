@@ -26,6 +26,18 @@ def test_failed_writing_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
 
 
+def test_a_folder_that_cannot_be_written_is_named_without_the_partial_file(tmp_path, monkeypatch):
+    """On a read-only file system, removing a file that does not exist is an error of its own."""
+    read_only = mock.Mock(side_effect=OSError(errno.EROFS, "Read-only file system"))
+    monkeypatch.setattr(files.pathlib.Path, "unlink", read_only)
+    monkeypatch.setattr(files.pathlib.Path, "write_text", read_only)
+    monkeypatch.setattr(files.tempfile, "mkdtemp", read_only)
+    with pytest.raises(files.WriteError, match=r"^Could not write .*a\.json; .*Received: .*Read-only file system$"):
+        files.write_text(tmp_path / "a.json", "{}")
+    with pytest.raises(files.WriteError, match=f"^Could not write {tmp_path}; "), files.temporary_folder(tmp_path):
+        pass
+
+
 def test_the_temporary_file_keeps_the_extension(tmp_path):
     with atomic_write(tmp_path / "best.keras") as temporary:
         assert temporary.suffix == ".keras"

@@ -13,6 +13,7 @@ from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, check_fields, too_few_pictures
 from keras_alexnet.runs import Run
+from keras_alexnet.text import enumerated
 from keras_alexnet.weights import names
 
 if typing.TYPE_CHECKING:
@@ -105,6 +106,7 @@ def fill_in_settings(
             say(warning)
     elif not arguments.resume and options.recover is None:
         options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
+    options = _with_head_for_classes(options, data, origin)
     if recipe is None:
         return choose_settings(data, arguments, options, origin, replicas)
     if arguments.recipe or arguments.resume:
@@ -114,6 +116,21 @@ def fill_in_settings(
         options = _with_default_start(recipe, options, data, arguments)
         announce_start(options)
     return recipe, options
+
+
+def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | None") -> Options:
+    """Return the options with a new last layer, if the weights are for other classes, or for the same in another order.
+
+    Another number of classes shows in the weights themselves, see `weights.loading.load`.
+    """
+    known = origin and origin.class_names
+    if options.head != "auto" or not known or known == data.class_names or len(known) != len(data.class_names):
+        return options
+    say(
+        f"The last layer starts from random weights, because its classes were {enumerated(known)}, not "
+        f"{enumerated(data.class_names)}; --head kept keeps it."
+    )
+    return dataclasses.replace(options, head="new")
 
 
 def _with_even_batches(recipe, arguments, replicas):

@@ -6,6 +6,7 @@ python scripts/evaluate.py runs/petals-1 --dataset my_photographs --split all
 """
 
 import dataclasses
+import os
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.data import sources
@@ -37,6 +38,12 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with one_line_errors(parser):
         runs = [Run.open(folder) for folder in arguments.runs]
+        for run in runs:
+            if not os.access(run.folder, os.W_OK):
+                raise ValueError(
+                    "The results are saved in the run folder, so it must be writable: copy it to another place. "
+                    f"Received: {run.folder}"
+                )
         options = runs[0].read_options()
         from keras_alexnet.data import datasets  # after the flags: TensorFlow takes seconds
         from keras_alexnet.evaluation import evaluate

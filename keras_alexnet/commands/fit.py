@@ -283,13 +283,22 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     """Evaluate the kept network on the validation split and print its errors. Return None without such a split."""
     from keras_alexnet.data import pipeline
     from keras_alexnet.evaluation import evaluate
+    from keras_alexnet.evaluation.chance import largest_class_error
 
     if "validation" not in data.splits:
         say("There is no validation split, so no errors were measured. The network of the last epoch was kept.")
         return None
     pictures = pipeline.resize_pictures(data.splits["validation"], classifier.recipe.resize_size)
     evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
-    say(_summary(evaluation.numbers(), classifier.recipe))
+    numbers = evaluation.numbers()
+    say(_summary(numbers, classifier.recipe))
+    name, error = largest_class_error(numbers["classes"])
+    best = numbers[evaluate.views_key(max(evaluation.by_views))]
+    if best["top1_error"] >= error:
+        say(
+            f"This is no better than {name} as the answer for every picture, with an error of {percent(error)}. The "
+            f"mean per-class error is {percent(best['mean_class_error'])}."
+        )
     return evaluation
 
 

@@ -9,6 +9,7 @@ If the pictures are in folders named after their classes, the summary shows the 
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import pathlib
@@ -49,6 +50,9 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--top", type=int, metavar="N", help="number of classes to show per picture (default: 1; 5 with --json)"
     )
+    parser.add_argument(
+        "--class-names", metavar="FILE", help="file with a name for each output (default: those of the network)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--figure", metavar="FILE", help="draw the first pictures with their classes (.png or .jpg)")
     return parser
@@ -67,12 +71,13 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
     check_pictures(network, pictures)
     files = picture_files(pictures)
     if network and (classifier := predict_in_numpy.load(network)):
+        classifier = with_class_names(classifier, arguments.class_names)
         predictions = predict_in_numpy.predict(classifier, files, arguments.views)
         if predictions is not None:
             return classifier.class_names, predictions, predict_in_numpy
     from keras_alexnet.evaluation import predict
 
-    classifier = load(network, arguments)
+    classifier = with_class_names(load(network, arguments), arguments.class_names)
     return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
 
 
@@ -93,6 +98,14 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
     if network is None:
         return Classifier.from_weights(arguments.weights, arguments.architecture)
     return Classifier.open(network)
+
+
+def with_class_names(classifier: "Classifier", file: str | None) -> "Classifier":
+    """Return a classifier with the names of a file, or unchanged without one."""
+    from keras_alexnet.data import class_names
+
+    names = class_names.read(file, classifier.class_names) if file else classifier.class_names
+    return dataclasses.replace(classifier, class_names=names)
 
 
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:

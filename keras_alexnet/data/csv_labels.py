@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, in_order
 from keras_alexnet.text import enumerated, plural
 
 EXTENSIONS = (".csv", ".tsv")
-FILE_COLUMNS = ("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path")
+FILE_COLUMNS = (
+    *("file", "path", "image", "filename", "image_id", "filepath", "file_name", "file_path", "image_path"),
+    *("image_name", "picture", "img", "id"),
+)
 LABEL_COLUMNS = ("label", "class", "target", "category", "label_name", "class_name")
 SPLIT_COLUMN = "split"
 SEPARATOR_LINE = re.compile("sep=([,;\t])", re.IGNORECASE)  # the first line of some files for Excel
@@ -89,7 +92,9 @@ def _rows(table: pathlib.Path) -> list[Row]:
             lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
             lines = lines[1:] if named else lines
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"A CSV file must be text in UTF-8. {EXPECTED}. Received: {table}: {error}") from None
+        raise ValueError(
+            f"A CSV file must be text in UTF-8: in Excel, save it as CSV UTF-8. {EXPECTED}. Received: {table}: {error}"
+        ) from None
     if not lines:
         raise ValueError(f"The CSV file is empty. {EXPECTED}. Received: {table}")
     columns = _columns(lines[0][1], table)
@@ -127,18 +132,11 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 
 def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
     """Return the labels in order, numerically if all are numbers."""
-    labels = {row.label for row in rows}
-    names = sorted(labels)
-    if all(map(_is_number, labels)):
-        names.sort(key=int)
+    names = in_order({row.label for row in rows})
     if len(names) < 2:
         raise ValueError(f"There must be at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
     check_printable_names(names, table)
     return tuple(names)
-
-
-def _is_number(label: str) -> bool:
-    return label.isascii() and label.removeprefix("-").isdigit()
 
 
 def _split_of(row: Row, table: pathlib.Path) -> str:

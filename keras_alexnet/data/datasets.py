@@ -258,7 +258,7 @@ def _digest_of_files(files, pictures):
 
 @tf.autograph.experimental.do_not_convert
 def _read_files(pictures):
-    paths, labels, needs_rewriting, _ = zip(*pictures, strict=True)
+    paths, labels, needs_rewriting, *_ = zip(*pictures, strict=True)
     files = tf.data.Dataset.from_tensor_slices((list(paths), np.int64(labels), list(needs_rewriting)))
     # the condition takes a fifth of the time of reading a file, so it is left out if no file needs it
     return files.map(_read_and_rewrite if any(needs_rewriting) else _read_file, tf.data.AUTOTUNE)

@@ -24,6 +24,13 @@ SPLIT_OF_NAME = {
     "valid": "validation",
     "test": "test",
     "testing": "test",
+    "training_set": "train",
+    "train_set": "train",
+    "seg_train": "train",
+    "validation_set": "validation",
+    "val_set": "validation",
+    "test_set": "test",
+    "seg_test": "test",
 }
 
 

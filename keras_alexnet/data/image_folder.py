@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from keras_alexnet.data import csv_labels, picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, in_order
 from keras_alexnet.text import enumerated, plural
 
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
@@ -19,7 +19,7 @@ def find(folder: pathlib.Path) -> LabeledFiles:
 
     The folder contains one folder per class; or `train` and one or both of `validation` (also `val` or `valid`) and
     `test`, each with one folder per class. Pictures are the files of `picture_files.files_in` with one of the
-    `picture_files.EXTENSIONS`, at any depth. Class names and files are sorted.
+    `picture_files.EXTENSIONS`, at any depth. Files and class names are sorted, numbers by their values.
 
     Args:
         folder: Path of the folder, resolved.
@@ -30,9 +30,10 @@ def find(folder: pathlib.Path) -> LabeledFiles:
     """
     sources = _split_folders(folder) or {"all": folder}
     train = next(iter(sources.values()))
-    class_folders = picture_files.subfolders(train, folder)
+    found = {path.name: path for path in picture_files.subfolders(train, folder)}
     _check_two_classes(train, folder)
-    class_names = tuple(path.name for path in class_folders)
+    class_names = tuple(in_order(found))
+    class_folders = [found[name] for name in class_names]
     check_printable_names(class_names, train)
     labels = {name: label for label, name in enumerate(class_names)}
     others = picture_files.files_beside(folder, folder) + picture_files.ignored_links(folder, folder)
@@ -55,11 +56,14 @@ def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
     flat = sum(map(picture_files.is_picture, beside))
     received = f"{folder} with {plural(len(folders), 'class folder')}"
     received += f" and {plural(flat, 'picture')} outside" * bool(flat)
-    tables = [file.name for file in beside if csv_labels.is_table(file)]
+    # `_classes.csv`, of Roboflow's exports, has a column for each class
+    near = beside if folder == root else [*beside, *picture_files.files_beside(root, root)]
+    tables = [file for file in near if csv_labels.is_table(file) and file.name != "_classes.csv"]
     if links := picture_files.ignored_links(folder, root):
         received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"
     if tables:
-        received += f" (if {enumerated(tables)} has their labels, use --dataset {folder / tables[0]})"
+        names = enumerated([file.name for file in tables])
+        received += f" (if {names} has their labels, use --dataset {tables[0]})"
     elif folders and len(picture_files.subfolders(folders[0], root)) > 1:
         received += f" (did you mean --dataset {folders[0]}?)"
     raise ValueError(f"Pictures must be in at least two class folders. {picture_files.LAYOUT}. Received: {received}")
@@ -71,10 +75,16 @@ def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
     split_of = {name: SPLIT_OF_NAME.get(name.lower()) for name in folders}
     if len(folders) < 2 or "train" not in split_of.values() or None in split_of.values():
         return None
-    splits = {split: folders[name] for split in SPLITS for name in folders if split_of[name] == split}
+    splits = {split: _unnested(folders[name], root) for split in SPLITS for name in folders if split_of[name] == split}
     if len(splits) < len(folders):
         raise ValueError(f"A folder must have one folder for each split. Received: {root} with {', '.join(folders)}")
     return splits
+
+
+def _unnested(folder: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
+    """Return the folder in a folder that contains nothing else and has the same name, as in many downloads."""
+    inside = picture_files.subfolders(folder, root)
+    return inside[0] if [path.name for path in inside] == [folder.name] else folder
 
 
 def _labeled(
@@ -110,7 +120,8 @@ def _check_no_folders_of_classes(
     """Check that the class folders do not contain only folders that look like classes.
 
     Pictures may be at any depth, as in `cat/images/1.jpg` or `cat/2024-05-01/1.jpg`. But if no class folder directly
-    contains a picture, and one has several folders named like classes, the classes are probably one level below.
+    contains a picture, and one has several folders named like classes, or only one of its own name, the classes are
+    probably one or two levels below.
     """
     inside = {folder: {} for folder in class_folders}  # names directly inside, in order; "" where a picture is
     for path, label in entries:
@@ -120,7 +131,8 @@ def _check_no_folders_of_classes(
     of_classes = [
         folder
         for folder, names in inside.items()
-        if len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside))
+        if [*names] == [folder.name]
+        or (len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside)))
     ]
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
     if any(folder.name.lower() in SPLIT_OF_NAME for folder in of_classes):

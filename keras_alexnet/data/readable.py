@@ -17,7 +17,10 @@ from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_emp
 from keras_alexnet.machine import available_cores
 from keras_alexnet.text import enumerated, percent, printable
 
-MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
+MAX_BAD_SHARE = 0.1  # ours: largest fraction of unreadable pictures
+LISTED_BAD = 20  # in the message
+DEEP = (".png", ".tif", ".tiff")  # formats with 16 bits per channel
+FEWEST_LEVELS = 64  # ours: of gray; with 12 bits 16 are left
 CHUNK = 256  # pictures that are decoded together; if libjpeg warns, the damaged ones among them are identified
 
 
@@ -28,6 +31,7 @@ class Picture(NamedTuple):
     label: int
     needs_rewriting: bool  # by rewriting.rewrite, before decoding.decode
     size: int  # bytes
+    highest: int | None = None  # value of a gray picture with 16 bits; None for others
 
 
 def read(files: LabeledFiles) -> dict[str, list[Picture]]:
@@ -42,7 +46,7 @@ def read(files: LabeledFiles) -> dict[str, list[Picture]]:
         The pictures of each split, in the order of the files.
 
     Raises:
-        ValueError: If more than 1 % of the pictures cannot be read, or a class has no readable picture.
+        ValueError: If more than 10 % of the pictures cannot be read, or a class has no readable picture.
     """
     readable = _check(files.entries)
     splits = {split: [readable[path] for path, _ in own if path in readable] for split, own in files.splits.items()}
@@ -68,13 +72,14 @@ def _check(entries: Sequence[tuple[str, int]]) -> dict[str, Picture]:
     if len(bad) > MAX_BAD_SHARE * len(entries):
         raise ValueError(
             f"At most {percent(MAX_BAD_SHARE, 0)} of the pictures of a folder may be unreadable: repair or remove "
-            f"them. Received: {count}: {enumerated(bad)}"
+            f"them. Received: {count}: {enumerated(bad, LISTED_BAD)}"
         )
     if bad:
         print(f"Left out {count} that cannot be read:", *map(printable, bad), sep="\n  ", file=sys.stderr)
     if damaged:
         names = enumerated([printable(picture.path) for picture in damaged], 5)
         print(f"Using {len(damaged)} of {len(entries)} pictures with damaged JPEG data: {names}", file=sys.stderr)
+    _say_if_dark([picture.highest for picture in results if isinstance(picture, Picture) and picture.highest])
     # Pillow decodes damaged JPEGs silently; TensorFlow prints a warning each time.
     readable = {picture.path: picture for picture in results if isinstance(picture, Picture)}
     return readable | {picture.path: picture._replace(needs_rewriting=True) for picture in damaged}
@@ -87,7 +92,26 @@ def _try(entry: tuple[str, int]) -> Picture | str:
         needs_rewriting = decoding.check(path)
     except ValueError as error:
         return str(error)
-    return Picture(path, label, needs_rewriting, os.path.getsize(path))
+    return Picture(path, label, needs_rewriting, os.path.getsize(path), _highest(path))
+
+
+def _highest(path: str) -> int | None:
+    """Return the highest value of a gray picture with 16 bits, None for other pictures."""
+    if pathlib.Path(path).suffix.lower() not in DEEP:
+        return None
+    with Image.open(path) as image:
+        return image.getextrema()[1] if image.mode.startswith("I;16") else None
+
+
+def _say_if_dark(highest: Sequence[int]) -> None:
+    """Print a line if pictures with 16 bits lose most of their gray levels, since only the upper 8 bits are used."""
+    levels = max(highest, default=FEWEST_LEVELS << 8) // 256 + 1
+    if levels < FEWEST_LEVELS:
+        print(
+            f"The pictures with 16 bits have only values up to {max(highest)} of 65535, so {levels} of 256 gray levels "
+            "are used: multiply their values first",
+            file=sys.stderr,
+        )
 
 
 def _is_damaged(picture: Picture) -> bool:

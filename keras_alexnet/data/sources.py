@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import sys
 
 from keras_alexnet.data import archives, class_names, csv_labels, duplicates, flowers17, image_folder, splitting
 from keras_alexnet.data.labeled_files import LabeledFiles
@@ -38,6 +39,8 @@ def find(
     """
     shares.check()
     path = dataset_path(name, data_dir)
+    if name == "petals" and pathlib.Path(name).is_dir():
+        print("petals are the drawn flowers. For the folder of this name, use --dataset ./petals", file=sys.stderr)
     if path is None:
         return None
     files = _files_of(path, data_dir)

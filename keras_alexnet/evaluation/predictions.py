@@ -56,12 +56,16 @@ class Prediction:
 def label_of(file: pathlib.Path, class_names: Sequence[str]) -> int | None:
     """Return the index of the class that a picture's folder is named after, None if there is none.
 
+    In a path of several folders, it is the innermost that has the name of a class.
+
     Example:
-        >>> label_of(pathlib.Path("rose/a.jpg"), ("daisy", "rose"))
+        >>> label_of(pathlib.Path("rose/2026/a.jpg"), ("daisy", "rose"))
         1
     """
-    folder = file.absolute().parent.name
-    return class_names.index(folder) if folder in class_names else None
+    for folder in (file.absolute().parent.name, *(parent.name for parent in file.parents)):
+        if folder in class_names:
+            return class_names.index(folder)
+    return None
 
 
 def summary(predictions: Sequence[Prediction]) -> str:

@@ -267,8 +267,9 @@ def _description(classifier, result, settings):
     return {
         "network": classifier.model.name,
         "input": {"name": "image", "type": "uint8", "shape": [None, size, size, 3], "colors": "RGB"},
-        "preparation": f"Resize the shorter side to {resize_size} pixels, crop the central {size} x {size}, and pass "
-        "pixel values 0 to 255",
+        "preparation": "Turn the picture as its EXIF orientation says, and put white behind transparent parts. Resize "
+        f"the shorter side to {resize_size} pixels (bilinear, with antialiasing when the size is reduced by two or "
+        f"more), crop the central {size} x {size}, and pass pixel values 0 to 255",
         "preprocessing_in_network": {
             "note": "The network does this itself. Do not subtract the mean or divide the input",
             "mean": mean.reshape(-1, 3).mean(0, dtype=float).round(3).tolist(),

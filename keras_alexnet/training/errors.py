@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from keras_alexnet.data.errors import first_line, is_about_data
+from keras_alexnet.files import WriteError
 from keras_alexnet.recipes import Recipe
 
 ABOUT_FILES = (errno.ENOSPC, errno.EDQUOT)  # TensorFlow has one error for these and for too little memory
@@ -15,7 +16,7 @@ ABOUT_FILES = (errno.ENOSPC, errno.EDQUOT)  # TensorFlow has one error for these
 
 @contextlib.contextmanager
 def readable_errors(recipe: Recipe, how_to_go_on: Callable[[], str]) -> Iterator[None]:
-    """Turn the backend's errors about memory, files and workers into one line.
+    """Turn errors about memory, files and workers into one line that says how to go on.
 
     Args:
         recipe: The recipe of the training.
@@ -23,10 +24,12 @@ def readable_errors(recipe: Recipe, how_to_go_on: Callable[[], str]) -> Iterator
 
     Raises:
         ValueError: If a batch does not fit into memory.
-        OSError: If pictures can no longer be read, or another worker has stopped.
+        OSError: If pictures can no longer be read, a file cannot be written, or another worker has stopped.
     """
     try:
         yield
+    except WriteError as error:
+        raise WriteError(error.path, error.cause, how_to_go_on()) from error
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if any(os.strerror(number) in str(error) for number in ABOUT_FILES):
             raise OSError(

@@ -11,6 +11,7 @@ from keras_alexnet.recipes import Recipe
 
 TELLING_STEPS = 10  # the mean loss of fewer steps is too noisy
 STUCK_STEPS = 2000  # at chance; half of all steps in a short run, a quarter in a long one
+FEWEST_STUCK_STEPS = 50  # at chance; after fewer, learning may not have begun
 SAME_OUTPUT_TOLERANCE = 1e-6  # relative spread over pictures below which outputs count as the same
 
 
@@ -115,7 +116,7 @@ def check_stuck(losses: Sequence[float], chance: float, steps: int, all_steps: i
     """
     below = [n for n, loss in enumerate(losses, start=1) if loss < AT_CHANCE * chance]
     epochs = len(losses) - max(below, default=0)
-    patience = max(all_steps / 4, min(STUCK_STEPS, all_steps / 2))
+    patience = max(all_steps / 4, min(STUCK_STEPS, all_steps / 2), FEWEST_STUCK_STEPS)
     if epochs < STUCK_EPOCHS or epochs * steps < patience:
         return
     earlier, later = np.array_split(losses[-epochs:], 2)

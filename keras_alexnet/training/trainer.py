@@ -22,6 +22,7 @@ from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.text import printable
 from keras_alexnet.training import checkpoints, errors, loss_checks, provenance, recovery, schedules, strategies
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
@@ -45,6 +46,7 @@ def compiled_model(
     weights: str | os.PathLike[str] | None = None,
     head: str = "kept",
     strategy: Strategy | None = None,
+    verbose: bool = True,
 ) -> keras.Model:
     """Build the recipe's network with its optimizer, ready for `fit`.
 
@@ -55,6 +57,7 @@ def compiled_model(
             folder that `weights.load` can read.
         head: What to do with the last layer of the weights, see `weights.loading.load`.
         strategy: The devices to train on; None for one device.
+        verbose: Whether to print what was loaded into each layer.
 
     Returns:
         A compiled model.
@@ -73,9 +76,8 @@ def compiled_model(
     )
     schedules.check_layers(recipe, [layer.name for layer in network.layers if layer.weights])
     lines = loading.load(network, names.locate(weights, recipe.architecture), head) if weights else ()
-    if weights != names.DRAWN:  # the commands print their own line for it
-        for line in lines:
-            print(line)
+    if lines and verbose and weights != names.DRAWN:  # the commands print their own line for it
+        print(f"Loaded from {printable(str(weights))}:", *lines, sep="\n  ")
     unwatch(network)  # the pipeline's pixel values are right
     model = (strategy or Strategy()).adapt(network)
     model.compile(
@@ -247,16 +249,16 @@ class _Job:
         """The loss of chance."""
         return chance_loss(balancing.counts_as_seen(self.counts, self.recipe), self.recipe.label_smoothing)
 
-    def new_model(self) -> keras.Model:
+    def new_model(self, verbose: bool = True) -> keras.Model:
         """Build the network with its initial weights."""
         with self.strategy.scope():
             classes, options = len(self.data.class_names), self.options
-            return compiled_model(self.recipe, classes, options.weights, options.head, self.strategy)
+            return compiled_model(self.recipe, classes, options.weights, options.head, self.strategy, verbose)
 
     def initial_model(self) -> keras.Model:
         """Rebuild the network as at the beginning, including the variables of its optimizer."""
         keras.utils.set_random_seed(self.options.seed)
-        model = self.new_model()
+        model = self.new_model(verbose=False)
         with self.strategy.scope():
             model.optimizer.build(model.trainable_variables)
         return model

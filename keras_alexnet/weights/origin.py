@@ -21,6 +21,7 @@ class Origin:
         crop_size: Height and width of its input in pixels.
         resize_size: Shorter side of a picture before cropping, in pixels.
         mean: What to subtract from its input.
+        class_names: The names of its outputs; None if they are unknown.
     """
 
     path: pathlib.Path
@@ -28,10 +29,11 @@ class Origin:
     crop_size: int
     resize_size: int
     mean: str = "architecture"
+    class_names: tuple[str, ...] | None = None
 
     def settings(self) -> dict[str, str | int]:
         """Return the recipe settings for the network."""
-        return {name: value for name, value in vars(self).items() if name != "path"}
+        return {name: value for name, value in vars(self).items() if name not in ("path", "class_names")}
 
 
 def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin:
@@ -59,7 +61,7 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         if run:
             recipe, path = run.read_recipe(), loading.network_file(path)
             name = architecture or recipe.architecture
-            return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean)
+            return Origin(path, name, recipe.crop_size, recipe.resize_size, recipe.mean, run.read_classes())
     file = formats.read(path)
     return _of_publisher(path, architecture or _recognize(file, path), file.size)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +126,49 @@ def test_a_split_folder_of_another_name_is_refused_whatever_the_classes_are_call
         image_folder.find(tmp_path / "data")
 
 
+@pytest.mark.parametrize("names", [("training_set", "test_set"), ("seg_train", "seg_test")])
+def test_splits_inside_folders_of_the_same_name(tmp_path, names):
+    """As in two well-known sets of Kaggle."""
+    for split in names:
+        for name in ("cat", "dog"):
+            picture(tmp_path / "data" / split / split / name / "0.png")
+    files = image_folder.find(tmp_path / "data")
+    assert files.class_names == ("cat", "dog")
+    assert {split: len(own) for split, own in files.splits.items()} == {"train": 2, "test": 2}
+    picture(tmp_path / "data" / "seg_pred" / "seg_pred" / "0.png")
+    with pytest.raises(ValueError, match=r"move or rename the others\. Received: .*seg_pred"):
+        image_folder.find(tmp_path / "data")
+
+
+def test_class_folders_that_are_numbers_are_in_their_order(tmp_path):
+    """So a file of class names can list them from 0 to 10."""
+    for number in range(11):
+        picture(tmp_path / "signs" / str(number) / f"{number}.png", number)
+    files = image_folder.find(tmp_path / "signs")
+    assert files.class_names == tuple(map(str, range(11)))
+    assert {Path(path).stem: label for path, label in files.entries} == {str(n): n for n in range(11)}
+
+
+def test_16_bits_of_which_few_are_used_are_told(pets, capsys):
+    for number, highest in enumerate((4095, 2000)):
+        values = np.uint16([[0, highest]]).repeat(2, 0)
+        Image.fromarray(values).save(pets / "cat" / f"{number}.png")
+    read(pets)
+    assert "values up to 4095 of 65535, so 16 of 256 gray levels are used" in capsys.readouterr().err
+    Image.fromarray(np.uint16([[0, 60_000]])).save(pets / "dog" / "0.png")
+    read(pets)
+    assert "gray levels" not in capsys.readouterr().err
+
+
+def test_a_table_beside_a_flat_train_folder_is_named(tmp_path):
+    picture(tmp_path / "data" / "train" / "0.png")
+    picture(tmp_path / "data" / "test" / "1.png")
+    (tmp_path / "data" / "train" / "_classes.csv").write_text("filename,cat,dog\n")  # of Roboflow, one column a class
+    (tmp_path / "data" / "labels.csv").write_text("id,label\n")
+    with pytest.raises(ValueError, match=r"if labels.csv has their labels, use --dataset \S*data.labels\.csv\)$"):
+        image_folder.find(tmp_path / "data")
+
+
 def test_splits_without_train_are_refused(tmp_path):
     for split in ("val", "test"):
         for name in ("c", "d"):
@@ -233,11 +277,11 @@ def test_empty_split(pets, tmp_path):
         read(tmp_path / "splits")
 
 
-def test_more_than_one_percent_unreadable_is_refused(pets):
+def test_more_than_a_tenth_unreadable_is_refused(pets):
     (pets / "cat" / "0.png").write_bytes((pets / "cat" / "1.png").read_bytes()[:100])
     (pets / "dog" / "text.jpg").write_text("no picture")
     with pytest.raises(
-        ValueError, match=r"1 %.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
+        ValueError, match=r"10 %.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
     ):
         read(pets)
 

@@ -40,6 +40,9 @@ def in_a_folder_with_pictures(tmp_path, monkeypatch):
     shutil.make_archive(str(tmp_path / "my_pictures"), "zip", tmp_path, "my_pictures")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "names.txt").write_text("Bellis\nRosa\nTulipa\n")
+    (tmp_path / "train").mkdir()
+    for name in SPECIES:
+        shutil.copy(tmp_path / "my_pictures" / name / "0.jpg", tmp_path / "train" / f"{name}.0.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -87,6 +90,8 @@ def test_the_page_runs(in_a_folder_with_pictures, small_networks):
         for command in block.replace("\\\n", " ").splitlines():
             if not needs_photographs(command):
                 shutil.copy(*command.split()[1:]) if command.startswith("cp ") else run(command)
+    expected = ["file,label", *(f"{Path('train') / name}.0.jpg,{name}" for name in SPECIES)]
+    assert Path("labels.csv").read_text().splitlines() == expected
     pictures, _ = next(iter(said["validation"]))
     served = tf.saved_model.load("served/mine")  # kept, or its variables are deleted before the call
     np.testing.assert_allclose(served.serve(pictures), said["model"].predict(pictures, verbose=0), atol=1e-5)

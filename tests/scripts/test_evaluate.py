@@ -40,6 +40,12 @@ def test_evaluates_runs_and_their_ensemble(small_run, tmp_path, capsys, monkeypa
     assert together["1_view"]["top1_error"] == alone["1_view"]["top1_error"]
 
 
+def test_a_run_folder_that_cannot_be_written_is_refused_first(small_run, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate.os, "access", lambda path, mode: False)
+    assert leave([small_run.folder]) == 2
+    assert "it must be writable: copy it to another place. Received: " in capsys.readouterr().err
+
+
 def test_a_run_without_a_network_is_one_line(small_run, capsys):
     small_run.best.unlink()
     before = sorted(small_run.folder.iterdir())

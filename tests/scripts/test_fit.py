@@ -444,7 +444,7 @@ def test_a_run_that_has_finished_can_be_trained_longer(pictures, tmp_path, capsy
     fit.main(["--dataset", str(pictures), "--run", str(run), *TOY])
     capsys.readouterr()
     fit.main(["--resume", str(run)])
-    assert "is finished. To train it for more than 1 epochs, add --epochs N" in capsys.readouterr().out
+    assert "is finished. To train it for more than 1 epoch, add --epochs N" in capsys.readouterr().out
     fit.main(["--resume", str(run), "--epochs", "3"])
     assert len((run / "log.csv").read_text().splitlines()) == 1 + 3
 

@@ -15,10 +15,13 @@ from foreign_weights import HIDDEN, SIDE
 from PIL import Image
 from small_pictures import save_classes
 
-from keras_alexnet.commands import fit, predict
+from keras_alexnet.commands import _fit_settings, fit, predict
+from keras_alexnet.data import datasets
 from keras_alexnet.models.architectures import ARCHITECTURES
+from keras_alexnet.recipes import Options
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import names
+from keras_alexnet.weights.origin import Origin
 
 pytest.importorskip("onnx")
 
@@ -86,6 +89,38 @@ def test_one_flag_determines_all_settings(arrays, pictures, tmp_path, capsys):
     (checkpoint,) = (run / "last").glob("*.keras")
     assert keras.models.load_model(checkpoint).optimizer.learning_rate_factors == {"fc8": 10.0}
     assert fit.main(["--resume", str(run), "--epochs", "2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("known", "head", "expected"),
+    [
+        (("b", "a"), "auto", "new"),  # the same in another order
+        (("x", "y"), "auto", "new"),
+        (("a", "b"), "auto", "auto"),
+        (("x", "y"), "kept", "kept"),
+        (None, "auto", "auto"),  # unknown
+        (("x", "y", "z"), "auto", "auto"),  # loading sees the number
+    ],
+)
+def test_the_last_layer_is_kept_only_for_its_classes(known, head, expected, pictures, capsys):
+    came_from = Origin(pictures, "caffe", SIDE, 112, class_names=known)
+    options = _fit_settings._with_head_for_classes(Options(head=head), datasets.load(str(pictures)), came_from)
+    assert options.head == expected
+    assert ("starts from random weights" in capsys.readouterr().out) == (expected == "new")
+
+
+@pytest.mark.slow
+def test_the_classes_of_a_run_are_known_to_its_weights(pictures, tmp_path, capsys):
+    first, others = tmp_path / "first", save_classes(tmp_path / "others", size=(112, 112), c=10, d=10)
+    network = ["--architecture", "figure_1", "--size", "16", "--side", "18", "--epochs", "1"]
+    assert fit.main(["--dataset", str(pictures), "--run", str(first), *network]) == 0
+    capsys.readouterr()
+    flags = ["--weights", str(first), "--run", str(tmp_path / "second"), "--epochs", "1"]
+    assert fit.main(["--dataset", str(others), *flags]) == 0
+    told = capsys.readouterr().out
+    assert "because its classes were a, b, not c, d; --head kept keeps it" in told
+    assert told.count(f"Loaded from {first}:\n  conv1: conv1/kernel") == 1
+    assert "new, for 2 classes; the file has 2" in told
 
 
 @pytest.mark.slow

@@ -39,6 +39,13 @@ def test_table_and_panel(small_run, picture, tmp_path, capsys):
         assert panel.info["Title"] == "Predictions"
 
 
+def test_names_of_a_file(small_run, picture, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text("Bellis\nRosa\nTulipa\n")
+    assert leave([small_run.folder, picture, "--top", "3", "--class-names", tmp_path / "names.txt"]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("Bellis", "Rosa", "Tulipa"))
+
+
 def test_more_classes_on_demand(small_run, picture, capsys):
     assert leave([small_run.folder, picture, "--top", 2, "--views", 1]) == 0
     table = capsys.readouterr().out.partition("\n\n")[0].splitlines()

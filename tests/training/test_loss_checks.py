@@ -28,6 +28,7 @@ def test_a_loss_far_above_chance_has_diverged_and_one_batch_tells_little():
         ([2.3] * 4, 1000, 100_000, False),  # too few epochs
         ([2.3] * 20, 50, 100_000, False),  # too few steps
         ([2.3] * 20, 5, 200, True),  # half of a short training
+        ([2.3] * 8, 2, 16, False),  # too short to tell
         ([2.3] * 9 + [2.1], 1000, 100_000, False),  # it has left chance
         ([1.0] * 9 + [2.3] * 5, 1000, 20_000, True),  # it fell back to chance
         ([6.0, 5.0, 4.2, 3.5, 3.0, 2.8, 2.6, 2.5, 2.4, 2.35], 1, 20, False),  # it comes from above, and falls
