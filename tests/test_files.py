@@ -38,6 +38,16 @@ def test_a_folder_that_cannot_be_written_is_named_without_the_partial_file(tmp_p
         pass
 
 
+def test_the_data_are_on_disk_before_the_file_has_its_name(tmp_path, monkeypatch):
+    """Otherwise a power cut may leave an empty file under the name of the old one."""
+    events = []
+    monkeypatch.setattr(files.os, "fsync", lambda handle: events.append("fsync"))
+    replace = os.replace
+    monkeypatch.setattr(files.os, "replace", lambda *names: events.append("replace") or replace(*names))
+    files.write_text(tmp_path / "a.txt", "new")
+    assert events == ["fsync", "replace"]
+
+
 def test_the_temporary_file_keeps_the_extension(tmp_path):
     with atomic_write(tmp_path / "best.keras") as temporary:
         assert temporary.suffix == ".keras"

@@ -10,7 +10,7 @@ import pytest
 from keras_alexnet import files
 from keras_alexnet.files import PARTIAL
 from keras_alexnet.recipes import Options
-from keras_alexnet.runs import INSIDE, MISTAKE_COLUMNS, Run
+from keras_alexnet.runs import INSIDE, MISTAKE_COLUMNS, Run, describe_recovery
 
 
 def test_log_comes_back_as_numbers(tmp_path):
@@ -218,3 +218,14 @@ def test_two_evaluations_at_the_same_time_keep_both_lists_of_mistakes(tmp_path, 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(lambda stem: run.write_mistakes(stem, [row]), ("test", "other-test")))
     assert {each["split"] for each in read(run)} == {"test", "other-test"}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "place"),
+    [(0, 0, "the initial weights"), (3, 0, "the end of epoch 3"), (3, 20, "step 20 of epoch 4")],
+)
+def test_a_recovery_says_where_it_went_back_to(epochs, steps, place):
+    """Checkpoints count finished epochs, so step 20 after three of them is one of the fourth."""
+    recovery = {"epoch": 5, "step": 7, "reason": "the loss was nan", "learning_rate": 0.01}
+    sentence = describe_recovery(recovery | {"back_to_epochs": epochs, "back_to_steps": steps})
+    assert sentence.startswith(f"In epoch 5, step 7 the loss was nan: went back to {place}, with a learning rate of ")

@@ -7,6 +7,7 @@ import os
 import pathlib
 import stat
 import tarfile
+import types
 import zipfile
 
 import pytest
@@ -279,3 +280,11 @@ def test_advice_does_not_name_paths_inside_an_archive(pets, tmp_path):
     file = zipped(pets, tmp_path / "all.zip", "pets/", **{"cover.jpg": b""})
     with pytest.raises(ValueError, match=r"Received: .*all\.zip .*\(unpack it and use --dataset pets\)$"):
         sources.find(str(file), tmp_path / "data")
+
+
+def test_a_full_disk_is_noticed_before_it_is_full(pets, tmp_path, monkeypatch):
+    file = zipped(pets, tmp_path / "pets.zip")
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=500))
+    with pytest.raises(OSError, match=r"not enough space to unpack .*pets\.zip: free some.*Received: 0 MiB in"):
+        archives.unpack(file, tmp_path / "data")
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

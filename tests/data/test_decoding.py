@@ -257,3 +257,9 @@ def test_16_bit_gray_is_not_clipped(orientation, tmp_path):
         contents = decoding.rewrite(contents)
     expected = gray if orientation == 1 else gray[::-1, ::-1]
     np.testing.assert_allclose(decoding.decode(contents).numpy()[..., 0], 255 * (expected / 65535), atol=1)
+
+
+def test_a_crop_in_the_last_corner_stays_inside_the_picture():
+    """In pixels of the file its place is 7.5 and its size 103.5: rounded, 8 and 104 of 111 pixels."""
+    contents = tf.io.encode_jpeg(np.zeros((111, 111, 3), np.uint8))
+    assert decoding.load_crop(contents, 74, tf.constant([5, 5]), 69).shape == (69, 69, 3)

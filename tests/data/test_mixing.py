@@ -88,6 +88,13 @@ def test_a_share_of_the_batches_is_mixed():
     np.testing.assert_allclose(labels, 0.9 * ONE_HOT + 0.025, rtol=1e-6)
 
 
+def test_whether_a_batch_is_mixed_does_not_depend_on_how():
+    batches = [soft(seed, mixup=1.0, cutmix=1.0, mixed_share=0.5)[0] for seed in range(100)]
+    pasted = [np.logical_or(images == IMAGES, images == IMAGES[::-1]).all() for images in batches]
+    mixed = [(images != IMAGES).any() for images in batches]
+    assert 0.3 < np.mean([how for how, is_mixed in zip(pasted, mixed, strict=True) if is_mixed]) < 0.7
+
+
 class TestBatches:
     RECIPE = Recipe(crop_size=67, resize_size=70, batch_size=4, mixup=0.5, cutmix=1.0, label_smoothing=0.1)
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import math
+import types
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 import keras_alexnet
 from keras_alexnet.data.statistics import Statistics
+from keras_alexnet.demo import explorer as explorer_module
 from keras_alexnet.demo import markup
 from keras_alexnet.demo.explorer import Explorer
 from keras_alexnet.evaluation import predict
@@ -138,6 +140,34 @@ def test_neighbors_are_found_once_they_are_read(small_run):
         explorer.read_training_pictures(pool)
     figure = explorer.neighbors(PICTURE, inside)
     assert "6 neighbors of each" in figure.get_label()
+
+
+def test_the_nearest_pictures_are_those_of_the_features_and_have_the_answer_beside_them(small_run, monkeypatch):
+    explorer, shown, asked = Explorer.open(small_run.folder), [], []
+    monkeypatch.setattr(explorer_module.panels, "neighbors", lambda *given: shown.append(given))
+    inside = explorer.inside(PICTURE)
+    nearest = types.SimpleNamespace(nearest=lambda features: asked.append(features) or ([PICTURE], [1]))
+    explorer._reading = types.SimpleNamespace(done=lambda: True, result=lambda: nearest)
+    explorer.neighbors(PICTURE, inside)
+    ((_, _, (answer,), _, _),) = shown
+    (probabilities,) = explorer.probabilities(explorer.central_crop(PICTURE)[None])
+    assert answer == probabilities.argmax()
+    np.testing.assert_array_equal(asked[0], inside[explorer._descriptor].reshape(-1))
+
+
+def test_the_outputs_inside_are_those_of_the_preprocessed_crop(explorer):
+    model, crop = explorer.classifier.model, explorer.central_crop(PICTURE)
+    prepared = explorer._prepare(crop[None])
+    expected = keras.Model(model.input, model.get_layer(explorer._first_layer).output)(prepared)
+    np.testing.assert_allclose(explorer.inside(PICTURE)[explorer._first_layer], expected[0], rtol=1e-4, atol=1e-4)
+
+
+def test_the_class_maps_are_those_of_the_most_probable_classes(explorer, monkeypatch):
+    shown = []
+    monkeypatch.setattr(explorer_module.panels, "class_maps", lambda crops, maps, names: shown.append(names))
+    explorer.class_maps(PICTURE)
+    (probabilities,) = explorer.probabilities(explorer.central_crop(PICTURE)[None])
+    assert shown[0] == list(explorer.best(probabilities))[: len(shown[0])]
 
 
 def test_a_run_whose_pictures_are_gone_says_so(small_run):

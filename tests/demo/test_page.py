@@ -79,6 +79,30 @@ def explorer(_small_run):
     return Explorer.open(_small_run.folder)
 
 
+def test_the_answer_is_the_mean_over_the_crops():
+    crops = np.zeros((10, 4, 4, 3))
+    probabilities = np.random.default_rng(0).dirichlet([1, 1], 10)
+    network = types.SimpleNamespace(
+        averaged_crops=lambda picture: crops, probabilities=lambda crops: probabilities, best=list, resize_size=4
+    )
+    page = types.SimpleNamespace(explorers=[network])
+    _, _, answer = demo_page.Page._answers(page, {"resized": {4: None}})
+    assert answer == pytest.approx(probabilities.mean(0))
+
+
+def test_the_page_is_for_this_machine_only(monkeypatch, tmp_path):
+    """Gradio would otherwise open a tunnel to a public address."""
+    launched = mock.Mock(return_value=(None, "http://127.0.0.1:1", None))
+    made = mock.Mock(return_value=types.SimpleNamespace(blocks=types.SimpleNamespace(launch=launched)))
+    monkeypatch.setattr(demo_page, "Page", made)
+    monkeypatch.setattr(demo_page, "write_examples", lambda folder: [])
+    monkeypatch.setitem(sys.modules, "gradio", mock.MagicMock())
+    with mock.patch.dict(os.environ):
+        demo_page.serve([], "127.0.0.1", free_port(), tmp_path)
+    given = launched.call_args.kwargs
+    assert (given["share"], given["server_name"], given["enable_monitoring"]) == (False, "127.0.0.1", False)
+
+
 def test_text_and_giant_pictures_are_refused_in_one_line(explorer, tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")

@@ -21,7 +21,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.layers import PaperDropout
 from keras_alexnet.recipes import Recipe
 
-SIZE, NAMES = 99, ("daisy", "rose", "tulip")
+SIZE, NAMES = 99, ("rose", "tulip", "daisy")  # not in alphabetical order
 
 
 @functools.lru_cache(maxsize=2)  # most tests want the same one; those that change a network make one of their own
@@ -136,8 +136,10 @@ def test_the_description_is_enough_to_prepare_pictures(tmp_path):
     result = exporting.export(each, tmp_path / "flowers.onnx", "onnx")
     said = json.loads((tmp_path / "flowers.onnx.json").read_text())
 
-    assert said["preparation"].startswith("Resize the shorter side to 237 pixels, crop the central 224 x 224, ")
-    assert said["preparation"].endswith("pass pixel values 0 to 255")
+    assert said["preparation"].startswith("Turn the picture as its EXIF orientation says, and put white behind ")
+    assert "Resize the shorter side to 237 pixels (bilinear, " in said["preparation"]
+    assert said["preparation"].endswith("crop the central 224 x 224, and pass pixel values 0 to 255")
+    assert said["classes"] == list(NAMES)
     assert said["input"] == {"name": "image", "type": "uint8", "shape": [None, 224, 224, 3], "colors": "RGB"}
     assert said["output"] == {"name": "probabilities", "type": "float32", "shape": [None, 3]}
     assert {"mean", "std", "deviation"}.isdisjoint(said)

@@ -313,3 +313,13 @@ def test_weights_of_another_network_are_refused(file):
     other = dataclasses.replace(ARCHITECTURES["one_weird_trick"], hidden=(32, 16))
     with pytest.raises(ValueError, match=r"step 3 is pool\(.*model\.keras with norm"):
         small(other, weights=file)
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("avg", np.mean), ("max", np.max)])
+def test_pooling_is_over_the_last_maps(pooling, expected):
+    maps = build("figure_1", include_top=False, input_shape=(32, 32, 3))
+    pooled = build("figure_1", include_top=False, input_shape=(32, 32, 3), pooling=pooling)
+    pooled.set_weights(maps.get_weights())
+    image = np.random.default_rng(0).normal(0, 60, (1, 32, 32, 3)).astype("float32")
+    found, wanted = (keras.ops.convert_to_numpy(network(image)) for network in (pooled, maps))
+    np.testing.assert_allclose(found, expected(wanted, axis=(1, 2)), rtol=1e-5, atol=1e-6)

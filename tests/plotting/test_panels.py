@@ -90,6 +90,7 @@ def test_confusion_of_few_classes_keeps_their_order():
     assert [label.get_text() for label in axes.get_yticklabels()][:2] == ["daisy", "rose"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[75, 25, 0], [0, 100, 0], [0, 0, 0]])
     assert texts(axes) == ["75", "25", "100"]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("correct class", "predicted class (%)")
 
 
 def test_confusion_chooses_the_most_confused_pairs():

@@ -116,6 +116,17 @@ def test_a_run_that_learned_nothing_is_tested_as_well(tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "tiny-0.txt").read_text() == "tested\n"
 
 
+def test_trainings_share_the_cores_and_go_on_where_they_stopped(tmp_path, monkeypatch):
+    for name in ("fit.py", "evaluate.py"):
+        (tmp_path / name).write_text('import os, sys\nprint(os.environ["OMP_NUM_THREADS"], *sys.argv[1:])\n')
+    monkeypatch.setattr(ablate, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(ablate, "available_cores", lambda: 8)
+    (tmp_path / "runs" / "tiny-0").mkdir(parents=True)
+    (tmp_path / "runs" / "tiny-0" / "recipe.json").touch()
+    ablate.Trainings(jobs=2).run((ablate.Experiment("tiny", ""), 0, tmp_path / "runs" / "tiny-0"))
+    assert (tmp_path / "runs" / "tiny-0.txt").read_text() == f"4 --resume {tmp_path / 'runs' / 'tiny-0'}\n"
+
+
 def test_a_stopped_queue_leaves_no_files(tmp_path):
     trainings = ablate.Trainings(jobs=1)
     trainings.stop()

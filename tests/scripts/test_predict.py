@@ -39,6 +39,10 @@ def test_table_and_panel(small_run, picture, tmp_path, capsys):
         assert panel.info["Title"] == "Predictions"
 
 
+def test_ten_views_are_averaged_if_nothing_else_is_asked_for():
+    assert predict.build_parser().parse_args(["runs/a", "a.jpg"]).views == 10
+
+
 def test_names_of_a_file(small_run, picture, tmp_path, capsys):
     (tmp_path / "names.txt").write_text("Bellis\nRosa\nTulipa\n")
     assert leave([small_run.folder, picture, "--top", "3", "--class-names", tmp_path / "names.txt"]) == 0

@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.interrupts import StopRequest
+from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.training import callbacks
 
@@ -68,3 +69,41 @@ def test_errors_of_the_log_are_those_of_the_metrics(tmp_path):
         each.on_epoch_begin(0)
     log.on_epoch_end(0, {name: number / 10 for number, name in enumerate(names)})
     assert log.rows == [{"epoch": 1, "learning_rate": 0.01} | {name: number / 10 for number, name in enumerate(names)}]
+
+
+def test_factors_reach_the_optimizer_inside_a_loss_scale():
+    """As with mixed_float16."""
+    inner = types.SimpleNamespace(bias_learning_rate_factor=1.0, learning_rate_factors={})
+    factors = callbacks.RateFactors(Recipe(freeze_layer_after=("conv1:1",)), [{"val_top1_error": 0.5}])
+    factors.set_model(
+        types.SimpleNamespace(
+            optimizer=types.SimpleNamespace(inner_optimizer=inner),
+            layers=[types.SimpleNamespace(name="fc8")],
+            make_train_function=lambda force: None,
+        )
+    )
+    factors.on_epoch_begin(1)
+    assert inner.learning_rate_factors == {"conv1": 0.0}
+
+
+def test_a_validation_loss_of_nan_ends_the_training(tmp_path):
+    """Then the epoch is not logged, and its weights are not kept."""
+    guard = callbacks.LossGuard(Run(tmp_path), Recipe(), [], steps=2, chance=0.7)
+    guard.on_epoch_begin(0)
+    with pytest.raises(ValueError, match=r"Received: nan at the validation of epoch 1"):
+        guard.on_epoch_end(0, {"loss": 0.5, "val_loss": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("keep", "has_best", "is_saved"), [("best", True, True), ("best", False, False), ("last", True, False)]
+)
+def test_a_checkpoint_follows_every_best_epoch_that_is_kept(keep, has_best, is_saved, tmp_path, monkeypatch):
+    """After the first epoch, when it is not due for another reason."""
+    log = types.SimpleNamespace(has_best=has_best, recipe=Recipe(keep=keep))
+    writer = callbacks.CheckpointWriter(tmp_path, 5, None, Options(), StopRequest(), log)
+    saved = []
+    monkeypatch.setattr(writer, "_save", saved.append)
+    writer.set_model(types.SimpleNamespace(stop_training=False))
+    writer.due_at = math.inf
+    writer.on_epoch_end(3)
+    assert saved == ([4] if is_saved else [])

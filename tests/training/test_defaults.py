@@ -47,6 +47,19 @@ def test_facts_are_measured_on_the_training_pictures(folder):
     assert found.smallest_class + found.largest_class == found.pictures
 
 
+def test_facts_of_pictures_that_differ(tmp_path):
+    """The shorter side is the median, whichever side it is; one colored picture is enough for color."""
+    random = np.random.default_rng(0)
+    for name, shapes in (("a", [(90, 40), (50, 80), (300, 400)] * 2), ("b", [(70, 60), (60, 70), (60, 66)] * 2)):
+        (tmp_path / name).mkdir()
+        for number, shape in enumerate(shapes):
+            gray = random.integers(0, 256, (*shape, 1), np.uint8).repeat(3, 2)
+            pixels = gray if name == "a" else random.integers(0, 256, (*shape, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    found = measure_facts(datasets.load(str(tmp_path)))
+    assert (found.shorter_side, found.is_gray) == (60, False)
+
+
 @pytest.mark.parametrize(
     ("given", "sizes"),
     [

@@ -1,5 +1,6 @@
 """The learning rate range test."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -29,3 +30,12 @@ def test_the_range_test_raises_the_rate_and_averages_the_losses(tmp_path, monkey
     means = [np.average(given[:n], weights=0.8 ** np.arange(n)[::-1]) for n in range(1, 8)]
     assert losses == pytest.approx(means)
     assert rate_finder.proposal(losses) == pytest.approx(rates[-1] / 10)
+
+
+def test_pictures_are_neither_repeated_nor_mixed(monkeypatch):
+    """Both make the loss jump."""
+    tried = []
+    monkeypatch.setattr(rate_finder, "range_test", lambda recipe, *_: tried.append(recipe) or [0.7, 70.0])
+    given = Recipe(balance="repeat", mixup=0.4, cutmix=1.0)
+    rate_finder.find(given, None, Options(), lambda line: None)
+    assert tried == [dataclasses.replace(given, balance="none", mixup=0.0, cutmix=0.0)]

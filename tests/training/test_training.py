@@ -68,6 +68,7 @@ def test_run_folder_is_complete(finished):
     assert not any(Path(name).name.startswith(".") for name in names)  # nothing half written
     assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(results))
     assert run.read_recipe() == RECIPE
+    assert run.read_json("recipe.json")["precision"] in ("float32", "mixed_bfloat16")  # what "auto" became
     assert run.read_classes() == ("a", "b", "c")
 
 
@@ -78,7 +79,9 @@ def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp
     assert run.read_recipe() == recipe
     assert Statistics.load(run.statistics).mean_image.shape == (2 * SIDE, 2 * SIDE, 3)
     (evaluation,) = evaluate.evaluate_runs([run], datasets.load(str(folder)), "validation", views=1)
-    assert evaluation.numbers()["1_view"]["top1_error"] == pytest.approx(run.read_log()[0]["val_top1_error"])
+    found, logged = evaluation.numbers()["1_view"], run.read_log()[0]
+    assert found["top1_error"] == pytest.approx(logged["val_top1_error"])
+    assert found["negative_log_likelihood"] == pytest.approx(logged["val_loss"], rel=1e-5)
     assert results["epochs"] == 1
 
 

@@ -85,6 +85,15 @@ def test_a_file_brought_by_hand_is_found(cache, tmp_path, monkeypatch, place):
     assert names.locate("torchvision") == names.locate("one_weird_trick") == folders[place] / TORCHVISION
 
 
+def test_a_file_brought_by_hand_is_preferred_to_those_of_the_caches(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv(names.FOLDER, str(tmp_path / "brought"))
+    hub = tmp_path / "torch" / "hub" / "checkpoints"
+    for folder in (hub, cache, tmp_path / "brought"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / TORCHVISION).write_bytes(b"torch")
+        assert names.locate("torchvision") == folder / TORCHVISION
+
+
 def test_without_internet_one_line_says_where_to_put_the_file(cache):
     with pytest.raises(ValueError, match=rf"save the file as {cache / CAFFE}, .*{names.FOLDER}") as error:
         names.locate("imagenet")
