@@ -26,6 +26,14 @@ def test_names_of_tfds_are_not_paths():
         assert sources.dataset_path(name) is None
 
 
+def test_a_folder_with_the_name_of_the_drawn_flowers_is_not_taken_silently_for_them(pets, monkeypatch, capsys):
+    monkeypatch.chdir(pets.rename(pets.with_name("petals")).parent)
+    assert sources.find("petals") is None
+    assert capsys.readouterr().err.endswith("For the folder of this name, use --dataset ./petals\n")
+    assert sources.find("./petals").class_names == ("cat", "dog")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_folder_is_found_before_a_name(pets, monkeypatch):
     monkeypatch.chdir(pets.parent)
     pets.rename("cifar10")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import multiprocessing
 import os
 import resource
@@ -43,6 +44,19 @@ def after_the_first_epoch(monkeypatch, act):
             act()
 
     monkeypatch.setattr(trainer.CheckpointWriter, "on_epoch_end", on_epoch_end)
+
+
+def test_a_full_disk_is_told_with_the_way_to_continue(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    message = (
+        r"^Could not write .*a\.json; any .*permissions, then continue with --resume runs/a\. Received: .*No space"
+    )
+    with (
+        pytest.raises(OSError, match=message),
+        errors.readable_errors(RECIPE, lambda: "continue with --resume runs/a"),
+        atomic_write(tmp_path / "a.json"),
+    ):
+        raise full
 
 
 def explained(action):
