@@ -494,7 +494,7 @@ class Options:
     )
     head: str = setting(
         "auto",
-        "last layer of --weights: kept; new, with random weights; or auto, new if the number of classes differs",
+        "last layer of --weights: kept; new, with random weights; or auto, new if it is known to be for other classes",
         _RUN,
         choices=("auto", "kept", "new"),
     )

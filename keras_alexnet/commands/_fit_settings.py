@@ -126,10 +126,9 @@ def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | 
     known = origin and origin.class_names
     if options.head != "auto" or not known or known == data.class_names or len(known) != len(data.class_names):
         return options
-    say(
-        f"The last layer starts from random weights, because its classes were {enumerated(known)}, not "
-        f"{enumerated(data.class_names)}; --head kept keeps it."
-    )
+    others = [name for name in known if name not in data.class_names]
+    was = f"for other classes ({enumerated(others)})" if others else "for these classes in another order"
+    say(f"The last layer starts from random weights, because it was {was}; --head kept keeps it.")
     return dataclasses.replace(options, head="new")
 
 

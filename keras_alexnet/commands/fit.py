@@ -294,7 +294,7 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     say(_summary(numbers, classifier.recipe))
     name, error = largest_class_error(numbers["classes"])
     best = numbers[evaluate.views_key(max(evaluation.by_views))]
-    if best["top1_error"] >= error:
+    if 0 < error <= best["top1_error"]:  # with one class in the split it is 0
         say(
             f"This is no better than {name} as the answer for every picture, with an error of {percent(error)}. The "
             f"mean per-class error is {percent(best['mean_class_error'])}."

@@ -9,7 +9,6 @@ If the pictures are in folders named after their classes, the summary shows the 
 """
 
 import argparse
-import dataclasses
 import json
 import math
 import pathlib
@@ -71,14 +70,14 @@ def classify(arguments: argparse.Namespace) -> tuple["Sequence[str]", "list[Pred
     check_pictures(network, pictures)
     files = picture_files(pictures)
     if network and (classifier := predict_in_numpy.load(network)):
-        classifier = with_class_names(classifier, arguments.class_names)
         predictions = predict_in_numpy.predict(classifier, files, arguments.views)
         if predictions is not None:
-            return classifier.class_names, predictions, predict_in_numpy
+            return class_names_of(classifier, arguments.class_names), predictions, predict_in_numpy
     from keras_alexnet.evaluation import predict
 
-    classifier = with_class_names(load(network, arguments), arguments.class_names)
-    return classifier.class_names, predict.predict(classifier, files, arguments.views), predict
+    classifier = load(network, arguments)
+    names = class_names_of(classifier, arguments.class_names)
+    return names, predict.predict(classifier, files, arguments.views), predict
 
 
 def check_pictures(network: pathlib.Path | None, pictures: list[pathlib.Path]) -> None:
@@ -100,12 +99,14 @@ def load(network: pathlib.Path | None, arguments: argparse.Namespace) -> "Classi
     return Classifier.open(network)
 
 
-def with_class_names(classifier: "Classifier", file: str | None) -> "Classifier":
-    """Return a classifier with the names of a file, or unchanged without one."""
+def class_names_of(classifier: "Classifier", file: str | None) -> tuple[str, ...]:
+    """Return the names of the classes: those of a file, or of the network if there is none.
+
+    Folders of pictures have the names of the network.
+    """
     from keras_alexnet.data import class_names
 
-    names = class_names.read(file, classifier.class_names) if file else classifier.class_names
-    return dataclasses.replace(classifier, class_names=names)
+    return class_names.read(file, classifier.class_names) if file else classifier.class_names
 
 
 def as_json(prediction: "Prediction", class_names: Sequence[str], top: int) -> dict[str, Any]:

@@ -10,16 +10,18 @@ from keras_alexnet.data.labeled_files import check_printable_names
 from keras_alexnet.text import enumerated
 
 SEPARATORS = ("\t", ",", ";", None)  # None is a space
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")  # of a class; pandas writes 1.0 if a value of the column is missing
 QUOTED = r'"(?:[^"]|"")*"'  # with two quotes for one
 
 
 def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
     """Read class names from a file.
 
-    The file has one name per line, in the order of the labels; or lines of a class and its name in any order, as
-    `n01440764 tench, Tinca tinca` in ImageNet's `words.txt`, possibly with other classes. If two classes have the same
-    name, their original names are added in parentheses. Classes that already have these names keep them. Names may be
-    in double quotes. A run's `classes.txt` has the names in the order of the labels.
+    The file has one name per line, in alphabetical order of the classes, or in the order of the numbers if all are
+    numbers; or lines of a class and its name in any order, as `n01440764 tench, Tinca tinca` in ImageNet's `words.txt`,
+    possibly with other classes. If two classes have the same name, their original names are added in parentheses.
+    Classes that already have these names keep them. Names may be in double quotes. A run's `classes.txt` has the names
+    in the order of the labels.
 
     Args:
         file: Path of the file, UTF-8.
@@ -37,7 +39,7 @@ def read(file: str | pathlib.Path, classes: Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f"The file of class names must be text in UTF-8. Received: {file}: {error}") from None
     # the names of a run may look like pairs of a class and its name
     is_of_run = path.name == "classes.txt" and (path.parent / "recipe.json").is_file()
-    names = lines if is_of_run else _by_class(lines, classes, path) or [_without_quotes(line) for line in lines]
+    names = lines if is_of_run else _by_class(lines, classes, path) or _in_order(lines, classes)
     if set(names) == set(classes):
         return tuple(classes)
     if len(names) != len(classes):
@@ -62,6 +64,15 @@ def _by_class(lines: Sequence[str], classes: Sequence[str], path: pathlib.Path) 
             f"The file must have a name for every class. Received: {path} with none for {enumerated(missing)}"
         )
     return [name_of[name] for name in classes]
+
+
+def _in_order(lines: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Return the names in the order of the classes. If these are numbers such as 2 and 10, the lines are in theirs."""
+    names = [_without_quotes(line) for line in lines]
+    if len(names) != len(classes) or not all(map(NUMBER.fullmatch, classes)):
+        return names
+    name_of = dict(zip(sorted(sorted(classes), key=float), names, strict=True))
+    return [name_of[each] for each in classes]
 
 
 def _pairs(lines: Sequence[str], separator: str | None) -> dict[str, str]:

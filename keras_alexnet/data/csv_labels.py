@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, in_order
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
 from keras_alexnet.text import enumerated, plural
 
 EXTENSIONS = (".csv", ".tsv")
@@ -132,11 +132,18 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 
 def _class_names(rows: Sequence[Row], table: pathlib.Path) -> tuple[str, ...]:
     """Return the labels in order, numerically if all are numbers."""
-    names = in_order({row.label for row in rows})
+    labels = {row.label for row in rows}
+    names = sorted(labels)
+    if all(map(_is_number, labels)):
+        names.sort(key=int)
     if len(names) < 2:
         raise ValueError(f"There must be at least two classes. {EXPECTED}. Received: {table} with {len(names)}")
     check_printable_names(names, table)
     return tuple(names)
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.removeprefix("-").isdigit()
 
 
 def _split_of(row: Row, table: pathlib.Path) -> str:

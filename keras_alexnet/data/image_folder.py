@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from keras_alexnet.data import csv_labels, picture_files
 from keras_alexnet.data.identity import SPLIT_OF_NAME, SPLITS
-from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names, in_order
+from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_empty, check_printable_names
 from keras_alexnet.text import enumerated, plural
 
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
@@ -19,7 +19,7 @@ def find(folder: pathlib.Path) -> LabeledFiles:
 
     The folder contains one folder per class; or `train` and one or both of `validation` (also `val` or `valid`) and
     `test`, each with one folder per class. Pictures are the files of `picture_files.files_in` with one of the
-    `picture_files.EXTENSIONS`, at any depth. Files and class names are sorted, numbers by their values.
+    `picture_files.EXTENSIONS`, at any depth. Class names and files are sorted.
 
     Args:
         folder: Path of the folder, resolved.
@@ -30,10 +30,9 @@ def find(folder: pathlib.Path) -> LabeledFiles:
     """
     sources = _split_folders(folder) or {"all": folder}
     train = next(iter(sources.values()))
-    found = {path.name: path for path in picture_files.subfolders(train, folder)}
+    class_folders = picture_files.subfolders(train, folder)
     _check_two_classes(train, folder)
-    class_names = tuple(in_order(found))
-    class_folders = [found[name] for name in class_names]
+    class_names = tuple(path.name for path in class_folders)
     check_printable_names(class_names, train)
     labels = {name: label for label, name in enumerate(class_names)}
     others = picture_files.files_beside(folder, folder) + picture_files.ignored_links(folder, folder)
@@ -82,9 +81,13 @@ def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
 
 
 def _unnested(folder: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
-    """Return the folder in a folder that contains nothing else and has the same name, as in many downloads."""
-    inside = picture_files.subfolders(folder, root)
-    return inside[0] if [path.name for path in inside] == [folder.name] else folder
+    """Return the only folder in a folder, if it has the same name and there are no pictures beside it.
+
+    Many downloads are nested like this.
+    """
+    inside, beside = picture_files.subfolders(folder, root), picture_files.files_beside(folder, root)
+    is_nested = [path.name.lower() for path in inside] == [folder.name.lower()]
+    return inside[0] if is_nested and not any(map(picture_files.is_picture, beside)) else folder
 
 
 def _labeled(
@@ -120,18 +123,19 @@ def _check_no_folders_of_classes(
     """Check that the class folders do not contain only folders that look like classes.
 
     Pictures may be at any depth, as in `cat/images/1.jpg` or `cat/2024-05-01/1.jpg`. But if no class folder directly
-    contains a picture, and one has several folders named like classes, or only one of its own name, the classes are
-    probably one or two levels below.
+    contains a picture, and one has several folders named like classes, the classes are probably one level below. They
+    are two levels below in a folder that is named like a split and has only one folder, of the same name.
     """
     inside = {folder: {} for folder in class_folders}  # names directly inside, in order; "" where a picture is
     for path, label in entries:
         folder = class_folders[label]
         first, *rest = pathlib.PurePath(path).relative_to(folder).parts
         inside[folder][first if rest else ""] = None
+    has_pictures = any("" in names for names in inside.values())
     of_classes = [
         folder
         for folder, names in inside.items()
-        if [*names] == [folder.name]
+        if (not has_pictures and [*names] == [folder.name] and folder.name.lower() in SPLIT_OF_NAME)
         or (len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside)))
     ]
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
@@ -146,7 +150,7 @@ def _check_no_folders_of_classes(
             "Only validation and test folders may be next to a train folder with class folders: move or rename the "
             f"others. Received: {root} with {enumerated(others)}; {found}"
         )
-    if of_classes and not any("" in names for names in inside.values()):
+    if of_classes and not has_pictures:
         advice = "move the pictures up into the class folders, or list files and labels in a CSV file"
         if len({tuple(names) for names in inside.values()}) == 1:
             advice = f"name the outer folders train, validation and test if they are splits; otherwise {advice}"

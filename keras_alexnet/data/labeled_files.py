@@ -2,13 +2,10 @@
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Iterable, Sequence
 
 from keras_alexnet.data import picture_files
 from keras_alexnet.text import enumerated, is_plain
-
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")  # as a class name; pandas writes 1.0 if a value of the column is missing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +32,6 @@ class LabeledFiles:
     def entries(self) -> list[tuple[str, int]]:
         """The pairs of all splits."""
         return [entry for entries in self.splits.values() for entry in entries]
-
-
-def in_order(class_names: Iterable[str]) -> list[str]:
-    """Sort class names: numbers by their values, otherwise by their characters.
-
-    Example:
-        >>> in_order(["10", "9", "2.0"]), in_order(["10", "9", "cat"])
-        (['2.0', '9', '10'], ['10', '9', 'cat'])
-    """
-    names = sorted(class_names)
-    return sorted(names, key=float) if all(map(NUMBER.fullmatch, names)) else names
 
 
 def check_printable_names(class_names: Sequence[str], where: object) -> None:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from keras_alexnet.data import decoding, errors, picture_files, rewriting
@@ -99,8 +100,9 @@ def _highest(path: str) -> int | None:
     """Return the highest value of a gray picture with 16 bits, None for other pictures."""
     if pathlib.Path(path).suffix.lower() not in DEEP:
         return None
-    with Image.open(path) as image:
-        return image.getextrema()[1] if image.mode.startswith("I;16") else None
+    with contextlib.suppress(Exception), Image.open(path) as image:  # it is only for a hint
+        return int(np.asarray(image).max()) if image.mode.startswith("I;16") else None
+    return None
 
 
 def _say_if_dark(highest: Sequence[int]) -> None:

@@ -223,6 +223,12 @@ def evaluate_runs(
         run.read_mistakes()
         class_positions(run.read_classes(), data.class_names)
         trained_on = identity_of(run.read_data())
+        is_same = trained_on.digest is not None and trained_on.digest == data.identity.digest
+        if is_same and run.read_options().class_names and run.read_classes() != data.class_names:
+            raise ValueError(
+                "The same pictures have their class names in another order now, as if the run had given the names of "
+                f"--class-names to other folders: train again. Received: {run.folder}"
+            )
         if may_share_training_pictures(trained_on, data.identity, split):
             raise ValueError(
                 f"The {split} split may contain pictures that {run.folder} was trained on. Expected the same files and "

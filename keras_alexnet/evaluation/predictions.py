@@ -1,6 +1,7 @@
 """What a network predicts for picture files, as lines and as a figure (paper section 6.1); needs no TensorFlow."""
 
 import dataclasses
+import functools
 import pathlib
 import typing
 from collections.abc import Sequence
@@ -56,16 +57,26 @@ class Prediction:
 def label_of(file: pathlib.Path, class_names: Sequence[str]) -> int | None:
     """Return the index of the class that a picture's folder is named after, None if there is none.
 
-    In a path of several folders, it is the innermost that has the name of a class.
+    The picture may be deeper in the folder of a class, if this is beside the folder of another class.
 
     Example:
-        >>> label_of(pathlib.Path("rose/2026/a.jpg"), ("daisy", "rose"))
+        >>> label_of(pathlib.Path("rose/a.jpg"), ("daisy", "rose"))
         1
     """
-    for folder in (file.absolute().parent.name, *(parent.name for parent in file.parents)):
-        if folder in class_names:
-            return class_names.index(folder)
+    direct, *others = file.absolute().parents
+    for folder in (direct, *others):
+        if folder.name in class_names and (folder == direct or _has_several(folder.parent, tuple(class_names))):
+            return class_names.index(folder.name)
     return None
+
+
+@functools.lru_cache
+def _has_several(folder: pathlib.Path, class_names: tuple[str, ...]) -> bool:
+    """Return whether a folder contains folders of several classes."""
+    try:
+        return len({path.name for path in folder.iterdir() if path.is_dir()}.intersection(class_names)) > 1
+    except OSError:
+        return False
 
 
 def summary(predictions: Sequence[Prediction]) -> str:

@@ -112,7 +112,7 @@ def _without_folders(record: Record) -> Record:
         names.add(record["data"]["name"])
     text = json.dumps(record)
     for path in filter(pathlib.PurePath.is_absolute, map(pathlib.PurePath, sorted(names, key=len, reverse=True))):
-        kept = "/".join(path.parts[-2:]) if str(path) == options.get("weights") else path.name  # with its run
+        kept = "/".join(path.parts[-2:]) if path.name == runs.BEST else path.name  # that of a run with the run's name
         whole, name = (json.dumps(each)[1:-1] for each in (str(path), kept))
         text = re.sub(re.escape(whole) + r"(?![\w.-]|/\w)", lambda _, name=name: name, text)
     return json.loads(text)

@@ -94,3 +94,10 @@ def test_data_sets_get_the_names(tmp_path):
     assert named.identity == plain.identity
     (tmp_path / "ten.txt").write_text("".join(f"flower {n}\n" for n in range(10)))
     assert datasets.load("petals", names_file=str(tmp_path / "ten.txt")).class_names[9] == "flower 9"
+
+
+@pytest.mark.parametrize("classes", [["0", "1", "10", "2"], ["0.0", "1.0", "10.0", "2.0"]])
+def test_names_of_numbers_are_in_their_order(tmp_path, classes):
+    """The folders, and labels with a decimal point, are in alphabetical order."""
+    (tmp_path / "names.txt").write_text("zero\none\ntwo\nten\n")
+    assert class_names.read(tmp_path / "names.txt", classes) == ("zero", "one", "ten", "two")

@@ -104,13 +104,6 @@ def test_classes_that_are_numbers_are_in_their_order(table):
     assert labeled(files)["all"]["cat/0.png"] == "10"
 
 
-def test_numbers_with_a_decimal_point_are_in_their_order(table):
-    """As pandas writes a column in which a value is missing."""
-    labels = ["10.0", "9.0", "2.0", "10.0", "9.0", "2.0", "10.0", "9.0"]
-    files = csv_labels.find(table("".join(f"{file},{label}\n" for file, label in zip(FILES, labels, strict=True))))
-    assert files.class_names == ("2.0", "9.0", "10.0")
-
-
 def test_the_header_of_many_competitions(table):
     files = csv_labels.find(table("id,breed\n" + "".join(f"{file},{file[:3]}\n" for file in FILES)))
     assert files.class_names == ("cat", "dog")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,13 +139,17 @@ def test_splits_inside_folders_of_the_same_name(tmp_path, names):
         image_folder.find(tmp_path / "data")
 
 
-def test_class_folders_that_are_numbers_are_in_their_order(tmp_path):
-    """So a file of class names can list them from 0 to 10."""
-    for number in range(11):
-        picture(tmp_path / "signs" / str(number) / f"{number}.png", number)
-    files = image_folder.find(tmp_path / "signs")
-    assert files.class_names == tuple(map(str, range(11)))
-    assert {Path(path).stem: label for path, label in files.entries} == {str(n): n for n in range(11)}
+def test_folders_of_their_own_names_are_otherwise_as_deep_as_others(tmp_path):
+    for path in ("cat/cat/0.png", "dog/2024/0.png", "train/train/0.png", "bus/0.png"):
+        picture(tmp_path / "data" / path)
+    assert image_folder.find(tmp_path / "data").class_names == ("bus", "cat", "dog", "train")
+
+
+def test_pictures_beside_a_nested_split_are_not_lost(tmp_path):
+    for path in ("train/train/cat/0.png", "train/train/dog/0.png", "train/8.png", "test/test/cat/0.png"):
+        picture(tmp_path / "data" / path)
+    with pytest.raises(ValueError, match="with 1 class folder and 1 picture outside"):
+        image_folder.find(tmp_path / "data")
 
 
 def test_16_bits_of_which_few_are_used_are_told(pets, capsys):
@@ -155,7 +158,7 @@ def test_16_bits_of_which_few_are_used_are_told(pets, capsys):
         Image.fromarray(values).save(pets / "cat" / f"{number}.png")
     read(pets)
     assert "values up to 4095 of 65535, so 16 of 256 gray levels are used" in capsys.readouterr().err
-    Image.fromarray(np.uint16([[0, 60_000]])).save(pets / "dog" / "0.png")
+    Image.fromarray(np.array([[0, 60_000]], ">u2")).save(pets / "dog" / "0.tif")  # big-endian
     read(pets)
     assert "gray levels" not in capsys.readouterr().err
 

@@ -114,6 +114,10 @@ def test_other_files_and_folders_of_the_user_are_named_without_their_paths(finis
     finished.write_json("recipe.json", RECIPE | {"options": RECIPE["options"] | paths, "command": command})
     archive.add(finished, results)
     line = line_of(results)
+    published = RECIPE["options"] | {"weights": "/home/alice/caffe.npy"}
+    finished.write_json("recipe.json", RECIPE | {"options": published})
+    archive.add(finished, results, replace=True)
+    assert line_of(results)["options"]["weights"] == "caffe.npy"
     assert {name: line["options"][name] for name in paths} == {
         "weights": "petals-1/best.keras",
         "data_dir": "tfds",

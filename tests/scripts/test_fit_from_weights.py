@@ -106,7 +106,9 @@ def test_the_last_layer_is_kept_only_for_its_classes(known, head, expected, pict
     came_from = Origin(pictures, "caffe", SIDE, 112, class_names=known)
     options = _fit_settings._with_head_for_classes(Options(head=head), datasets.load(str(pictures)), came_from)
     assert options.head == expected
-    assert ("starts from random weights" in capsys.readouterr().out) == (expected == "new")
+    told = capsys.readouterr().out
+    assert ("starts from random weights" in told) == (expected == "new")
+    assert ("in another order" in told) == (known == ("b", "a"))
 
 
 @pytest.mark.slow
@@ -118,7 +120,7 @@ def test_the_classes_of_a_run_are_known_to_its_weights(pictures, tmp_path, capsy
     flags = ["--weights", str(first), "--run", str(tmp_path / "second"), "--epochs", "1"]
     assert fit.main(["--dataset", str(others), *flags]) == 0
     told = capsys.readouterr().out
-    assert "because its classes were a, b, not c, d; --head kept keeps it" in told
+    assert "because it was for other classes (a, b); --head kept keeps it" in told
     assert told.count(f"Loaded from {first}:\n  conv1: conv1/kernel") == 1
     assert "new, for 2 classes; the file has 2" in told
 

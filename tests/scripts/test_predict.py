@@ -48,6 +48,7 @@ def test_names_of_a_file(small_run, picture, tmp_path, capsys):
     assert leave([small_run.folder, picture, "--top", "3", "--class-names", tmp_path / "names.txt"]) == 0
     told = capsys.readouterr().out
     assert all(name in told for name in ("Bellis", "Rosa", "Tulipa"))
+    assert "1 picture; top-1 accuracy" in told  # its folder has the name that the network knows
 
 
 def test_more_classes_on_demand(small_run, picture, capsys):
