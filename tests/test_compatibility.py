@@ -18,13 +18,15 @@ from keras_alexnet.evaluation import evaluate
 from keras_alexnet.runs import Run
 from keras_alexnet.training.checkpoints import newest
 
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not before Python 3.11.4
+
 FIXTURE = Path(__file__).parent / "fixtures" / "run_of_0_1_0.tar.xz"
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     with tarfile.open(FIXTURE) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path, **SAFELY)
     monkeypatch.chdir(tmp_path)  # the runs name their pictures by a relative path
     return tmp_path
 

@@ -22,6 +22,8 @@ from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.fusion import set_fusion
 from keras_alexnet.runs import Run
 
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not before Python 3.11.4
+
 OLD_RUN = Path(__file__).parents[1] / "fixtures" / "run_of_0_1_0.tar.xz"
 SIZE, CLASSES = 67, 7
 
@@ -111,7 +113,7 @@ def test_a_run_has_its_own_classes_and_mean(small_run, files):
 @pytest.mark.slow
 def test_a_run_of_version_0_1_0(tmp_path):
     with tarfile.open(OLD_RUN) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path, **SAFELY)
     pictures = sorted((tmp_path / "pictures").rglob("*.png"))[:3]
     expected = by_keras(Classifier.from_run(Run.open(tmp_path / "finished")), pictures)[10]
     np.testing.assert_allclose(in_numpy(tmp_path / "finished", pictures, 10), expected, rtol=0, atol=1e-4)
