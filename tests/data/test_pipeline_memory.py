@@ -71,3 +71,8 @@ def test_memory_and_cost_stay_the_same_over_a_million_pictures(little_memory):
     assert max(memory[1:]) - memory[1] < 50
     # The least of several parts, which other programs on the machine affect little.
     assert min(seconds[-4:]) < 2 * min(seconds[:4])
+
+
+def test_a_quarter_of_the_memory_is_for_pictures(monkeypatch):
+    monkeypatch.setattr(pipeline, "available_memory", lambda: 4000)
+    assert pipeline._capacity(10) == 100

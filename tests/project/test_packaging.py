@@ -77,7 +77,7 @@ def test_python_is_the_same_everywhere():
 
 IN_THE_PROJECT = (
     {"keras_alexnet"}
-    | {path.stem for path in [*ROOT.glob("scripts/*.py"), *ROOT.glob("tests/*.py")]}
+    | {path.stem for path in [*ROOT.glob("scripts/**/*.py"), *ROOT.glob("tests/**/*.py")]}
     | {"benchmarks", "comparisons"}
 )
 BY_NAME = {"import_module", "importorskip"}  # functions that import what their first argument names
@@ -101,7 +101,7 @@ def third_party(tree):
 
 
 def source_files(*folders):
-    files = [path for folder in folders for path in sorted((ROOT / folder).glob("*.py"))]
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in files]
 
 

@@ -428,3 +428,11 @@ def test_the_hardest_classes_come_first_and_of_equal_errors_the_largest():
     result = {"classes": [dict(zip(("class", "pictures", "top1_error"), row, strict=True)) for row in rows]}
     words = "tulip (75 % of 8 wrong), rose (75 % of 4 wrong), daisy (25 % of 4 wrong)"
     assert tables.hardest_classes(result) == words
+
+
+def test_the_hardest_classes_of_the_report_have_the_highest_errors():
+    rows = [
+        {"class": name, "pictures": 4, "top1_error": error} for name, error in (("a", 0.25), ("b", 0.75), ("c", 0.0))
+    ]
+    made = report._evaluation("test", {"runs": ["x"], "pictures": 12, "classes": rows, "1_view": {}})
+    assert [[row["class"] for row in made[kind]] for kind in ("hardest", "easiest")] == [["b", "a"], ["c"]]

@@ -315,7 +315,7 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     """With no test split and a duplicate picture: the run's files, and evaluation with the given class names."""
     shutil.copy(pictures / "a" / "0.png", pictures / "a" / "copy.png")
     shutil.make_archive(str(tmp_path / "letters"), "zip", pictures.parent, "pictures")
-    (tmp_path / "names.txt").write_text("alpha\nbeta\n")
+    (tmp_path / "names.txt").write_text("zeta\nbeta\n")  # not in zetabetical order
     monkeypatch.chdir(tmp_path)
     flags = ["--dataset", "letters.zip", "--data-dir", "data", "--class-names", "names.txt", "--test-share", "0"]
     fit.main([*flags, "--validation-share", "0.3", *TOY])
@@ -324,11 +324,11 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     )
     assert "--split test" not in told
     run = Run.open("runs/letters-1")
-    assert run.read_classes() == ("alpha", "beta")
+    assert run.read_classes() == ("zeta", "beta")
     assert run.read_json("duplicates.json")["files"] == 1
     data = run.read_data()
     assert (data["validation_share"], data["test_share"], data["copies"]) == (0.3, 0, 1)
-    assert {row["class"] for row in run.read_mistakes()} <= {"alpha", "beta"}
+    assert {row["class"] for row in run.read_mistakes()} <= {"zeta", "beta"}
     monkeypatch.chdir("data")
     evaluate.main([str(tmp_path / run.folder), "--split", "validation", "--views", "1"])
     assert "6 pictures of the validation split" in capsys.readouterr().out

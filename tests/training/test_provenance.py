@@ -1,5 +1,6 @@
 """How a run was made."""
 
+import os
 import subprocess
 
 import pytest
@@ -9,7 +10,9 @@ from keras_alexnet.training import provenance, strategies
 
 @pytest.fixture
 def git(tmp_path, monkeypatch):
-    """Run git in a new repository, which contains the module."""
+    """Run git in a new repository, which contains the module, without the user's settings, such as signatures."""
+    for settings in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(settings, os.devnull)
     module = tmp_path / "library" / "training" / "provenance.py"
     module.parent.mkdir(parents=True)
     module.write_text("")
