@@ -77,8 +77,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise WriteError(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # in a read-only folder, even if there is no such file
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
         _being_written.discard(temporary)
 
 
@@ -150,17 +149,23 @@ def remove_partial_files(folder: str | os.PathLike[str]) -> None:
         process = re.match(r"\d+", path.name.removeprefix(PARTIAL))
         if process and int(process[0]) != os.getpid() and psutil.pid_exists(int(process[0])):
             continue
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def exit_at_once(status: int) -> NoReturn:
     """End the process immediately, and leave no partial file."""
     for temporary in list(_being_written):
-        shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
+        _remove(temporary)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, RuntimeError):  # a pipe without a reader, or an interrupted print
             stream.flush()
     os._exit(status)
+
+
+def _remove(path: pathlib.Path) -> None:
+    """Remove a file or folder if possible. In a read-only folder this fails even if there is none."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def last_part(name: str) -> str:

@@ -146,17 +146,17 @@ class Trainings:
             self._call("fit.py", fit, file)
             # not by its exit status, which is also 1 if the network learned nothing: that is a result, too
             is_trained = (folder / "results.json").exists()
-            succeeded = is_trained and self._call("evaluate.py", test, file) == 0
+            succeeded = is_trained and self._call("evaluate.py", test, file)
         if not self._stopped:
             how = f"{(time.perf_counter() - started) / 60:.1f} minutes" if succeeded else f"failed, see {printed}"
             say(f"{folder}: {how}")
         return succeeded
 
     def _call(self, script, words, file):
-        """Run a script, and return its exit status; None if the trainings were stopped before."""
+        """Run a script, and return whether it succeeded."""
         with self._lock:
             if self._stopped:
-                return None
+                return False
             # relative, since the run stores the command
             command = [sys.executable, os.path.relpath(SCRIPTS / script), *words]
             # in a session of its own, since Ctrl-C and `stop` would be two signals, and the second ends it at once
@@ -165,7 +165,7 @@ class Trainings:
         status = process.wait()
         with self._lock:
             self._running.discard(process)
-        return status
+        return status == 0
 
     def stop(self) -> str:
         """Stop the processes, which save a checkpoint first, and return what to print."""

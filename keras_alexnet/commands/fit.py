@@ -283,7 +283,6 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     """Evaluate the kept network on the validation split and print its errors. Return None without such a split."""
     from keras_alexnet.data import pipeline
     from keras_alexnet.evaluation import evaluate
-    from keras_alexnet.evaluation.chance import largest_class_error
 
     if "validation" not in data.splits:
         say("There is no validation split, so no errors were measured. The network of the last epoch was kept.")
@@ -292,14 +291,22 @@ def _evaluate(run: Run, data: "Dataset", classifier: "Classifier") -> "Evaluatio
     evaluation = evaluate.evaluate_run(run, data, "validation", pictures, classifier=classifier)
     numbers = evaluation.numbers()
     say(_summary(numbers, classifier.recipe))
-    name, error = largest_class_error(numbers["classes"])
-    best = numbers[evaluate.views_key(max(evaluation.by_views))]
-    if 0 < error <= best["top1_error"]:  # with one class in the split it is 0
-        say(
-            f"This is no better than {name} as the answer for every picture, with an error of {percent(error)}. The "
-            f"mean per-class error is {percent(best['mean_class_error'])}."
-        )
+    if warning := _no_better_than_one_answer(numbers["classes"], numbers[evaluate.views_key(10)]):
+        say(warning)
     return evaluation
+
+
+def _no_better_than_one_answer(classes: list[dict], errors: dict) -> str | None:
+    """Return a sentence if a network that gives the largest class as every answer has as few errors, else None."""
+    from keras_alexnet.evaluation.chance import chance_error
+
+    largest, error = max(classes, key=lambda row: row["pictures"]), chance_error([row["pictures"] for row in classes])
+    if not 0 < error <= errors["top1_error"]:  # it is 0 if all pictures are of one class
+        return None
+    return (
+        f"This is no better than {largest['class']} as the answer for every picture, with an error of "
+        f"{percent(error)}. The mean per-class error is {percent(errors['mean_class_error'])}."
+    )
 
 
 def _write_kernels(run: Run, classifier: "Classifier") -> dict:

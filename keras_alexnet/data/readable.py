@@ -18,7 +18,7 @@ from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_emp
 from keras_alexnet.machine import available_cores
 from keras_alexnet.text import enumerated, percent, printable
 
-MAX_BAD_SHARE = 0.1  # ours: largest fraction of unreadable pictures
+MAX_BAD_SHARE = 0.01  # ours: largest fraction of unreadable pictures
 LISTED_BAD = 20  # in the message
 DEEP = (".png", ".tif", ".tiff")  # formats with 16 bits per channel
 FEWEST_LEVELS = 64  # ours: of gray; with 12 bits 16 are left
@@ -47,7 +47,7 @@ def read(files: LabeledFiles) -> dict[str, list[Picture]]:
         The pictures of each split, in the order of the files.
 
     Raises:
-        ValueError: If more than 10 % of the pictures cannot be read, or a class has no readable picture.
+        ValueError: If more than 1 % of the pictures cannot be read, or a class has no readable picture.
     """
     readable = _check(files.entries)
     splits = {split: [readable[path] for path, _ in own if path in readable] for split, own in files.splits.items()}
@@ -107,11 +107,11 @@ def _highest(path: str) -> int | None:
 
 def _say_if_dark(highest: Sequence[int]) -> None:
     """Print a line if pictures with 16 bits lose most of their gray levels, since only the upper 8 bits are used."""
-    levels = max(highest, default=FEWEST_LEVELS << 8) // 256 + 1
-    if levels < FEWEST_LEVELS:
+    most = max(highest, default=0)
+    if highest and most < 256 * FEWEST_LEVELS:
         print(
-            f"The pictures with 16 bits have only values up to {max(highest)} of 65535, so {levels} of 256 gray levels "
-            "are used: multiply their values first",
+            f"The pictures with 16 bits have only values up to {most} of 65535, so {most // 256 + 1} of 256 gray "
+            "levels are used: multiply their values first",
             file=sys.stderr,
         )
 

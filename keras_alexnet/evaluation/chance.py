@@ -1,7 +1,6 @@
 """The loss and error of a network that has learned only the class frequencies, and when training counts as failed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -49,20 +48,6 @@ def chance_error(counts: Sequence[float]) -> float:
         (0.75, 0.25)
     """
     return 1 - max(counts) / sum(counts)
-
-
-def largest_class_error(classes: Sequence[Mapping[str, Any]]) -> tuple[str, float]:
-    """Return the name of the most frequent class, and the error of a network that gives it as every answer.
-
-    Args:
-        classes: For each class, `class` and `pictures`, as `metrics.class_errors` returns them.
-
-    Example:
-        >>> largest_class_error([{"class": "cat", "pictures": 30}, {"class": "dog", "pictures": 10}])
-        ('cat', 0.25)
-    """
-    largest = max(classes, key=lambda row: row["pictures"])
-    return largest["class"], 1 - largest["pictures"] / sum(row["pictures"] for row in classes)
 
 
 def has_exploded(loss: float, chance: float, classes: int = 2) -> bool:

@@ -284,11 +284,11 @@ def describe(rows: Sequence[Row], name: str) -> str:
     Raises:
         ValueError: If there is no ablation of this name, or too few seeds of it.
     """
-    papers = {ablation.name: ablation for ablation in ABLATIONS}
+    named = {ablation.name: ablation for ablation in ABLATIONS}
     if name not in differences(rows):
-        raise ValueError(f"Expected an ablation with {FEWEST} archived seeds: {', '.join(papers)}. Received: {name}")
+        raise ValueError(f"Expected an ablation with {FEWEST} archived seeds: {', '.join(named)}. Received: {name}")
     lines = []
-    for k, paper, words in zip((1, 5), papers[name].paper, papers[name].paper_in_words, strict=True):
+    for k, paper, words in zip((1, 5), named[name].paper, named[name].paper_in_words, strict=True):
         found = differences(rows, f"top{k}_error")
         difference, p_value = found[name], corrected(found)[name]
         of_paper = f", paper {words}" if words else ""

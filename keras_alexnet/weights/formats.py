@@ -73,9 +73,10 @@ def read(path: str | os.PathLike) -> WeightFile:
     try:
         return file.read(path)
     except ImportError as error:
+        needed = f"the package {error.name}" if error.name else "working packages"
         raise ValueError(
-            f"Reading {path.suffix} needs {f'the package {error.name}' if error.name else 'packages that load'}: pip "
-            f"install 'keras-alexnet[{file.extra}]'. Received: {path}: {reason(error)}"
+            f"Reading {path.suffix} needs {needed}: pip install 'keras-alexnet[{file.extra}]'. Received: {path}: "
+            f"{reason(error)}"
         ) from error
     except Exception as error:  # a damaged or malicious file can fail anywhere, and every package has its own errors
         raise ValueError(

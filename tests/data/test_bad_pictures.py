@@ -121,8 +121,8 @@ def test_training_and_evaluation_skip_broken_pictures(corpus, tmp_path, monkeypa
     assert [name for name in BROKEN if output.err.count(f"/a/{name} (") != 2] == []
 
 
-@pytest.mark.parametrize(("pictures", "refused"), [(10, False), (9, True), (5, True)])
-def test_one_unreadable_picture_of_ten_is_left_out_but_not_of_fewer(pictures, refused, monkeypatch, capsys):
+@pytest.mark.parametrize(("pictures", "refused"), [(100, False), (99, True), (5, True)])
+def test_one_unreadable_picture_of_a_hundred_is_left_out_but_not_of_fewer(pictures, refused, monkeypatch, capsys):
     found = {f"{n}.png": readable.Picture(f"{n}.png", 0, False, 9) for n in range(1, pictures)}
     monkeypatch.setattr(readable, "_try", lambda entry: found.get(entry[0], "the file is empty"))
     entries = [(f"{n}.png", 0) for n in range(pictures)]
@@ -131,4 +131,4 @@ def test_one_unreadable_picture_of_ten_is_left_out_but_not_of_fewer(pictures, re
             readable._check(entries)
     else:
         assert readable._check(entries) == found
-        assert "Left out 1 of 10 pictures" in capsys.readouterr().err
+        assert "Left out 1 of 100 pictures" in capsys.readouterr().err

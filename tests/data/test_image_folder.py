@@ -280,11 +280,11 @@ def test_empty_split(pets, tmp_path):
         read(tmp_path / "splits")
 
 
-def test_more_than_a_tenth_unreadable_is_refused(pets):
+def test_more_than_one_percent_unreadable_is_refused(pets):
     (pets / "cat" / "0.png").write_bytes((pets / "cat" / "1.png").read_bytes()[:100])
     (pets / "dog" / "text.jpg").write_text("no picture")
     with pytest.raises(
-        ValueError, match=r"10 %.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
+        ValueError, match=r"1 %.*Received: 2 of 7 pictures: .*cat/0.png \(.*dog/text.jpg \(cannot identify"
     ):
         read(pets)
 

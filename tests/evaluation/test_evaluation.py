@@ -170,6 +170,18 @@ def test_classes_in_another_order_are_matched_by_name(small_run, data):
     np.testing.assert_array_equal(backwards.best, forwards.best[:, ::-1])
 
 
+def test_a_run_that_gave_names_to_other_folders_is_refused(small_run, data):
+    """Version 0.1.0 gave the names of --class-names to folders 0, 1, 10, 2 in this order."""
+    made_with = small_run.read_json("recipe.json")
+    made_with["options"]["class_names"] = "names.txt"
+    same = dataclasses.replace(data, identity=dataclasses.replace(data.identity, digest="5b85"))
+    small_run.write_json("recipe.json", made_with | {"data": same.identity.as_json()})
+    evaluate.evaluate_runs([small_run], same, "test", views=1)
+    small_run.write_classes(data.class_names[::-1])
+    with pytest.raises(ValueError, match=r"class names in another order now.*: train again\. Received: "):
+        evaluate.evaluate_runs([small_run], same, "test", views=1)
+
+
 def test_classes_must_be_the_same(small_run, data):
     small_run.write_classes(["daisy", "lily", "tulip"])
     with pytest.raises(ValueError, match=r"not in both: <b>rose & co, lily$"):

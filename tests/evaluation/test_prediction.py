@@ -10,7 +10,7 @@ from keras_alexnet.data import picture_files
 from keras_alexnet.data.statistics import mean_and_std
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.evaluation.predictions import PANEL_PICTURES, Prediction, summary
+from keras_alexnet.evaluation.predictions import PANEL_PICTURES, Prediction, label_of, summary
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
 
@@ -150,3 +150,18 @@ def test_a_network_that_keras_saved_gets_defaults(small_run, tmp_path):
 def test_the_summary_leaves_out_top_5_of_five_classes(tmp_path):
     (only,) = [Prediction(tmp_path / "a.png", 4, np.float32([0.3, 0.3, 0.2, 0.1, 0.1]))]
     assert summary([only]) == "1 picture; top-1 accuracy 0.0 % (0 of 1)"
+
+
+def test_a_picture_may_be_deep_in_the_folder_of_its_class(tmp_path):
+    for folder in ("daisy/2025/05", "rose/2026", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    names = ("daisy/2025/05/a.jpg", "rose/2026/a.jpg", "other/a.jpg")
+    found = [label_of(tmp_path / name, ("daisy", "rose")) for name in names]
+    assert found == [0, 1, None]
+
+
+def test_other_folders_above_a_picture_do_not_count(tmp_path):
+    """Such as the home folder of a user called Rose."""
+    (tmp_path / "rose/photos").mkdir(parents=True)
+    found = [label_of(tmp_path / name, ("daisy", "rose")) for name in ("rose/photos/a.jpg", "rose/a.jpg")]
+    assert found == [None, 1]

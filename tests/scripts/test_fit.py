@@ -669,3 +669,16 @@ def test_a_run_continues_where_its_pictures_have_moved_to(pictures, tmp_path, ca
     assert len(Run(run).read_log()) == 2
     evaluate.main([str(run), "--views", "1"])  # without --dataset
     assert (run / "evaluation-test.json").exists()
+
+
+def test_an_error_that_one_answer_for_every_picture_would_have_is_told():
+    """30 cats and one dog: 3.2 % errors may be a network that knows no dogs."""
+    classes = [{"class": "dog", "pictures": 1}, {"class": "cat", "pictures": 30}]
+    always_cat, better = ({"top1_error": wrong / 31, "mean_class_error": wrong / 2} for wrong in (1, 0))
+    told = fit._no_better_than_one_answer(classes, always_cat)
+    assert told.startswith(
+        "This is no better than cat as the answer for every picture, with an error of 3.2 %. The mean "
+    )
+    assert told.endswith("per-class error is 50.0 %.")
+    assert fit._no_better_than_one_answer(classes, better) is None
+    assert fit._no_better_than_one_answer(classes[1:], better) is None  # 0 % is the error of any answer here
