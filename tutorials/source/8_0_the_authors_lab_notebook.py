@@ -97,8 +97,8 @@ for run, printed in texts.items():
 # and its notes do not say that the color noise was turned off.
 #
 # Once they did not stop. At epoch 91 they raised the rate to 0.001 again, except in the first layer, which stayed frozen,
-# and turned the color noise on again. They divided the rate twice more and stopped at 135. All of this together is half
-# as long again, and worth 0.41 and 0.22 points. The paper has the shorter run.
+# and turned the color noise on again. They divided the rate twice more and stopped at 135. So training was half as long
+# again, and these changes together were worth 0.41 and 0.22 points. The paper has the shorter run.
 
 # %%
 gain = -apart["145, longer"]
