@@ -31,10 +31,6 @@ def corpus(tmp_path):
     return folder
 
 
-def test_there_are_at_least_sixty():
-    assert len(ODD) + len(BROKEN) + 1 >= 60
-
-
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

@@ -58,6 +58,26 @@ def test_no_epoch_is_begun_that_would_exceed_the_time(monkeypatch):
         assert limit.model.stop_training == stops
 
 
+def test_the_line_of_an_epoch_has_both_splits_the_speed_and_the_time_left(monkeypatch, capsys):
+    clock = types.SimpleNamespace(now=0.0)
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: clock.now)
+    bar = callbacks.ProgressBar(batch_size=4, epochs=3)
+    bar.set_model(types.SimpleNamespace(output_shape=(None, 17)))
+    bar.set_params({"steps": 2})
+    bar.on_train_begin()
+    bar.on_epoch_begin(0)
+    for step in range(2):
+        clock.now += 5.0
+        bar.on_train_batch_end(step, {"loss": 3.0})
+    clock.now += 2.0  # validation
+    train = {"loss": 2.5, "top1_error": 0.75, "top5_error": 0.25}
+    bar.on_epoch_end(0, train | {"val_loss": 12345.0, "val_top1_error": 0.5, "val_top5_error": 0.125})
+    assert capsys.readouterr().out == (
+        "epoch 1/3: loss 2.500  top1_error 0.750  top5_error 0.250  |  "
+        "validation loss 1.23e+04  top1_error 0.500  top5_error 0.125  |  1 images/s, 24 s left\n"
+    )
+
+
 def test_errors_of_the_log_are_those_of_the_metrics(tmp_path):
     recipe, rows = Recipe(patience=9), []
     rates = callbacks.LearningRate(recipe, rows, steps=1)
