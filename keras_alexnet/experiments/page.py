@@ -58,14 +58,15 @@ The same recipe with different seeds: the mean, lowest and highest top-1 error.
 The cost of each change in points of error on the test pictures of Flowers-102 with one view. Each number is the mean
 over seeds, paired by seed, with the 95 % interval of Student's t. The numbers of the paper and of the authors' log,
 with the number of its run, are for ImageNet. The p-value is for no difference in top-1, corrected by Holm's method for
-the number of changes. The verdict is "held up", or "costs" or "helps" where the paper has no number, if it is below
-0.05. It is "less than 1 point" if the whole interval is within 1 point of zero, and otherwise "cannot tell": these
-seeds show neither a difference nor its absence.
+the number of changes. Seeds were added until half of the top-1 interval's width was at most one point, or up to twelve.
+The verdict is "held up", or "costs" or "helps" where the paper has no number, if it is below 0.05. It is "less than 1
+point" if the whole interval is within 1 point of zero, and otherwise "cannot tell": these seeds show neither a
+difference nor its absence.
 
 {ablations}
 
 The same networks in training: the top-1 error on the augmented training pictures, with dropout, as the mean of the last
-five epochs.
+five epochs. The p-values are corrected in the same way.
 
 {ablations_in_training}
 
@@ -79,7 +80,8 @@ ensemble of five is better than one network by 2.6 and 1.8 points (table 2).
 ## Fine-tuning
 
 The same recipe from the weights of another network, with a new last layer, and from random weights. The table shows
-top-1 errors on the test pictures with one view, and their difference in points, paired by seed.
+top-1 errors on the test pictures with one view, and their difference in points, paired by seed. Each recipe starts from
+one file, so the intervals do not say how much the results would change with other weights of the same kind.
 
 {fine_tuning}
 
@@ -95,7 +97,8 @@ only 25,000 of the 50,000 training pictures.
 
 Top-1 errors of the authors' four-layer network (section 3.3) with ten views, without normalization and with it. The
 paper has 13 and 11 %. Training uses 20,000 pictures and 25 epochs, where the authors had 50,000 and about 470. The
-validation pictures, 5,000 of them, were not used to choose anything. The difference is paired by seed.
+validation pictures, 5,000 of them, were not used to choose anything. The difference is paired by seed. The intervals
+and p-values are over seeds, for these pictures, and not corrected.
 
 {normalization}
 
@@ -103,7 +106,7 @@ validation pictures, 5,000 of them, were not used to choose anything. The differ
 
 The recipe `source` with the epochs of the authors' run 145, on 5,400 pictures of 40 classes of Tiny ImageNet, with 600
 others for validation and crops of 131 pixels. The errors are top-1, each the mean of the last five epochs before the
-learning rate is divided. Training errors are those of augmented pictures with dropout.
+learning rate is divided or PCA lighting is turned off. Training errors are those of augmented pictures with dropout.
 
 {schedule}
 

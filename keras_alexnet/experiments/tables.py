@@ -197,7 +197,7 @@ def normalization(rows: Sequence[Row]) -> str:
                 "with normalization": spread([with_it[seed] for seed in paired]),
                 "difference": str(difference),
                 "seeds": len(difference.points),
-                "p": f"{difference.p_value:.2g}",
+                "p, not corrected": f"{difference.p_value:.2g}",
             }
         )
     return markdown(lines)
@@ -220,7 +220,8 @@ def _errors_of_four_layers(rows: Sequence[Row], split: str) -> tuple[dict[int, f
 def schedule(rows: Sequence[Row]) -> str:
     """Return a table of the errors at the end of each phase of the authors' schedule, in percent.
 
-    A phase ends when the learning rate is divided. The runs are those of the recipe `source`, at any size.
+    A phase ends when the learning rate is divided or PCA lighting is turned off. The runs are those of the recipe
+    `source`, at any size.
 
     Source: section 5, the learning rate was "reduced three times".
     """
@@ -229,9 +230,10 @@ def schedule(rows: Sequence[Row]) -> str:
         recipe = Recipe.from_dict(row["recipe"])
         if dataclasses.replace(RECIPES["source"], crop_size=recipe.crop_size, resize_size=recipe.resize_size) != recipe:
             continue
-        for begin, end in itertools.pairwise((0, *recipe.divide_after, recipe.epochs)):
+        for begin, end in itertools.pairwise(sorted((0, *recipe.divide_after, recipe.lighting_until, recipe.epochs))):
             last = row["log"][max(begin, end - LAST_EPOCHS) : end]
             line = {"run": row["run"], "epochs": f"{begin + 1} to {end}", "learning rate": _rate(row, end)}
+            line["PCA lighting"] = "yes" if end <= recipe.lighting_until else "no"
             for key, what in (("top1_error", "training error"), ("val_top1_error", "validation error")):
                 line[what] = f"{100 * np.mean([epoch[key] for epoch in last]):.1f}"
             lines.append(line)

@@ -272,16 +272,17 @@ for name in ("no_crop_no_mirror", "no_lighting"):
 # Without crops and mirror images the pictures are memorized sooner, and the errors on new ones are higher with each of
 # the seeds. The mean difference stands after the correction.
 #
-# PCA lighting gains over 1 point of top-1 error in the paper. Here the mean is about as large, but the seeds differ widely:
-# the interval contains zero, so these seeds cannot tell. For the top-5 error they can: without lighting it is clearly
-# higher.
+# PCA lighting gains over 1 point of top-1 error in the paper. Here the mean is about as large, but the seeds differ widely,
+# and after the correction they cannot tell. For the top-5 error they can: without lighting it is higher, also after the
+# correction.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 of = ablations.differences(rows)
 assert min(of["no_crop_no_mirror"].points) > 0
 assert ablations.corrected(of)["no_crop_no_mirror"] < 0.05
 low, high = of["no_lighting"].interval
-assert low < 0 < 1 < high and round(of["no_lighting"].mean) == 1
+assert low < 0.1 < 1 < high and round(of["no_lighting"].mean) == 1
+assert ablations.corrected(of)["no_lighting"] > 0.05
 of_top5 = ablations.differences(rows, "top5_error")
 assert of_top5["no_lighting"].interval[0] > 0
 assert ablations.corrected(of_top5)["no_lighting"] < 0.05

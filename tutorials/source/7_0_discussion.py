@@ -119,19 +119,29 @@ lower = {name for name, each in found.items() if each.interval[1] < 0}
 parts = {"half", "no_overlap", "no_crop_no_mirror", "single_tower"}
 assert certain & costly == parts | {"text_initial_weights"} and len(found) == 14
 assert certain & lower == {"no_conv3"} and lower - certain == {"no_conv4"}
-assert costly - certain == {"no_normalization", "text_lighting"}
 lights = {"no_lighting", "text_lighting"}
+assert costly - certain == {"no_normalization"} | lights
 sure = {name for name in of_top5 if of_5[name] < 0.05}
 assert sure == certain & costly | {"no_normalization", "no_conv4"} | lights
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
+both = {(name, 1): each for name, each in found.items()}
+both |= {(name, 5): each for name, each in of_top5.items()}
+of_28 = {key: p for key, p in ablations.corrected(both).items() if p < 0.05}
+assert certain - {name for name, k in of_28 if k == 1} == {
+    "single_tower",
+    "no_conv3",
+}
+assert len(both) == 28 and len(of_28) == 9
+
+# %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 for name in ("no_conv3", "no_conv4"):
     assert max(found[name].points) < 0
-assert round(found["no_crop_no_mirror"].mean, 1) == 3.3
-assert round(found["no_overlap"].mean, 1) == 2.0
+assert round(found["no_crop_no_mirror"].mean, 1) == 3.2
+assert round(found["no_overlap"].mean, 1) == 1.9
 assert named["no_overlap"].paper[0] == 0.4
 assert round(found["no_conv3"].mean, 1) == -1.8
-assert [round(of_top5[name].mean, 1) for name in sorted(lights)] == [1.8, 1.6]
+assert [round(of_top5[name].mean, 1) for name in sorted(lights)] == [1.6, 1.6]
 assert round(found["single_tower"].mean, 1) == 1.6
 assert round(found["half"].mean, 1) == 2.7 and named["half"].paper[0] == 1.7
 assert round(of_top5["no_normalization"].mean, 1) == 1.6
@@ -140,16 +150,19 @@ assert round(found["text_initial_weights"].mean) == 20 and round(28 * 0.05) == 1
 
 # %% [markdown]
 # One change stands out: the printed initial weights. After the same number of epochs the network that starts from them is
-# 20 points behind. Training without crops and mirror images costs 3.3 points, half of the kernels 2.7 (the paper: 1.7),
-# pooling without overlap 2.0 (the paper: 0.4) and, which the paper did not try, a network without groups 1.6. Without
-# conv3 the error is 1.8 points lower. Three more intervals do not contain zero: without normalization and with the text's
-# form of PCA lighting the error is higher, and without conv4 lower.
+# 20 points behind. Training without crops and mirror images costs 3.2 points, half of the kernels 2.7 (the paper: 1.7),
+# pooling without overlap 1.9 (the paper: 0.4) and, which the paper did not try, a network without groups 1.6. Without
+# conv3 the error is 1.8 points lower. Four more intervals do not contain zero: without normalization, without PCA lighting
+# and with the text's form of it the error is higher, and without conv4 lower.
 #
 # A word of caution. We look at fourteen changes and two errors, so at 28 intervals. Of 28 intervals at 95 %, about one
 # misses the true value by chance. A single interval that barely excludes zero is no proof. With p-values that are
-# corrected for the number of changes, the first six make a difference to the top-1 error, and the other three do not.
+# corrected for the number of changes, the first six make a difference to the top-1 error, and the other four do not.
 # The top-5 error differs for the five that cost something, too, and for normalization (1.6 points more without it),
-# lighting (1.8 more without it, 1.6 with the text's form) and conv4 (1.0 less).
+# lighting (1.6 more without it, and 1.6 with the text's form) and conv4 (1.0 less).
+#
+# These are corrections for fourteen tests, since the top-1 error is what we look at first. Corrected for all 28 tests at
+# once, nine of the fifteen differences remain. Among those that do not are groups and conv3 in top-1, with a p of 0.054.
 #
 # Section 3 says that its parts are in order of importance. The paper's numbers for sections 3.2 to 3.4 are (for ReLU, 3.1,
 # it has none):
