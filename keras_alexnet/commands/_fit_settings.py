@@ -5,13 +5,22 @@ import dataclasses
 import os
 import pathlib
 import typing
+from collections.abc import Mapping
 
 from keras_alexnet.command_line import given_fields, say
 from keras_alexnet.data import sources
 from keras_alexnet.data.identity import DRAWN_SOURCES
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe, check_fields, too_few_pictures
+from keras_alexnet.recipes import (
+    AUGMENTATIONS,
+    DEFAULT_RECIPES,
+    RECIPES,
+    Options,
+    Recipe,
+    check_fields,
+    too_few_pictures,
+)
 from keras_alexnet.runs import Run
 from keras_alexnet.text import enumerated
 from keras_alexnet.weights import names
@@ -61,6 +70,8 @@ def _check_no_flag_is_ignored(arguments: argparse.Namespace, recipe: Recipe | No
             f"Received: --quick --recipe {arguments.recipe}"
         )
     given = given_fields(arguments, Recipe)
+    if recipe:
+        _check_no_augmentation_is_missing(recipe, given)
     mixes = vars(recipe) if recipe else given
     if "mixed_share" in given and not (mixes.get("mixup") or mixes.get("cutmix")):
         raise ValueError(f"--mixed-share needs --mixup or --cutmix. Received: --mixed-share {given['mixed_share']}")
@@ -118,6 +129,34 @@ def fill_in_settings(
     return recipe, options
 
 
+def check_batch_size(pictures: int, recipe: Recipe | None, arguments: argparse.Namespace) -> None:
+    """Raise if the given batch size is larger than the training set.
+
+    Args:
+        pictures: The number of training pictures, or of all if it is not known how many will be trained on.
+        recipe: The recipe; None if the data choose it.
+        arguments: The flags.
+    """
+    batch_size = recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size")
+    if batch_size and batch_size > pictures:
+        raise ValueError(
+            "The batch is larger than the training set: use a smaller --batch-size, or leave out both --batch-size and "
+            f"--recipe. Received: batch size {batch_size}, {pictures} pictures"
+        )
+
+
+def _check_no_augmentation_is_missing(recipe: Recipe, given: Mapping[str, typing.Any]) -> None:
+    """Raise if a given setting belongs to an augmentation that the recipe does not have."""
+    for augmentation, parameters in AUGMENTATIONS.items():
+        if augmentation not in recipe.augmentation and (unused := sorted(given.keys() & {*parameters.values()})):
+            flag = f"--{unused[0].replace('_', '-')}"
+            kept = [name for name in recipe.augmentation if (name, augmentation) != ("crop", "resized_crop")]
+            raise ValueError(
+                f"{flag} needs the augmentation {augmentation}: add --augmentation {' '.join([*kept, augmentation])}. "
+                f"Received: {flag} with {', '.join(recipe.augmentation) or 'no augmentation'}"
+            )
+
+
 def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | None") -> Options:
     """Return the options with a new last layer, if the weights are for other classes, or for the same in another order.
 
@@ -162,7 +201,11 @@ def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.N
     from keras_alexnet.models.summary import sketch
     from keras_alexnet.weights import loading, origin
 
-    known = origin.trace(options.weights, recipe.architecture if recipe else given.get("architecture"))
+    architecture = recipe.architecture if recipe else given.get("architecture")
+    if names.is_name(options.weights):  # before they are downloaded
+        published = names.choose(options.weights, architecture).architecture
+        loading.check_size(published, recipe.crop_size if recipe else given.get("crop_size"))
+    known = origin.trace(options.weights, architecture)
     size = recipe.crop_size if recipe else given.get("crop_size", known.crop_size)
     name = recipe.architecture if recipe else known.architecture
     loading.check(sketch(name, input_shape=(size, size, 3)), known.path, head="auto")
@@ -180,10 +223,12 @@ def choose_settings(
     from keras_alexnet.training import defaults
 
     facts = defaults.measure_facts(data)
+    check_batch_size(facts.pictures, None, arguments)
     suited = choose_recipe(facts, arguments, options, origin, replicas)
     epochs, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
     # again, since some settings depend on the number of steps
     recipe = choose_recipe(facts, arguments, options, origin, replicas, epochs)
+    _check_no_augmentation_is_missing(recipe, given_fields(arguments, Recipe))
     options = _with_default_start(recipe, options, data, arguments)
     say(defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name))
     announce_start(options)

@@ -16,8 +16,14 @@ import time
 import typing
 from collections.abc import Iterator
 
-from keras_alexnet.command_line import Parser, add_flags, given_fields, one_line_errors, quoted, say
-from keras_alexnet.commands._fit_settings import fill_in_settings, new_run_settings, resumed_settings, trace_weights
+from keras_alexnet.command_line import Parser, add_flags, one_line_errors, quoted, say
+from keras_alexnet.commands._fit_settings import (
+    check_batch_size,
+    fill_in_settings,
+    new_run_settings,
+    resumed_settings,
+    trace_weights,
+)
 from keras_alexnet.data import sources
 from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import LockedError
@@ -29,7 +35,6 @@ from keras_alexnet.text import percent, plural
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
-    from keras_alexnet.data.labeled_files import LabeledFiles
     from keras_alexnet.evaluation.classifier import Classifier
     from keras_alexnet.evaluation.evaluate import Evaluation
     from keras_alexnet.training.strategies import Strategy
@@ -58,16 +63,6 @@ def build_parser() -> Parser:
     add_flags(parser, Options)
     add_flags(parser, Recipe, show_defaults=False)  # each recipe has its own
     return parser
-
-
-def _check_batch_size(files: "LabeledFiles", batch_size: int | None) -> None:
-    """Raise if the given batch size is larger than the training set, before any picture is read."""
-    count = len(next(iter(files.splits.values())))
-    if batch_size and batch_size > count:
-        raise ValueError(
-            "The batch is larger than the training set: use a smaller --batch-size, or leave out both --batch-size and "
-            f"--recipe. Received: batch size {batch_size}, {count} pictures"
-        )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -131,8 +126,8 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
     if run:
         sources.check_in_place(options)
     files = sources.files_for(options)
-    if files:
-        _check_batch_size(files, recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size"))
+    if files:  # before any picture is read
+        check_batch_size(len(next(iter(files.splits.values()))), recipe, arguments)
     origin = None if run else trace_weights(recipe, options, arguments)
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies

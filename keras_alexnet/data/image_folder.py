@@ -12,6 +12,7 @@ from keras_alexnet.data.labeled_files import LabeledFiles, check_classes_not_emp
 from keras_alexnet.text import enumerated, plural
 
 SYNSET = re.compile(r"n\d{8}")  # a class of ImageNet
+PART = re.compile(r"(fold|split|batch|cam|camera|session)[ _-]?\d+", re.IGNORECASE)
 
 
 def find(folder: pathlib.Path) -> LabeledFiles:
@@ -63,9 +64,18 @@ def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
     if tables:
         names = enumerated([file.name for file in tables])
         received += f" (if {names} has their labels, use --dataset {tables[0]})"
-    elif folders and len(picture_files.subfolders(folders[0], root)) > 1:
-        received += f" (did you mean --dataset {folders[0]}?)"
+    elif deeper := _with_several_folders(folder, root):
+        received += f" (did you mean --dataset {deeper}?)"
     raise ValueError(f"Pictures must be in at least two class folders. {picture_files.LAYOUT}. Received: {received}")
+
+
+def _with_several_folders(folder: pathlib.Path, root: pathlib.Path) -> pathlib.Path | None:
+    """Return the folder with several folders in it that is inside single ones; None if there is none."""
+    folders = picture_files.subfolders(folder, root)
+    while len(folders) == 1:
+        (folder,) = folders
+        folders = picture_files.subfolders(folder, root)
+    return folder if folders else None
 
 
 def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path] | None:
@@ -131,12 +141,13 @@ def _check_no_folders_of_classes(
         folder = class_folders[label]
         first, *rest = pathlib.PurePath(path).relative_to(folder).parts
         inside[folder][first if rest else ""] = None
+    _check_no_class_in_another(inside, root)
     has_pictures = any("" in names for names in inside.values())
     of_classes = [
         folder
         for folder, names in inside.items()
         if (not has_pictures and [*names] == [folder.name] and folder.name.lower() in SPLIT_OF_NAME)
-        or (len(names) > 1 and (all(map(_looks_like_class, names)) or _is_split_like_another(folder, inside)))
+        or (len(names) > 1 and (all(map(_looks_like_class, names)) or _is_part_like_another(folder, inside)))
     ]
     found = "; ".join(f"{folder.name} with {enumerated([*names])}" for folder, names in inside.items() if any(names))
     if any(folder.name.lower() in SPLIT_OF_NAME for folder in of_classes):
@@ -160,11 +171,26 @@ def _check_no_folders_of_classes(
         )
 
 
-def _is_split_like_another(folder: pathlib.Path, inside: Mapping[pathlib.Path, Mapping[str, None]]) -> bool:
-    """Return whether a folder is named like a split and has the same folders as another, such as train and eval."""
+def _check_no_class_in_another(inside: Mapping[pathlib.Path, Mapping[str, None]], root: pathlib.Path) -> None:
+    """Check that no class folder contains a folder with the name of another class."""
+    classes = {folder.name.casefold() for folder in inside}
+    for folder, names in inside.items():
+        if also := [name for name in names if name.casefold() in classes - {folder.name.casefold()}]:
+            raise ValueError(
+                "A class folder must not contain folders that are named like other classes, since their pictures would "
+                f"get the wrong label: move or rename them. Received: {root}: {folder.name} with {enumerated(also)}"
+            )
+
+
+def _is_part_like_another(folder: pathlib.Path, inside: Mapping[pathlib.Path, Mapping[str, None]]) -> bool:
+    """Return whether a folder is named like a part of the data and has the same folders as another.
+
+    Parts are splits, such as train and eval, and numbered folds.
+    """
     names = {*inside[folder]}
     others = ({*names_of_other} for other, names_of_other in inside.items() if other != folder)
-    return folder.name.lower() in SPLIT_OF_NAME and "" not in names and names in others
+    is_part = folder.name.lower() in SPLIT_OF_NAME or PART.fullmatch(folder.name)
+    return bool(is_part) and "" not in names and names in others
 
 
 def _looks_like_class(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from keras_alexnet import runs
 from keras_alexnet.experiments.ablations import LAST_EPOCHS, Difference, by_seed, errors_by_seed
 from keras_alexnet.plotting.charts import TARGET_ERROR, epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
-from keras_alexnet.reporting.tables import markdown, spread
+from keras_alexnet.reporting.tables import markdown, spread, start_name
 
 VIEW_HEADINGS = {"1_view": "one view", "10_views": "ten"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
@@ -285,19 +284,13 @@ def fine_tuning(rows: Sequence[Row]) -> str:
             lines.append(
                 {
                     "runs": common_name(group),
-                    "start": _start(weights),
+                    "start": start_name(weights),
                     "from there": spread([tuned[seed] for seed in paired]),
                     "from random weights": spread([scratch[seed] for seed in paired]),
                     "difference": str(difference),
                 }
             )
     return markdown(lines)
-
-
-def _start(weights: str) -> str:
-    """Return the name of the run that `--weights` is a file or the folder of, or the name of other weights."""
-    path = pathlib.PurePath(weights)
-    return (path.parent.name if path.suffix else path.name) or weights
 
 
 def fine_tuning_differences(rows: Sequence[Row]) -> dict[str, Difference]:

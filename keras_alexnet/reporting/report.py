@@ -19,8 +19,9 @@ from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import write_text
 from keras_alexnet.plotting import figures
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.reporting.tables import between, value_text
+from keras_alexnet.reporting.tables import between, start_name, value_text
 from keras_alexnet.text import percent
+from keras_alexnet.weights import names
 
 LISTED_CLASSES = 5  # classes to list at either end
 LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
@@ -67,6 +68,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "provenance": run.read_json("recipe.json"),
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
+        "start": _start_in_words(run.read_options().weights),
         "show_top5": has_top5(classes),
         "chance": chance_loss([1] * classes),  # of guessing evenly: the evaluated classes may have other shares
         "epochs": len(log),
@@ -97,6 +99,11 @@ def _data_in_words(recorded: str | Mapping[str, Any], classes: int) -> str:
     if isinstance(recorded, str):
         return recorded
     return identity_of(recorded).describe(classes)
+
+
+def _start_in_words(weights: str | None) -> str:
+    known = {None: "random weights", names.DRAWN: "kernels that were learned from drawn pictures"}
+    return known.get(weights) or f"the weights of {start_name(weights)}"
 
 
 def _mistakes(run: runs.Run) -> dict[str, list[dict[str, str | float]]]:

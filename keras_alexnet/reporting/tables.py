@@ -1,5 +1,6 @@
 """Tables of results: plain text for the terminal, and Markdown."""
 
+import pathlib
 import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,22 +161,35 @@ def _errors(numbers: Mapping[str, Any] | None) -> str:
 
 
 def settings(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the settings that differ between the recipes of runs, in lines of at most `WIDTH` characters.
+    """Return the settings that differ between runs, also the weights, in lines of at most `WIDTH` characters.
 
     Args:
         rows: Results of `Run.summary`.
     """
-    recipes = [row["recipe"] for row in rows]
+    recipes = [{"weights": start_name(row["weights"])} | row["recipe"] for row in rows]
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
     differing = [name for name in names if len({str(recipe.get(name)) for recipe in recipes}) > 1]
     if not differing:
         return "All runs have the same settings."
     lines = []
-    for row in rows:
-        values = [f"{name} {value_text(row['recipe'].get(name))}" for name in differing]
+    for row, recipe in zip(rows, recipes, strict=True):
+        values = [f"{name} {value_text(recipe.get(name))}" for name in differing]
         unbroken = ", ".join(value.replace(" ", NO_BREAK) for value in values)
         lines += [row["run"], textwrap.fill(unbroken, WIDTH, initial_indent="  ", subsequent_indent="  ")]
     return "\n".join(lines).replace(NO_BREAK, " ")
+
+
+def start_name(weights: str | None) -> str:
+    """Return the name of the run that `--weights` is a file or the folder of, or the name of other weights.
+
+    Example:
+        >>> start_name("runs/petals-1/best.keras"), start_name("runs/petals-1"), start_name("drawn"), start_name(None)
+        ('petals-1', 'petals-1', 'drawn', 'none')
+    """
+    if weights is None:
+        return "none"
+    path = pathlib.PurePath(weights)
+    return (path.parent.name if path.suffix else path.name) or weights
 
 
 def value_text(value: Any) -> str:

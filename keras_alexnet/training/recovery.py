@@ -34,7 +34,9 @@ def go_back(
 ) -> list[dict[str, Any]]:
     """Go back to the last good weights: the newest checkpoint with a loss near that of chance or below it.
 
-    Without one, and if the network learned nothing, training starts again from the initial weights.
+    A checkpoint to which training went back before, and failed again in its next epoch, is passed over: its last step
+    may have spoiled the weights after the loss was measured. Without a good one, and if the network learned nothing,
+    training starts again from the initial weights.
 
     Args:
         failure: The failure to recover from.
@@ -49,8 +51,11 @@ def go_back(
     """
     newest = checkpoints.newest(folder)
     before = newest.recoveries if newest else []
+    again = [each for each in before if failure.epoch <= each["back_to_epochs"] + 1]
+    tried = {(each["back_to_epochs"], each["back_to_steps"]) for each in again}
     found = itertools.chain([newest], checkpoints.older_than(newest)) if newest and not failure.is_stuck else ()
-    checkpoint = next((each for each in found if each.loss(rows) <= MAX_RESUMABLE_LOSS * chance), None)
+    good = (each for each in found if each.loss(rows) <= MAX_RESUMABLE_LOSS * chance)
+    checkpoint = next((each for each in good if (each.epochs, each.steps) not in tried), None)
     epochs, steps = (checkpoint.epochs, checkpoint.steps) if checkpoint else (0, 0)
     recoveries = [
         *before,

@@ -69,7 +69,9 @@ def read(path: str | os.PathLike) -> WeightFile:
             f"Expected the name of published weights, a run folder, or a weight file: {' '.join(FORMATS)}. "
             f"{_hint(path)}Received: {path}{missing}"
         )
-    path.open("rb").close()  # a missing file raises the same error for all formats
+    if not path.exists():
+        raise FileNotFoundError(f"The weight file does not exist. Received: {path}")
+    path.open("rb").close()  # a file that cannot be opened raises the same error for all formats
     try:
         return file.read(path)
     except ImportError as error:

@@ -13,7 +13,9 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.layers import LocalResponseNormalization, PaperDropout, SpatialResponseNormalization
+from keras_alexnet.models.summary import sketch
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats
 from keras_alexnet.weights.conventions import WeightFile, input_scales, step
@@ -141,11 +143,33 @@ def _check_steps(model, file, path):
             )
 
 
+def check_size(architecture: str, crop_size: int | None) -> None:
+    """Check that published weights fit an input size, without their file.
+
+    Args:
+        architecture: The network of the weights.
+        crop_size: Height and width of the input in pixels; None for that of the weights.
+
+    Raises:
+        ValueError: If the layer fc6 has other weights at this size.
+    """
+    usual = ARCHITECTURES[architecture].size
+    sides = (usual, crop_size or usual)
+    before, now = (sketch(architecture, input_shape=(side, side, 3)).get_layer("fc6").kernel.shape for side in sides)
+    if before != now:
+        raise ValueError(
+            f"The published weights of {architecture} are for an input of {usual} pixels: leave out --crop-size and "
+            f"--recipe. Received: a crop size of {crop_size}"
+        )
+
+
 _OTHER_SIZE = (
     "It depends on the input size: use the input size of the file's network (--crop-size of fit.py, --size of "
     "import_weights.py, `input_shape=` in Python)."
 )
-_OTHER_NETWORK = "If the file is for another network, pass --architecture (`architecture=` in Python)."
+_OTHER_NETWORK = (
+    "If the file is for another network, name it with --architecture or leave the flag out (`architecture=` in Python)."
+)
 
 
 def _steps(model):

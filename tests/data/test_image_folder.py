@@ -180,11 +180,36 @@ def test_splits_without_train_are_refused(tmp_path):
         image_folder.find(tmp_path / "data")
 
 
-def test_dated_folders_in_every_class_are_no_classes(tmp_path):
+@pytest.mark.parametrize("folders", [("2026-05-01", "2026-05-02"), ("cam1", "cam2")])
+def test_dated_and_numbered_folders_in_every_class_are_no_classes(tmp_path, folders):
     for name in ("cat", "dog"):
-        for date in ("2026-05-01", "2026-05-02"):
-            picture(tmp_path / "data" / name / date / "0.png")
+        for folder in folders:
+            picture(tmp_path / "data" / name / folder / "0.png")
     assert read(tmp_path / "data")[0] == ("cat", "dog")
+
+
+def test_numbered_folds_of_the_same_classes_are_refused(tmp_path):
+    for fold in ("fold1", "Fold_2"):
+        for name in ("class_1", "class_2"):
+            picture(tmp_path / "data" / fold / name / "0.png")
+    with pytest.raises(ValueError, match="not folders of other classes: name the outer folders train, validation"):
+        image_folder.find(tmp_path / "data")
+
+
+def test_a_class_inside_another_one_is_refused(tmp_path):
+    for path in ("cat/0.png", "dog/0.png", "more/Cat/0.png", "more/1/0.png"):
+        picture(tmp_path / "data" / path)
+    with pytest.raises(
+        ValueError, match=r"named like other classes.* move or rename them\. Received: \S+: more with Cat$"
+    ):
+        image_folder.find(tmp_path / "data")
+
+
+def test_a_data_set_two_folders_down_is_named(tmp_path):
+    for name in ("cat", "dog"):
+        picture(tmp_path / "data" / "archive" / "images" / name / "0.png")
+    with pytest.raises(ValueError, match=r"did you mean --dataset \S*archive.images\?\)$"):
+        image_folder.find(tmp_path / "data")
 
 
 def test_a_test_folder_without_classes(pets, tmp_path):

@@ -164,7 +164,7 @@ def test_the_phases_of_the_authors_schedule():
     ("weights", "name"), [("/a/runs/petals-1/best.keras", "petals-1"), ("/a/runs/petals-1", "petals-1"), ("drawn",) * 2]
 )
 def test_the_name_of_a_start(weights, name):
-    assert tables._start(weights) == name
+    assert tables.start_name(weights) == name
 
 
 def test_runs_from_drawn_pictures_are_separate_from_random_weights():

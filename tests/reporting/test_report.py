@@ -292,6 +292,17 @@ def test_data_in_fields_are_described(evaluated, small_run):
     assert evaluated[1].data.describe() in report_of(small_run).text
 
 
+@pytest.mark.parametrize(
+    ("weights", "start"),
+    [(None, "random weights"), ("drawn", "learned from drawn pictures"), ("runs/a-1/best.keras", "the weights of a-1")],
+)
+def test_the_report_tells_what_training_started_from(small_run, weights, start):
+    provenance = small_run.read_json("recipe.json")
+    provenance["options"]["weights"] = weights
+    small_run.write_json("recipe.json", provenance)
+    assert f"from {'kernels that were ' * (weights == 'drawn')}{start}" in report_of(small_run).text
+
+
 def test_settings_of_an_older_recipe_have_their_new_names(small_run):
     provenance = small_run.read_json("recipe.json")
     recipe = provenance["recipe"]

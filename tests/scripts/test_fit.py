@@ -214,7 +214,23 @@ def test_help_answers_without_tensorflow():
             ["--batch-size", "500"],
             "use a smaller --batch-size, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (["--batch-size", "17"], "use a smaller --batch-size or --steps-per-epoch. Received: 16 pictures"),
+        (
+            ["--batch-size", "17"],
+            "--recipe. Received: batch size 17, 16 pictures",
+        ),  # of 20, the others are not trained on
+        (["--batch-size", "4", "--steps-per-epoch", "5"], "--batch-size or --steps-per-epoch. Received: 16 pictures"),
+        (
+            ["--noise-std", "3"],
+            "--noise-std needs the augmentation noise: add --augmentation crop mirror lighting noise. Received:",
+        ),
+        (
+            ["--smallest-area", "0.5", "--augmentation", "crop", "mirror"],
+            "add --augmentation mirror resized_crop. Received",
+        ),
+        (
+            ["--recipe", "text", "--rotation", "9"],
+            "add --augmentation crop mirror lighting rotation. Received: --rotation",
+        ),
         (["--recipe", "text", "--batch-size", "21"], "use a smaller --batch-size"),
         (["--class-names", "nowhere.txt"], "must exist. Received: nowhere.txt"),
         (["--test-share", "0.6", "--validation-share", "0.4"], "together less than 1"),

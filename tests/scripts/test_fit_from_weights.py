@@ -139,7 +139,7 @@ def test_flags_take_precedence(arrays, pictures, tmp_path):
     ("flags", "message"),
     [
         (["--size", "64"], "at least 67x67. Received: input_shape=(64, 64, 3)"),
-        (["--size", "131"], "use the input size of the file's network (--crop-size of fit.py"),
+        (["--size", "131"], "for an input of 99 pixels: leave out --crop-size and --recipe."),
         (["--architecture", "paper"], "published only for caffe: "),
         (["--recipe", "petals"], "published only for caffe: "),
     ],

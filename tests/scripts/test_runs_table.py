@@ -67,6 +67,7 @@ def test_the_list_fits_a_hundred_columns():
         "dataset": "/home/somebody/pictures/of many flowers in the garden/",
         "epochs": "1000 of 1000",
         "results": {"validation": numbers, "test": numbers},
+        "weights": None,
         "recipe": dataclasses.asdict(RECIPES["flowers"]),
     }
     other = row | {"recipe": dataclasses.asdict(RECIPES["torchvision"])}
@@ -113,9 +114,13 @@ def test_settings_that_differ_are_listed_on_demand(folder, capsys):
 
 def test_settings_are_not_written_as_python():
     recipes = (Recipe(), Recipe(augmentation=(), initial_weights="text"))
-    text = tables.settings([{"run": f"run-{n}", "recipe": dataclasses.asdict(r)} for n, r in enumerate(recipes)])
-    assert text.splitlines()[1] == "  initial_weights default, augmentation crop + mirror + lighting"
-    assert text.splitlines()[3] == "  initial_weights text, augmentation none"
+    rows = [
+        {"run": "a", "weights": start, "recipe": dataclasses.asdict(r)}
+        for start, r in zip((None, "drawn"), recipes, strict=True)
+    ]
+    text = tables.settings(rows)
+    assert text.splitlines()[1] == "  weights none, initial_weights default, augmentation crop + mirror + lighting"
+    assert text.splitlines()[3] == "  weights drawn, initial_weights text, augmentation none"
 
 
 def test_the_page_of_results_has_all_runs(folder):

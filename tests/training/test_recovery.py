@@ -119,6 +119,10 @@ class TestGoingBack:
         assert [each["learning_rate"] for each in found] == pytest.approx([0.03, 0.01])
         assert recovery.factor(found) == pytest.approx(1 / 9)
 
+    def test_a_checkpoint_is_not_used_twice_for_the_same_epoch(self, last):
+        """Its loss was measured before its last step, which may have spoiled it."""
+        assert [self.back(last, [0.7, 0.6, 0.5])[0] for _ in range(2)] == [3, 2]
+
     def test_recovery_without_a_checkpoint(self, tmp_path):
         assert self.back(tmp_path / "last", [])[:2] == (0, 0)
 
