@@ -1,8 +1,19 @@
-"""What this process may use of the machine: its cores and its memory."""
+"""The processor of the machine, and what this process may use of its cores and its memory."""
 
 import os
 import pathlib
+import platform
 from collections.abc import Iterator
+
+
+def processor() -> tuple[str, list[str]]:
+    """Return the name of the processor and, on Linux, its features, such as `avx512f`."""
+    path = pathlib.Path("/proc/cpuinfo")
+    if not path.exists():
+        return platform.processor() or platform.machine(), []
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    entries = {key.strip(): value.strip() for key, _, value in lines}
+    return entries.get("model name", platform.machine()), entries.get("flags", entries.get("Features", "")).split()
 
 
 def available_cores() -> int:

@@ -532,6 +532,7 @@ def summarize(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
         "recipe": dataclasses.asdict(recipe),
         "log": log,
         "training_errors": [row.get("top1_error") for row in log],
+        "seconds": fields["results"].get("seconds"),
         "specialization": fields["results"].get("specialization"),
         "results": {split: fields["evaluations"].get(split, {}) for split in EVALUATED_SPLITS},
         "ensembles": {split: fields["ensembles"][split] for split in EVALUATED_SPLITS if split in fields["ensembles"]},

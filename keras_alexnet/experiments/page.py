@@ -120,7 +120,8 @@ distance from 1/2 is 0.05.
 
 ## All runs
 
-Top-1 and top-5 errors.
+Top-1 and top-5 errors, and the minutes of training, on the machines that
+[Results](../docs/results.md) names. Several trainings often shared a machine.
 
 {all_runs}
 """

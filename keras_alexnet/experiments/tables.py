@@ -21,9 +21,9 @@ Row = Mapping[str, Any]  # what `Run.summary` returns for one run
 
 
 def all_runs(rows: Sequence[Row]) -> str:
-    """Return a table of all runs by name: command, date, and top-1 and top-5 errors in percent."""
+    """Return a table of all runs by name: command, date, minutes, and top-1 and top-5 errors in percent."""
     return markdown(
-        {"run": row["run"], "command": f"`{row['command']}`", "date": row["date"]}
+        {"run": row["run"], "command": f"`{row['command']}`", "date": row["date"], "minutes": _minutes(row["seconds"])}
         | {
             f"{split}, {name}": _both_errors(row["results"][split].get(views))
             for split in runs.EVALUATED_SPLITS
@@ -31,6 +31,10 @@ def all_runs(rows: Sequence[Row]) -> str:
         }
         for row in sorted(rows, key=lambda row: row["run"])
     )
+
+
+def _minutes(seconds: float | None) -> str:
+    return f"{seconds / 60:.0f}" if seconds else ""  # stopped runs have none
 
 
 def notes(rows: Sequence[Row]) -> str:

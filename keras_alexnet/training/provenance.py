@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_alexnet import invocation
+from keras_alexnet.machine import available_cores, processor
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import strategies
 
@@ -26,7 +27,8 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
         devices: Number of devices.
 
     Returns:
-        A mapping for JSON: the arguments, the command, the date, the machine and its GPUs, the commit and the versions.
+        A mapping for JSON: the arguments, the command, the date, the machine, its processor and GPUs, the commit
+        and the versions.
     """
     packages = ("keras_alexnet", "keras", keras.backend.backend(), "tensorflow", "tensorflow-datasets", "numpy")
     return {
@@ -37,6 +39,8 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
         "backend": keras.backend.backend(),
         "devices": devices,
         "machine": platform.platform(),
+        "processor": processor()[0],
+        "cores": available_cores(),
         "gpus": strategies.gpu_names(),
         "command": invocation.own_call(),
         "commit": _commit(),

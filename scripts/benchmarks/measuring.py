@@ -5,7 +5,6 @@ import datetime
 import importlib.metadata
 import json
 import os
-import pathlib
 import platform
 import shlex
 import statistics
@@ -18,7 +17,7 @@ import psutil
 
 from benchmarks.gpus import find_gpus
 from keras_alexnet.files import write_text
-from keras_alexnet.machine import available_cores
+from keras_alexnet.machine import available_cores, processor
 from keras_alexnet.reporting.tables import markdown
 
 # those that set the pace
@@ -185,7 +184,7 @@ class Report:
 
 def machine() -> dict[str, Any]:
     """Return the conditions of the measurements."""
-    model, flags = _processor()
+    model, flags = processor()
     return {
         "processor": model,
         "cores": available_cores(),
@@ -199,16 +198,6 @@ def machine() -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "command": shlex.join(["python", *sys.argv]),
     }
-
-
-def _processor():
-    """Return the name of the processor and, on Linux, its features."""
-    path = pathlib.Path("/proc/cpuinfo")
-    if not path.exists():
-        return platform.processor() or platform.machine(), []
-    lines = (line.partition(":") for line in path.read_text().splitlines())
-    entries = {key.strip(): value.strip() for key, _, value in lines}
-    return entries.get("model name", platform.machine()), entries.get("flags", entries.get("Features", "")).split()
 
 
 def _versions():

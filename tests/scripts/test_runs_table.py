@@ -30,7 +30,7 @@ def folder(tmp_path):
     evaluated.write_json("evaluation-test.json", {"1_view": errors(0.5, 0.2), "10_views": errors(0.45, 0.15)})
     evaluated.write_json("evaluation-validation.json", {"1_view": errors(0.4, 0.1)})
     evaluated.write_log([{"epoch": n} for n in range(90)])
-    archived.write_json("results.json", {"epochs": 90, "validation_10_views": errors(0.3, 0.05)})
+    archived.write_json("results.json", {"epochs": 90, "seconds": 1260, "validation_10_views": errors(0.3, 0.05)})
     return tmp_path
 
 
@@ -128,17 +128,18 @@ def test_the_page_of_results_has_all_runs(folder):
     text = (folder / "README.md").read_text()
     table = [line for line in text[text.index("## All runs") :].splitlines() if line.startswith("|")]
     header, _, archived, evaluated, started = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
-    assert header[3:] == ["validation, one view", "validation, ten", "test, one view", "test, ten"]
-    assert started[3:] == [""] * 4
+    assert header[3:] == ["minutes", "validation, one view", "validation, ten", "test, one view", "test, ten"]
+    assert started[3:] == [""] * 5
     assert evaluated[1:] == [
         "`python scripts/fit.py --run evaluated`",
         "2026-01-02",
+        "",
         "40.0, 10.0",
         "",
         "50.0, 20.0",
         "45.0, 15.0",
     ]
-    assert archived[0] == "archived"
+    assert (archived[0], archived[3]) == ("archived", "21")
 
 
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):

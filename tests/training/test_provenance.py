@@ -1,10 +1,13 @@
 """How a run was made."""
 
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
 
+from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.training import provenance, strategies
 
 
@@ -51,3 +54,12 @@ def test_the_gpus_are_named(monkeypatch):
     details = {"one": {"device_name": "NVIDIA H200"}, "other": {}}
     monkeypatch.setattr("tensorflow.config.experimental.get_device_details", details.get)
     assert strategies.gpu_names() == ["NVIDIA H200", "GPU"]
+
+
+def test_the_processor_and_the_cores_are_those_of_the_system():
+    lscpu = shutil.which("lscpu") or pytest.skip("needs lscpu")
+    printed = subprocess.run([lscpu], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}).stdout
+    name = re.search(r"^Model name:\s*(.+)$", printed, re.MULTILINE)[1].strip()
+    found = provenance.describe(Recipe(), Options(), "", "float32", 1)
+    assert found["processor"] == name
+    assert found["cores"] == len(os.sched_getaffinity(0))
