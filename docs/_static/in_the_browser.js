@@ -104,7 +104,7 @@ async function take(blob) {
   try {
     picture = await createImageBitmap(blob);
   } catch {
-    status.textContent = "Expected a picture that this browser can show. Received: another file.";
+    status.textContent = `Expected a picture that this browser can show. Received: ${blob.name || "another file"}`;
     return;
   }
   const side = Math.min(picture.width, picture.height);
@@ -140,6 +140,7 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", draw);
 box.querySelector(".clear").addEventListener("click", () => {
   clear(PAPER);
+  if (ready) status.textContent = ready; // instead of a message about a file
   classify();
 });
 box.querySelector("[type=file]").addEventListener("change", (event) => {

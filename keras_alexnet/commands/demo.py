@@ -50,5 +50,7 @@ def main(argv: list[str] | None = None) -> None:
             each.warm_up()
         with temporary_folder(tempfile.gettempdir()) as folder:
             address = page.serve(explorers, arguments.host, arguments.port, folder)
-            say(f"Open {address} in a browser. Press Ctrl-C to stop.")
+            others = page.address_for_others(arguments.host, arguments.port)
+            elsewhere = f", or {others} on another machine" if others else ""
+            say(f"Open {address} in a browser{elsewhere}. Press Ctrl-C to stop.")
             threading.Event().wait()

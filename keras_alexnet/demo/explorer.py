@@ -104,7 +104,7 @@ class Explorer:
         """Compute everything once for a black picture, because the first call of a network takes seconds."""
         black = np.zeros((self.resize_size, self.resize_size, 3), np.uint8)
         self.probabilities(self.central_crop(black)[None])
-        self.probabilities(self.averaged_crops(black))
+        self.answer(black)
         self.class_maps(black)
         self.inside(black)
         self.without_parts(black)
@@ -167,6 +167,10 @@ class Explorer:
     def _prepare(self, crops):
         return inputs.preprocess(tf.constant(crops), self.classifier.statistics, self.classifier.recipe).numpy()
 
+    def answer(self, picture: np.ndarray) -> np.ndarray:
+        """Return the mean of the probabilities for the averaged crops of a picture, `(classes,)`."""
+        return self.probabilities(self.averaged_crops(picture)).mean(axis=0)
+
     def best(self, probabilities: np.ndarray) -> dict[str, float]:
         """Return the most probable classes with their probabilities, the first one first."""
         order = np.argsort(-probabilities, kind="stable")[:BAR_CLASSES]
@@ -186,11 +190,10 @@ class Explorer:
         return panels.predictions(crops, self.probabilities(crops), names, top=1, per_row=CROPS_PER_ROW)
 
     def class_maps(self, picture: np.ndarray) -> Figure:
-        """Draw where the network looks for its most probable classes (Grad-CAM), in the central crop."""
+        """Draw where the network looks for the most probable classes of `answer` (Grad-CAM), in the central crop."""
         crop = self.central_crop(picture)
         prepared = self._prepare(crop[None])
-        (probabilities,) = self.probabilities(crop[None])
-        labels = np.argsort(-probabilities, kind="stable")[:CLASS_MAPS]
+        labels = np.argsort(-self.answer(picture), kind="stable")[:CLASS_MAPS]
         maps = [self._class_map(prepared[0], int(label)) for label in labels]
         return panels.class_maps([crop] * len(labels), maps, [self.classifier.class_names[n] for n in labels])
 
@@ -208,7 +211,7 @@ class Explorer:
         return panels.strongest_maps(maps, {name: features.strongest(each, MAPS) for name, each in maps.items()})
 
     def neighbors(self, picture: np.ndarray, inside: dict[str, np.ndarray]) -> Figure | str:
-        """Draw the nearest training pictures, whose classes are compared with the most probable one."""
+        """Draw the nearest training pictures, whose classes are compared with the most probable one of `answer`."""
         if self._reading is None:
             return self._no_neighbors
         if not self._reading.done():
@@ -218,8 +221,7 @@ class Explorer:
         except (ValueError, OSError, tf.errors.OpError) as error:
             return f"The training pictures cannot be searched. {first_line(error)}"
         found, labels = training.nearest(inside[self._descriptor].reshape(-1))
-        (probabilities,) = self.probabilities(self.central_crop(picture)[None])
-        answer = int(probabilities.argmax())
+        answer = int(self.answer(picture).argmax())
         return panels.neighbors([picture], [found], [answer], [labels], self.classifier.class_names)
 
     def without_parts(self, picture: np.ndarray) -> list[tuple[str, str, float, float]]:

@@ -23,7 +23,7 @@ def part(content: Figure | str) -> str:
     content.savefig(file, format="png", dpi=DPI)
     width = round(content.get_figwidth() * DPI)
     image = _image(file.getvalue(), content.get_label(), width, min(width, READABLE))
-    return f'<div class="figure" tabindex="0">{image}</div>'
+    return f'<div class="figure" tabindex="0" role="group" aria-label="figure, may scroll sideways">{image}</div>'
 
 
 def picture(pixels: np.ndarray, words: str, width: int) -> str:
@@ -47,6 +47,11 @@ def message(text: str) -> str:
         '<p role="alert">Expected a picture. Received: &lt;b&gt;.txt</p>'
     """
     return f'<p role="alert">{escape(text)}</p>' if text else ""
+
+
+def note(text: str) -> str:
+    """Return a remark."""
+    return f'<p class="note">{escape(text)}</p>'
 
 
 def switched_off(rows: Sequence[tuple[str, str, float, float]]) -> str:

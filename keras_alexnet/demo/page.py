@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # an extra, and it takes seconds
 
 SCENE = 512  # height and width in pixels of the picture that crops are cut out of by hand
 LARGEST_FILE = "200mb"
+SMALLEST_CROP = 20  # percent of the square
 COLORS = ("#d02060", "#e8b020", "#7030a0", "#2060c0", "#308030", "#000000")  # of the brush: petals, leaves, outlines
 
 STYLE = """
@@ -33,7 +34,8 @@ STYLE = """
 p[role=alert] { color: #b91c1c; font-weight: 600; margin: 0; }
 .dark p[role=alert] { color: #fca5a5; }
 table.answers :is(th, td) { text-align: left; padding: 0.3em 0.6em !important; font-weight: normal; }
-.figure { overflow-x: auto; }
+.figure { overflow-x: auto; scrollbar-width: thin; }
+input[type=range]:focus-visible { outline: 2px solid var(--color-accent) !important; outline-offset: 4px; }
 .figure img { background: white; }
 .confidence-set, .confidence-set * { font-family: var(--font) !important; }
 """
@@ -60,8 +62,8 @@ NOTES = {
     "Ten crops": "The network sees a square crop. As in the paper (section 4.1), the answer above is the mean over ten "
     "of them: four corners, the center, and the mirror images of these. A network that was trained without mirror "
     "images gets only five.",
-    "Where it looks": "Grad-CAM of the last convolution for the three most probable classes: the parts of the central "
-    "crop that speak for the class are light.",
+    "Where it looks": "Grad-CAM of the last convolution for the three most probable classes of the answer: the parts "
+    "of the central crop that speak for the class are light.",
     "First layer": "The kernels of conv1 and, in the same order, their answers to the central crop: light is "
     "positive, dark is negative, mid-gray is zero.",
     "Strongest maps": "For the central crop, the maps of each convolution with the largest mean after the ReLU.",
@@ -168,17 +170,15 @@ class Page:
         pixels = None if drawing is None else drawing["composite"]
         if pixels is None or not pixels[..., -1].any():
             return self._nothing("Draw something first.")
-        return self._answers(load(on_white(pixels), self.explorers))
+        note = markup.note("This is the answer for the drawing.")  # since the tab Picture may show another picture
+        return self._answers(load(on_white(pixels), self.explorers), note)
 
     def _nothing(self, text):
         return [markup.message(text), None, *[None] * len(self.explorers)]
 
-    def _answers(self, picture):
-        answers = []
-        for each in self.explorers:
-            crops = each.averaged_crops(picture["resized"][each.resize_size])
-            answers.append(each.best(each.probabilities(crops).mean(axis=0)))
-        return ["", picture, *answers]
+    def _answers(self, picture, note=""):
+        answers = [each.best(each.answer(picture["resized"][each.resize_size])) for each in self.explorers]
+        return [note, picture, *answers]
 
     def answer_crop(self, picture: dict | None, size: float, left: float, top: float) -> list[Any]:
         """Return the crop and the answer of each network to it; sliders are in percent."""
@@ -188,7 +188,7 @@ class Page:
         for each in self.explorers:
             crop = each.cut(picture["scene"], size / 100, left / 100, top / 100)
             (probabilities,) = each.probabilities(crop[None])
-            shown += [markup.picture(crop, "The crop that the network sees", 262), each.best(probabilities)]
+            shown += [markup.picture(crop, f"The crop that {each.name} sees", 262), each.best(probabilities)]
         return shown
 
     def details(self, picture: dict | None) -> Iterator[list[Any]]:
@@ -196,8 +196,8 @@ class Page:
         import gradio as gr
 
         parts = [(part, each) for part in PARTS for each in self.explorers]
+        yield [""] * len(parts)  # those of the picture before
         if picture is None:
-            yield [""] * len(parts)
             return
         inside = {}
         for n, (part, each) in enumerate(parts):
@@ -216,7 +216,9 @@ class Page:
 
         options = {"api_visibility": "private"}
         with gr.Blocks(title="keras_alexnet", analytics_enabled=False) as blocks:
-            gr.Markdown("# What does AlexNet see?\nChoose or draw a picture. It stays on this machine.")
+            gr.Markdown(
+                "# What does AlexNet see?\nChoose or draw a picture. It stays on the machine that runs this page."
+            )
             picture = gr.State()
             with gr.Row():
                 with gr.Column():
@@ -282,7 +284,7 @@ class Page:
         with gr.Tabs(overflow_behavior="wrap"):
             for title, note in NOTES.items():
                 with gr.Tab(title, render_children=True):
-                    gr.HTML(f'<p class="note">{note}</p>')
+                    gr.HTML(markup.note(note))
                     details += self._columns()
         return details
 
@@ -307,9 +309,9 @@ class Page:
         gr.Markdown("## Move the crop")
         with gr.Row():
             sliders = [
-                gr.Slider(20, 100, share, step=1, label="Size, %"),
-                gr.Slider(0, 100, 50, step=1, label="Left to right, %"),
-                gr.Slider(0, 100, 50, step=1, label="Top to bottom, %"),
+                self._slider("Size, %", SMALLEST_CROP, share),
+                self._slider("Left to right, %", 0, 50),
+                self._slider("Top to bottom, %", 0, 50),
             ]
         with gr.Row():
             for each in self.explorers:
@@ -319,7 +321,7 @@ class Page:
                     with gr.Column(min_width=262):
                         crops.append(self._label(each))
         for slider in sliders:
-            slider.input(
+            slider.change(  # unlike `input`, also when it is reset
                 self.answer_crop,
                 [picture, *sliders],
                 crops,
@@ -328,6 +330,14 @@ class Page:
                 api_visibility="private",
             )
         return sliders, crops
+
+    def _slider(self, label, least, value):
+        import gradio as gr
+
+        slider = gr.Slider(least, 100, value, step=1, label=label)
+        # A number that is being typed into its field may be too small, or missing. Gradio's own check ends in an error.
+        slider.preprocess = lambda typed: value if typed is None else min(max(typed, least), 100)
+        return slider
 
 
 def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.Path) -> str:
@@ -371,6 +381,11 @@ def serve(explorers: Sequence[Explorer], host: str, port: int, folder: pathlib.P
         js=SCRIPT,
     )
     return address
+
+
+def address_for_others(host: str, port: int) -> str | None:
+    """Return the address by which other machines may reach the page; None if only this machine can."""
+    return f"http://{socket.gethostname()}:{port}/" if host in ("0.0.0.0", "::") else None
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_alexnet.plotting.figures import GRAY, bare, sheet, short
+from keras_alexnet.text import plural
 
 RIGHT, WRONG = "#EF9650", "#DDDDDD"  # bar colors; the correct class is also darker, with bold text
 PER_ROW = 4
@@ -109,7 +110,7 @@ def neighbors(
     """
     count = len(found[0])
     hits = sum(int(n == label) for label, row in zip(query_labels, found_labels, strict=True) for n in row)
-    description = f"Nearest neighbors: {len(queries)} pictures and {count} neighbors of each"
+    description = f"Nearest neighbors: {plural(len(queries), 'picture')} and {count} neighbors of each"
     figure = sheet(1.35 * (count + 1), 1.6 * len(queries), f"{description}, {hits} of them of the same class")
     cells = figure.subplots(len(queries), count + 2, squeeze=False, width_ratios=[1, 0.08] + [1] * count)
     for row, query in enumerate(queries):

@@ -150,8 +150,7 @@ def test_the_nearest_pictures_are_those_of_the_features_and_have_the_answer_besi
     explorer._reading = types.SimpleNamespace(done=lambda: True, result=lambda: nearest)
     explorer.neighbors(PICTURE, inside)
     ((_, _, (answer,), _, _),) = shown
-    (probabilities,) = explorer.probabilities(explorer.central_crop(PICTURE)[None])
-    assert answer == probabilities.argmax()
+    assert answer == explorer.probabilities(explorer.averaged_crops(PICTURE)).mean(axis=0).argmax()
     np.testing.assert_array_equal(asked[0], inside[explorer._descriptor].reshape(-1))
 
 
@@ -166,8 +165,8 @@ def test_the_class_maps_are_those_of_the_most_probable_classes(explorer, monkeyp
     shown = []
     monkeypatch.setattr(explorer_module.panels, "class_maps", lambda crops, maps, names: shown.append(names))
     explorer.class_maps(PICTURE)
-    (probabilities,) = explorer.probabilities(explorer.central_crop(PICTURE)[None])
-    assert shown[0] == list(explorer.best(probabilities))[: len(shown[0])]
+    mean = explorer.probabilities(explorer.averaged_crops(PICTURE)).mean(axis=0)
+    assert shown[0] == list(explorer.best(mean))[: len(shown[0])]
 
 
 def test_a_run_whose_pictures_are_gone_says_so(small_run):

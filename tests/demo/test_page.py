@@ -82,12 +82,8 @@ def explorer(_small_run):
 def test_the_answer_is_the_mean_over_the_crops():
     crops = np.zeros((10, 4, 4, 3))
     probabilities = np.random.default_rng(0).dirichlet([1, 1], 10)
-    network = types.SimpleNamespace(
-        averaged_crops=lambda picture: crops, probabilities=lambda crops: probabilities, best=list, resize_size=4
-    )
-    page = types.SimpleNamespace(explorers=[network])
-    _, _, answer = demo_page.Page._answers(page, {"resized": {4: None}})
-    assert answer == pytest.approx(probabilities.mean(0))
+    network = types.SimpleNamespace(averaged_crops=lambda picture: crops, probabilities=lambda crops: probabilities)
+    assert Explorer.answer(network, None) == pytest.approx(probabilities.mean(0))
 
 
 def test_the_page_is_for_this_machine_only(monkeypatch, tmp_path):
@@ -108,7 +104,7 @@ def test_text_and_giant_pictures_are_refused_in_one_line(explorer, tmp_path):
     Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
     with pytest.raises(ValueError, match=r"^Expected a picture\. Received: text\.jpg: cannot identify.*$"):
         demo_page.load(tmp_path / "text.jpg", [explorer])
-    with pytest.raises(ValueError, match=r"^Expected a picture\. Received: huge\.png: .*pixels.*$"):
+    with pytest.raises(ValueError, match=r"^Expected a picture\. Received: huge\.png: more than 100 megapixels"):
         demo_page.load(tmp_path / "huge.png", [explorer])
 
 
@@ -244,6 +240,33 @@ def test_a_drawing_is_answered(tab):
     tab.wait_for_timeout(500)  # the canvas keeps a stroke a moment after it ends
     ask.click()
     assert classes(tab)
+    tab.get_by_text("This is the answer for the drawing.").wait_for()
+
+
+@pytest.mark.slow
+def test_the_crop_follows_numbers_that_are_typed_and_the_reset(tab, tmp_path):
+    def crop_after(action):
+        before = crop.get_attribute("src")
+        action()
+        tab.wait_for_function("([crop, before]) => crop.src !== before", arg=[crop.element_handle(), before])
+        return crop.get_attribute("src")
+
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    upload(tab, tmp_path / "noise.png")
+    crop = tab.locator('img[alt^="The crop that "]')
+    crop.wait_for()
+    size = tab.get_by_role("spinbutton").first
+    first = crop.get_attribute("src")
+    smallest = crop_after(lambda: size.fill("5"))  # as when the first digit of 50 is typed
+    assert crop_after(lambda: size.press_sequentially("0")) not in (first, smallest)
+    crop_after(lambda: size.fill(""))
+    size.fill("50")
+    reset = tab.get_by_role("button", name="Reset").first
+    crop_after(reset.click)
+    tab.wait_for_timeout(500)
+    assert crop.get_attribute("src") == first
+    assert tab.get_by_role("alert").filter(has_text=re.compile("minimum|Error")).count() == 0
 
 
 @pytest.mark.slow
@@ -257,7 +280,7 @@ def test_two_people_at_once_see_their_own_answers(served, browser, tmp_path):
     crops = []
     for page in pages:
         assert classes(page)
-        crop = page.locator('img[alt="The crop that the network sees"]')
+        crop = page.locator('img[alt^="The crop that "]')
         crop.wait_for()
         crops.append(crop.get_attribute("src"))
     assert crops[0] != crops[1]

@@ -282,3 +282,24 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(block, {})
     assert capsys.readouterr().out.count("class ") == 5
+
+
+def test_the_script_for_smaller_copies_keeps_every_picture(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    folder = tmp_path / "my_pictures" / "cat"
+    folder.mkdir(parents=True)
+    gray = np.full((600, 400), 32_768, np.uint16)
+    Image.fromarray(gray).save(folder / "deep.png")
+    for name in ("a.gif", "b.tiff", "c.BMP", "d.jpg"):
+        Image.fromarray(np.uint8(gray >> 8)).save(folder / name)
+    (folder / "broken.png").write_text("no picture")
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+    assert re.fullmatch(r"left out: .*broken\.png.*\n", capsys.readouterr().out)
+    copies = sorted((tmp_path / "my_small_pictures" / "cat").iterdir())
+    assert [path.name for path in copies] == ["a.gif.jpg", "b.tiff.jpg", "c.BMP.jpg", "d.jpg.jpg", "deep.png.jpg"]
+    for path in copies:
+        with Image.open(path) as copy:
+            assert (copy.mode, copy.size) == ("RGB", (256, 384))
+            assert np.abs(np.asarray(copy, int) - 128).max() <= 2

@@ -48,8 +48,8 @@ def test_without_its_files_no_page_names_it():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A site with the page, and the folder of its files."""
-    pytest.importorskip("sphinx_book_theme")
-    pytest.importorskip("myst_nb")
+    for package in ("sphinx_book_theme", "myst_nb", "playwright"):  # before minutes of training
+        pytest.importorskip(package)
     if not shutil.which("npm"):
         pytest.skip("no npm on this machine")
     files, folder = tmp_path_factory.mktemp("browser"), tmp_path_factory.mktemp("site")
@@ -142,7 +142,7 @@ def test_drawing_examples_and_bad_files(address, browser, tmp_path):
         "blank => Number(document.querySelector('#classifier li').dataset.probability) !== blank", arg=blank[0][1]
     )
     page.locator("input[type=file]").set_input_files(tmp_path / "text.png")
-    page.get_by_text("Received: another file.").wait_for()
+    page.get_by_text("Received: text.png").wait_for()
     page.get_by_role("button", name="A drawn sunflower").click()
     page.locator('#classifier li[data-class="sunflower"]').first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
