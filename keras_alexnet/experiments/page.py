@@ -70,6 +70,11 @@ five epochs. The p-values are corrected in the same way.
 
 {ablations_in_training}
 
+In so short a training, weight decay has little time to act. The recipe `flowers` has ten times the decay and 240
+epochs. What it costs there to leave the decay out:
+
+{long_decay}
+
 ## Single networks and ensembles
 
 Top-1 and top-5 errors of single networks (mean), and of the ensemble that averages their probabilities. The paper's
@@ -141,6 +146,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         seeds=tables.seeds(rows) or NONE_YET,
         ablations=ablations.table(rows) or NONE_YET,
         ablations_in_training=ablations.training_table(rows) or NONE_YET,
+        long_decay=ablations.long_decay_table(rows) or NONE_YET,
         ensembles=tables.ensembles(rows) or NONE_YET,
         fine_tuning=tables.fine_tuning(rows) or NONE_YET,
         figure_1=tables.figure_1(rows) or NONE_YET,
@@ -242,6 +248,8 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         known["ablations, seeds"] = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
     for name, difference in ablations.training_differences(rows).items():
         known |= _difference(f"{name}, training, top-1", difference)
+    for name, difference in ablations.without_decay_in_long_training(rows).items():
+        known |= _difference(f"flowers without weight decay, {name}", difference)
     for name, difference in tables.fine_tuning_differences(rows).items():
         known |= _difference(f"{name}, top-1", difference)
     for split, difference in tables.normalization_differences(rows).items():

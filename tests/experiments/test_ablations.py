@@ -129,6 +129,20 @@ def test_an_ablation_without_archived_runs_is_refused(name):
         ablations.describe(rows((0.65, 0.64)), name)
 
 
+def test_no_weight_decay_in_a_long_training_is_compared_with_the_recipe_for_flowers():
+    whole = RECIPES["flowers"]
+    errors = {whole: (0.50, 0.52, 0.51), dataclasses.replace(whole, weight_decay=0.0): (0.53, 0.53, 0.53)}
+    trained = [
+        row(recipe, seed, error) | {"training_errors": [0.9, *5 * [error / 2]]}
+        for recipe, of_seeds in errors.items()
+        for seed, error in enumerate(of_seeds)
+    ]
+    found = ablations.without_decay_in_long_training(trained)
+    assert found["test"].points == pytest.approx([3, 1, 2])
+    assert found["training"].points == pytest.approx([1.5, 0.5, 1])
+    assert ablations.without_decay_in_long_training(trained[:-1]) == {}
+
+
 def test_errors_in_training_have_a_table_of_their_own():
     """The mean of the last five epochs of each run."""
     without = dataclasses.replace(WHOLE, weight_decay=0.0)

@@ -214,8 +214,8 @@ assert low < 0 < high < 1.17
 # %% [markdown]
 # With half of the kernels the top-1 error is higher with each of the seeds, as in the paper, and the difference stands
 # after the correction. The groups cost nothing here, rather the opposite: the network without groups has more weights,
-# and its errors are higher, also after the correction. In training, where its weights could help, its error is about the
-# same. Nor does it show that, for the same work, the towers need each other's maps. In the authors' log, their network
+# and its errors are higher, also after the correction. In training, where its weights could help, these seeds show no
+# difference. Nor do they show that, for the same work, the towers need each other's maps. In the authors' log, their network
 # without communication costs 1.17 points; our interval contains zero and ends just below that.
 #
 # ## Today: the batch is split, not the network

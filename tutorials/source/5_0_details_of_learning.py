@@ -338,23 +338,25 @@ assert between_units > 20 * between_pictures
 rows = archive.rows("../results")
 for name in ("text_initial_weights", "decay_into_weights", "no_weight_decay"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
-decay = ablations.training_differences(rows)["no_weight_decay"]
-print(f"error in training without weight decay: {decay} points")
+for where, change in ablations.without_decay_in_long_training(rows).items():
+    print(f"flowers, {where} error: {change}, p {change.p_value:.2g}")
+    assert min(change.points) > 0 and change.p_value < 0.1
 start = "ablation_text_initial_weights"
 least = min(r["training_errors"][17] for r in rows if start in r["run"])
 print(f"text, training error after half of the epochs: {least:.0%} or more")
 of = ablations.differences(rows)
 assert of["text_initial_weights"].interval[0] > 10
 assert np.abs(of["decay_into_weights"].interval).max() < 1
-assert decay.interval[0] < 0 < decay.interval[1]
 
 # %% [markdown]
 # From the text's weights the network learns nothing for many epochs, and it is far behind at the end. Where the decay is,
 # inside the velocity or outside, makes a difference of less than a point. Leaving it out makes none that these seeds could
-# show, on test pictures or in training, so the paper's sentence that it lowers the training error does not show here. In
-# 36 epochs of 1020 pictures, so small a decay has hardly begun to act: by itself it shrinks the weights by
-# one percent.
-
+# show: in 36 epochs of 1020 pictures, so small a decay has hardly begun to act. By itself it shrinks the weights by one
+# percent.
+#
+# So the lines with *flowers* are for our recipe of this name, which has ten times the decay and 240 epochs, without it and
+# with it, three seeds each. Without decay both errors are higher for each seed. On new pictures that is more than chance.
+# In training, which the paper's sentence is about ("reduces the model's training error"), we cannot tell (p 0.08).
 #
 # ## Biases of one
 #
