@@ -234,7 +234,7 @@ assert relus == 658_272 and relus / work < 0.001
 # with ReLU and with tanh, without normalization and regularization, from runs that are archived in `results/`:
 # `python scripts/fit.py --dataset cifar10 --recipe figure_1`, and `figure_1_tanh`. An *epoch* is one pass over
 # the training pictures. As in the paper, each network has its own learning rate: the one that learned fastest of those
-# tried from 0.001 to 0.03. An epoch here is 22,500 pictures, not the 50,000 of CIFAR-10, because only
+# tried, for tanh from 0.001 to 0.1. An epoch here is 22,500 pictures, not the 50,000 of CIFAR-10, because only
 # half of them were available and a tenth of those is for validation.
 
 # %%
