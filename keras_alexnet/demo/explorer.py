@@ -104,8 +104,7 @@ class Explorer:
         """Compute everything once for a black picture, because the first call of a network takes seconds."""
         black = np.zeros((self.resize_size, self.resize_size, 3), np.uint8)
         self.probabilities(self.central_crop(black)[None])
-        self.answer(black)
-        self.class_maps(black)
+        self.class_maps(black, self.answer(black))
         self.inside(black)
         self.without_parts(black)
 
@@ -189,11 +188,11 @@ class Explorer:
         names = self.classifier.class_names
         return panels.predictions(crops, self.probabilities(crops), names, top=1, per_row=CROPS_PER_ROW)
 
-    def class_maps(self, picture: np.ndarray) -> Figure:
-        """Draw where the network looks for the most probable classes of `answer` (Grad-CAM), in the central crop."""
+    def class_maps(self, picture: np.ndarray, answer: np.ndarray) -> Figure:
+        """Draw where the network looks for the most probable classes of an `answer` (Grad-CAM), in the central crop."""
         crop = self.central_crop(picture)
         prepared = self._prepare(crop[None])
-        labels = np.argsort(-self.answer(picture), kind="stable")[:CLASS_MAPS]
+        labels = np.argsort(-answer, kind="stable")[:CLASS_MAPS]
         maps = [self._class_map(prepared[0], int(label)) for label in labels]
         return panels.class_maps([crop] * len(labels), maps, [self.classifier.class_names[n] for n in labels])
 
@@ -210,8 +209,8 @@ class Explorer:
         maps = {name: inside[layer] for name, layer in self._layers.items()}
         return panels.strongest_maps(maps, {name: features.strongest(each, MAPS) for name, each in maps.items()})
 
-    def neighbors(self, picture: np.ndarray, inside: dict[str, np.ndarray]) -> Figure | str:
-        """Draw the nearest training pictures, whose classes are compared with the most probable one of `answer`."""
+    def neighbors(self, picture: np.ndarray, inside: dict[str, np.ndarray], answer: np.ndarray) -> Figure | str:
+        """Draw the nearest training pictures, whose classes are compared with the most probable one of an `answer`."""
         if self._reading is None:
             return self._no_neighbors
         if not self._reading.done():
@@ -221,8 +220,7 @@ class Explorer:
         except (ValueError, OSError, tf.errors.OpError) as error:
             return f"The training pictures cannot be searched. {first_line(error)}"
         found, labels = training.nearest(inside[self._descriptor].reshape(-1))
-        answer = int(self.answer(picture).argmax())
-        return panels.neighbors([picture], [found], [answer], [labels], self.classifier.class_names)
+        return panels.neighbors([picture], [found], [int(answer.argmax())], [labels], self.classifier.class_names)
 
     def without_parts(self, picture: np.ndarray) -> list[tuple[str, str, float, float]]:
         """Return what the whole network and each network without a part answer to the central crop.

@@ -74,14 +74,15 @@ NOTES = {
 }
 
 
-# How each part is made, in the order of `NOTES`, from a network, a resized picture and what `Explorer.inside` returned.
+# How each part is made, in the order of `NOTES`, from a network, a resized picture, and what `Explorer.inside` and
+# `Explorer.answer` returned.
 PARTS = (
-    lambda each, picture, inside: markup.part(each.crops(picture)),
-    lambda each, picture, inside: markup.part(each.class_maps(picture)),
-    lambda each, picture, inside: markup.part(each.kernels()) + markup.part(each.responses(inside)),
-    lambda each, picture, inside: markup.part(each.strongest_maps(inside)),
-    lambda each, picture, inside: markup.part(each.neighbors(picture, inside)),
-    lambda each, picture, inside: markup.switched_off(each.without_parts(picture)),
+    lambda each, picture, inside, answer: markup.part(each.crops(picture)),
+    lambda each, picture, inside, answer: markup.part(each.class_maps(picture, answer)),
+    lambda each, picture, inside, answer: markup.part(each.kernels()) + markup.part(each.responses(inside)),
+    lambda each, picture, inside, answer: markup.part(each.strongest_maps(inside)),
+    lambda each, picture, inside, answer: markup.part(each.neighbors(picture, inside, answer)),
+    lambda each, picture, inside, answer: markup.switched_off(each.without_parts(picture)),
 )
 
 
@@ -177,8 +178,9 @@ class Page:
         return [markup.message(text), None, *[None] * len(self.explorers)]
 
     def _answers(self, picture, note=""):
-        answers = [each.best(each.answer(picture["resized"][each.resize_size])) for each in self.explorers]
-        return [note, picture, *answers]
+        answers = {each: each.answer(picture["resized"][each.resize_size]) for each in self.explorers}
+        shown = picture | {"answers": [*answers.values()]}
+        return [note, shown, *(each.best(answer) for each, answer in answers.items())]
 
     def answer_crop(self, picture: dict | None, size: float, left: float, top: float) -> list[Any]:
         """Return the crop and the answer of each network to it; sliders are in percent."""
@@ -199,14 +201,14 @@ class Page:
         yield [""] * len(parts)  # those of the picture before
         if picture is None:
             return
-        inside = {}
+        inside, answers = {}, dict(zip(self.explorers, picture["answers"], strict=True))
         for n, (part, each) in enumerate(parts):
             shown = [gr.skip()] * len(parts)
             resized = picture["resized"][each.resize_size]
             with self._drawing:
                 if each not in inside:
                     inside[each] = each.inside(resized)
-                shown[n] = part(each, resized, inside[each])
+                shown[n] = part(each, resized, inside[each], answers[each])
             yield shown
 
     # Layout

@@ -65,7 +65,7 @@ def test_every_part_has_words(explorer):
     inside = explorer.inside(PICTURE)
     figures = [
         explorer.crops(PICTURE),
-        explorer.class_maps(PICTURE),
+        explorer.class_maps(PICTURE, explorer.answer(PICTURE)),
         explorer.kernels(),
         explorer.responses(inside),
         explorer.strongest_maps(inside),
@@ -89,7 +89,12 @@ def test_the_network_of_figure_1_is_shown_at_32_pixels():
     picture = small.resize(tf.constant(PICTURE))
     assert small.averaged_crops(picture).shape == (5, 32, 32, 3)  # trained without flips
     inside = small.inside(picture)
-    for figure in (small.class_maps(picture), small.kernels(), small.responses(inside), small.strongest_maps(inside)):
+    for figure in (
+        small.class_maps(picture, small.answer(picture)),
+        small.kernels(),
+        small.responses(inside),
+        small.strongest_maps(inside),
+    ):
         assert isinstance(figure, Figure)
     assert len(small.without_parts(picture)) == 1
 
@@ -135,10 +140,10 @@ def test_the_table_has_every_part_and_escapes_names():
 def test_neighbors_are_found_once_they_are_read(small_run):
     explorer = Explorer.open(small_run.folder)
     inside = explorer.inside(PICTURE)
-    assert "instead of a network file" in explorer.neighbors(PICTURE, inside)
+    assert "instead of a network file" in explorer.neighbors(PICTURE, inside, explorer.answer(PICTURE))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         explorer.read_training_pictures(pool)
-    figure = explorer.neighbors(PICTURE, inside)
+    figure = explorer.neighbors(PICTURE, inside, explorer.answer(PICTURE))
     assert "6 neighbors of each" in figure.get_label()
 
 
@@ -148,7 +153,7 @@ def test_the_nearest_pictures_are_those_of_the_features_and_have_the_answer_besi
     inside = explorer.inside(PICTURE)
     nearest = types.SimpleNamespace(nearest=lambda features: asked.append(features) or ([PICTURE], [1]))
     explorer._reading = types.SimpleNamespace(done=lambda: True, result=lambda: nearest)
-    explorer.neighbors(PICTURE, inside)
+    explorer.neighbors(PICTURE, inside, explorer.answer(PICTURE))
     ((_, _, (answer,), _, _),) = shown
     assert answer == explorer.probabilities(explorer.averaged_crops(PICTURE)).mean(axis=0).argmax()
     np.testing.assert_array_equal(asked[0], inside[explorer._descriptor].reshape(-1))
@@ -164,7 +169,7 @@ def test_the_outputs_inside_are_those_of_the_preprocessed_crop(explorer):
 def test_the_class_maps_are_those_of_the_most_probable_classes(explorer, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer_module.panels, "class_maps", lambda crops, maps, names: shown.append(names))
-    explorer.class_maps(PICTURE)
+    explorer.class_maps(PICTURE, explorer.answer(PICTURE))
     mean = explorer.probabilities(explorer.averaged_crops(PICTURE)).mean(axis=0)
     assert shown[0] == list(explorer.best(mean))[: len(shown[0])]
 
@@ -176,7 +181,9 @@ def test_a_run_whose_pictures_are_gone_says_so(small_run):
     explorer = Explorer.open(small_run.folder)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         explorer.read_training_pictures(pool)
-    assert explorer.neighbors(PICTURE, explorer.inside(PICTURE)).startswith("The training pictures cannot be searched.")
+    assert explorer.neighbors(PICTURE, explorer.inside(PICTURE), explorer.answer(PICTURE)).startswith(
+        "The training pictures cannot be searched."
+    )
 
 
 def without_tower(model, tower):

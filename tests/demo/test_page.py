@@ -261,7 +261,7 @@ def test_the_crop_follows_numbers_that_are_typed_and_the_reset(tab, tmp_path):
     smallest = crop_after(lambda: size.fill("5"))  # as when the first digit of 50 is typed
     assert crop_after(lambda: size.press_sequentially("0")) not in (first, smallest)
     crop_after(lambda: size.fill(""))
-    size.fill("50")
+    crop_after(lambda: size.fill("50"))
     reset = tab.get_by_role("button", name="Reset").first
     crop_after(reset.click)
     tab.wait_for_timeout(500)

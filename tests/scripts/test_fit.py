@@ -214,10 +214,7 @@ def test_help_answers_without_tensorflow():
             ["--batch-size", "500"],
             "use a smaller --batch-size, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (
-            ["--batch-size", "17"],
-            "--recipe. Received: batch size 17, 16 pictures",
-        ),  # of 20, the others are not trained on
+        (["--batch-size", "17"], "--recipe. Received: batch size 17, 16 pictures"),  # of 20 with the validation split
         (["--batch-size", "4", "--steps-per-epoch", "5"], "--batch-size or --steps-per-epoch. Received: 16 pictures"),
         (
             ["--noise-std", "3"],
@@ -331,7 +328,7 @@ def test_a_zipped_folder_with_names_of_its_own(pictures, tmp_path, monkeypatch, 
     """With no test split and a duplicate picture: the run's files, and evaluation with the given class names."""
     shutil.copy(pictures / "a" / "0.png", pictures / "a" / "copy.png")
     shutil.make_archive(str(tmp_path / "letters"), "zip", pictures.parent, "pictures")
-    (tmp_path / "names.txt").write_text("zeta\nbeta\n")  # not in zetabetical order
+    (tmp_path / "names.txt").write_text("zeta\nbeta\n")  # not in alphabetical order
     monkeypatch.chdir(tmp_path)
     flags = ["--dataset", "letters.zip", "--data-dir", "data", "--class-names", "names.txt", "--test-share", "0"]
     fit.main([*flags, "--validation-share", "0.3", *TOY])
