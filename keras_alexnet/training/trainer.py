@@ -154,18 +154,11 @@ def fit(
             recoveries, counts = _train(recipe, data, run, options, strategy)
         if not strategy.is_chief:
             return None
-        seconds = {"seconds": round(time.perf_counter() - started)} if is_new else _seconds_before(run)
+        seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
         results["class_counts"] = balancing.counts_as_seen(counts, recipe).tolist()
         run.write_json("results.json", results)
         return results
-
-
-def _seconds_before(run: runs.Run) -> dict[str, int]:
-    """Return the time of a training that was finished before; empty for one that has just been continued."""
-    before = run.read_json("results.json") if (run.folder / "results.json").exists() else {}
-    is_same = before.get("epochs") == len(run.read_log())
-    return {"seconds": before["seconds"]} if is_same and "seconds" in before else {}
 
 
 @contextlib.contextmanager

@@ -72,16 +72,6 @@ def test_run_folder_is_complete(finished):
     assert run.read_classes() == ("a", "b", "c")
 
 
-def test_a_finished_run_that_is_resumed_keeps_its_time(finished, folder, tmp_path):
-    run, _ = finished
-    again = Run(shutil.copytree(run.folder, tmp_path / "again"))
-    again.write_json("results.json", again.read_json("results.json") | {"seconds": 1234})
-    assert fit(folder, again)["seconds"] == 1234
-    longer = fit(folder, again, dataclasses.replace(RECIPE, epochs=4))
-    assert longer["epochs"] == 4
-    assert "seconds" not in longer  # it is not known how long the part before took
-
-
 def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp_path):
     recipe = dataclasses.replace(RECIPE, augmentation=("resized_crop",), cut_from=2 * SIDE, epochs=1)
     run = Run.create(tmp_path / "run")
