@@ -99,7 +99,7 @@ benchmark-gpu: $(READY) ## measure TensorFlow, JAX and PyTorch on the GPUs of th
 
 # In the mode "compat", a program in the folder that holds the checkout imports the package, not the checkout.
 $(READY): $(BIN)/python
-	@echo "Installing the versions of constraints.txt into $(VENV) (3.5 GB and a few minutes the first time)"
+	@echo "Installing the versions of constraints.txt into $(VENV) (3.8 GB and a few minutes the first time)"
 	@rm -f $(VENV)/ready-*
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--config-settings editable_mode=compat --editable '.[dev]'
