@@ -34,6 +34,9 @@ COMPARISONS = {
 GPU_COMPARISONS = {
     "training": frameworks.training,
     "prediction": frameworks.prediction,
+    "exports": frameworks.exports,
+    "peak": frameworks.peak,
+    "memory": memory.of_frameworks,
     "devices": frameworks.devices,
     "pipeline": data_speed.input_pipeline,
 }
@@ -46,8 +49,9 @@ that keras_alexnet exports, which takes bytes and turns them into numbers itself
 GPU_LEGEND = """
 Each contender runs in its own process, except for the pipeline. "keras_alexnet" is the network as `trainer.fit`
 compiles it, on each backend of Keras; "PyTorch" is `Conv2d(groups=2)`, `LocalResponseNorm` and `SGD`, run eagerly, with
-channels last. For training and prediction, the batch is in device memory and the program waits for each step. For
-"devices", each step of `fit` copies the batch from host memory. In brackets: the mean utilization of each GPU.
+channels last. For training and prediction, the batch is in device memory and the program waits for each step. Exported
+files get bytes from host memory. For "devices", each step of `fit` copies the batch from host memory. "memory" is that
+of the first GPU, without the libraries. In brackets: the mean utilization of each GPU.
 """
 
 

@@ -117,7 +117,7 @@ def _fit_and_evaluate(
 ) -> None:
     """Train and evaluate, and send the largest amount of memory that this process used, in MB."""
     quiet_terminal()
-    from benchmarks.memory import peak
+    from benchmarks.memory import peak_of_process
     from keras_alexnet.commands import evaluate, fit
     from keras_alexnet.runs import Run
 
@@ -128,7 +128,7 @@ def _fit_and_evaluate(
             new.mkdir(exist_ok=True)
             other_pictures = ["--dataset", str(everyday_sets.make(folder.name, new, seed=1)), "--split", "all"]
         evaluate.main([str(run), *other_pictures])
-    sender.send(peak())
+    sender.send(peak_of_process())
     sys.exit(status)
 
 

@@ -27,6 +27,7 @@ WORKERS = 2  # of the DataLoader
 HAS_PYTORCH = importlib.util.find_spec("torch") is not None
 NO_PYTORCH = "PyTorch, which is not installed (pip install torch)"
 HAS_ONNX_RUNTIME = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+ONNX_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 NO_ONNX_RUNTIME = "ONNX Runtime, which is not installed (pip install onnx onnxruntime)"
 
 
@@ -163,8 +164,12 @@ class PyTorchNetwork:
             return self.network(images).softmax(-1).float().cpu().numpy()
 
 
-class OnnxNetwork:
-    """The network as this library exports it to ONNX, in ONNX Runtime on all cores.
+class ExportedNetwork:
+    """An exported network. It takes uint8 images, `(batch, size, size, 3)`, and subtracts the mean itself."""
+
+
+class OnnxNetwork(ExportedNetwork):
+    """The network as this library exports it to ONNX, in ONNX Runtime, on a GPU where it finds one.
 
     Args:
         model: The network.
@@ -176,7 +181,8 @@ class OnnxNetwork:
         from keras_alexnet.export import onnx
 
         file = onnx.convert(model).SerializeToString()
-        self.session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        providers = [name for name in ONNX_PROVIDERS if name in onnxruntime.get_available_providers()]
+        self.session = onnxruntime.InferenceSession(file, providers=providers)
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         """Return the probabilities, of shape `(batch, classes)`, for uint8 images."""

@@ -6,12 +6,16 @@ TensorFlow is imported inside functions, because every worker process imports th
 import argparse
 import functools
 import tempfile
+import typing
 
 import numpy as np
 
 from benchmarks import baselines, network_speed
 from benchmarks.measuring import Report, take_turns
 from keras_alexnet.files import temporary_folder
+
+if typing.TYPE_CHECKING:
+    import keras
 
 NAMES = {  # of the functions of a file, by format
     "savedmodel": ("SavedModel", "SavedModel, compiled"),
@@ -42,12 +46,9 @@ def exports(arguments: argparse.Namespace, report: Report) -> None:
 
 def _functions(network, arguments, folder, report):
     """Export the network to all formats. Return the functions from pictures to probabilities, by their name."""
-    from keras_alexnet.evaluation.classifier import Classifier
-    from keras_alexnet.export import exporting, formats
+    from keras_alexnet.export import formats
 
-    names = tuple(f"class {label}" for label in range(baselines.CLASSES))
-    recipe = network_speed.recipe(arguments.size, mean="architecture")
-    server = exporting.serving_model(Classifier(network, names, recipe))
+    server = _serving_model(network, arguments.size)
     functions = {}
     for format, labels in NAMES.items():
         if format == "onnx" and not baselines.HAS_ONNX_RUNTIME:
@@ -57,3 +58,28 @@ def _functions(network, arguments, folder, report):
         module.write(server, path)
         functions |= zip(labels, module.load(path), strict=True)
     return functions
+
+
+def _serving_model(network, size):
+    from keras_alexnet.evaluation.classifier import Classifier
+    from keras_alexnet.export import exporting
+
+    names = tuple(f"class {label}" for label in range(baselines.CLASSES))
+    return exporting.serving_model(Classifier(network, names, network_speed.recipe(size, mean="architecture")))
+
+
+class SavedModel(baselines.ExportedNetwork):
+    """The network as this library exports it to a SavedModel.
+
+    Args:
+        network: The network.
+        size: Its crop size in pixels.
+        compiled: Whether to use the compiled signature.
+    """
+
+    def __init__(self, network: "keras.Model", size: int, compiled: bool):
+        from keras_alexnet.export import savedmodel
+
+        with temporary_folder(tempfile.gettempdir()) as folder:
+            savedmodel.write(_serving_model(network, size), folder / "alexnet.savedmodel")
+            self.predict_on_batch = savedmodel.load(folder / "alexnet.savedmodel")[compiled]

@@ -1,4 +1,4 @@
-"""The comparisons of benchmark.py between frameworks: this library on each backend of Keras, and PyTorch.
+"""The comparisons of benchmark.py between frameworks: this library on each backend of Keras, its exports, and PyTorch.
 
 Each contender is a process of its own, see `worker.py`; they take turns as all others do. On a machine with NVIDIA GPUs
 the report says how busy those are in each contender's turns.
@@ -7,6 +7,7 @@ the report says how busy those are in each contender's turns.
 import argparse
 import contextlib
 import importlib.util
+import itertools
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import tempfile
 import time
 from typing import Any
 
-from benchmarks import gpus, worker
+from benchmarks import baselines, gpus, network_speed, worker
 from benchmarks.measuring import Report, take_turns
 from keras_alexnet.machine import available_cores
 from keras_alexnet.recipes import STRATEGIES
@@ -27,6 +28,12 @@ NAMES = {
     "jax": "keras_alexnet on JAX",
     "torch": "keras_alexnet on PyTorch",
     worker.PYTORCH: "PyTorch",
+}
+PRODUCTS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", worker.PYTORCH: "PyTorch"}
+EXPORTS = {
+    "SavedModel": worker.SAVED_MODEL,
+    "SavedModel, compiled": worker.COMPILED_SAVED_MODEL,
+    "ONNX Runtime": worker.ONNX,
 }
 DEVICES = 2  # that are compared with one
 
@@ -44,15 +51,43 @@ def training(arguments: argparse.Namespace, report: Report) -> None:
 
 
 def prediction(arguments: argparse.Namespace, report: Report) -> None:
-    """Compare predictions of all frameworks, on a batch in the memory of one device."""
-    _compare("prediction", arguments, report)
+    """Compare predictions of all frameworks, of one picture and of a batch, in the memory of one device."""
+    _compare("prediction", arguments, report, single=True)
 
 
-def _compare(task, arguments, report):
+def _compare(task, arguments, report, single=False):
     contenders = {name: {"contender": who} for who, name in NAMES.items()}
-    for precision in _precisions(arguments, report):
-        for batch in arguments.batch_sizes:
-            _race(task, contenders, {"task": task, "batch": batch, "precision": precision}, arguments, report)
+    sizes = dict.fromkeys([1, *arguments.batch_sizes] if single else arguments.batch_sizes)
+    for precision, batch in itertools.product(_precisions(arguments, report), sizes):
+        _race(task, contenders, {"task": task, "batch": batch, "precision": precision}, arguments, report)
+
+
+def exports(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare predictions of this library on TensorFlow with those of its exported files.
+
+    The files take bytes from host memory and subtract the mean themselves. LiteRT only uses the CPU.
+    """
+    contenders = {NAMES["tensorflow"]: {"contender": "tensorflow"}}
+    contenders |= {name: {"contender": who} for name, who in EXPORTS.items()}
+    for batch in arguments.batch_sizes:
+        _race("exports", contenders, {"task": "prediction", "batch": batch, "precision": "float32"}, arguments, report)
+
+
+def peak(arguments: argparse.Namespace, report: Report) -> None:
+    """Compare the arithmetic of a training step per second with that of a large matrix product, for each framework."""
+    from keras_alexnet.models.summary import layer_costs, sketch, training_flops
+
+    shape = (arguments.size, arguments.size, 3)
+    operations = sum(training_flops(layer_costs(sketch(input_shape=shape, classes=baselines.CLASSES))).values())
+    batch, side = arguments.batch_sizes[0], network_speed.PRODUCT_SIDE
+    for precision, (who, name) in itertools.product(_precisions(arguments, report), NAMES.items()):
+        contenders = {
+            name: {"contender": who, "task": "training", "work": batch * operations / 1e9},
+            f"matrix product in {PRODUCTS[who]}": {
+                "contender": who, "task": "product", "side": side, "work": 2 * side**3 / 1e9
+            },
+        }  # fmt: skip
+        _race("peak", contenders, {"batch": batch, "precision": precision}, arguments, report, "GFLOP/s")
 
 
 def devices(arguments: argparse.Namespace, report: Report) -> None:
@@ -86,31 +121,52 @@ def _precisions(arguments, report):
     return [name for name in arguments.precisions if name != "bfloat16"]
 
 
-def _race(topic, contenders, settings, arguments, report):
-    """Start the contenders, let them take turns, and add the measurement. Leave out those that do not start."""
-    workers, settings = {}, settings | {"size": arguments.size, "threads": available_cores()}
+def _race(topic, contenders, settings, arguments, report, unit="images/s"):
+    """Start the contenders, let them take turns, and add the measurement. Leave out those that do not start.
+
+    The work of a step is the batch, unless a contender has its own "work".
+    """
+    settings = {"work": settings["batch"], "size": arguments.size, "threads": available_cores()} | settings
+    workers = {}
     with contextlib.ExitStack() as stack:
         for name, own in contenders.items():
-            package = "torch" if own["contender"] == worker.PYTORCH else own["contender"]
+            package = package_of(own["contender"])
             if importlib.util.find_spec(package) is None:
                 report.leave_out(f"{name}, which needs {package}: pip install {package}")
                 continue
             try:
                 workers[name] = stack.enter_context(Worker(settings | own, arguments.seconds))
             except ChildProcessError as error:
-                report.leave_out(f"{name}, {settings['task']}: {error}")
+                report.leave_out(f"{name}, {topic}: {error}")
         if not workers:
             return
         with gpus.Watch() as watch:
-            turns = {name: (each, each.steps * settings["batch"]) for name, each in workers.items()}
+            turns = {name: (each, each.steps * each.settings["work"]) for name, each in workers.items()}
             rates = take_turns(turns, arguments.repeats, 0)  # a turn is one call
         busy = {name: watch.means(each.turns) for name, each in workers.items()}
-    report.add(topic, f"batch {settings['batch']}, {settings['precision']}", "images/s", rates, busy)
+    report.add(topic, f"batch {settings['batch']}, {settings['precision']}", unit, rates, busy)
 
 
-def python_path() -> str:
-    """Return `PYTHONPATH` for a process that runs a module of `benchmarks`."""
-    return os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")])
+def backend_of(contender: str) -> str:
+    """Return the Keras backend of the process of a contender."""
+    if contender == worker.PYTORCH:
+        return "torch"
+    return contender if contender in NAMES else "tensorflow"
+
+
+def package_of(contender: str) -> str:
+    """Return the package that a contender needs beside Keras."""
+    return "onnxruntime" if contender == worker.ONNX else backend_of(contender)
+
+
+def environment(backend: str) -> dict[str, str]:
+    """Return the environment of a process that runs a module of `benchmarks` on a Keras backend."""
+    return os.environ | {
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")]),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the memory of the GPU is for all contenders
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
 
 
 class Worker:
@@ -145,15 +201,9 @@ class Worker:
         self._stack.close()
 
     def _start(self):
-        backend = "torch" if self.settings["contender"] == worker.PYTORCH else self.settings["contender"]
-        own = {
-            "KERAS_BACKEND": backend,
-            "PYTHONPATH": python_path(),
-            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the memory of the GPU is for all contenders
-        }
         command = [sys.executable, "-P", "-m", "benchmarks.worker", json.dumps(self.settings)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
-        return subprocess.Popen(command, env=os.environ | own, text=True, **pipes)
+        return subprocess.Popen(command, env=environment(backend_of(self.settings["contender"])), text=True, **pipes)
 
     def __call__(self) -> None:
         """Take the steps of one turn.

@@ -137,7 +137,7 @@ def random_batch(network: Any, batch: int, size: int) -> tuple[Any, Any]:
     images, labels = random_arrays(batch, size)
     if isinstance(network, baselines.PyTorchNetwork):
         return network.tensors(images, labels)
-    if isinstance(network, baselines.OnnxNetwork):
+    if isinstance(network, baselines.ExportedNetwork):
         return np.uint8(np.clip(images + 128, 0, 255)), labels
     return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
 

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import baselines, network_speed
+from benchmarks import baselines, export_speed, network_speed
 
 PYTORCH = "pytorch"  # without Keras; "torch" is Keras on PyTorch
+ONNX = "onnx"  # exported files
+SAVED_MODEL, COMPILED_SAVED_MODEL = "savedmodel", "savedmodel, compiled"
 
 
 def main() -> None:
@@ -51,10 +53,15 @@ def _repeated(make_step, settings):
 
 
 def network_of(settings: argparse.Namespace) -> Any:
-    """Return the contender's network, compiled for training, of this library or in PyTorch."""
-    if settings.contender != PYTORCH:
-        return network_speed.ours(settings)
-    return baselines.PyTorchNetwork(plain_network(settings), "channels_last", settings.precision, settings.threads)
+    """Return the contender's network: compiled for training, of this library or in PyTorch, or an exported file."""
+    if settings.contender == PYTORCH:
+        return baselines.PyTorchNetwork(plain_network(settings), "channels_last", settings.precision, settings.threads)
+    network = network_speed.ours(settings)
+    if settings.contender == ONNX:
+        return baselines.OnnxNetwork(network)
+    if settings.contender in (SAVED_MODEL, COMPILED_SAVED_MODEL):
+        return export_speed.SavedModel(network, settings.size, compiled=settings.contender == COMPILED_SAVED_MODEL)
+    return network
 
 
 def plain_network(settings: argparse.Namespace) -> Any:
@@ -62,6 +69,19 @@ def plain_network(settings: argparse.Namespace) -> Any:
     import keras_alexnet
 
     return keras_alexnet.build(input_shape=(settings.size, settings.size, 3), classes=baselines.CLASSES)
+
+
+def _product(settings) -> Callable[[int], None]:
+    """Return a function that multiplies two square matrices on the device a number of times."""
+    import keras
+
+    matrix = keras.random.normal((settings.side, settings.side), dtype=settings.precision)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix)[0, 0])  # waits for the device
+
+    return steps
 
 
 def _fit(settings) -> Callable[[int], None]:
@@ -84,7 +104,7 @@ def _fit(settings) -> Callable[[int], None]:
     return steps
 
 
-_STEPS = {"training": _training, "prediction": _prediction, "fit": _fit}
+_STEPS = {"training": _training, "prediction": _prediction, "product": _product, "fit": _fit}
 
 if __name__ == "__main__":
     main()

@@ -267,16 +267,29 @@ def test_tensorflow_beside_jax(tmp_path, capsys):
 
 
 @pytest.mark.slow  # a dozen processes, each with a network of its own to compile
-def test_what_a_machine_with_gpus_measures(tmp_path, capsys):
+def test_what_a_machine_with_gpus_measures(tmp_path, monkeypatch, capsys):
     """On the CPU. What is not installed is left out, and what is installed does not fail."""
+    monkeypatch.setattr(network_speed, "PRODUCT_SIDE", 256)
     table, measurements = measured(tmp_path, capsys, "--gpu")
     installed = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
     others = {"jax": ["keras_alexnet on JAX"], "torch": ["keras_alexnet on PyTorch", "PyTorch"]}
-    for one in measurements[:2]:
-        check(one, "images/s", "keras_alexnet on TensorFlow", *(each for name in installed for each in others[name]))
-    topics = [one["topic"] for one in measurements]
-    assert topics == ["training", "prediction", *["devices"] * (1 + ("jax" in installed)), "pipeline"]
-    kinds = [set(one["rates"]) for one in measurements if one["topic"] == "devices"]
+    contenders = ["keras_alexnet on TensorFlow", *(each for name in installed for each in others[name])]
+    by_topic = {}
+    for one in measurements:
+        by_topic.setdefault(one["topic"], []).append(one)
+    assert list(by_topic) == ["training", "prediction", "exports", "peak", "memory", "devices", "pipeline"]
+    assert [one["subject"] for one in by_topic["prediction"]] == ["batch 1, float32", "batch 2, float32"]
+    for one in by_topic["training"] + by_topic["prediction"]:
+        check(one, "images/s", *contenders)
+    (exports,) = by_topic["exports"]
+    check(exports, "images/s", contenders[0], "SavedModel", "SavedModel, compiled", "ONNX Runtime")
+    for one, name in zip(by_topic["peak"], contenders, strict=True):
+        check(one, "GFLOP/s", name, f"matrix product in {name.split()[-1]}")
+    (memory,) = by_topic["memory"]
+    weights = 4 * sketch(input_shape=(SIZE, SIZE, 3)).count_params() / 1e6  # MB
+    assert list(memory["rates"]) == contenders
+    assert all(peak > 3 * weights for (peak,) in memory["rates"].values())  # with gradients and velocities
+    kinds = [set(one["rates"]) for one in by_topic["devices"]]
     assert {"keras_alexnet on TensorFlow, 1 device", "2 devices, mirrored"} <= kinds[0]
     assert {"2 devices, mirrored", "2 devices, one_weird_trick"} <= kinds[-1] or "jax" not in installed
     assert "process ended" not in table
