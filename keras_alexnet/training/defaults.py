@@ -37,8 +37,8 @@ from keras_alexnet.weights.origin import Origin
 
 SAMPLE = 100  # pictures that are decoded to measure their size
 SMALL, LARGE = 64, 200  # shorter side in pixels: small crops up to SMALL, the paper's crops from LARGE
-FEW_PICTURES = 20_000  # up to this many, start from drawn pictures
-MANY_PICTURES = 100_000  # above this, use the paper's crops and batches
+FEW_PICTURES = 20_000  # up to this many, a long training has the settings below
+MANY_PICTURES = 100_000  # above this, use the paper's crops and batches and random weights
 FEWEST_WARMUP_STEPS, WARMUP_STEPS = 5, 50  # the first steps of a new layer need warm-up in a short training too
 WARMUP_SHARE = 0.2  # largest fraction of the steps that may be warm-up, if there are enough for the fewest
 LONG = 1_000  # from this many steps, the settings below suit few pictures better
@@ -234,13 +234,13 @@ def _epochs(facts: DataFacts) -> int:
 
 
 def starts_from_drawn(pictures: int, recipe: Recipe) -> bool:
-    """Return whether training starts from the kernels pretrained on drawn pictures, as for small data sets.
+    """Return whether training starts from the kernels pretrained on drawn pictures: with up to `MANY_PICTURES`.
 
     Args:
         pictures: Number of training pictures.
         recipe: The settings.
     """
-    return pictures <= FEW_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
+    return pictures <= MANY_PICTURES and drawn.fits(ARCHITECTURES[recipe.architecture])
 
 
 def _sizes(facts: DataFacts) -> tuple[int, int]:

@@ -228,8 +228,9 @@ def test_unbalanced_classes_are_reported(folder):
     assert line.startswith("Unbalanced classes, fewest training pictures: rose 9; most: lily 400 (")
 
 
-def test_small_sets_of_networks_with_the_paper_s_convolutions_start_from_drawn_pictures():
+def test_networks_with_the_paper_s_convolutions_start_from_drawn_pictures_except_for_large_sets():
     assert starts_from_drawn(1000, recipe_for(facts(1000)))
+    assert starts_from_drawn(45_000, recipe_for(facts(45_000)))
     assert starts_from_drawn(1000, recipe_for(facts(1000), architecture="caffenet"))
     assert not starts_from_drawn(1000, recipe_for(facts(1000), architecture="half"))
     assert not starts_from_drawn(500_000, recipe_for(facts(500_000)))
