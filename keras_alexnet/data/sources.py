@@ -46,9 +46,10 @@ def find(
     files = _files_of(path, data_dir)
     if names_file:
         files = dataclasses.replace(files, class_names=class_names.read(names_file, files.class_names))
-    if "all" in files.splits:
-        counts = collections.Counter(label for _, label in files.entries)
-        splitting.check_class_sizes({each: counts[n] for n, each in enumerate(files.class_names)}, shares)
+    training = next(iter(files.splits.values()))
+    counts = collections.Counter(label for _, label in training)
+    taken = splitting.taken_from_training(files.splits, shares)
+    splitting.check_class_sizes({each: counts[n] for n, each in enumerate(files.class_names)}, taken)
     files = dataclasses.replace(files, identical=duplicates.identical(path for path, _ in files.entries))
     duplicates.check_classes_differ(files)
     return files

@@ -1,7 +1,7 @@
 """Random splits of the pictures, determined by a seed. Identical files stay together."""
 
 import collections
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
@@ -40,6 +40,18 @@ class Shares(NamedTuple):
 
 
 TENTHS = Shares()
+
+
+def taken_from_training(official: Collection[str], shares: Shares) -> Shares:
+    """Return the shares that `complete` takes from the training pictures.
+
+    Example:
+        >>> taken_from_training(("train", "test"), TENTHS)
+        Shares(validation=0.1, test=0)
+    """
+    has_test = "test" in official or ("validation" in official and shares.test > 0)
+    has_validation = "validation" in official and ("test" in official or not has_test)
+    return Shares(0 if has_validation else shares.validation, 0 if has_test else shares.test)
 
 
 def check_class_sizes(counts: Mapping[str, int], shares: Shares) -> None:

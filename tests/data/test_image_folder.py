@@ -221,10 +221,10 @@ def test_a_test_folder_without_classes(pets, tmp_path):
 
 
 def test_a_class_must_keep_a_training_picture(tmp_path):
-    """A random tenth of the training pictures is taken for validation."""
+    """A random tenth of the training pictures is taken for validation, and copies stay together."""
     for number, name in enumerate("abcde"):
-        for split in ("train", "test"):
-            picture(tmp_path / split / name / "0.png", number + 10 * (split == "test"))
+        for file in ("train/{}/0.png", "train/{}/1.png", "test/{}/0.png"):
+            picture(tmp_path / file.format(name), number + 10 * file.startswith("test"))
     with pytest.raises(ValueError, match=r"a training picture after a part.*Received: none left in [a-e]$"):
         datasets.load(str(tmp_path))
 

@@ -127,6 +127,17 @@ def test_a_class_with_one_picture_is_refused_unless_nothing_is_split_off(pets):
     assert len(sources.find(pets, shares=Shares(0, 0)).entries) == 5
 
 
+def test_a_training_folder_with_one_picture_of_a_class_is_refused_if_validation_is_taken_from_it(tmp_path):
+    """The random part for validation would sometimes leave none to train on."""
+    save_classes(tmp_path / "train", cat=4, dog=1)
+    save_classes(tmp_path / "test", cat=1, dog=1)
+    with pytest.raises(ValueError, match=r"at least 2 .*train and validation: .* Received: 1 in dog$"):
+        sources.find(tmp_path)
+    assert len(sources.find(tmp_path, shares=Shares(0, 0.1)).entries) == 7
+    save_classes(tmp_path / "validation", cat=1, dog=1)
+    assert len(sources.find(tmp_path).entries) == 9
+
+
 def test_class_folders_that_hold_folders_of_classes_are_refused(pets):
     (pets.parent / "all").mkdir()
     pets.rename(pets.parent / "all" / "animals")
