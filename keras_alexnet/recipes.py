@@ -7,6 +7,8 @@ can be reproduced.
 import dataclasses
 import math
 import numbers
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -86,10 +88,27 @@ def check_fields(dataclass: "type[Recipe | Options]", values: Mapping[str, Any])
             continue
         if choices and value not in choices:
             raise ValueError(f"`{field.name}` must be {' or '.join(choices)}. Received: {value!r}")
-        if field.type in (int, int | None) and not isinstance(value, numbers.Integral):
-            raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
+        _check_type(field, value)
         if rule and not rule.allows(value):
             raise ValueError(f"`{field.name}` must be {rule.words}. Received: {value}")
+
+
+def _check_type(field, value):
+    """Check that a number is a number, and a tuple no single value."""
+    kind = next((kind for kind in (bool, int, float, tuple) if _is_of(field.type, kind)), None)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if kind is int and not (is_number and isinstance(value, numbers.Integral)):
+        raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
+    if kind is float and not is_number:
+        raise ValueError(f"`{field.name}` must be a number. Received: {value!r}")
+    if kind is tuple and not isinstance(value, (tuple, list)):
+        raise ValueError(f"`{field.name}` must be a tuple, such as ({value!r},). Received: {value!r}")
+
+
+def _is_of(declared, kind):
+    """Return whether a declared type, such as `tuple[int, ...] | None`, is this kind, or one of its alternatives is."""
+    alternatives = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
+    return any((typing.get_origin(each) or each) is kind for each in alternatives)
 
 
 # Groups of flags

@@ -97,6 +97,10 @@ def test_default_recipes_exist():
     [
         ({"augmentation": ("crop", "blur")}, "Received: blur"),
         ({"augmentation": ("resized_crop", "crop")}, "either crop or resized_crop. Received: both"),
+        ({"augmentation": "crop"}, r"must be a tuple, such as \('crop',\). Received: 'crop'"),
+        ({"divide_after": 30}, r"must be a tuple, such as \(30,\). Received: 30"),
+        ({"dropout": "0.5"}, "`dropout` must be a number. Received: '0.5'"),
+        ({"epochs": True}, "`epochs` must be an integer. Received: True"),
         ({"mean": "median"}, "Received: 'median'"),
         ({"lighting": "paper"}, "Received: 'paper'"),
         ({"decay_into": "loss"}, "Received: 'loss'"),

@@ -171,5 +171,6 @@ def check(file: str | os.PathLike) -> bool:
         if isinstance(error, UnidentifiedImageError) and pathlib.Path(file).suffix.lower() in CONVERTIBLE:
             raise ValueError("a format that cannot be read: convert it to JPEG") from error
         # without the name, as in "cannot identify image file"
-        raise ValueError(first_line(error).replace(f" {os.fspath(file)!r}", "")) from error
+        reason = getattr(error, "strerror", None) or first_line(error).replace(f" {os.fspath(file)!r}", "")
+        raise ValueError(reason) from error
     return answer

@@ -40,13 +40,18 @@ class Statistics:
         """Measure the resized pictures of a training split in one pass.
 
         Args:
-            pictures: A data set of `(uint8 (size, size, 3), label)`.
+            pictures: A data set of pictures `(size, size, 3)`, pixel values 0 to 255, uint8 or float, with or without
+                labels.
 
         Raises:
-            ValueError: If there are no pictures.
+            ValueError: If there are no pictures, or they are gray or in batches.
         """
         import tensorflow as tf
 
+        spec = pictures.element_spec
+        shape = (spec[0] if isinstance(spec, tuple) else spec).shape
+        if shape.rank not in (None, 3) or (shape.rank and shape[-1] not in (None, 3)):
+            raise ValueError(f"Pictures must have the shape (size, size, 3), not in batches. Received: {shape}")
         count, images_sum, products_sum = 0, 0.0, 0.0
         sums = tf.autograph.experimental.do_not_convert(_sums)
         for size, image, products in pictures.batch(32).map(sums, tf.data.AUTOTUNE).as_numpy_iterator():
@@ -102,10 +107,11 @@ def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndar
     return statistics.mean_image[center, center], np.ones(3, np.float32)
 
 
-def _sums(batch, _):
-    """Return the number of images, their sum, and the sum of the outer products of all colors, exactly in float64."""
+def _sums(batch, *_):
+    """Return the number of images, their sum, and the sum of the outer products of all colors, exactly for uint8."""
     import tensorflow as tf
 
     colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)  # (pixels of all images, 3)
-    image = tf.cast(tf.reduce_sum(tf.cast(batch, tf.int32), axis=0), tf.float64)
+    exact = tf.int32 if batch.dtype.is_integer else tf.float64
+    image = tf.cast(tf.reduce_sum(tf.cast(batch, exact), axis=0), tf.float64)
     return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)

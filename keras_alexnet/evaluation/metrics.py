@@ -19,8 +19,8 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     every class is therefore wrong, while `keras.metrics.SparseTopKCategoricalAccuracy` counts it as correct.
 
     Inputs: labels, integers `(batch,)` or `(batch, 1)`, or distributions over the classes `(batch, classes)`, such as
-    one-hot labels, of which the most probable class counts; probabilities or logits `(batch, classes)`. Result: a
-    fraction from 0 to 1.
+    one-hot labels, of which the most probable class counts; probabilities or logits `(batch, classes)`. A label that is
+    no class, such as -1, is wrong. Result: a fraction from 0 to 1.
 
     Args:
         k: Number of guesses: 1 or 5 in the paper.
@@ -55,9 +55,12 @@ def _not_in_top_k(labels, scores, k):
     scores = ops.convert_to_tensor(scores)
     labels = _as_integers(labels, scores)
     labels = ops.reshape(labels, (-1, 1))  # (batch, 1)
-    of_label = ops.take_along_axis(scores, labels, axis=-1)  # (batch, 1)
+    classes = ops.shape(scores)[-1]
+    nearest = ops.clip(labels, 0, classes - 1)  # backends differ in what they do with other indices
+    of_label = ops.take_along_axis(scores, nearest, axis=-1)  # (batch, 1)
     ahead = ops.sum(ops.cast(ops.logical_not(scores < of_label), "int32"), axis=-1) - 1  # without the label itself
-    return ops.cast(ahead >= k, "float32")  # (batch,)
+    is_class = ops.squeeze(ops.equal(labels, nearest), axis=-1)
+    return ops.cast(ops.logical_or(ahead >= k, ops.logical_not(is_class)), "float32")  # (batch,)
 
 
 def _as_integers(labels, scores):

@@ -21,7 +21,7 @@ def not_in_top_k(probabilities: "np.ndarray", labels: "np.ndarray", k: int) -> "
         Booleans, `(pictures,)`.
 
     Raises:
-        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
+        ValueError: If `k` is no integer of at least 1, or the labels are one-hot or no classes.
 
     Source: section 2.
     """
@@ -30,6 +30,12 @@ def not_in_top_k(probabilities: "np.ndarray", labels: "np.ndarray", k: int) -> "
     check_k(k)
     labels = np.asarray(labels)
     check_labels(labels)
+    classes = probabilities.shape[1]
+    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
+        raise ValueError(
+            f"Labels must be from 0 to {classes - 1}, as there are {classes} classes. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
     of_label = probabilities[np.arange(len(labels)), labels.reshape(-1)]  # (pictures,)
     return (~(probabilities < of_label[:, None])).sum(axis=1) - 1 >= k
 

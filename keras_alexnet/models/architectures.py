@@ -176,6 +176,10 @@ class Architecture:
             )
         for n, row in self.convolutions.items():
             self._check_steps(n, row.then)
+            if row.is_local and row.low_resolution:
+                raise ValueError(
+                    f"A convolution with `is_local` cannot have `low_resolution`. Received: conv{n} with both"
+                )
             if row.is_local and (row.strides, row.padding, row.groups) != (1, row.kernel // 2, 1):
                 raise ValueError(
                     "A convolution with `is_local` must keep the size of its maps and have one group. "
@@ -183,6 +187,8 @@ class Architecture:
                 )
 
     def _check_steps(self, n, steps):
+        if isinstance(steps, str):
+            raise ValueError(f"`then` must be a tuple, such as ('relu',). Received: conv{n} with then={steps!r}")
         unknown = [step for step in steps if step not in STEPS and not _is_activation(step)]
         if unknown:
             raise ValueError(

@@ -205,6 +205,8 @@ def _groups(value):
 
 
 def _check_division(width, groups, what="channels"):
+    if width is None:
+        raise ValueError(f"The number of {what} must be known. Received: an input with {what}=None")
     if width % groups:
         raise ValueError(
             f"`groups` must divide the {what} into groups of equal width. Received: {width} {what}, groups={groups}"

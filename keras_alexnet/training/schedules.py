@@ -44,8 +44,8 @@ def learning_rate(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> float:
 
     Source: section 5. The authors' own log lists the epochs: they divided the rate by hand.
     """
-    if recipe.schedule != "divided":
-        return recipe.learning_rate  # `step_factor` does the rest
+    if recipe.schedule != "divided" or not (recipe.divide_after or recipe.divisions):
+        return recipe.learning_rate  # constant, or `step_factor` does the rest
     if recipe.divide_after:
         return recipe.learning_rate / 10 ** _passed(recipe.divide_after, len(rows))
     errors = [row[recipe.error_name()] for row in rows]

@@ -284,23 +284,39 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         return Strategy()
     import tensorflow as tf
 
-    if virtual_devices:
-        tf.config.set_visible_devices([], "GPU")  # precision and compilation are then chosen for the CPU
-    gpus = tf.config.get_visible_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    _let_memory_grow()
     if kind == "multiworker":
         _check_workers(devices, virtual_devices)
         return MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy())
-    if virtual_devices:
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
-    device_type = "GPU" if gpus else "CPU"
-    names = [device.name for device in tf.config.list_logical_devices(device_type)]
+    names = _tensorflow_devices(virtual_devices)
     if kind == "towers":
         return TowersStrategy(_two(names, devices or virtual_devices))
     count = _checked_count(devices or virtual_devices or len(names), names)
     return Strategy() if count == 1 else DistributedStrategy(tf.distribute.MirroredStrategy(names[:count]))
+
+
+def _let_memory_grow() -> None:
+    """Let TensorFlow take the memory of GPUs as it needs it, unless it has started already."""
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):
+        for gpu in tf.config.get_visible_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _tensorflow_devices(virtual_devices: int | None) -> list[str]:
+    """Return the names of TensorFlow's GPUs, or else of its CPU, after splitting the CPU if requested."""
+    import tensorflow as tf
+
+    if virtual_devices:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        try:
+            tf.config.set_visible_devices([], "GPU")  # precision and compilation are then chosen for the CPU
+            tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
+        except RuntimeError as error:
+            raise ValueError(f"--virtual-devices must be set before TensorFlow is used. Received: {error}") from error
+    device_type = "GPU" if tf.config.get_visible_devices("GPU") else "CPU"
+    return [device.name for device in tf.config.list_logical_devices(device_type)]
 
 
 def _jax_devices(virtual_devices: int | None) -> list[str]:
@@ -398,8 +414,10 @@ def _gpu_capability() -> tuple[int, int] | None:
         import jax
 
         device = jax.devices()[0]
-        major, _, minor = getattr(device, "compute_capability", "0.0").partition(".")
-        return (int(major), int(minor)) if device.platform == "gpu" else None
+        if device.platform != "gpu":
+            return None
+        parts = getattr(device, "compute_capability", "").split(".")  # of other makers a name, such as gfx942
+        return tuple(map(int, parts)) if len(parts) == 2 and "".join(parts).isdecimal() else (0, 0)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -99,10 +99,23 @@ def compiled_model(
     return model
 
 
+@contextlib.contextmanager
+def _precision_as_before() -> Iterator[None]:
+    """Leave the precision of other networks of the program as it was."""
+    before = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@_precision_as_before()
 def fit(
     recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy | None = None
 ) -> dict | None:
     """Train a recipe and save the network in the run's folder. Continue from the newest checkpoint, if any.
+
+    The seeds of Python, NumPy and the backend are set to that of the options.
 
     A run that is killed at any moment continues from its newest complete checkpoint and writes the same log as without
     the interruption, bit for bit with `options.deterministic` on CPUs. On SIGINT and SIGTERM it saves a checkpoint
@@ -174,10 +187,11 @@ def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:
     """Check the settings before anything is read or written."""
     strategy.prepare(recipe)
-    if "validation" not in data.splits and not recipe.divide_after and recipe.schedule == "divided":
+    is_fixed = recipe.schedule != "divided" or recipe.divide_after or not recipe.divisions
+    if "validation" not in data.splits and not is_fixed:
         raise ValueError(
-            "Training without a validation split needs a fixed schedule: use --divide-after and "
-            f"--epochs, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
+            "Training without a validation split needs a fixed schedule: use --divide-after and --epochs, "
+            f"--divisions 0, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
         )
     if options.max_minutes and not strategy.is_alone:
         raise ValueError(

@@ -130,9 +130,7 @@ def _race(topic, contenders, settings, arguments, report, unit="images/s"):
     workers = {}
     with contextlib.ExitStack() as stack:
         for name, own in contenders.items():
-            package = package_of(own["contender"])
-            if importlib.util.find_spec(package) is None:
-                report.leave_out(f"{name}, which needs {package}: pip install {package}")
+            if not is_installed(own["contender"], name, report):
                 continue
             try:
                 workers[name] = stack.enter_context(Worker(settings | own, arguments.seconds))
@@ -154,9 +152,13 @@ def backend_of(contender: str) -> str:
     return contender if contender in NAMES else "tensorflow"
 
 
-def package_of(contender: str) -> str:
-    """Return the package that a contender needs beside Keras."""
-    return "onnxruntime" if contender == worker.ONNX else backend_of(contender)
+def is_installed(contender: str, name: str, report: Report) -> bool:
+    """Return whether the package that a contender needs is installed, and report it if not."""
+    package = "onnxruntime" if contender == worker.ONNX else backend_of(contender)
+    if importlib.util.find_spec(package) is None:
+        report.leave_out(f"{name}, which needs {package}: pip install {package}")
+        return False
+    return True
 
 
 def environment(backend: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import importlib.util
 import json
 import pathlib
 import re
@@ -44,15 +43,14 @@ def _compare(contenders, on_gpu, arguments, report):
     settings = {"batch": batch, "size": arguments.size, "precision": "float32", "threads": available_cores()}
     peaks = {}
     for name, contender in contenders.items():
-        package = frameworks.package_of(contender)
-        if importlib.util.find_spec(package) is None:
-            report.leave_out(f"{name}, which needs {package}: pip install {package}")
+        if not frameworks.is_installed(contender, name, report):
             continue
         try:
             peaks[name] = [_peak_in_a_process(settings | {"contender": contender, "on_gpu": on_gpu})]
         except subprocess.CalledProcessError as error:  # such as too little memory
             report.leave_out(f"{name}, memory: its process ended with status {error.returncode}")
-    report.add("memory", f"batch {batch}, float32", "MB", peaks)
+    if peaks:
+        report.add("memory", f"batch {batch}, float32", "MB", peaks)
 
 
 def _peak_in_a_process(settings):

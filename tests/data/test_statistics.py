@@ -36,6 +36,24 @@ def test_statistics_of_all_pixels(resized, images):
     assert {array.dtype for array in vars(measured).values()} == {np.dtype("float32")}
 
 
+@pytest.mark.parametrize("scale", [1, 1 / 255])
+def test_statistics_of_float_pictures_without_labels(images, scale):
+    """As `keras.utils.image_dataset_from_directory` returns them."""
+    rng = np.random.default_rng(1)
+    pictures = np.float32((images + rng.uniform(0, 1, images.shape)) * scale)
+    measured = Statistics.measure(tf.data.Dataset.from_tensor_slices(pictures))
+    np.testing.assert_allclose(measured.mean_color, pictures.mean(axis=(0, 1, 2), dtype=float), rtol=1e-5)
+    covariance = np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True)
+    np.testing.assert_allclose(measured.eigenvalues, np.linalg.eigvalsh(covariance), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (4, 4, 1), (4, 4)])
+def test_batches_and_gray_pictures_are_refused(shape):
+    pictures = tf.data.Dataset.from_tensors((np.zeros(shape, np.uint8), 0))
+    with pytest.raises(ValueError, match=rf"not in batches\. Received: \({', '.join(map(str, shape))}\)$"):
+        Statistics.measure(pictures)
+
+
 def test_gray_images_have_no_color_axes():
     gray = tf.data.Dataset.from_tensors((np.full((4, 4, 3), 99, np.uint8), 0))
     measured = Statistics.measure(gray)

@@ -107,6 +107,18 @@ def test_labels_of_other_shapes_are_refused(shape):
         TopKError(1).update_state(np.zeros(shape, "int32"), np.full((2, 4), 0.25))
 
 
+def test_labels_that_are_no_classes_are_wrong():
+    metric = TopKError(1)
+    metric.update_state(np.array([3, -1, 4, 10]), np.tile(np.float32([0.1, 0.2, 0.3, 0.4]), (4, 1)))
+    assert float(metric.result()) == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize("label", [-1, 4])
+def test_labels_of_arrays_must_be_classes(label):
+    with pytest.raises(ValueError, match=rf"from 0 to 3, .*Received: labels from .*{label}"):
+        metrics.top_k_error(np.full((2, 4), 0.25), np.array([0, label]), k=1)
+
+
 @pytest.mark.parametrize("metric", [TopKError(1), metrics.MeanClassError(2)])
 def test_lists_of_labels_and_scores(metric):
     metric.update_state([[0], [1]], [[0.9, 0.1], [0.8, 0.2]])

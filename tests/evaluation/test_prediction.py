@@ -71,6 +71,13 @@ def test_without_a_readable_picture_the_prediction_is_a_problem(small_run, tmp_p
     assert only.problem == "the file is empty"
 
 
+def test_a_missing_file_and_a_folder_are_problems(small_run, tmp_path):
+    (tmp_path / "b.png").mkdir()
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    problems = [each.problem for each in predict.predict(Classifier.from_run(small_run), files, views=1)]
+    assert problems == ["No such file or directory", "Is a directory"]
+
+
 def test_a_failure_that_is_not_the_pictures_keeps_its_cause(small_run, tmp_path, monkeypatch):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
 

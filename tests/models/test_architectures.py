@@ -22,7 +22,7 @@ from references import (
 from small_networks import ZEROS
 
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, figure_1, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, LowResolution, figure_1, lookup
 from keras_alexnet.models.summary import describe, sketch
 
 ON_RECORD = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
@@ -565,6 +565,11 @@ def test_padding_of_an_even_kernel():
         (
             {"convolutions": {1: Convolution(96, 11), 2: Convolution(256, 5, then=("relu", "lrn", "pol"))}},
             "norm, spatial_norm, pool, average_pool, or names of Keras activations.*Received: conv2 then lrn, pol",
+        ),
+        ({"convolutions": {1: Convolution(96, 11, then=("relu"))}}, r"a tuple.*Received: conv1 with then='relu'"),
+        (
+            {"convolutions": {1: Convolution(96, 11, padding=5, is_local=True, low_resolution=LowResolution())}},
+            "cannot have `low_resolution`. Received: conv1 with both",
         ),
     ],
 )

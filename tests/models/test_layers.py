@@ -286,6 +286,12 @@ def test_groups_must_divide_the_channels(groups):
             LocalResponseNormalization(groups=groups)(x)
 
 
+@pytest.mark.parametrize("make", [lambda: LocalResponseNormalization(), lambda: GroupedDense(8, groups=2)])
+def test_an_unknown_number_of_channels_is_refused(make):
+    with pytest.raises(ValueError, match=r"The number of (channels|inputs) must be known"):
+        make()(keras.Input((None,)))
+
+
 # Grouped convolution
 
 

@@ -111,6 +111,7 @@ def test_one_device_needs_no_strategy_of_tensorflow():
         ("gpu", "9.0", "mixed_bfloat16"),
         ("gpu", "10.3", "mixed_bfloat16"),
         ("gpu", "7.5", "float32"),
+        ("gpu", "gfx942", "float32"),
         ("cpu", None, None),
     ],
 )
@@ -134,6 +135,23 @@ def test_virtual_devices_hide_the_gpus():
         "with mock.patch.object(tf.config, 'set_visible_devices', hide):\n"
         "    assert strategies.create_strategy(virtual_devices=2).replicas == 2\n"
         "hide.assert_called_once_with([], 'GPU')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_virtual_devices_after_tensorflow_has_started():
+    """In a new process, since the tests may have made virtual devices of their own."""
+    code = (
+        "import tensorflow as tf\n"
+        "from keras_alexnet.training import strategies\n"
+        "tf.ones(1) + 1\n"
+        "assert strategies.create_strategy().replicas == 1\n"
+        "try:\n"
+        "    strategies.create_strategy(virtual_devices=2)\n"
+        "except ValueError as error:\n"
+        "    assert str(error).startswith('--virtual-devices must be set before TensorFlow is used. Received: ')\n"
+        "else:\n"
+        "    raise SystemExit('no error')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -313,6 +313,18 @@ def test_weight_decay_by_its_names():
     assert PaperSGD(decay=0).weight_decay == 0
 
 
+def test_weight_decay_may_become_none():
+    w, b = random(4, 3), random(3)
+    optimizer = PaperSGD(RATE, momentum=0.0)
+    optimizer.weight_decay = None
+    kernel, _ = trained(optimizer, w, b, GRADIENTS[:1])
+    np.testing.assert_allclose(kernel, w - RATE * GRADIENTS[0][0], rtol=1e-5, atol=1e-7)
+
+
+def test_a_constant_learning_rate_needs_no_errors():
+    assert learning_rate(Recipe(learning_rate=0.02, divisions=0), [{}, {}]) == 0.02
+
+
 def test_two_optimizers_have_variables_of_different_names():
     variable = keras.Variable(random(2, 2), name="kernel")
     optimizers = [PaperSGD(), PaperSGD()]

@@ -70,6 +70,7 @@ def test_run_folder_is_complete(finished):
     assert run.read_recipe() == RECIPE
     assert run.read_json("recipe.json")["precision"] in ("float32", "mixed_bfloat16")  # what "auto" became
     assert run.read_classes() == ("a", "b", "c")
+    assert keras.config.dtype_policy().name == "float32"  # of other networks
 
 
 def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp_path):
