@@ -13,7 +13,7 @@ import keras
 from keras_alexnet import invocation
 from keras_alexnet.machine import available_cores, processor
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import strategies
+from keras_alexnet.training import hardware
 
 
 def describe(recipe: Recipe, options: Options, data: dict | str, precision: str, devices: int) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def describe(recipe: Recipe, options: Options, data: dict | str, precision: str,
         "machine": platform.platform(),
         "processor": processor()[0],
         "cores": available_cores(),
-        "gpus": strategies.gpu_names(),
+        "gpus": hardware.gpu_names(),
         "command": invocation.own_call(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),

@@ -1,4 +1,4 @@
-"""Devices and precision for training (paper section 3.2).
+"""Devices for training (paper section 3.2).
 
 The paper put half of the channels on each of two GPUs, and so does `TowersStrategy`. `tf.distribute.MirroredStrategy`,
 and on JAX `keras.distribution.DataParallel`, put the whole network on each device and give it a share of the batch.
@@ -11,7 +11,6 @@ import functools
 import json
 import math
 import os
-import pathlib
 import typing
 
 import keras
@@ -376,65 +375,3 @@ def _check_workers(devices: int | None, virtual_devices: int | None) -> None:
             'TF_CONFIG must list the workers and the index of this one: {"cluster": {"worker": ["host1:2222", '
             f'"host2:2222"]}}, "task": {{"type": "worker", "index": 0}}}}. Received: {os.environ.get("TF_CONFIG")}'
         )
-
-
-def is_tensorflow_on_cpu() -> bool:
-    """Return whether TensorFlow is the backend and has no GPU."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.get_visible_devices("GPU")
-
-
-def make_deterministic() -> None:
-    """Make results reproducible bit for bit."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
-def fastest_precision() -> str:
-    """Return "mixed_bfloat16" if the hardware multiplies bfloat16, else "float32".
-
-    A CPU must have an instruction for it: without one, bfloat16 is emulated and many times slower.
-    """
-    capability = _gpu_capability()
-    if capability is not None:
-        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
-    processor = pathlib.Path("/proc/cpuinfo")
-    flags = processor.read_text() if processor.exists() else ""
-    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
-def _gpu_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the backend's first GPU, `(0, 0)` if it is unknown, None without a GPU."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        device = jax.devices()[0]
-        if device.platform != "gpu":
-            return None
-        parts = getattr(device, "compute_capability", "").split(".")  # of other makers a name, such as gfx942
-        return tuple(map(int, parts)) if len(parts) == 2 and "".join(parts).isdecimal() else (0, 0)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        for gpu in tf.config.get_visible_devices("GPU"):
-            return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-    return None
-
-
-def gpu_names() -> list[str]:
-    """Return the names of the backend's GPUs, none on the CPU."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        details = map(tf.config.experimental.get_device_details, tf.config.get_visible_devices("GPU"))
-        return [each.get("device_name", "GPU") for each in details]
-    return []

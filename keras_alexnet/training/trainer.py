@@ -23,7 +23,7 @@ from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.text import printable
-from keras_alexnet.training import checkpoints, errors, loss_checks, provenance, recovery, schedules, strategies
+from keras_alexnet.training import checkpoints, errors, hardware, loss_checks, provenance, recovery, schedules
 from keras_alexnet.training.callbacks import (
     CheckpointWriter,
     LearningRate,
@@ -94,7 +94,7 @@ def compiled_model(
         loss=CrossEntropy() if recipe.has_soft_labels else "sparse_categorical_crossentropy",
         metrics=[TopKError(1), TopKError(5), *([MeanClassError(classes)] if recipe.balance != "none" else [])],
         # XLA's gradient of max pooling is ten times slower on the CPU than TensorFlow's own
-        jit_compile=False if strategies.is_tensorflow_on_cpu() else "auto",
+        jit_compile=False if hardware.is_tensorflow_on_cpu() else "auto",
     )
     return model
 
@@ -228,8 +228,8 @@ def prepare(options: Options) -> str:
     """Set the seeds and the precision, and return the precision."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
-        strategies.make_deterministic()
-    precision = strategies.fastest_precision() if options.precision == "auto" else options.precision
+        hardware.make_deterministic()
+    precision = hardware.fastest_precision() if options.precision == "auto" else options.precision
     keras.mixed_precision.set_global_policy(precision)
     return precision
 

@@ -112,7 +112,7 @@ def devices(arguments: argparse.Namespace, report: Report) -> None:
 
 
 def _precisions(arguments, report):
-    from keras_alexnet.training.strategies import fastest_precision
+    from keras_alexnet.training.hardware import fastest_precision
 
     if gpus.find_gpus() or fastest_precision() != "float32":
         return arguments.precisions

@@ -56,7 +56,7 @@ def prediction_step(network: Any, images: Any, labels: Any) -> Callable[[], Any]
 
 
 def _compare(topic, step, arguments, report):
-    from keras_alexnet.training.strategies import fastest_precision
+    from keras_alexnet.training.hardware import fastest_precision
 
     for name in arguments.precisions:
         if name == "bfloat16" and fastest_precision() == "float32":

@@ -181,7 +181,7 @@ def test_training_and_prediction(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_bfloat16_on_a_processor_without_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("keras_alexnet.training.strategies.fastest_precision", lambda: "float32")
+    monkeypatch.setattr("keras_alexnet.training.hardware.fastest_precision", lambda: "float32")
     table, (one,) = measured(tmp_path, capsys, "--only", "prediction", "--precisions", "bfloat16")
     check(one, "images/s", "keras_alexnet, bfloat16", "keras_alexnet, float32")
     assert "Left out: baselines in bfloat16" in table

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.recipes import Recipe
-from keras_alexnet.training import strategies
+from keras_alexnet.training import hardware, strategies
 from keras_alexnet.training.optimizers import PaperSGD
 
 
@@ -119,10 +119,10 @@ def test_precision_on_jax_follows_its_device(monkeypatch, platform, capability, 
     device = mock.Mock(platform=platform, compute_capability=capability)
     if capability is None:
         del device.compute_capability
-    on_cpu = strategies.fastest_precision()
+    on_cpu = hardware.fastest_precision()
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setitem(sys.modules, "jax", mock.Mock(devices=lambda: [device]))
-    assert strategies.fastest_precision() == (precision or on_cpu)
+    assert hardware.fastest_precision() == (precision or on_cpu)
 
 
 def test_virtual_devices_hide_the_gpus():
@@ -156,12 +156,22 @@ def test_virtual_devices_after_tensorflow_has_started():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_memory_of_gpus_that_are_already_in_use_is_left_alone(monkeypatch):
+    """As in a notebook that has used TensorFlow before."""
+    gpu, message = types.SimpleNamespace(name="GPU:0"), "Physical devices cannot be modified after being initialized"
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [gpu])
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [gpu])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", mock.Mock(side_effect=RuntimeError(message)))
+    assert strategies.create_strategy().replicas == 1
+    tf.config.experimental.set_memory_growth.assert_called_once_with(gpu, True)
+
+
 def test_hidden_gpus_do_not_count(monkeypatch):
-    on_cpu, hidden = strategies.fastest_precision(), types.SimpleNamespace(name="GPU:0")
+    on_cpu, hidden = hardware.fastest_precision(), types.SimpleNamespace(name="GPU:0")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [hidden])
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
-    assert strategies.fastest_precision() == on_cpu
-    assert strategies.is_tensorflow_on_cpu()
+    assert hardware.fastest_precision() == on_cpu
+    assert hardware.is_tensorflow_on_cpu()
 
 
 def test_a_batch_is_divided_among_as_many_devices_as_are_asked_for(monkeypatch):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from keras_alexnet.recipes import Options, Recipe
-from keras_alexnet.training import provenance, strategies
+from keras_alexnet.training import hardware, provenance
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def test_changed_files_of_the_library_are_told(git, tmp_path):
 
 def test_the_gpus_are_named(monkeypatch):
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
-    assert strategies.gpu_names() == []
+    assert hardware.gpu_names() == []
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: ["one", "other"])
     details = {"one": {"device_name": "NVIDIA H200"}, "other": {}}
     monkeypatch.setattr("tensorflow.config.experimental.get_device_details", details.get)
-    assert strategies.gpu_names() == ["NVIDIA H200", "GPU"]
+    assert hardware.gpu_names() == ["NVIDIA H200", "GPU"]
 
 
 def test_the_processor_and_the_cores_are_those_of_the_system():

@@ -11,7 +11,7 @@ from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import strategies, trainer
+from keras_alexnet.training import hardware, trainer
 
 RECIPE = Recipe(
     architecture="figure_1", crop_size=16, resize_size=18, batch_size=8, epochs=3, learning_rate=0.001, patience=1
@@ -114,7 +114,7 @@ def test_rare_classes_are_sampled_more_often_with_balancing(tmp_path, first_batc
 
 def test_a_resumed_run_keeps_its_precision(small_run, monkeypatch):
     """Also on a machine where another is faster."""
-    monkeypatch.setattr(strategies, "fastest_precision", lambda: "mixed_bfloat16")
+    monkeypatch.setattr(hardware, "fastest_precision", lambda: "mixed_bfloat16")
     assert trainer.prepare(Options()) == "mixed_bfloat16"
     assert trainer.prepare(trainer._with_precision_of(small_run, Options())) == "float32"
     assert trainer.prepare(trainer._with_precision_of(Run(small_run.folder / "new"), Options())) == "mixed_bfloat16"
