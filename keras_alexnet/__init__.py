@@ -43,5 +43,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 @wrapt.when_imported("keras")
 def _register(_):
     """Register the classes of saved networks with Keras as soon as Keras is imported."""
-    for module in ("evaluation.metrics", "models.layers", "training.losses", "training.optimizers"):
+    modules = (
+        "evaluation.metrics",
+        "models.layers",
+        "models.normalization",
+        "training.losses",
+        "training.optimizers",
+    )
+    for module in modules:
         importlib.import_module(f"{__name__}.{module}")

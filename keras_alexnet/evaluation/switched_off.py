@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 
 NORMALIZATION = (LocalResponseNormalization, SpatialResponseNormalization)
 

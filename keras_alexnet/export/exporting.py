@@ -22,7 +22,7 @@ from keras_alexnet.evaluation.classifier import Classifier, is_rescaling, output
 from keras_alexnet.export import formats
 from keras_alexnet.export.accuracy import Accuracy, Batches, Function, measure
 from keras_alexnet.files import check_new, temporary_folder
-from keras_alexnet.models.layers import is_over_all_channels
+from keras_alexnet.models.normalization import is_over_all_channels
 
 TOLERANCE = 3e-5  # ours: float32 has 1e-6 to 7e-6, the largest for logits in the hundreds on LiteRT
 LEAST_PROBABILITY = 1e-30  # ours: runtimes round smaller ones to zero

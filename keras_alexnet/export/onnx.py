@@ -13,11 +13,9 @@ import keras
 import numpy as np
 
 from keras_alexnet.export.formats import DEFAULTS, PRECISIONS, Settings
-from keras_alexnet.models.layers import (
-    GroupedDense,
-    GroupedFlatten,
+from keras_alexnet.models.layers import GroupedDense, GroupedFlatten, PaperDropout
+from keras_alexnet.models.normalization import (
     LocalResponseNormalization,
-    PaperDropout,
     SpatialResponseNormalization,
     band,
     is_over_all_channels,

@@ -11,7 +11,7 @@ import numpy as np
 from keras_alexnet.export.formats import DEFAULTS, Settings
 from keras_alexnet.machine import available_cores
 from keras_alexnet.models.fusion import set_fusion
-from keras_alexnet.models.layers import LocalResponseNormalization, is_over_all_channels
+from keras_alexnet.models.normalization import LocalResponseNormalization, is_over_all_channels
 
 
 def write(server: keras.Model, path: pathlib.Path, settings: Settings = DEFAULTS) -> None:

@@ -24,10 +24,9 @@ from keras_alexnet.models.layers import (
     GroupedDense,
     GroupedFlatten,
     LocallyConnected2D,
-    LocalResponseNormalization,
     PaperDropout,
-    SpatialResponseNormalization,
 )
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 from keras_alexnet.models.pixels import watch_first_fit
 
 _GLOBAL_POOLING = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}

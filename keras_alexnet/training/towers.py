@@ -20,7 +20,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_alexnet.models.layers import GroupedFlatten, LocalResponseNormalization
+from keras_alexnet.models.layers import GroupedFlatten
+from keras_alexnet.models.normalization import LocalResponseNormalization
 from keras_alexnet.training.optimizers import PaperSGD
 
 TOWERS = 2

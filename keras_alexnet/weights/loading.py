@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.models.layers import LocalResponseNormalization, PaperDropout, SpatialResponseNormalization
+from keras_alexnet.models.layers import PaperDropout
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats

@@ -12,7 +12,7 @@ from references import normalized_over_channels
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.fusion import compile_elementwise, fusion_enabled, set_fusion
-from keras_alexnet.models.layers import LocalResponseNormalization, SpatialResponseNormalization
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends run it as it is")
 

@@ -16,10 +16,9 @@ from keras_alexnet.models.layers import (
     GroupedDense,
     GroupedFlatten,
     LocallyConnected2D,
-    LocalResponseNormalization,
     PaperDropout,
-    SpatialResponseNormalization,
 )
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 
 BACKEND = keras.backend.backend()
 SHAPE = (2, 5, 6, 8)

@@ -17,11 +17,10 @@ from keras_alexnet.models.layers import (
     GroupedDense,
     GroupedFlatten,
     LocallyConnected2D,
-    LocalResponseNormalization,
     PaperDropout,
-    SpatialResponseNormalization,
 )
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
+from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
 
 pytestmark = pytest.mark.any_backend
 

@@ -228,7 +228,7 @@ figure
 # | 2 The dataset | [2](2_0_the_dataset.ipynb) | `data/` |
 # | 3.1 ReLU nonlinearity | [3.1](3_1_relu_nonlinearity.ipynb) | `models/architectures.py`: `figure_1` |
 # | 3.2 Training on multiple GPUs | [3.2](3_2_training_on_multiple_gpus.ipynb) | `models/layers.py`, `training/towers.py` |
-# | 3.3 Local response normalization | [3.3](3_3_local_response_normalization.ipynb) | `models/layers.py` |
+# | 3.3 Local response normalization | [3.3](3_3_local_response_normalization.ipynb) | `models/normalization.py` |
 # | 3.4 Overlapping pooling | [3.4](3_4_overlapping_pooling.ipynb) | `models/alexnet.py` |
 # | 3.5 Overall architecture | [3.5](3_5_overall_architecture.ipynb) | `models/alexnet.py`, `models/architectures.py` |
 # | 4.1 Data augmentation | [4.1](4_1_data_augmentation.ipynb) | `data/augmentation.py`, `data/pipeline.py` |

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 3.3 | `models/layers.py` | half a minute, drawn flowers |
+# | section 3.3 | `models/normalization.py` | half a minute, drawn flowers |
 #
 # **The paper says:** each activation is divided by a measure of its neighbors' energy, over $n = 5$ channels with $k =
 # 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. This lowers the top-1 error by 1.4 and the top-5 error by 1.2 points.
