@@ -68,9 +68,19 @@ def crop(image: tf.Tensor, corner: Any, size: int) -> tf.Tensor:
     Example:
         >>> crop(tf.zeros((256, 256, 3)), (10, 20), 224).shape
         TensorShape([224, 224, 3])
+
+    Raises:
+        ValueError: If the image is smaller than the crop.
     """
+    _check_fits(image, size)
     top, left = tf.unstack(corner)
     return tf.ensure_shape(tf.slice(image, (top, left, 0), (size, size, 3)), (size, size, 3))
+
+
+def _check_fits(image, size):
+    shape = tf.TensorShape(image.shape)
+    if shape.rank == 3 and any(side is not None and side < size for side in shape[:2]):
+        raise ValueError(f"The crop must fit into the image. Received: size={size}, an image of shape {shape}")
 
 
 def central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -124,6 +134,7 @@ def random_crop(image: tf.Tensor, size: int, seed: Any) -> tf.Tensor:
         >>> random_crop(tf.zeros((256, 256, 3)), 224, seed=(0, 1)).shape
         TensorShape([224, 224, 3])
     """
+    _check_fits(image, size)
     return crop(image, random_corner(tf.shape(image)[:2], size, seed), size)
 
 

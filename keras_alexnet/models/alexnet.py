@@ -168,6 +168,11 @@ def _image(net, include_top, weights, input_tensor, shape):
         return layers.Input(shape, name="image")
     if not keras.utils.is_keras_tensor(input_tensor):
         raise ValueError(f"`input_tensor` must be a Keras tensor. Received: {type(input_tensor).__name__}")
+    if shape is not None and tuple(shape) != input_tensor.shape[1:]:
+        raise ValueError(
+            "`input_shape` must be that of `input_tensor`, or left out. "
+            f"Received: input_shape={shape}, input_tensor of shape {input_tensor.shape}"
+        )
     _check_shape(input_tensor.shape[1:], net, include_top, weights)
     return input_tensor
 

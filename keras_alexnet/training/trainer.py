@@ -132,6 +132,7 @@ def fit(
         The results, as in the run's `results.json`; None in a process that is not the chief of several.
 
     Raises:
+        TypeError: If an argument is another kind of object, such as the name of a recipe.
         ValueError: If the batch size is not divisible by the number of devices, there are too few pictures for a batch,
             a batch does not fit into memory, the loss is NaN, or another process is training this run.
         OSError: If the run's folder cannot be written, or the pictures can no longer be read.
@@ -139,6 +140,7 @@ def fit(
     Source: section 5.
     """
     strategy = strategy or Strategy()
+    _check_types(recipe, data, run)
     _check(recipe, data, options, strategy)
     precision = prepare(_with_precision_of(run, options))
     saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
@@ -182,6 +184,17 @@ def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
             saved_in.mkdir(parents=True, exist_ok=True)
             stack.enter_context(files.locked(saved_in))
         yield
+
+
+def _check_types(recipe: Recipe, data: Dataset, run: runs.Run) -> None:
+    """Check the arguments that other functions take as names."""
+    for name, value, kind, example in (
+        ("recipe", recipe, Recipe, 'RECIPES["flowers"]'),
+        ("data", data, Dataset, 'datasets.load("oxford_flowers102")'),
+        ("run", run, runs.Run, 'Run.create("runs/mine")'),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"`{name}` must be a {kind.__name__}, such as {example}. Received: {name}={value!r}")
 
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:

@@ -221,6 +221,19 @@ def test_translation_within_its_limit(places):
     assert (np.abs(shifts).max(axis=0) > 0.09).all()
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        augmentation.central_crop,
+        augmentation.ten_crops,
+        lambda image, size: augmentation.random_crop(image, size, (0, 1)),
+    ],
+)
+def test_a_crop_that_does_not_fit_is_refused(cut):
+    with pytest.raises(ValueError, match=r"Received: size=100, an image of shape \(120, 90, 3\)"):
+        cut(np.zeros((120, 90, 3), np.uint8), 100)
+
+
 @pytest.mark.parametrize("smallest", [0.08, 0.5])
 def test_resized_crop_within_its_limits(smallest):
     """Every pixel holds its position, so the part's width and height follow from the distances between pixels."""

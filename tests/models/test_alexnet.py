@@ -124,7 +124,7 @@ def test_one_weird_trick_predicts_and_trains_on_small_pictures(size):
 
 def test_input_tensor():
     image = keras.Input((70, 80, 3), name="photograph")
-    model = small(input_tensor=keras.layers.Rescaling(255.0)(image))
+    model = small(input_tensor=keras.layers.Rescaling(255.0)(image), input_shape=None)
     assert model.input_shape == (None, 70, 80, 3)
     assert model.layers[0].name == "photograph"
 
@@ -282,6 +282,10 @@ def test_fine_tuning_replaces_the_head_and_prints_so(model, file, capsys):
         ({"input_shape": 227}, "tuple of three integers. Received: input_shape=227"),
         ({"input_shape": (None, None, 3)}, "static `input_shape`. Received"),
         ({"input_tensor": np.zeros((1, 67, 67, 3))}, "must be a Keras tensor. Received: ndarray"),
+        (
+            {"input_tensor": keras.Input((67, 67, 3)), "input_shape": (99, 99, 3)},
+            r"input_shape=\(99, 99, 3\), input_tensor of shape \(None, 67, 67, 3\)",
+        ),
         ({"pooling": "mean"}, "None, 'avg' or 'max'. Received: pooling='mean'"),
         ({"classes": 0}, "at least 1. Received: classes=0"),
         ({"classes": 2.5}, "Received: classes=2.5"),

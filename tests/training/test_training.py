@@ -73,6 +73,17 @@ def test_run_folder_is_complete(finished):
     assert keras.config.dtype_policy().name == "float32"  # of other networks
 
 
+def test_names_instead_of_objects_are_refused(folder, tmp_path):
+    data, run, options = datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(dataset=str(folder))
+    for arguments, received in (
+        (("flowers", data, run), "recipe='flowers'"),
+        ((RECIPE, "pictures", run), "data='pictures'"),
+        ((RECIPE, data, "run"), "run='run'"),
+    ):
+        with pytest.raises(TypeError, match=rf"such as .*Received: {received}$"):
+            trainer.fit(*arguments, options)
+
+
 def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp_path):
     recipe = dataclasses.replace(RECIPE, augmentation=("resized_crop",), cut_from=2 * SIDE, epochs=1)
     run = Run.create(tmp_path / "run")
