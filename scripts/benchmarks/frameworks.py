@@ -140,7 +140,11 @@ def _race(topic, contenders, settings, arguments, report, unit="images/s"):
             return
         with gpus.Watch() as watch:
             turns = {name: (each, each.steps * each.settings["work"]) for name, each in workers.items()}
-            rates = take_turns(turns, arguments.repeats, 0)  # a turn is one call
+            try:
+                rates = take_turns(turns, arguments.repeats, 0)  # a turn is one call
+            except ChildProcessError as error:
+                report.leave_out(f"{topic}, {', '.join(workers)}: {error}")
+                return
         busy = {name: watch.means(each.turns) for name, each in workers.items()}
     report.add(topic, f"batch {settings['batch']}, {settings['precision']}", unit, rates, busy)
 

@@ -308,6 +308,21 @@ def test_a_contender_that_does_not_start_is_left_out_with_its_reason(tmp_path, m
     assert ended in report.left_out
 
 
+def test_a_contender_that_ends_later_does_not_end_the_benchmark(tmp_path, monkeypatch):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").touch()
+    (tmp_path / "benchmarks" / "worker.py").write_text(
+        "print('ready', flush=True)\ninput()\nprint('done', flush=True)\ninput()\nraise SystemExit('no memory')"
+    )
+    monkeypatch.setattr(frameworks, "SCRIPTS", tmp_path)
+    report = measuring.Report()
+    frameworks.jax(benchmark.build_parser().parse_args(TOY), report)
+    assert report.measurements == []
+    (left_out,) = report.left_out
+    assert left_out.startswith("jax, keras_alexnet on TensorFlow")
+    assert left_out.endswith("its process ended with status 1: no memory")
+
+
 def test_a_turn_takes_as_many_steps_as_fill_its_time(tmp_path, monkeypatch):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "__init__.py").touch()
