@@ -95,7 +95,7 @@ def check_fields(dataclass: "type[Recipe | Options]", values: Mapping[str, Any])
 
 def _check_type(field, value):
     """Check that a number is a number, and a tuple no single value."""
-    kind = next((kind for kind in (bool, int, float, tuple) if _is_of(field.type, kind)), None)
+    kind = next((kind for kind in (int, float, tuple) if _is_of(field.type, kind)), None)
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if kind is int and not (is_number and isinstance(value, numbers.Integral)):
         raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")

@@ -1,7 +1,7 @@
 """Random splits of the pictures, determined by a seed. Identical files stay together."""
 
 import collections
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from keras_alexnet.data.identity import SPLITS
@@ -42,16 +42,23 @@ class Shares(NamedTuple):
 TENTHS = Shares()
 
 
-def taken_from_training(official: Collection[str], shares: Shares) -> Shares:
+def taken_from_training(official: Mapping[str, Split], shares: Shares) -> Shares:
     """Return the shares that `complete` takes from the training pictures.
 
     Example:
-        >>> taken_from_training(("train", "test"), TENTHS)
+        >>> taken_from_training({"train": (), "test": ()}, TENTHS)
         Shares(validation=0.1, test=0)
     """
-    has_test = "test" in official or ("validation" in official and shares.test > 0)
-    has_validation = "validation" in official and ("test" in official or not has_test)
-    return Shares(0 if has_validation else shares.validation, 0 if has_test else shares.test)
+    splits = _with_test(official, shares)
+    return Shares(*(0 if split in splits else share for split, share in shares._asdict().items()))
+
+
+def _with_test(official, shares):
+    """Return the splits with the validation pictures as the test split, if there are no test pictures."""
+    splits = dict(official)
+    if "test" not in splits and "validation" in splits and shares.test:
+        splits["test"] = splits.pop("validation")
+    return splits
 
 
 def check_class_sizes(counts: Mapping[str, int], shares: Shares) -> None:
@@ -179,10 +186,8 @@ def complete(
         shares: Fractions for validation and test.
         split_off: Splits a fraction off, and returns the rest and the fraction.
     """
-    splits = dict(official)
-    if "test" not in splits and "validation" in splits and shares.test:
-        splits["test"] = splits.pop("validation")
+    splits, taken = _with_test(official, shares), taken_from_training(official, shares)
     for split in ("test", "validation"):
-        if split not in splits and getattr(shares, split):
-            splits["train"], splits[split] = split_off(splits["train"], getattr(shares, split))
+        if share := getattr(taken, split):
+            splits["train"], splits[split] = split_off(splits["train"], share)
     return {split: splits[split] for split in SPLITS if split in splits}

@@ -111,7 +111,6 @@ def _sums(batch, *_):
     """Return the number of images, their sum, and the sum of the outer products of all colors, exactly for uint8."""
     import tensorflow as tf
 
-    colors = tf.cast(tf.reshape(batch, (-1, 3)), tf.float64)  # (pixels of all images, 3)
-    exact = tf.int32 if batch.dtype.is_integer else tf.float64
-    image = tf.cast(tf.reduce_sum(tf.cast(batch, exact), axis=0), tf.float64)
-    return tf.shape(batch)[0], image, tf.matmul(colors, colors, transpose_a=True)
+    batch = tf.cast(batch, tf.float64)
+    colors = tf.reshape(batch, (-1, 3))  # (pixels of all images, 3)
+    return tf.shape(batch)[0], tf.reduce_sum(batch, axis=0), tf.matmul(colors, colors, transpose_a=True)

@@ -75,6 +75,8 @@ class Convolution:
             raise ValueError(
                 f'`padding` must be a number of zeros, 0 for none, or "same". Received: padding={self.padding!r}'
             )
+        if isinstance(self.then, str):
+            raise ValueError(f"`then` must be a tuple, such as ('relu',). Received: then={self.then!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,8 +189,6 @@ class Architecture:
                 )
 
     def _check_steps(self, n, steps):
-        if isinstance(steps, str):
-            raise ValueError(f"`then` must be a tuple, such as ('relu',). Received: conv{n} with then={steps!r}")
         unknown = [step for step in steps if step not in STEPS and not _is_activation(step)]
         if unknown:
             raise ValueError(

@@ -127,7 +127,7 @@ class PaperSGD(keras.optimizers.Optimizer):
         settings = [learning_rate, self.momentum]
         has_decay = self._use_weight_decay(variable) and not set(self._paths[index]) & set(self.no_weight_decay)
         if has_decay and not is_bias:
-            settings.append(self.weight_decay or 0.0)  # None means 0
+            settings.append(0.0 if self.weight_decay is None else self.weight_decay)
         settings = [ops.cast(setting, variable.dtype) for setting in settings]
         self._moved(velocity, variable, _dense(gradient, variable), *settings)
 

@@ -29,7 +29,6 @@ NAMES = {
     "torch": "keras_alexnet on PyTorch",
     worker.PYTORCH: "PyTorch",
 }
-PRODUCTS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", worker.PYTORCH: "PyTorch"}
 EXPORTS = {
     "SavedModel": worker.SAVED_MODEL,
     "SavedModel, compiled": worker.COMPILED_SAVED_MODEL,
@@ -47,18 +46,17 @@ def jax(arguments: argparse.Namespace, report: Report) -> None:
 
 def training(arguments: argparse.Namespace, report: Report) -> None:
     """Compare training steps of all frameworks, on a batch in the memory of one device."""
-    _compare("training", arguments, report)
+    _compare("training", arguments.batch_sizes, arguments, report)
 
 
 def prediction(arguments: argparse.Namespace, report: Report) -> None:
     """Compare predictions of all frameworks, of one picture and of a batch, in the memory of one device."""
-    _compare("prediction", arguments, report, single=True)
+    _compare("prediction", dict.fromkeys([1, *arguments.batch_sizes]), arguments, report)
 
 
-def _compare(task, arguments, report, single=False):
+def _compare(task, batch_sizes, arguments, report):
     contenders = {name: {"contender": who} for who, name in NAMES.items()}
-    sizes = dict.fromkeys([1, *arguments.batch_sizes] if single else arguments.batch_sizes)
-    for precision, batch in itertools.product(_precisions(arguments, report), sizes):
+    for precision, batch in itertools.product(_precisions(arguments, report), batch_sizes):
         _race(task, contenders, {"task": task, "batch": batch, "precision": precision}, arguments, report)
 
 
@@ -83,7 +81,7 @@ def peak(arguments: argparse.Namespace, report: Report) -> None:
     for precision, (who, name) in itertools.product(_precisions(arguments, report), NAMES.items()):
         contenders = {
             name: {"contender": who, "task": "training", "work": batch * operations / 1e9},
-            f"matrix product in {PRODUCTS[who]}": {
+            f"matrix product in {name.removeprefix('keras_alexnet on ')}": {
                 "contender": who, "task": "product", "side": side, "work": 2 * side**3 / 1e9
             },
         }  # fmt: skip

@@ -79,7 +79,8 @@ def _product(settings) -> Callable[[int], None]:
 
     def steps(count: int) -> None:
         for _ in range(count):
-            keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix)[0, 0])  # waits for the device
+            first = keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32")
+            keras.ops.convert_to_numpy(first)  # waits for the device
 
     return steps
 

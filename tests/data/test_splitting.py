@@ -138,5 +138,3 @@ def test_splits_that_are_missing_are_split_off(official, shares, expected):
         return count - round(count * share), round(count * share)
 
     assert splitting.complete(dict.fromkeys(official, 100), shares, split_off) == expected
-    taken = splitting.taken_from_training(official, shares)
-    assert sum(map(bool, taken)) == len(expected) - len(official)

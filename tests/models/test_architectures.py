@@ -566,7 +566,6 @@ def test_padding_of_an_even_kernel():
             {"convolutions": {1: Convolution(96, 11), 2: Convolution(256, 5, then=("relu", "lrn", "pol"))}},
             "norm, spatial_norm, pool, average_pool, or names of Keras activations.*Received: conv2 then lrn, pol",
         ),
-        ({"convolutions": {1: Convolution(96, 11, then=("relu"))}}, r"a tuple.*Received: conv1 with then='relu'"),
         (
             {"convolutions": {1: Convolution(96, 11, padding=5, is_local=True, low_resolution=LowResolution())}},
             "cannot have `low_resolution`. Received: conv1 with both",
@@ -588,6 +587,7 @@ def test_architectures_that_make_no_network_are_refused(changes, message):
         ({"strides": -1}, "`strides` must .* Received: -1"),
         ({"padding": -1}, "Received: padding=-1"),
         ({"padding": "valid"}, "0 for none, or \"same\". Received: padding='valid'"),
+        ({"then": "relu"}, "a tuple, such as .*Received: then='relu'"),
     ],
 )
 def test_convolutions_that_make_no_layer_are_refused(settings, message):

@@ -1,3 +1,4 @@
+import argparse
 import importlib.util
 import json
 import os
@@ -9,7 +10,7 @@ from PIL import Image
 
 import benchmark
 import keras_alexnet
-from benchmarks import baselines, frameworks, gpus, measuring, network_speed
+from benchmarks import baselines, frameworks, gpus, measuring, network_speed, worker
 from keras_alexnet.models.summary import sketch
 
 SIZE = 67
@@ -308,6 +309,11 @@ def test_a_contender_that_does_not_start_is_left_out_with_its_reason(tmp_path, m
     assert ended in report.left_out
 
 
+@pytest.mark.parametrize("precision", network_speed.POLICIES)
+def test_the_matrix_product_in_each_precision(precision):
+    worker._product(argparse.Namespace(side=8, precision=precision))(2)
+
+
 def test_a_contender_that_ends_later_does_not_end_the_benchmark(tmp_path, monkeypatch):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "__init__.py").touch()
@@ -334,11 +340,11 @@ def test_a_turn_takes_as_many_steps_as_fill_its_time(tmp_path, monkeypatch):
         "    print('done', flush=True)\n"
     )
     monkeypatch.setattr(frameworks, "SCRIPTS", tmp_path)
-    with frameworks.Worker({"contender": "tensorflow"}, seconds=0.2) as worker:
-        assert 1 <= worker.steps <= 4
-        worker()
-        ((began, ended),) = worker.turns
-        assert ended - began >= 0.05 * worker.steps
+    with frameworks.Worker({"contender": "tensorflow"}, seconds=0.2) as contender:
+        assert 1 <= contender.steps <= 4
+        contender()
+        ((began, ended),) = contender.turns
+        assert ended - began >= 0.05 * contender.steps
 
 
 def test_utilization_is_that_of_the_turns():
