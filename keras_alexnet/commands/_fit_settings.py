@@ -12,15 +12,10 @@ from keras_alexnet.data import sources
 from keras_alexnet.data.identity import DRAWN_SOURCES
 from keras_alexnet.files import absolute_if_exists
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
-from keras_alexnet.recipes import (
-    AUGMENTATIONS,
-    DEFAULT_RECIPES,
-    RECIPES,
-    Options,
-    Recipe,
-    check_fields,
-    too_few_pictures,
-)
+from keras_alexnet.recipes import RECIPES, Options, Recipe
+from keras_alexnet.recipes.fields import check_fields
+from keras_alexnet.recipes.named import DEFAULT_RECIPES, too_few_pictures
+from keras_alexnet.recipes.recipe import AUGMENTATIONS
 from keras_alexnet.runs import Run
 from keras_alexnet.text import enumerated
 from keras_alexnet.weights import names

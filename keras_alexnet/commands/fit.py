@@ -29,7 +29,8 @@ from keras_alexnet.evaluation.top_k import has_top5
 from keras_alexnet.files import LockedError
 from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.invocation import call_of
-from keras_alexnet.recipes import PURPOSES, Options, Recipe
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.recipes.named import NAMED
 from keras_alexnet.runs import Run
 from keras_alexnet.text import percent, plural
 
@@ -42,8 +43,8 @@ if typing.TYPE_CHECKING:
 
 def build_parser() -> Parser:
     """Build the parser of the command line. Its flags are the fields of `Options` and `Recipe`."""
-    width = max(map(len, PURPOSES)) + 2
-    recipes = "\n".join(f"  {name:{width}}{purpose}" for name, purpose in PURPOSES.items())
+    width = max(map(len, NAMED)) + 2
+    recipes = "\n".join(f"  {name:{width}}{named.purpose}" for name, named in NAMED.items())
     parser = Parser(
         prog="fit.py",
         usage="%(prog)s [--dataset DATA] [--weights WEIGHTS] [--run FOLDER] [other flags, see below]",

@@ -4,7 +4,7 @@ Every function takes one image of shape `(height, width, 3)`, and a random one a
 `tf.random.stateless_uniform`. The same seed gives the same result, eagerly, in a `tf.function` and in tf.data. There is
 no state to save or restore.
 
-To add an augmentation, write its function `name(image, seed)` here, and add its name to `recipes.AUGMENTATIONS`.
+To add an augmentation, write its function `name(image, seed)` here, and add its name to `recipes.recipe.AUGMENTATIONS`.
 """
 
 import hashlib

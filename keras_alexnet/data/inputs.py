@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras_alexnet.data import augmentation, decoding
 from keras_alexnet.data.statistics import Statistics, mean_and_std
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.recipes import AUGMENTATIONS, Recipe
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes.recipe import AUGMENTATIONS
 
 AFFINE = ("rotation", "scaling", "translation")  # `augmentation.affine` does all three in one pass over the pixels
 SEPARATE_STEPS = (*AFFINE, "resized_crop", "crop", "lighting", "noise")  # the others share `_apply_crop_augmentations`
@@ -34,7 +35,7 @@ def averaged_crops(image: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 
 
 def augmented_crop(picture: tf.Tensor, seed: Any, statistics: Statistics | None, recipe: Recipe) -> tf.Tensor:
-    """Make a training crop: apply `recipe.augmentation` in the order of `recipes.AUGMENTATIONS`.
+    """Make a training crop: apply `recipe.augmentation` in the order of `recipes.recipe.AUGMENTATIONS`.
 
     The resized picture is rotated, scaled and translated, then cropped at a random position or in the center. The crop
     is flipped. Then the mean is subtracted together with PCA lighting, noise is added, and the result is divided by the

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_alexnet.recipes import Recipe, layers_and_epochs
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes.recipe import layers_and_epochs
 
 
 def divided_learning_rate(first: float, errors: Sequence[float], patience: int, divisions: int = 3) -> float:

@@ -17,7 +17,8 @@ import keras
 
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.summary import sketch
-from keras_alexnet.recipes import STRATEGIES, Recipe
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes.options import STRATEGIES
 from keras_alexnet.text import plural
 from keras_alexnet.training import one_weird_trick
 

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks import baselines, gpus, network_speed, worker
 from benchmarks.measuring import Report, take_turns
 from keras_alexnet.machine import available_cores
-from keras_alexnet.recipes import STRATEGIES
+from keras_alexnet.recipes.options import STRATEGIES
 
 SCRIPTS = pathlib.Path(__file__).parents[1]
 NAMES = {

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_alexnet import recipes
 from keras_alexnet.data import augmentation, balancing, datasets, inputs, pipeline
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes.recipe import AUGMENTATIONS
 
 RESIZE_SIZE, CROP_SIZE, COUNT = 16, 11, 20
 
@@ -284,7 +284,7 @@ def test_random_numbers_of_archived_recipes_stay_the_same(names):
     np.testing.assert_allclose([crop.mean(), crop.std(), *crop[0, 0]], [mean, std, *first_pixel], atol=1e-3)
 
 
-@pytest.mark.parametrize("name", recipes.AUGMENTATIONS)
+@pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_every_name_of_the_table_changes_crops(resized, statistics, name):
     plain, changed = (seen(resized, statistics, recipe(augmentation=names), 0, range(1))[0] for names in ((), (name,)))
     assert (plain != changed).any()
@@ -309,8 +309,8 @@ def test_crops_cut_from_larger_pictures_are_sharper(names):
 @pytest.fixture
 def with_grey(monkeypatch):
     """Add an augmentation by a function and a line of the table, here in front of the others, which are reversed."""
-    names = {"grey": {"share": "dropout"}, **dict(reversed(recipes.AUGMENTATIONS.items()))}
-    monkeypatch.setattr(recipes, "AUGMENTATIONS", names)
+    names = {"grey": {"share": "dropout"}, **dict(reversed(AUGMENTATIONS.items()))}
+    monkeypatch.setattr("keras_alexnet.recipes.recipe.AUGMENTATIONS", names)
     monkeypatch.setattr(inputs, "AUGMENTATIONS", names)
 
     def grey(image, seed, share):

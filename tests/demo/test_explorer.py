@@ -20,7 +20,8 @@ from keras_alexnet.demo.explorer import Explorer
 from keras_alexnet.evaluation import predict
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.recipes import FIGURE_1, Recipe
+from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes.named import FIGURE_1
 
 SPECIES = ("<b>rose & co", "daisy", "tulip")
 PICTURE = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)

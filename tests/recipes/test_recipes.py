@@ -4,7 +4,8 @@ import json
 import pytest
 
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.recipes import DEFAULT_RECIPES, RECIPES, Options, Recipe
+from keras_alexnet.recipes import RECIPES, Options, Recipe
+from keras_alexnet.recipes.named import DEFAULT_RECIPES
 from keras_alexnet.training.schedules import bias_factor, learning_rate
 
 

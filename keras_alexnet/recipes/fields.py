@@ -1,0 +1,89 @@
+"""Settings as fields of a dataclass, with the words and rules for their flags."""
+
+import dataclasses
+import numbers
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Rule(NamedTuple):
+    """The values that a setting may have.
+
+    Attributes:
+        words: Completes the error message "`name` must be".
+        allows: Returns whether a value is allowed.
+    """
+
+    words: str
+    allows: Callable[[Any], bool]
+
+
+POSITIVE = Rule("more than zero", lambda value: value > 0)
+NOT_NEGATIVE = Rule("at least zero", lambda value: value >= 0)
+AT_LEAST_ONE = Rule("at least 1", lambda value: value >= 1)
+LESS_THAN_ONE = Rule("at least 0 and less than 1", lambda value: 0 <= value < 1)
+
+
+def setting(
+    default: Any,
+    help: str,
+    group: str,
+    aliases: tuple[str, ...] = (),
+    choices: tuple[str, ...] | None = None,
+    rule: Rule | None = None,
+) -> Any:
+    """Declare a field and its flag on the command line.
+
+    Args:
+        default: The default value.
+        help: Description for `--help`.
+        group: Title of its group of flags.
+        aliases: Other names of the flag, such as those of version 0.1.0.
+        choices: The allowed values, if there are few.
+        rule: The allowed values, if they follow a rule. A default of None is always allowed.
+    """
+    metadata = {"help": help, "group": group, "aliases": aliases, "choices": choices, "rule": rule}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check_fields(dataclass: type, values: Mapping[str, Any]) -> None:
+    """Check each setting by itself.
+
+    Args:
+        dataclass: `Recipe` or `Options`.
+        values: Some or all of its settings by name.
+
+    Raises:
+        ValueError: If a value is none of its choices or breaks its rule.
+    """
+    for field in dataclasses.fields(dataclass):
+        if field.name not in values:
+            continue
+        value, choices, rule = values[field.name], field.metadata["choices"], field.metadata["rule"]
+        if value is None and field.default is None:
+            continue
+        if choices and value not in choices:
+            raise ValueError(f"`{field.name}` must be {' or '.join(choices)}. Received: {value!r}")
+        _check_type(field, value)
+        if rule and not rule.allows(value):
+            raise ValueError(f"`{field.name}` must be {rule.words}. Received: {value}")
+
+
+def _check_type(field, value):
+    """Check that a number is a number, and a tuple no single value."""
+    kind = next((kind for kind in (int, float, tuple) if _is_of(field.type, kind)), None)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if kind is int and not (is_number and isinstance(value, numbers.Integral)):
+        raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
+    if kind is float and not is_number:
+        raise ValueError(f"`{field.name}` must be a number. Received: {value!r}")
+    if kind is tuple and not isinstance(value, (tuple, list)):
+        raise ValueError(f"`{field.name}` must be a tuple, such as ({value!r},). Received: {value!r}")
+
+
+def _is_of(declared, kind):
+    """Return whether a declared type, such as `tuple[int, ...] | None`, is this kind, or one of its alternatives is."""
+    alternatives = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
+    return any((typing.get_origin(each) or each) is kind for each in alternatives)
