@@ -22,11 +22,9 @@ from keras_alexnet.weights import names
 
 if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
-    from keras_alexnet.training.defaults import DataFacts
     from keras_alexnet.weights.origin import Origin
 
 QUICK_MINUTES = 2.0
-QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
 MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
     "dataset",
     "data_dir",
@@ -105,22 +103,28 @@ def fill_in_settings(
     origin: "Origin | None",
     replicas: int = 1,
 ) -> tuple[Recipe, Options]:
-    """Return the recipe and the options, chosen from the data where they are not given. Warn about too few pictures."""
-    if arguments.recipe and not arguments.resume:
-        warning = too_few_pictures(arguments.recipe, len(data.splits["train"]))
-        if warning:
-            say(warning)
-    elif not arguments.resume and options.recover is None:
-        options = dataclasses.replace(options, recover="learning_rate" not in given_fields(arguments, Recipe))
+    """Return the recipe and the options of a new run, chosen from the data where they are not given, and print them."""
     options = _with_head_for_classes(options, data, origin)
-    if recipe is None:
-        return choose_settings(data, arguments, options, origin, replicas)
-    if arguments.recipe or arguments.resume:
+    if arguments.recipe:
+        if warning := too_few_pictures(arguments.recipe, len(data.splits["train"])):
+            say(warning)
         return recipe, options
-    recipe = _with_even_batches(recipe, arguments, replicas)
-    if data.identity.source not in DRAWN_SOURCES:  # their recipes are for random weights
-        options = _with_default_start(recipe, options, data, arguments)
-        announce_start(options)
+    from keras_alexnet.training import choosing
+
+    given, keep_start = given_fields(arguments, Recipe), "weights" in _given_options(arguments)
+    if options.recover is None:
+        options = dataclasses.replace(options, recover="learning_rate" not in given)
+    if recipe is None:
+        check_batch_size(len(data.splits["train"]), None, arguments)
+        recipe, options, announcement = choosing.choose(data, options, given, origin, replicas, keep_start)
+        _check_no_augmentation_is_missing(recipe, given)
+        say(announcement)
+    else:
+        recipe = choosing.with_even_batches(recipe, given, replicas)
+        if data.identity.source not in DRAWN_SOURCES and not keep_start:  # their recipes are for random weights
+            options = choosing.with_default_start(recipe, options, data, given)
+    if options.weights == names.DRAWN:
+        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
     return recipe, options
 
 
@@ -166,23 +170,6 @@ def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | 
     return dataclasses.replace(options, head="new")
 
 
-def _with_even_batches(recipe, arguments, replicas):
-    """Return the recipe with a batch that can be divided among the replicas, unless its size is given."""
-    if "batch_size" in given_fields(arguments, Recipe):
-        return recipe
-    return dataclasses.replace(recipe, batch_size=max(replicas, recipe.batch_size - recipe.batch_size % replicas))
-
-
-def _with_default_start(recipe, options, data, arguments):
-    """Return the options with the kernels from drawn pictures, if they suit the data and no other start is given."""
-    from keras_alexnet.training import defaults
-
-    is_given = "weights" in _given_options(arguments) or "initial_weights" in given_fields(arguments, Recipe)
-    if is_given or not defaults.starts_from_drawn(len(data.splits["train"]), recipe):
-        return options
-    return dataclasses.replace(options, weights=names.DRAWN)
-
-
 def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.Namespace) -> "Origin | None":
     """Return the network of `--weights`, None without them. Raise if the weights do not fit.
 
@@ -205,112 +192,6 @@ def trace_weights(recipe: Recipe | None, options: Options, arguments: argparse.N
     name = recipe.architecture if recipe else known.architecture
     loading.check(sketch(name, input_shape=(size, size, 3)), known.path, head="auto")
     return known
-
-
-def choose_settings(
-    data: "Dataset",
-    arguments: argparse.Namespace,
-    options: Options,
-    origin: "Origin | None" = None,
-    replicas: int = 1,
-) -> tuple[Recipe, Options]:
-    """Return the recipe and the options for the pictures and the weights, with the given flags applied. Print them."""
-    from keras_alexnet.training import defaults
-
-    facts = defaults.measure_facts(data)
-    check_batch_size(facts.pictures, None, arguments)
-    suited = choose_recipe(facts, arguments, options, origin, replicas)
-    epochs, options, speed = plan_epochs(suited, facts, arguments, options, replicas)
-    # again, since some settings depend on the number of steps
-    recipe = choose_recipe(facts, arguments, options, origin, replicas, epochs)
-    _check_no_augmentation_is_missing(recipe, given_fields(arguments, Recipe))
-    options = _with_default_start(recipe, options, data, arguments)
-    say(defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name))
-    announce_start(options)
-    announce_reductions(recipe, options, suited.epochs)
-    return recipe, options
-
-
-def choose_recipe(
-    facts: "DataFacts",
-    arguments: argparse.Namespace,
-    options: Options,
-    origin: "Origin | None" = None,
-    replicas: int = 1,
-    epochs: int | None = None,
-) -> Recipe:
-    """Return the recipe for the pictures and the weights, with the given flags applied.
-
-    Args:
-        facts: Properties of the training pictures.
-        arguments: The parsed flags.
-        options: The options.
-        origin: The network of the weights; None without it.
-        replicas: Number of replicas that share a batch.
-        epochs: The planned number of epochs; None for the number that suits the pictures.
-    """
-    from keras_alexnet.training import defaults
-
-    given = given_fields(arguments, Recipe) | ({"epochs": epochs} if epochs else {})
-    if options.quick and not origin:  # pretrained weights have their own size
-        given = {"crop_size": QUICK_CROP_SIZE} | given
-    if origin:
-        recipe = defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
-    else:
-        recipe = defaults.recipe_for(facts, options.steps_per_epoch, **given)
-    return _with_even_batches(recipe, arguments, replicas)
-
-
-def plan_epochs(
-    recipe: Recipe, facts: "DataFacts", arguments: argparse.Namespace, options: Options, replicas: int = 1
-) -> tuple[int, Options, float]:
-    """Return a number of epochs for this machine, the options, and the speed in images per second.
-
-    With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
-    there are fewer epochs if they would take long on this machine. Given numbers are kept.
-    Several replicas are taken to be that many times as fast as one, but virtual devices share the cores of one.
-    """
-    from keras_alexnet.training import time_planning, trainer
-
-    trainer.prepare(options)  # the speed depends on the precision
-    is_given = bool({"epochs", "divide_after"} & given_fields(arguments, Recipe).keys())
-    times = 1 if options.virtual_devices else replicas
-    if options.max_minutes and not is_given:
-        speed = times * time_planning.measure_speed(recipe, facts.classes)
-        given_steps, seconds = options.steps_per_epoch, 60 * options.max_minutes
-        epochs, steps = time_planning.plan(recipe, facts.pictures, seconds, speed, given_steps)
-        return epochs, dataclasses.replace(options, steps_per_epoch=steps), speed
-    speed = times * time_planning.images_per_second(recipe, facts.classes)
-    # several workers must agree on the number
-    if is_given or options.steps_per_epoch or options.strategy == "multiworker":
-        return recipe.epochs, options, speed
-    return time_planning.shorten(recipe, facts.pictures, speed), options, speed
-
-
-def announce_start(options: Options) -> None:
-    """Print whether training starts from the kernels of drawn pictures."""
-    if options.weights == names.DRAWN:
-        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
-
-
-def announce_reductions(recipe: Recipe, options: Options, suited_epochs: int) -> None:
-    """Print what was reduced to save time.
-
-    Args:
-        recipe: The recipe.
-        options: The options.
-        suited_epochs: The number of epochs that suits the pictures.
-    """
-    if recipe.epochs < suited_epochs and not options.max_minutes:
-        say(
-            f"The number of epochs was reduced from {suited_epochs} to limit the time on this machine. To train for "
-            f"all of them: --epochs {suited_epochs}."
-        )
-    if options.quick:
-        say(
-            f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
-            "Leave out --quick for the best result."
-        )
 
 
 def _given_options(arguments: argparse.Namespace) -> dict:

@@ -117,30 +117,43 @@ def _prepare(arguments: argparse.Namespace, run: Run | None) -> tuple[Recipe, Op
 
     What can be known to be wrong is refused before TensorFlow is loaded, which takes seconds.
     """
-    recipe, options = resumed_settings(arguments, run) if run else new_run_settings(arguments)
-    if not run and not arguments.find_learning_rate:
+    return _prepare_resumed(arguments, run) if run else _prepare_new(arguments)
+
+
+def _prepare_new(arguments):
+    recipe, options = new_run_settings(arguments)
+    if not arguments.find_learning_rate:
         _check_not_among_pictures("--run", pathlib.Path(arguments.run or "runs"), options)
         if options.checkpoint_path:
             _check_not_among_pictures("--checkpoint-path", pathlib.Path(options.checkpoint_path), options)
         if arguments.run and options.strategy != "multiworker":  # another worker may have created it
             Run.check_new(arguments.run)
-    if run:
-        sources.check_in_place(options)
     files = sources.files_for(options)
     if files:  # before any picture is read
         check_batch_size(len(next(iter(files.splits.values()))), recipe, arguments)
-    origin = None if run else trace_weights(recipe, options, arguments)
+    origin = trace_weights(recipe, options, arguments)
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies
 
     strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
-    if run:
-        _compare_backends(run, options)
     data = datasets.from_options(options, files)
-    if run:
-        _check_same_pictures(run, data)
     say(data.describe())
     return *fill_in_settings(recipe, options, data, arguments, origin, strategy.replicas), data, strategy
+
+
+def _prepare_resumed(arguments, run):
+    recipe, options = resumed_settings(arguments, run)
+    sources.check_in_place(options)
+    files = sources.files_for(options)
+    from keras_alexnet.data import datasets
+    from keras_alexnet.training import strategies
+
+    strategy = strategies.create_strategy(options.devices, options.virtual_devices, options.strategy)
+    _compare_backends(run, options)
+    data = datasets.from_options(options, files)
+    _check_same_pictures(run, data)
+    say(data.describe())
+    return recipe, options, data, strategy
 
 
 def _check_same_pictures(run: Run, data: "Dataset") -> None:

@@ -1,5 +1,8 @@
 """What the devices of the Keras backend can do, and how to make them reproducible."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 
 from keras_alexnet.machine import processor
@@ -32,6 +35,16 @@ def fastest_precision() -> str:
         return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     _, features = processor()
     return "mixed_bfloat16" if {"avx512_bf16", "amx_bf16"} & {*features} else "float32"
+
+
+@contextlib.contextmanager
+def precision_as_before() -> Iterator[None]:
+    """Leave the precision of other networks of the program as it was."""
+    before = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _gpu_capability() -> tuple[int, int] | None:

@@ -44,7 +44,7 @@ def range_test(
     Returns:
         The mean loss after each step, for the first of `rates()`.
     """
-    trainer.prepare(options)
+    trainer.set_seed_and_precision(options)
     pictures = data.splits["train"].take(STEPS * recipe.batch_size)
     resized = pipeline.resize_pictures(pictures.take(MEASURED), recipe.training_size)
     statistics = Statistics.measure(resized)

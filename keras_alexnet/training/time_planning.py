@@ -86,7 +86,7 @@ def measure_speed(recipe: Recipe, classes: int) -> float:
 def images_per_second(recipe: Recipe, classes: int) -> float:
     """Estimate the training speed of one device in images per second, from the speed of one matrix product in float32.
 
-    The estimate is for the current precision, see `trainer.prepare`.
+    The estimate is for the current precision, see `trainer.set_seed_and_precision`.
 
     Args:
         recipe: The recipe.

@@ -99,17 +99,7 @@ def compiled_model(
     return model
 
 
-@contextlib.contextmanager
-def _precision_as_before() -> Iterator[None]:
-    """Leave the precision of other networks of the program as it was."""
-    before = keras.config.dtype_policy()
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-@_precision_as_before()
+@hardware.precision_as_before()
 def fit(
     recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy | None = None
 ) -> dict | None:
@@ -142,7 +132,7 @@ def fit(
     strategy = strategy or Strategy()
     _check_types(recipe, data, run)
     _check(recipe, data, options, strategy)
-    precision = prepare(_with_precision_of(run, options))
+    precision = set_seed_and_precision(_with_precision_of(run, options))
     saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
     with _locked(run, saved_in) if strategy.is_chief else contextlib.nullcontext():
         if strategy.is_chief:
@@ -237,7 +227,7 @@ def _with_precision_of(run: runs.Run, options: Options) -> Options:
     return dataclasses.replace(options, precision=precision) if precision else options
 
 
-def prepare(options: Options) -> str:
+def set_seed_and_precision(options: Options) -> str:
     """Set the seeds and the precision, and return the precision."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:

@@ -23,9 +23,9 @@ from small_pictures import save_classes
 from keras_alexnet.commands import _fit_settings, evaluate, fit
 from keras_alexnet.data import datasets
 from keras_alexnet.files import LockedError, locked
-from keras_alexnet.recipes import RECIPES, Options
+from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.runs import Run
-from keras_alexnet.training import time_planning, trainer
+from keras_alexnet.training import choosing, trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -123,33 +123,6 @@ def test_a_run_that_stopped_early_says_so_and_is_not_made_longer(tmp_path, capsy
     assert capsys.readouterr().out == "This run is finished: --stop-after 1 ended it after 2 epochs.\n"
     with pytest.raises(ValueError, match=r"ended by --stop-after 1.*--weights .*run.* Received: --epochs 20"):
         fit._say_how_it_continues(run, dataclasses.replace(recipe, epochs=20), epochs=2)
-
-
-def test_a_quick_try_can_have_another_size(pictures, monkeypatch, capsys):
-    monkeypatch.setattr(time_planning, "measure_speed", lambda *_: 100.0)
-    data = datasets.load(str(pictures))
-    for flags, sizes in (([], (67, 76)), (["--crop-size", "99"], (99, 112))):
-        arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--quick", *flags])
-        recipe, _ = _fit_settings.choose_settings(data, arguments, _fit_settings.new_run_settings(arguments)[1])
-        assert (recipe.crop_size, recipe.resize_size) == sizes
-
-
-def test_several_replicas_train_longer_in_the_same_time(pictures, monkeypatch, capsys):
-    monkeypatch.setattr(time_planning, "images_per_second", lambda *_: 1.0)
-    data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures)])
-    options = _fit_settings.new_run_settings(arguments)[1]
-    epochs = [_fit_settings.choose_settings(data, arguments, options, replicas=n)[0].epochs for n in (1, 2)]
-    options = dataclasses.replace(options, virtual_devices=2)
-    epochs.append(_fit_settings.choose_settings(data, arguments, options, replicas=2)[0].epochs)
-    assert epochs == [100, 150, 100]  # of 300: at least a third, or what takes 20 minutes
-
-
-@pytest.mark.parametrize(("replicas", "flags", "batch_size"), [(3, [], 15), (2, [], 16), (3, ["--batch-size", "8"], 8)])
-def test_a_chosen_batch_can_be_divided_among_the_replicas(pictures, replicas, flags, batch_size):
-    """16 pictures are one batch on one device."""
-    data, arguments = datasets.load(str(pictures)), fit.build_parser().parse_args(["--dataset", str(pictures), *flags])
-    options = _fit_settings.new_run_settings(arguments)[1]
-    assert _fit_settings.choose_settings(data, arguments, options, replicas=replicas)[0].batch_size == batch_size
 
 
 def test_the_batch_of_a_data_set_can_be_divided_among_the_replicas():
@@ -594,7 +567,7 @@ def test_a_missing_environment_is_one_line():
     ],
 )
 def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, pictures, monkeypatch):
-    monkeypatch.setattr(_fit_settings, "choose_settings", lambda data, arguments, options, *rest: (None, options))
+    monkeypatch.setattr(choosing, "choose", lambda data, options, *rest: (Recipe(), options, ""))
     arguments = fit.build_parser().parse_args(["--dataset", str(pictures), *flags])
     _, options = _fit_settings.fill_in_settings(
         *_fit_settings.new_run_settings(arguments), datasets.load(str(pictures)), arguments, None
@@ -658,15 +631,6 @@ def test_a_resumed_run_keeps_what_decides_its_result(flags, tmp_path):
         resume(flags)
     recipe, options = resume("--devices 2 --max-checkpoints 5 --max-minutes 3 --epochs 99")
     assert (recipe.epochs, options.devices, options.max_checkpoints, options.max_minutes) == (99, 2, 5, 3)
-
-
-def test_a_time_limit_is_in_minutes(pictures, monkeypatch, capsys):
-    """16 pictures at 100 per second, and 0.3 s besides, in each epoch."""
-    monkeypatch.setattr(time_planning, "measure_speed", lambda *_: 100.0)
-    arguments = fit.build_parser().parse_args(["--dataset", str(pictures), "--max-minutes", "1"])
-    _, options = _fit_settings.new_run_settings(arguments)
-    recipe, _ = _fit_settings.choose_settings(datasets.load(str(pictures)), arguments, options)
-    assert 40 < recipe.epochs * (16 / 100 + 0.3) < 60
 
 
 @pytest.mark.slow

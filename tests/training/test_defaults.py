@@ -12,7 +12,6 @@ from keras_alexnet.commands import _fit_settings, fit
 from keras_alexnet.data import balancing, datasets
 from keras_alexnet.recipes import RECIPES
 from keras_alexnet.runs import Run
-from keras_alexnet.training import time_planning
 from keras_alexnet.training.defaults import (
     DataFacts,
     announce,
@@ -242,19 +241,9 @@ def test_networks_with_the_paper_s_convolutions_start_from_drawn_pictures_except
 def test_the_start_from_drawn_pictures_is_announced_and_optional(flags, weights, folder, capsys):
     arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
     _, options = _fit_settings.new_run_settings(arguments)
-    _, options = _fit_settings.choose_settings(datasets.load(str(folder)), arguments, options)
+    _, options = _fit_settings.fill_in_settings(None, options, datasets.load(str(folder)), arguments, None)
     assert options.weights == weights
     assert ("kernels trained on drawn pictures" in capsys.readouterr().out) == (weights == "drawn")
-
-
-def test_fewer_epochs_are_announced_and_optional(folder, capsys, monkeypatch):
-    monkeypatch.setattr(time_planning, "images_per_second", lambda recipe, classes: 1.0)
-    data = datasets.load(str(folder))
-    for flags, expected in (((), 100), (("--epochs", "300"), 300)):
-        arguments = fit.build_parser().parse_args(["--dataset", str(folder), *flags])
-        recipe, _ = _fit_settings.choose_settings(data, arguments, _fit_settings.new_run_settings(arguments)[1])
-        assert recipe.epochs == expected
-        assert ("was reduced from 300 to limit" in capsys.readouterr().out) == (not flags)
 
 
 @pytest.mark.slow

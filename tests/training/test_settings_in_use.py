@@ -115,6 +115,9 @@ def test_rare_classes_are_sampled_more_often_with_balancing(tmp_path, first_batc
 def test_a_resumed_run_keeps_its_precision(small_run, monkeypatch):
     """Also on a machine where another is faster."""
     monkeypatch.setattr(hardware, "fastest_precision", lambda: "mixed_bfloat16")
-    assert trainer.prepare(Options()) == "mixed_bfloat16"
-    assert trainer.prepare(trainer._with_precision_of(small_run, Options())) == "float32"
-    assert trainer.prepare(trainer._with_precision_of(Run(small_run.folder / "new"), Options())) == "mixed_bfloat16"
+    assert trainer.set_seed_and_precision(Options()) == "mixed_bfloat16"
+    assert trainer.set_seed_and_precision(trainer._with_precision_of(small_run, Options())) == "float32"
+    assert (
+        trainer.set_seed_and_precision(trainer._with_precision_of(Run(small_run.folder / "new"), Options()))
+        == "mixed_bfloat16"
+    )

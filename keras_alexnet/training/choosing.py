@@ -1,0 +1,137 @@
+"""Choose the settings of a run from its pictures, its weights, and the speed of this machine (ours)."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from keras_alexnet.data.datasets import Dataset
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.training import defaults, hardware, time_planning, trainer
+from keras_alexnet.training.defaults import DataFacts
+from keras_alexnet.weights import names
+from keras_alexnet.weights.origin import Origin
+
+QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
+
+
+class Choice(NamedTuple):
+    """Chosen settings.
+
+    Attributes:
+        recipe: The recipe.
+        options: The options.
+        announcement: What was chosen, and how long training will take, in lines of text.
+    """
+
+    recipe: Recipe
+    options: Options
+    announcement: str
+
+
+@hardware.precision_as_before()
+def choose(
+    data: Dataset,
+    options: Options,
+    given: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
+    replicas: int = 1,
+    keep_start: bool = False,
+) -> Choice:
+    """Choose the recipe and the options for a data set.
+
+    This is the default of `fit.py`. It runs a matrix product, or with a time limit a few training steps, to estimate
+    the speed of this machine, and sets the seeds.
+
+    Args:
+        data: The data set, with a "train" split.
+        options: The options. Of these, `quick`, `max_minutes` and `steps_per_epoch` affect the choice.
+        given: Settings of the recipe that are already decided, by name.
+        origin: The network that the weights of `options` come from; None if they are drawn or random weights.
+        replicas: Number of replicas that share a batch.
+        keep_start: Whether to keep random weights where drawn pictures are the default start.
+
+    Raises:
+        ValueError: If a given setting is invalid or does not fit the others.
+    """
+    given, facts = given or {}, defaults.measure_facts(data)
+    suited = _recipe(facts, options, given, origin, replicas)
+    epochs, options, speed = _plan_epochs(suited, facts, options, given, replicas)
+    # again, since some settings depend on the number of steps
+    recipe = _recipe(facts, options, {**given, "epochs": epochs}, origin, replicas)
+    if not keep_start:
+        options = with_default_start(recipe, options, data, given)
+    lines = [defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name)]
+    return Choice(recipe, options, "\n".join([*lines, *_reductions(recipe, options, suited.epochs)]))
+
+
+def with_even_batches(recipe: Recipe, given: Mapping[str, Any], replicas: int) -> Recipe:
+    """Return the recipe with a batch that can be divided among the replicas, unless its size is given."""
+    if "batch_size" in given:
+        return recipe
+    return dataclasses.replace(recipe, batch_size=max(replicas, recipe.batch_size - recipe.batch_size % replicas))
+
+
+def with_default_start(recipe: Recipe, options: Options, data: Dataset, given: Mapping[str, Any]) -> Options:
+    """Return the options with the kernels from drawn pictures, if they suit the data and no other start is given."""
+    is_given = options.weights is not None or "initial_weights" in given
+    if is_given or not defaults.starts_from_drawn(len(data.splits["train"]), recipe):
+        return options
+    return dataclasses.replace(options, weights=names.DRAWN)
+
+
+def _recipe(
+    facts: DataFacts, options: Options, given: Mapping[str, Any], origin: Origin | None, replicas: int
+) -> Recipe:
+    """Return the recipe for the pictures and the weights, with the given settings."""
+    if origin:
+        recipe = defaults.fine_tuning_recipe(facts, origin, options.steps_per_epoch, **given)
+    else:
+        size = {"crop_size": QUICK_CROP_SIZE} if options.quick else {}  # pretrained weights have their own
+        recipe = defaults.recipe_for(facts, options.steps_per_epoch, **size | given)
+    return with_even_batches(recipe, given, replicas)
+
+
+def _plan_epochs(
+    recipe: Recipe, facts: DataFacts, options: Options, given: Mapping[str, Any], replicas: int
+) -> tuple[int, Options, float]:
+    """Return a number of epochs for this machine, the options, and the speed in images per second.
+
+    With a time limit, the epochs are planned for it. This may also shorten an epoch, which is an option. Without one,
+    there are fewer epochs if they would take long on this machine. Given numbers are kept.
+    Several replicas are taken to be that many times as fast as one, but virtual devices share the cores of one.
+    """
+    trainer.set_seed_and_precision(options)  # the speed depends on the precision
+    is_given = bool({"epochs", "divide_after"} & given.keys())
+    times = 1 if options.virtual_devices else replicas
+    if options.max_minutes and not is_given:
+        speed = times * time_planning.measure_speed(recipe, facts.classes)
+        given_steps, seconds = options.steps_per_epoch, 60 * options.max_minutes
+        epochs, steps = time_planning.plan(recipe, facts.pictures, seconds, speed, given_steps)
+        return epochs, dataclasses.replace(options, steps_per_epoch=steps), speed
+    speed = times * time_planning.images_per_second(recipe, facts.classes)
+    # several workers must agree on the number
+    if is_given or options.steps_per_epoch or options.strategy == "multiworker":
+        return recipe.epochs, options, speed
+    return time_planning.shorten(recipe, facts.pictures, speed), options, speed
+
+
+def _reductions(recipe: Recipe, options: Options, suited_epochs: int) -> list[str]:
+    """Return lines that say what was reduced to save time.
+
+    Args:
+        recipe: The recipe.
+        options: The options.
+        suited_epochs: The number of epochs that suits the pictures.
+    """
+    lines = []
+    if recipe.epochs < suited_epochs and not options.max_minutes:
+        lines.append(
+            f"The number of epochs was reduced from {suited_epochs} to limit the time on this machine. To train for "
+            f"all of them: --epochs {suited_epochs}."
+        )
+    if options.quick:
+        lines.append(
+            f"Quick try: crops of {recipe.crop_size} pixels and about {options.max_minutes:g} minutes of training. "
+            "Leave out --quick for the best result."
+        )
+    return lines
