@@ -40,17 +40,17 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(parser):
         if importlib.util.find_spec("gradio") is None:
             raise ValueError("The page needs Gradio: pip install 'keras-alexnet[demo]'. Received: no gradio")
-        from keras_alexnet.demo import page  # after the flags: TensorFlow takes seconds
+        from keras_alexnet.demo import server  # after the flags: TensorFlow takes seconds
         from keras_alexnet.demo.explorer import Explorer
 
-        page.check_address(arguments.host, arguments.port)
+        server.check_address(arguments.host, arguments.port)
         explorers = [Explorer.open(network, arguments.data_dir) for network in arguments.networks]
         say(f"Preparing {plural(len(explorers), 'network')} ...")
         for each in explorers:
             each.warm_up()
         with temporary_folder(tempfile.gettempdir()) as folder:
-            address = page.serve(explorers, arguments.host, arguments.port, folder)
-            others = page.address_for_others(arguments.host, arguments.port)
+            address = server.serve(explorers, arguments.host, arguments.port, folder)
+            others = server.address_for_others(arguments.host, arguments.port)
             elsewhere = f", or {others} on another machine" if others else ""
             say(f"Open {address} in a browser{elsewhere}. Press Ctrl-C to stop.")
             threading.Event().wait()

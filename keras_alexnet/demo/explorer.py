@@ -137,19 +137,20 @@ class Explorer:
         return augmentation.central_crop(tf.constant(picture), self.crop_size).numpy()
 
     def cut(self, scene: np.ndarray, share: float, left: float, top: float) -> np.ndarray:
-        """Cut a crop out of a square picture of any size and resize it for the network.
+        """Cut a square crop out of a picture of any size and resize it for the network.
 
         Args:
-            scene: Uint8 `(size, size, 3)`.
-            share: Height and width of the crop as a share of the size, more than 0 and at most 1.
+            scene: Uint8 `(height, width, 3)`.
+            share: Height and width of the crop as a share of the shorter side, more than 0 and at most 1.
             left: Position of the crop, from 0, at the left edge, to 1, at the right edge.
             top: The same from top to bottom.
 
         Returns:
             Uint8 `(crop_size, crop_size, 3)`.
         """
-        extent = len(scene) * share
-        x, y = (position * (len(scene) - extent) for position in (left, top))
+        height, width = scene.shape[:2]
+        extent = min(height, width) * share
+        x, y = left * (width - extent), top * (height - extent)
         target = (self.crop_size, self.crop_size)
         box = (x, y, x + extent, y + extent)
         return np.asarray(Image.fromarray(scene).resize(target, Image.Resampling.BILINEAR, box))

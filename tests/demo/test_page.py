@@ -17,7 +17,7 @@ from chromium import chromium
 from PIL import Image
 
 from keras_alexnet.commands import demo
-from keras_alexnet.demo import page as demo_page
+from keras_alexnet.demo import pictures, server
 from keras_alexnet.demo.explorer import Explorer
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
@@ -90,11 +90,11 @@ def test_the_page_is_for_this_machine_only(monkeypatch, tmp_path):
     """Gradio would otherwise open a tunnel to a public address."""
     launched = mock.Mock(return_value=(None, "http://127.0.0.1:1", None))
     made = mock.Mock(return_value=types.SimpleNamespace(blocks=types.SimpleNamespace(launch=launched)))
-    monkeypatch.setattr(demo_page, "Page", made)
-    monkeypatch.setattr(demo_page, "write_examples", lambda folder: [])
+    monkeypatch.setattr(server, "Page", made)
+    monkeypatch.setattr(server.examples, "write", lambda folder: [])
     monkeypatch.setitem(sys.modules, "gradio", mock.MagicMock())
     with mock.patch.dict(os.environ):
-        demo_page.serve([], "127.0.0.1", free_port(), tmp_path)
+        server.serve([], "127.0.0.1", free_port(), tmp_path)
     given = launched.call_args.kwargs
     assert (given["share"], given["server_name"], given["enable_monitoring"]) == (False, "127.0.0.1", False)
 
@@ -103,23 +103,45 @@ def test_text_and_giant_pictures_are_refused_in_one_line(explorer, tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
     with pytest.raises(ValueError, match=r"^Expected a picture\. Received: text\.jpg: cannot identify.*$"):
-        demo_page.load(tmp_path / "text.jpg", [explorer])
+        pictures.load(tmp_path / "text.jpg", [explorer])
     with pytest.raises(ValueError, match=r"^Expected a picture\. Received: huge\.png: more than 100 megapixels"):
-        demo_page.load(tmp_path / "huge.png", [explorer])
+        pictures.load(tmp_path / "huge.png", [explorer])
 
 
 def test_a_picture_is_kept_in_the_sizes_that_are_needed(explorer, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (76, 76, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    picture = demo_page.load(tmp_path / "a.png", [explorer])
+    picture = pictures.load(tmp_path / "a.png", [explorer])
     assert picture["scene"].shape == (512, 512, 3)
     np.testing.assert_array_equal(picture["resized"][76], pixels)
+
+
+@pytest.mark.parametrize(("size", "shape"), [((300, 200), (512, 768, 3)), ((20, 400), (2048, 512, 3))])
+def test_crops_reach_the_whole_of_a_picture_that_is_not_too_long(explorer, tmp_path, size, shape):
+    """Its left and upper halves are red. Pictures longer than four times their shorter side lose their ends."""
+    width, height = size
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2, 0] = 200
+    Image.fromarray(pixels).save(tmp_path / "long.jpg", quality=100)
+    scene = pictures.load(tmp_path / "long.jpg", [explorer])["scene"]
+    assert scene.shape == shape
+    corners = [explorer.cut(scene, 0.2, left, top)[..., 0].mean() for top in (0, 1) for left in (0, 1)]
+    assert corners == pytest.approx([200, 0, 0, 0], abs=8)
+
+
+def test_the_crop_in_the_middle_is_the_central_crop(explorer, tmp_path):
+    smooth = np.kron(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8), np.ones((76, 76, 1), np.uint8))
+    Image.fromarray(smooth).save(tmp_path / "wide.png")
+    picture = pictures.load(tmp_path / "wide.png", [explorer])
+    crop = explorer.cut(picture["scene"], explorer.crop_size / explorer.resize_size, 0.5, 0.5)
+    central = explorer.central_crop(picture["resized"][explorer.resize_size])
+    assert np.abs(crop.astype(float) - central).mean() < 8
 
 
 def test_a_drawing_lies_on_white_paper():
     drawing = np.zeros((2, 2, 4), np.uint8)
     drawing[0, 0] = (200, 10, 20, 255)
-    paper = demo_page.on_white(drawing)
+    paper = pictures.on_white(drawing)
     assert paper[0, 0].tolist() == [200, 10, 20]
     assert (paper[1] == 255).all()
 
