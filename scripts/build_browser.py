@@ -83,7 +83,7 @@ def write_network(out: pathlib.Path) -> None:
     from keras_alexnet.demo import examples
     from keras_alexnet.evaluation import evaluate
     from keras_alexnet.export import onnx as onnx_format
-    from keras_alexnet.export.exporting import serving_model
+    from keras_alexnet.export.serving import serving_model
 
     data = datasets.load("petals")
     classifier = train(data)

@@ -2,7 +2,7 @@
 
 Each format has a module with its name in this folder, with two functions:
 
-- `write(server, path, settings)` writes a network from `exporting.serving_model` to a new file or folder.
+- `write(server, path, settings)` writes a network from `serving.serving_model` to a new file or folder.
 - `load(path)` returns the functions of the file; most formats have one. Each takes pictures, uint8
   `(batch, size, size, 3)`, and returns probabilities, float32 `(batch, classes)`.
 

@@ -62,10 +62,10 @@ def _functions(network, arguments, folder, report):
 
 def _serving_model(network, size):
     from keras_alexnet.evaluation.classifier import Classifier
-    from keras_alexnet.export import exporting
+    from keras_alexnet.export import serving
 
     names = tuple(f"class {label}" for label in range(baselines.CLASSES))
-    return exporting.serving_model(Classifier(network, names, network_speed.recipe(size, mean="architecture")))
+    return serving.serving_model(Classifier(network, names, network_speed.recipe(size, mean="architecture")))
 
 
 class SavedModel(baselines.ExportedNetwork):

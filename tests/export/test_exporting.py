@@ -13,7 +13,7 @@ from small_networks import ZEROS
 
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.classifier import Classifier
-from keras_alexnet.export import exporting, formats, onnx
+from keras_alexnet.export import exporting, formats, onnx, serving
 from keras_alexnet.export.accuracy import Accuracy
 from keras_alexnet.export.onnx import convert
 from keras_alexnet.models.alexnet import build
@@ -282,7 +282,7 @@ def test_a_nested_network_in_half_precision_is_exported_as_float32():
     half = {"dtype": "mixed_bfloat16"}
     image = keras.Input((8, 8, 3))
     inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, **half), keras.layers.Flatten(**half)])
-    network = exporting._in_float32(keras.Model(image, keras.layers.Dense(2, **half)(inner(image))))
+    network = serving.in_float32(keras.Model(image, keras.layers.Dense(2, **half)(inner(image))))
     assert {layer.compute_dtype for layer in network._flatten_layers() if layer.weights} == {"float32"}
 
 
@@ -309,7 +309,7 @@ def test_every_architecture_in_onnx(name, size):
     gain = 0.005 if size > 224 or name.endswith("no_communication") else 0.02
     each = classifier(name, gain=gain, size=size)
     images = np.random.default_rng(4).integers(0, 256, (2, size, size, 3), np.uint8)
-    network = convert(exporting.serving_model(each))
+    network = convert(serving.serving_model(each))
     session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
     assert_answers(each, images, session.run(None, {"image": images})[0])
 
@@ -323,7 +323,7 @@ def test_a_network_with_a_second_path_is_exported_as_savedmodel_and_refused_as_o
     with pytest.raises(
         ValueError, match="does not support this layer: export the network as a SavedModel or for LiteRT"
     ):
-        convert(exporting.serving_model(each))
+        convert(serving.serving_model(each))
 
 
 @pytest.mark.slow
@@ -345,7 +345,7 @@ def test_figure_1_in_onnx():
     model = build(row, classes=10)
     each = dataclasses.replace(classifier(), model=model, recipe=Recipe(crop_size=32, resize_size=32))
     images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(serving.serving_model(each)).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
 
 
@@ -353,7 +353,7 @@ def test_figure_1_in_onnx():
 def test_sigmoids_stay_sigmoids(images):
     onnxruntime = pytest.importorskip("onnxruntime")
     each = classifier(classifier_activation="sigmoid")
-    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(serving.serving_model(each)).SerializeToString())
     mean = each.statistics.mean_image.mean((0, 1))
     expected = keras.ops.convert_to_numpy(each.model(images.astype(np.float32) - mean))
     np.testing.assert_allclose(session.run(None, {"image": images})[0], expected, atol=1e-5)
@@ -384,7 +384,7 @@ def test_another_exponent_in_onnx():
     model = build(row, input_shape=(SIZE, SIZE, 3), classes=3)
     each = dataclasses.replace(classifier(), model=model)
     images = np.random.default_rng(4).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
-    session = onnxruntime.InferenceSession(convert(exporting.serving_model(each)).SerializeToString())
+    session = onnxruntime.InferenceSession(convert(serving.serving_model(each)).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"image": images})[0], answers_of_keras(each, images), atol=1e-5)
 
 
@@ -447,7 +447,7 @@ def test_half_precision_is_exported_as_float32(images):
         ),
     )
     half.set_weights(each.model.get_weights())
-    served = exporting.serving_model(dataclasses.replace(each, model=half))
+    served = serving.serving_model(dataclasses.replace(each, model=half))
     assert_answers(each, images, keras.ops.convert_to_numpy(served(images)["probabilities"]))
 
 
@@ -550,7 +550,7 @@ def rounded(layer, kind):
 def test_small_weights_answer_as_the_network_with_rounded_kernels(tmp_path, images, kind, share):
     pytest.importorskip("onnxruntime")
     each = classifier.__wrapped__(mean="network", include_preprocessing=True)
-    whole = convert(exporting.serving_model(each))
+    whole = convert(serving.serving_model(each))
     small = onnx.with_small_weights(whole, kind)
     assert share - 0.03 < small.ByteSize() / whole.ByteSize() < share
     (tmp_path / "small.onnx").write_bytes(small.SerializeToString())
