@@ -14,7 +14,7 @@ import signal
 import sys
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from keras_alexnet import invocation
 from keras_alexnet.text import printable
@@ -129,19 +129,20 @@ def add_flags(parser: argparse.ArgumentParser, dataclass: type, show_defaults: b
             dest=field.name,
             default=argparse.SUPPRESS,
             help=(field.metadata["help"] + default).replace("%", "%%"),
-            **_argument_type(types[field.name], field.metadata["choices"]),
+            **_argument_type(types[field.name], field.metadata),
         )
 
 
-def _argument_type(hint: typing.Any, choices: tuple[str, ...] | None) -> dict[str, typing.Any]:
-    """Return the arguments of `add_argument` for this type. A bool becomes a flag and its opposite."""
+def _argument_type(hint: typing.Any, metadata: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+    """Return the arguments of `add_argument` for a type. A bool becomes a flag and its opposite."""
     if typing.get_origin(hint) is types.UnionType:  # tuple[int, ...] | None is tuple[int, ...]
         (hint,) = (kind for kind in typing.get_args(hint) if kind is not type(None))
     kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis] or [hint]
     kind, several = kinds[0], typing.get_origin(hint) is tuple  # tuple[str, ...] is several str
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
-    metavar = "|".join(choices) if choices else {str: "TEXT", int: "N", float: "X"}.get(kind, kind.__name__.upper())
+    by_type = {str: "NAME", int: "N", float: "X"}
+    metavar = metadata["metavar"] or "|".join(metadata["choices"] or ()) or by_type[kind]
     return {"type": kind, "nargs": "*" if several else None, "metavar": metavar}
 
 

@@ -1,4 +1,4 @@
-"""Train and test the networks of the ablations that are missing in the archive. For maintainers.
+"""Train and test the networks of the ablations that are missing from the archive. For maintainers.
 
   python scripts/ablate.py --seeds 12                                    all ablations, seeds 0 to 11
   python scripts/ablate.py ablation half --seeds 6 --jobs 2              the whole network and half of the kernels

@@ -66,7 +66,7 @@ def build_parser() -> Parser:
         nargs="+",
         type=int,
         default=[64, 128],
-        help="batch sizes; measurements with a single one use the first, and memory the last (default: 64 128)",
+        help="batch sizes; measurements that use only one use the first, and memory uses the last (default: 64 128)",
     )
     parser.add_argument("--precisions", nargs="+", choices=network_speed.POLICIES, default=list(network_speed.POLICIES))
     parser.add_argument("--repeats", type=int, default=5, help="number of rounds, at least 5 (default: 5)")

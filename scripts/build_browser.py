@@ -1,9 +1,9 @@
-"""Make what the page that runs a network in the browser needs: the network, and ONNX Runtime for browsers from npm.
+"""Build the files for the page that runs a network in the browser: the network, and ONNX Runtime from npm.
 
 python scripts/build_browser.py             into build/browser, from where `make site` takes it
 python scripts/build_browser.py --out DIR
 
-What is there already is kept. The network is a small AlexNet that is trained on drawn flowers, in a minute or two.
+Existing files are kept. The network is a small AlexNet that is trained on drawn flowers, in a minute or two.
 Without npm, or without a connection to it, one line says so and the site is built without the page.
 """
 

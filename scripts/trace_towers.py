@@ -1,4 +1,4 @@
-"""Train the paper's two towers on two halves of the CPU, and write when each tower worked.
+"""Train the paper's two towers on two halves of the CPU, and plot when each tower worked.
 
   python scripts/trace_towers.py --out towers.png                      crops of 131 pixels, batches of 16
   python scripts/trace_towers.py --out towers.png --size 227 --batch 64

@@ -1,4 +1,4 @@
-"""Evaluate trained networks: top-1 and top-5 error with 95 % intervals, for one view and for ten.
+"""Evaluate trained networks: top-1 and top-5 error with 95 % intervals, for one crop and for ten.
 
 python scripts/evaluate.py runs/petals-1                            its own test pictures
 python scripts/evaluate.py runs/a runs/b runs/c                     each of them, and their ensemble
@@ -23,7 +23,8 @@ def build_parser() -> Parser:
         type=int,
         choices=(1, 10),
         default=10,
-        help="1: the central crop; 10: also the average of ten crops, of five if trained without flips (default: 10)",
+        help="1: the central crop; 10: also the average of ten crops, or of five if the network was trained without "
+        "flips (default: 10)",
     )
     parser.add_argument("--dataset", metavar="NAME", help="other pictures of the same classes (default: the run's own)")
     parser.add_argument(

@@ -44,7 +44,7 @@ def build_parser() -> Parser:
         "--architecture", metavar="NAME", help="with --weights: the network (default: the network of the weights)"
     )
     parser.add_argument(
-        "--views", type=int, choices=(1, 10), default=10, help="number of views to average (default: 10)"
+        "--views", type=int, choices=(1, 10), default=10, help="number of crops to average (default: 10)"
     )
     parser.add_argument(
         "--top", type=int, metavar="N", help="number of classes to show per picture (default: 1; 5 with --json)"

@@ -210,7 +210,7 @@ def evaluation_batches(
         views: 1 for the central crop, 10 for the crops of `inputs.averaged_crops`.
 
     Returns:
-        A dataset of `(images, label (batch,))`. Images are float32 `(batch, crop_size, crop_size, 3)` for one view and
+        A dataset of `(images, label (batch,))`. Images are float32 `(batch, crop_size, crop_size, 3)` for one crop and
         `(batch, crops, crop_size, crop_size, 3)` for ten, in the order of `inputs.averaged_crops`.
 
     Raises:

@@ -23,7 +23,7 @@ if typing.TYPE_CHECKING:  # a `NumpyNetwork` needs neither, and importing them t
 
 Load = Callable[[pathlib.Path], "keras.Model | NumpyNetwork"]
 NETWORK_SUFFIXES = (".keras", ".h5", ".hdf5")  # that Keras loads
-BATCH_SIZE = 120  # ours: crops per forward pass, so that ten views need no more memory than one
+BATCH_SIZE = 120  # ours: crops per forward pass, so that ten crops need no more memory than one
 
 
 def load_model(path: str | pathlib.Path) -> "keras.Model":

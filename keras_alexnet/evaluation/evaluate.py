@@ -25,17 +25,17 @@ CENTRAL = 4  # position of the central crop among those of `inputs.averaged_crop
 
 
 def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.ndarray], np.ndarray]:
-    """Return a network's probabilities for every picture, for one view and averaged over ten.
+    """Return a network's probabilities for every picture, for one crop and averaged over ten.
 
-    The ten views include the central one, so both results come from one pass.
+    The ten crops include the central one, so both results come from one pass.
 
     Args:
         model: A network that returns probabilities or logits.
         batches: Pairs `(crops, labels)` from `pipeline.evaluation_batches`: crops float32 `(batch, size, size, 3)`, or
-            `(batch, crops, size, size, 3)` for ten views of each picture.
+            `(batch, crops, size, size, 3)` for ten crops of each picture.
 
     Returns:
-        Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten views; and the
+        Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten crops; and the
         integer labels `(pictures,)`.
 
     Source: section 4.1, "averaging the predictions made by the network's softmax layer on the ten patches".
@@ -130,7 +130,7 @@ class Evaluation:
         pictures: Its pictures in order, `(uint8 (resize_size, resize_size, 3), label)`.
         by_views: Probabilities `(pictures, classes)` by the number of views, classes in the order of the data set.
         labels: Integers `(pictures,)`.
-        averaged_views: What "ten views" are in words, see `Recipe.averaged_views`.
+        averaged_views: What "ten crops" are in words, see `Recipe.averaged_views`.
     """
 
     runs: tuple[str, ...]
@@ -200,7 +200,7 @@ def evaluate_runs(
         runs: The runs to evaluate.
         data: A data set with the classes that the runs were trained on, possibly in another order.
         split: "train", "validation", "test" or "all".
-        views: 1, or 10 for the results of one view and of ten.
+        views: 1, or 10 for the results of one crop and of ten.
         after: Called after the evaluation of each run, while its network is loaded.
 
     Returns:
@@ -266,7 +266,7 @@ def evaluate_run(
         data: A data set of the run's classes.
         split: The name of the split that the pictures come from.
         pictures: The result of `pipeline.resize_pictures` with the resize size of the run's recipe.
-        views: 1, or 10 for the results of one view and of ten.
+        views: 1, or 10 for the results of one crop and of ten.
         classifier: The run's network if it is already loaded; None to load it.
         checksum: The run's `checksum` from before it was loaded; None for that of now.
 

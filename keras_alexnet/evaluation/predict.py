@@ -70,7 +70,7 @@ def predict(classifier: Classifier, files: Sequence[str | pathlib.Path], views: 
     Args:
         classifier: The network.
         files: Paths of pictures; `picture_files.picture_files` finds those in folders.
-        views: 1, or 10 to average over ten views.
+        views: 1, or 10 to average over ten crops.
 
     Returns:
         One prediction for each file.

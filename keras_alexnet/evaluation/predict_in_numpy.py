@@ -50,7 +50,7 @@ def predict(classifier: Classifier, files: Sequence[pathlib.Path], views: int = 
     Args:
         classifier: The result of `load`.
         files: Paths, from `picture_files.picture_files`.
-        views: 1, or 10 to average over ten views.
+        views: 1, or 10 to average over ten crops.
 
     Returns:
         One prediction for each file; or None if there are more than `MOST_CROPS` crops, or a picture cannot be decoded.

@@ -186,7 +186,7 @@ def corrected(found: Mapping[str, Difference]) -> dict[str, float]:
 
 
 def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Difference]:
-    """Return the effect of each ablation on the error on the test pictures with one view, paired by seed.
+    """Return the effect of each ablation on the error on the test pictures with one crop, paired by seed.
 
     Args:
         rows: Results of `Run.summary`.
@@ -206,7 +206,7 @@ def differences(rows: Sequence[Row], key: str = "top1_error") -> dict[str, Diffe
 def errors_by_seed(
     rows: Sequence[Row], recipe: Recipe, key: str, dataset: str = DATASET, weights: str | None = None
 ) -> dict[int, float]:
-    """Return an error on the test pictures with one view, by seed, for the tested runs of a recipe.
+    """Return an error on the test pictures with one crop, by seed, for the tested runs of a recipe.
 
     Args:
         rows: As for `differences`.
@@ -270,7 +270,7 @@ def without_decay_in_long_training(rows: Sequence[Row]) -> dict[str, Difference]
         rows: As for `differences`.
 
     Returns:
-        The differences in top-1 error on the "test" pictures with one view and in "training", those with enough seeds.
+        The differences in top-1 error on the "test" pictures with one crop and in "training", those with enough seeds.
 
     Source: section 5, weight decay "reduces the model's training error".
     """

@@ -1,6 +1,6 @@
 """The pages that show the archive: its README.md, and the numbers that other pages take from it.
 
-A page marks such a number: `<!-- archive: flowers, test, ten views, top-1 error -->50.3<!-- /archive -->`.
+A page marks such a number: `<!-- archive: flowers, test, ten crops, top-1 error -->50.3<!-- /archive -->`.
 """
 
 import difflib
@@ -26,14 +26,13 @@ PAGES = (  # with marked numbers, in the repository
 MARKED = re.compile(r"(<!-- archive: ([^>]*) -->)(.*?)(<!-- /archive -->)", re.DOTALL)
 NONE_YET = "None yet."
 
-VIEW_NAMES = {"1_view": "one view", "10_views": "ten views"}
 
 TEMPLATE = """# Archived runs
 
 Each line of `runs.jsonl` is one run without its network, in JSON: the command that reproduces the run, its settings,
 data, versions, commit, machine and date, its log, and its evaluations. `keras_alexnet.experiments.archive` reads and
 writes the file. The test errors are from `python scripts/evaluate.py RUN --split test`, with `--views 10`, or with
-`--views 1` where a table has no errors for ten views. All errors are in percent. `python scripts/archive.py --pages`
+`--views 1` where a table has no errors for ten crops. All errors are in percent. `python scripts/archive.py --pages`
 writes this page.
 
 ## Recipes from random weights
@@ -55,13 +54,17 @@ The same recipe with different seeds: the mean, lowest and highest top-1 error.
 
 ## Ablations
 
-The cost of each change in points of error on the test pictures of Flowers-102 with one view. Each number is the mean
+The cost of each change in points of error on the test pictures of Flowers-102 with one crop. Each number is the mean
 over seeds, paired by seed, with the 95 % interval of Student's t. The numbers of the paper and of the authors' log,
 with the number of its run, are for ImageNet. The p-value is for no difference in top-1, corrected by Holm's method for
 the number of changes. Seeds were added until half of the top-1 interval's width was at most one point, or up to twelve.
-The verdict is "held up", or "costs" or "helps" where the paper has no number, if it is below 0.05. It is "less than 1
-point" if the whole interval is within 1 point of zero, and otherwise "cannot tell": these seeds show neither a
-difference nor its absence.
+If the p-value is below 0.05, the verdict is "held up" where the difference has the direction of the paper's number,
+whatever its size, "the opposite" where it has the other direction, and "costs" or "helps" where there is no number.
+Otherwise it is "less than 1 point" if the whole interval is within 1 point of zero, and "cannot tell" if not: these
+seeds show neither a difference nor its absence.
+
+Removing conv4 changes only the depth. Without conv3, two more things change: conv4 reads the 256 maps of pool2 instead
+of 384, and the two towers first meet in fc6, because conv3 is the only convolution that reads both.
 
 {ablations}
 
@@ -85,7 +88,7 @@ ensemble of five is better than one network by 2.6 and 1.8 points (table 2).
 ## Fine-tuning
 
 The same recipe from the weights of another network, with a new last layer, and from random weights. The table shows
-top-1 errors on the test pictures with one view, and their difference in points, paired by seed. Each recipe starts from
+top-1 errors on the test pictures with one crop, and their difference in points, paired by seed. Each recipe starts from
 one file, so the intervals do not say how much the results would change with other weights of the same kind.
 
 {fine_tuning}
@@ -100,7 +103,7 @@ only 25,000 of the 50,000 training pictures.
 
 ## Normalization on CIFAR-10
 
-Top-1 errors of the authors' four-layer network (section 3.3) with ten views, without normalization and with it. The
+Top-1 errors of the authors' four-layer network (section 3.3) with ten crops, without normalization and with it. The
 paper has 13 and 11 %. Training uses 20,000 pictures and 25 epochs, where the authors had 50,000 and about 470. The
 validation pictures, 5,000 of them, were not used to choose anything. The difference is paired by seed. The intervals
 and p-values are over seeds, for these pictures, and not corrected.
@@ -217,8 +220,8 @@ def fill(text: str, known: Mapping[str, str]) -> str:
 def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return all that pages can show of the archive, by name.
 
-    Errors are means over the seeds, in percent, such as "flowers, test, ten views, top-1 error", or of one run, such as
-    "flowers-0, test, ten views, top-1 error". Differences between paired runs are in points, with their 95 % interval,
+    Errors are means over the seeds, in percent, such as "flowers, test, ten crops, top-1 error", or of one run, such as
+    "flowers-0, test, ten crops, top-1 error". Differences between paired runs are in points, with their 95 % interval,
     such as "half, top-1 difference".
 
     Args:
@@ -235,9 +238,9 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         if row["ensembles"]:
             results[f"ensemble with {row['run']}"] = [row["ensembles"]]
     splits = runs.EVALUATED_SPLITS
-    for (name, of_runs), split, views, k in itertools.product(results.items(), splits, VIEW_NAMES, (1, 5)):
+    for (name, of_runs), split, views, k in itertools.product(results.items(), splits, tables.VIEW_HEADINGS, (1, 5)):
         if all(views in each.get(split, {}) for each in of_runs):
-            place = f"{name}, {split}, {VIEW_NAMES[views]}, top-{k}"
+            place = f"{name}, {split}, {tables.VIEW_HEADINGS[views]}, top-{k}"
             error = 100 * sum(each[split][views][f"top{k}_error"] for each in of_runs) / len(of_runs)
             known |= {f"{place} error": f"{error:.1f}", f"{place} accuracy": f"{100 - error:.1f}"}
     for k in (1, 5):

@@ -13,7 +13,7 @@ from keras_alexnet.plotting.charts import TARGET_ERROR, epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown, spread, start_name
 
-VIEW_HEADINGS = {"1_view": "one view", "10_views": "ten"}
+VIEW_HEADINGS = {"1_view": "one crop", "10_views": "ten crops"}
 FOUR_LAYERS = ("conv_local", "conv_local_norm")  # architectures, without normalization and with it
 NONLINEARITIES = {"figure_1": "ReLU", "figure_1_tanh": "tanh"}  # by architecture
 
@@ -175,7 +175,7 @@ def _epochs(number: float | None) -> str:
 
 
 def normalization_differences(rows: Sequence[Row]) -> dict[str, Difference]:
-    """Return what normalization changes in the four-layer network for CIFAR-10, in points of top-1 error, ten views.
+    """Return what normalization changes in the four-layer network for CIFAR-10, in points of top-1 error, ten crops.
 
     Returns:
         The differences by split, for those with enough seeds; below zero if there are fewer errors with normalization.
@@ -207,7 +207,7 @@ def normalization(rows: Sequence[Row]) -> str:
 
 
 def _errors_of_four_layers(rows: Sequence[Row], split: str) -> tuple[dict[int, float], dict[int, float]]:
-    """Return the errors with ten views by seed, without normalization and with it."""
+    """Return the errors with ten crops by seed, without normalization and with it."""
     views = "10_views"
     without, with_it = (
         {
@@ -277,7 +277,7 @@ def fine_tuning(rows: Sequence[Row]) -> str:
     """Return a table of runs that start from another network, compared with the same recipe from random weights.
 
     Returns:
-        Top-1 errors on the test pictures with one view, and their difference, paired by seed.
+        Top-1 errors on the test pictures with one crop, and their difference, paired by seed.
     """
     lines = []
     for group in groups_of_seeds(rows):

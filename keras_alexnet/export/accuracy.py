@@ -20,7 +20,7 @@ Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Accuracy:
-    """The top-1 errors of a network and of its export, for one view of each picture.
+    """The top-1 errors of a network and of its export, for one crop of each picture.
 
     Attributes:
         pictures: Number of pictures.

@@ -212,8 +212,8 @@ def differences(measured: Mapping[str, tuple[float, tuple[float, float], float |
         axes.plot(interval, [place, place], color="black", lw=1.6)
         axes.plot(mean, place, "o", color="black", ms=6, label="here, 95 % interval" if place == 0 else None)
         if paper is not None:
-            axes.plot(paper, place, "D", mfc="white", mec=ORANGE, ms=7)
-    axes.plot([], [], "D", mfc="white", mec=ORANGE, ms=7, ls="", label="the paper, on ImageNet")
+            axes.plot(paper, place - 0.28, "D", mfc="white", mec=ORANGE, ms=5)  # above, not to hide the interval
+    axes.plot([], [], "D", mfc="white", mec=ORANGE, ms=5, ls="", label="the paper, on ImageNet")
     axes.set(yticks=range(len(measured)), yticklabels=list(measured), ylim=(len(measured) - 0.5, -0.5))
     axes.set_xlabel("points of error that the change costs")
     axes.spines[["top", "right"]].set_visible(False)

@@ -33,6 +33,7 @@ def setting(
     aliases: tuple[str, ...] = (),
     choices: tuple[str, ...] | None = None,
     rule: Rule | None = None,
+    metavar: str | None = None,
 ) -> Any:
     """Declare a field and its flag on the command line.
 
@@ -43,8 +44,9 @@ def setting(
         aliases: Other names of the flag, such as those of version 0.1.0.
         choices: The allowed values, if there are few.
         rule: The allowed values, if they follow a rule. A default of None is always allowed.
+        metavar: The word for its value in `--help`, if its type does not say enough.
     """
-    metadata = {"help": help, "group": group, "aliases": aliases, "choices": choices, "rule": rule}
+    metadata = {"help": help, "group": group, "aliases": aliases, "choices": choices, "rule": rule, "metavar": metavar}
     return dataclasses.field(default=default, metadata=metadata)
 
 

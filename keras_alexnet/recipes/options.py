@@ -24,18 +24,23 @@ class Options:
 
     dataset: str = setting(
         "petals",
-        "petals (drawn flowers), drawn (formula-driven pictures), the name of a TFDS image classification data set, a "
-        "folder of pictures, a zip or tar file of one, or a CSV file of files and labels",
+        "petals (drawn flowers), drawn (formula-driven pictures), the name of an image classification data set of "
+        "TensorFlow Datasets (TFDS), a folder of pictures, a zip or tar file of one, or a CSV file of files and labels",
         _DATA,
+        metavar="DATA",
     )
     data_dir: str | None = setting(
         None,
         "folder where TFDS stores its data and where zip and tar files are unpacked (default: TFDS_DATA_DIR, or else "
         "TFDS's default, and XDG_CACHE_HOME or ~/.cache for the files)",
         _DATA,
+        metavar="FOLDER",
     )
     class_names: str | None = setting(
-        None, "file of class names: one per line in order, or lines of a class and its name", _DATA
+        None,
+        "file of class names: one per line in order, or lines of a class and its name",
+        _DATA,
+        metavar="FILE",
     )
     validation_share: float = setting(
         0.1,
@@ -63,7 +68,10 @@ class Options:
         None, "number of devices to train on (default: all GPUs)", _DEVICES, rule=AT_LEAST_ONE
     )
     virtual_devices: int | None = setting(
-        None, "split the CPU into this many devices, to try training on several", _DEVICES, rule=AT_LEAST_ONE
+        None,
+        "split the CPU into this many devices, to try out training on several devices",
+        _DEVICES,
+        rule=AT_LEAST_ONE,
     )
     strategy: str = setting(
         "mirrored",
@@ -78,6 +86,7 @@ class Options:
         None,
         "folder for the checkpoints, in a subfolder with the name of the run (default: last/ in the run folder)",
         _RUN,
+        metavar="FOLDER",
     )
     checkpoint_steps: int | None = setting(
         None, "also save a checkpoint every N steps within an epoch", _RUN, ("snapshot_step",), rule=AT_LEAST_ONE
@@ -118,6 +127,7 @@ class Options:
         "weights to start from: imagenet, caffe, torchvision, a file or a run folder, which also determine the "
         "settings; drawn, convolutions trained on drawn pictures (default for small data sets); or none",
         _RUN,
+        metavar="WEIGHTS",
     )
     head: str = setting(
         "auto",

@@ -91,11 +91,13 @@ class Recipe:
     )
     lighting: str = setting(
         "text",
-        "std of PCA lighting along each axis: the eigenvalue (text) or its square root (source) (4.1)",
+        "scale of PCA lighting along each principal component: the eigenvalue (text) or its square root (source) (4.1)",
         _AUGMENTATION,
         choices=("text", "source"),
     )
-    lighting_std: float = setting(0.1, "strength of PCA lighting (4.1)", _AUGMENTATION, rule=NOT_NEGATIVE)
+    lighting_std: float = setting(
+        0.1, "std of PCA lighting, multiplied by that scale (4.1)", _AUGMENTATION, rule=NOT_NEGATIVE
+    )
     lighting_until: int | None = setting(
         None,
         "last epoch with PCA lighting, which the authors turned off (default: the last epoch)",
@@ -126,13 +128,13 @@ class Recipe:
     )
     mixup: float = setting(
         0.0,
-        "average pictures in pairs, in shares from Beta(X, X); 0 for none (ours)",
+        "mix pictures in pairs, with weights drawn from Beta(X, X); 0 for none (ours)",
         _AUGMENTATION,
         rule=_BETA,
     )
     cutmix: float = setting(
         0.0,
-        "paste a part of another picture into each, of an area from Beta(X, X); 0 for none (ours)",
+        "paste a rectangle of another picture into each picture; its area is drawn from Beta(X, X); 0 for none (ours)",
         _AUGMENTATION,
         rule=_BETA,
     )

@@ -27,7 +27,7 @@ LISTED_CLASSES = 5  # classes to list at either end
 LISTED = 50  # misclassified pictures, or pairs of identical ones, in a table
 PER_INCH = 100  # pixels on the page per inch of a figure; files have more, so that small text is sharp
 QUALITY = 60  # of photographs; keeps a report of two splits under a megabyte
-PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one view
+PAPER = {"10_views": (0.375, 0.170), "1_view": (0.390, 0.183)}  # top-1 and top-5 error: table 1; section 6 for one crop
 EVALUATION_FIGURES = ("confusion.png", "right.jpg", "wrong.jpg", "neighbors.jpg")  # after the name of the pictures
 ORDER = ("test", "validation")  # of the splits; others follow by name
 
@@ -83,7 +83,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "figures": _figures(run, [each["stem"] for each in evaluations]),
         "settings": _settings(run.read_recipe()),
         "paper": PAPER,
-        "views_text": {"1_view": "one view", "10_views": f"{run.read_recipe().averaged_views} views"},
+        "views_text": {"1_view": "one crop", "10_views": f"{run.read_recipe().averaged_views} crops"},
     }
 
 

@@ -58,7 +58,7 @@ def spread(errors: Sequence[float]) -> str:
 
 
 def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table with one row for each result and number of views.
+    """Return a table with one row for each result and number of crops.
 
     The top-5 error is left out if there are five classes or fewer.
 
@@ -69,7 +69,7 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
     return plain(
         {
             "network": result["runs"][0] if len(result["runs"]) == 1 else f"ensemble of {len(result['runs'])}",
-            "views": views,
+            "crops": crops,
             "top-1 error": f"{percent(numbers['top1_error'])} ({between(numbers['top1_interval'])})",
         }
         | (
@@ -82,7 +82,7 @@ def evaluations(results: Sequence[Mapping[str, Any]]) -> str:
             "cross-entropy": f"{numbers['negative_log_likelihood']:.3f}",
         }
         for result in results
-        for views, numbers in (
+        for crops, numbers in (
             ("one", result.get("1_view")),
             (result.get("averaged_views", "ten"), result.get("10_views")),
         )
@@ -126,7 +126,7 @@ def runs(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a table with one row for each run, at most `WIDTH` characters wide.
 
     Args:
-        rows: Results of `Run.summary`. Errors are top-1 and top-5 in percent, for the largest number of views
+        rows: Results of `Run.summary`. Errors are top-1 and top-5 in percent, for the largest number of crops
             evaluated.
     """
     return plain(
@@ -151,7 +151,7 @@ def _short(name: str, length: int) -> str:
 
 
 def _errors(numbers: Mapping[str, Any] | None) -> str:
-    """Return the errors for the largest number of views evaluated."""
+    """Return the errors for the largest number of crops evaluated."""
     best = (numbers or {}).get("10_views") or (numbers or {}).get("1_view")
     if not best:
         return ""

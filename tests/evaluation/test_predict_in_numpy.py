@@ -53,7 +53,7 @@ def save_network(architecture, path, **arguments):
 
 
 def by_keras(classifier, files):
-    """Probabilities for one view and for ten, as in `predict.predict`, but not compiled, which takes seconds.
+    """Probabilities for one crop and for ten, as in `predict.predict`, but not compiled, which takes seconds.
 
     The pixels are those of Pillow and NumPy, which `tests/data/test_pipeline_in_numpy.py` compares with TensorFlow's: a
     value halfway between two integers may be rounded differently, depending on the processor.

@@ -23,7 +23,7 @@ ROWS = archive.rows(RESULTS)
 
 
 def row(name, seed, errors, recipe=RECIPES["ablation"], weights=None, training=(), ensembles=None):
-    """A tested run with one view."""
+    """A tested run with one crop."""
     top1, top5 = errors
     return {
         "run": f"{name}-{seed}",
@@ -40,11 +40,11 @@ def row(name, seed, errors, recipe=RECIPES["ablation"], weights=None, training=(
 def test_errors_and_accuracies_are_means_over_seeds():
     both = {"runs": ["a-0", "a-1"], "1_view": {"top1_error": 0.125, "top5_error": 0.0625}}
     found = page.numbers([row("a", 0, (0.5, 0.25), ensembles={"test": both}), row("a", 1, (0.25, 0.25))])
-    assert found["a, test, one view, top-1 error"] == "37.5"
-    assert found["a, test, one view, top-1 accuracy"] == "62.5"
-    assert found["a, test, one view, top-5 error"] == "25.0"
-    assert found["ensemble with a-0, test, one view, top-1 error"] == "12.5"
-    assert not [name for name in found if "ten views" in name or "validation" in name]
+    assert found["a, test, one crop, top-1 error"] == "37.5"
+    assert found["a, test, one crop, top-1 accuracy"] == "62.5"
+    assert found["a, test, one crop, top-5 error"] == "25.0"
+    assert found["ensemble with a-0, test, one crop, top-1 error"] == "12.5"
+    assert not [name for name in found if "ten crops" in name or "validation" in name]
 
 
 def test_differences_are_paired_by_seed():
@@ -94,7 +94,7 @@ def repository(tmp_path):
     for name in page.PAGES:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"{name}: <!-- archive: flowers, test, ten views, top-1 error -->0.0<!-- /archive -->\n")
+        path.write_text(f"{name}: <!-- archive: flowers, test, ten crops, top-1 error -->0.0<!-- /archive -->\n")
     return tmp_path
 
 
@@ -110,9 +110,9 @@ def test_all_pages_are_written(repository):
 
 def test_an_unknown_number_is_named_and_nothing_is_written(repository):
     last = repository / page.PAGES[-1]
-    last.write_text("<!-- archive: flowers, test, ten crops, top-1 error -->?<!-- /archive -->")
+    last.write_text("<!-- archive: flowers, test, ten views, top-1 error -->?<!-- /archive -->")
     before = {name: (repository / name).read_text() for name in page.PAGES}
-    with pytest.raises(ValueError, match=r"flowers, test, ten views, top-1 error.*Received: flowers, test, ten crops"):
+    with pytest.raises(ValueError, match=r"flowers, test, ten crops, top-1 error.*Received: flowers, test, ten views"):
         page.write_numbers(repository, ROWS)
     assert {name: (repository / name).read_text() for name in page.PAGES} == before
 

@@ -56,7 +56,7 @@ def test_runs_of_one_recipe_are_grouped():
     errors = [(0.50, 0.40), (0.56, 0.42), (0.53, 0.47)]
     rows = [row("flowers", "flowers", seed, pair) for seed, pair in enumerate(errors)] + [row("text", "text", 0)]
     header, _, *lines = cells(tables.seeds(rows))
-    assert header == ["runs", "seeds", "validation, one view", "validation, ten"]
+    assert header == ["runs", "seeds", "validation, one crop", "validation, ten crops"]
     assert lines == [["flowers", "3", "53.0 (50.0 to 56.0)", "43.0 (40.0 to 47.0)"]]
 
 
@@ -80,7 +80,7 @@ def test_named_recipes_are_listed_by_their_error():
     rows += [tested("petals", "petals", 0, 0.1) | {"dataset": "petals"}, row("untested", "source", 0)]
     rows += [tested("tuned", "text", 0, 0.3) | {"weights": "a.keras"}, tested("odd", "text", 0, 0.2, momentum=0.5)]
     header, _, *lines = cells(tables.from_scratch(rows))
-    errors = ["top-1, one view", "top-5, one view", "top-1, ten", "top-5, ten"]
+    errors = ["top-1, one crop", "top-5, one crop", "top-1, ten crops", "top-5, ten crops"]
     assert header == ["recipe", "trained on", "epochs", "seeds", *errors]
     epochs, top5 = str(RECIPES["flowers"].epochs), "27.5 (25.0 to 30.0)"
     assert lines == [
@@ -102,8 +102,8 @@ def test_ensembles_are_listed_beside_single_networks():
     header, _, *lines = cells(tables.ensembles(rows))
     assert header == ["networks", "pictures", "views", "alone", "together", "difference"]
     assert lines == [
-        ["flowers-0, flowers-1", "test", "one view", "55.0, 40.0", "45.0, 38.0", "-10.0, -2.0"],
-        ["flowers-0, flowers-1", "test", "ten", "45.0, 20.0", "40.0, 21.0", "-5.0, +1.0"],
+        ["flowers-0, flowers-1", "test", "one crop", "55.0, 40.0", "45.0, 38.0", "-10.0, -2.0"],
+        ["flowers-0, flowers-1", "test", "ten crops", "45.0, 20.0", "40.0, 21.0", "-5.0, +1.0"],
     ]
 
 
@@ -187,7 +187,7 @@ def test_incomplete_ensembles_are_left_out():
     alone = alone | {"results": alone["results"] | {"test": one_view}}
     known, strange = ({"runs": names} | one_view for names in (["a-0", "a-0"], ["a-0", "elsewhere"]))
     lines = cells(tables.ensembles([alone | {"ensembles": {"test": known}}]))[2:]
-    assert lines == [["a-0, a-0", "test", "one view", "50.0, 25.0", "50.0, 25.0", "+0.0, +0.0"]]
+    assert lines == [["a-0, a-0", "test", "one crop", "50.0, 25.0", "50.0, 25.0", "+0.0, +0.0"]]
     assert tables.ensembles([alone | {"ensembles": {"test": strange}}]) == ""
 
 
@@ -315,7 +315,7 @@ def test_overlap_costs_more_than_normalization_for_every_seed(archived):
                 "no_crop_no_mirror": None,
                 "no_overlap": None,
                 "no_normalization": "(p {}); the paper has 1.2.",
-                "no_conv4": "(p {}), which is not the direction of the paper",
+                "no_conv4": "(p {}), the opposite of the paper's direction",
                 "no_lighting": "(p {}), and with the text's form",
                 "text_lighting": "(p {}).",
                 "half": None,

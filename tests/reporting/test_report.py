@@ -190,8 +190,8 @@ def test_a_network_trained_without_flips_has_five_views(evaluated, small_run):
     run.write_json("recipe.json", settings)
     report.write(run)
     text = Page(run.report.read_text(encoding="utf-8")).text
-    assert "five views of each" in " ".join(text.split())
-    assert text.count("ten views") == 1  # those of the paper
+    assert "five crops of each" in " ".join(text.split())
+    assert text.count("ten crops") == 1  # those of the paper
 
 
 def test_a_loaded_classifier_is_used(evaluated, small_run):

@@ -128,7 +128,13 @@ def test_the_page_of_results_has_all_runs(folder):
     text = (folder / "README.md").read_text()
     table = [line for line in text[text.index("## All runs") :].splitlines() if line.startswith("|")]
     header, _, archived, evaluated, started = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
-    assert header[3:] == ["minutes", "validation, one view", "validation, ten", "test, one view", "test, ten"]
+    assert header[3:] == [
+        "minutes",
+        "validation, one crop",
+        "validation, ten crops",
+        "test, one crop",
+        "test, ten crops",
+    ]
     assert started[3:] == [""] * 5
     assert evaluated[1:] == [
         "`python scripts/fit.py --run evaluated`",

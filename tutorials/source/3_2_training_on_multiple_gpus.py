@@ -75,8 +75,8 @@ print(f"{kernel.size} weights in two groups, {3 * 3 * 8 * 6} in one")
 #
 # ## What conv3 mixes
 #
-# We change the channels of the first tower behind conv1, and see which channels of each later layer change. Before conv3
-# nothing crosses over.
+# We change the channels of the first tower after norm1, and see which channels of each later convolution change. conv3
+# is the first convolution that reads both towers.
 
 # %%
 model = build("paper", include_top=False, input_shape=(67, 67, 3))
@@ -86,7 +86,7 @@ outputs = [model.get_layer(name).output for name in names]
 behind = keras.Model(norm1, outputs)
 before = 30 * random.normal(size=(1, *norm1.shape[1:])).astype("float32")
 after = before.copy()
-after[..., :40] += 50.0  # only channels of the first tower
+after[..., :48] += 50.0  # the channels of the first tower
 
 # %%
 crossing = {}
@@ -103,13 +103,13 @@ figure = figures.sheet(6, 2.6, f"Bars, which channels change: {words}")
 for n, axes in enumerate(figure.subplots(1, 2, sharey=True)):
     shares = [of_layer[n] for of_layer in crossing.values()]
     axes.bar(names, shares, color="black", width=0.6)
-    axes.set(title=f"tower {n + 1}", ylabel="channels that change")
+    axes.set(title=f"tower {n + 1}", ylabel="share of channels")
 figure
 
 # %% [markdown]
-# Now one channel of the first layer at a time, from the first to the last. Press *play*, or move the slider. Each strip is
-# a layer with one line per channel, tower 1 on the left, and the channels that change are black. (Where scripts do not
-# run, as on GitHub, you see the first frame.)
+# Now one of twelve channels of norm1 at a time. Press *play*, or move the slider. Each strip is a layer with one line
+# per channel, tower 1 on the left, and the channels that change are black. (Where scripts do not run, as on GitHub, you
+# see the first frame.)
 
 # %%
 moved = range(4, 96, 8)  # twelve of norm1's 96 channels
@@ -190,33 +190,38 @@ assert 0.07 < less < 0.08
 # fc6. Its normalization windows still reach over the boundary, as in the text; otherwise its towers meet only in the last
 # layer.
 #
-# How many points of error do the others cost compared with `paper`? Each line below has the mean difference, in brackets
-# its 95 % interval over seeds, and *p*: how probable a difference at least this large is if the change has no effect. p
-# is corrected for the fourteen changes that this repository tries (Holm's method: the smallest of 14 p-values is
-# multiplied by 14, the next by 13, and so on), because among many changes one looks large by chance. Then come the
-# paper's number and a verdict: *held up* (*costs* or *helps* where the paper has no number) if p is below 0.05, *less
-# than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
+# How many points of error do the others cost compared with `paper`? Each line below has the mean difference, in
+# brackets its 95 % interval over seeds (Student's t over the paired differences), and *p*: how probable a difference at
+# least this large is if the change has no effect. p is corrected for the fourteen changes that this repository tries
+# (Holm's method: the smallest of 14 p-values is multiplied by 14, the next by 13, and so on), because among many
+# changes one looks large by chance. Then come the paper's number and a verdict: *held up* if the difference has the
+# paper's sign and p is below 0.05, whatever its size (*costs* or *helps* where the paper has no number), *less than 1
+# point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
 for name in ("half", "single_tower", "no_communication"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
+
+# %%
 found = ablations.differences(rows)
 low, high = found["half"].interval
 assert low > 0 and min(found["half"].points) > 0
 p_values = ablations.corrected(found)
 assert max(p_values["half"], p_values["single_tower"]) < 0.05
-low, high = ablations.training_differences(rows)["single_tower"].interval
+in_training = ablations.training_differences(rows)["single_tower"]
+print(f"single_tower, training error: {in_training} points")
+low, high = in_training.interval
 assert found["single_tower"].mean > 0 and low < 0 < high
 low, high = found["no_communication"].interval
 assert low < 0 < high < 1.17
 
 # %% [markdown]
 # With half of the kernels the top-1 error is higher with each of the seeds, as in the paper, and the difference stands
-# after the correction. The groups cost nothing here, rather the opposite: the network without groups has more weights,
-# and its errors are higher, also after the correction. In training, where its weights could help, these seeds show no
-# difference. Nor do they show that, for the same work, the towers need each other's maps. In the authors' log, their network
-# without communication costs 1.17 points; our interval contains zero and ends just below that.
+# after the correction. The network without groups has more weights, and still more errors on new pictures, also after
+# the correction; in training we cannot tell them apart. Whether towers that do not communicate are worse at the same
+# work, we cannot tell either. In the authors' notes, their network without communication costs 1.17 points; our
+# interval contains zero and ends just below that.
 #
 # ## Today: the batch is split, not the network
 #
@@ -274,11 +279,11 @@ assert apart < moved / 100
 # |---|---|---|
 # | a device holds | half of the network | all of it |
 # | a device sees | the whole batch | half of the batch |
-# | what is exchanged | activations, before conv3 and the fully connected layers | gradients, once per step |
+# | what is exchanged | activations, and on the way back their gradients, at conv3 and the fully connected layers | gradients, once per step |
 # | the function | a different one: conv2, conv4 and conv5 in groups | the same as on one device |
 #
 # How much is exchanged? Take a batch of 128 in float32. The paper's way: the layers that read both towers need the half
-# of their input that is on the other device, and send back the gradients of it. The classifier is on the first device.
+# of their input that is on the other device, and send back its gradients. The classifier is on the first device.
 # Today's way: a device receives the gradients of all weights once.
 
 # %%
@@ -305,8 +310,9 @@ print(f"one device: {alone_holds / 1e9:.1f} GB", end=", ")
 print(f"each of two: {tower_holds / 1e9:.1f} GB")
 
 # %% [markdown]
-# These are the weights, velocities, gradients of the weights and all outputs. The gradients of the outputs and the
-# program's work space come on top, which we cannot count. A GPU of 2012 had 3 GB.
+# These are the weights, velocities, gradients of the weights and all outputs. The gradients of the outputs come on top.
+# They take at most as much as the outputs, 1.1 GB, if none is freed early, so one device may need up to 2.9 GB. The
+# program's work space is not counted. A GTX 580 has 3 GB.
 #
 # ## The towers on two devices
 #
@@ -361,8 +367,9 @@ for (way, devices, n), part in parts.items():
         print(f"{part.pictures:10.0f}{part.sent / 1e6:9.0f}")
 
 # %% [markdown]
-# More than two towers are another network: its convolutions have as many groups as there are devices. Activations grow
-# with the batch, and gradients do not:
+# More than two towers are another network: its convolutions have as many groups as there are devices. Sums over devices
+# are counted as ring all-reduce: each of $N$ devices sends $2 (N - 1) / N$ times the size of the gradients. Activations
+# grow with the batch, and gradients do not:
 
 # %%
 words = "towers send more with a larger batch, data parallel devices do not"
@@ -407,11 +414,12 @@ assert sending["today", "data_parallel", 8, 128] > 0.5
 
 # %% [markdown]
 # These are the shares of a step that go into sending. In 2012 computing took so long that, with two devices and the
-# paper's batch, sending cost less than 1 % with towers and 5 % with two copies of the network. So speed was no reason to
-# divide the network. The paper's reason is memory. Today a device computes two hundred times as fast and its link is
-# fifty times as fast, so eight copies of the network and a batch of 128 spend more time on sending than on computing. One
-# weird trick needs a fraction of that. With a batch of 1024, eight towers send as much as eight copies of the network do.
-# The [page on the three ways](../docs/three_ways.md) has the tables.
+# paper's batch, sending cost less than 1 % with towers and 5 % with two copies of the network. So speed was no reason
+# to divide the network. The paper's reason is memory. Today a device computes two hundred times as fast and its link is
+# fifty times as fast, so eight copies of the network and a batch of 128 spend more time on sending than on computing.
+# One weird trick needs a fraction of that. With a batch of 1024, eight towers send as much as eight copies of the
+# network do. The share is higher for the towers because they compute less: their eight groups have fewer weights. The
+# [page on the three ways](../docs/three_ways.md) has the tables.
 #
 # ## What you predicted
 #
@@ -436,7 +444,7 @@ assert sending["today", "data_parallel", 8, 128] > 0.5
 # 2. 128 is not divisible by three. The library refuses it, because devices with batches of different sizes would give
 #    pictures different weights.
 # 3. `np.split` the channels of the input and the kernels, convolve each part, and join the results.
-# 4. As above: change the first tower behind conv1, and see that the second half of conv5 stays as it is. With the text's
+# 4. As above: change the first tower after norm1, and see that the second half of conv5 stays as it is. With the text's
 #    normalization it changes a little, because the windows reach over the boundary.
 # 5. Yes, up to rounding errors: the loss is a mean, so its gradient is the mean of those of two equal halves.
 #

@@ -130,13 +130,13 @@ assert pooled.tolist() == [[46, 37, 42], [47, 37, 43], [47, 41, 48]]
 # %% [markdown]
 # ## On a flower
 #
-# A map of the edges in a picture, pooled in both ways. Both halve the width and the height. Overlapping windows leave
-# fewer gaps in thin lines, because each window shares a row and a column with its neighbors.
+# A map of the edges in a picture, pooled in three ways. All halve the width and the height. With the larger,
+# overlapping windows thin lines have fewer gaps, and are thicker.
 
 # %%
 daisy = petals.draw_one(petals.CLASS_NAMES.index("daisy"), 2)
 gray = daisy.mean(axis=2)[:225:2, :225:2]  # (113, 113)
-edges = np.abs(np.diff(gray, axis=1))[:, :112]
+edges = np.abs(np.diff(gray, axis=1))  # (113, 112)
 shown = {"edges": edges, "maximum, z = 3": pool(edges, 3, 2)}
 shown["maximum, z = 2"] = pool(edges, 2, 2)
 shown["average, z = 3"] = pool(edges, 3, 2, np.mean)
@@ -170,7 +170,8 @@ for z in (2, 3):
 assert change(3, np.max) < change(2, np.max) < unpooled
 
 # %% [markdown]
-# This is the benefit of overlap: larger windows and less change, with maps of the same size.
+# A larger window changes less. With the same maps, windows of 3 must overlap. This may be one reason why overlap helps;
+# the paper gives none.
 #
 # ## Rounding up, rounding down
 #
@@ -207,12 +208,13 @@ assert sizes["tflearn"] == [29, 15, 8]
 #
 # ## What overlap is worth
 #
-# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with several seeds each: `python scripts/fit.py
-# --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same seed see the
-# same pictures in the same order, so we look at their difference. Each line has its mean, in brackets the 95 % interval of
-# the mean, and *p*: how probable a difference at least this large is if the change has no effect, corrected for the
-# fourteen changes that this repository tries (Holm's method). Then come the paper's number and a verdict: *held up* if p
-# is below 0.05, *less than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
+# `paper` and `no_overlap` were trained on the 1020 pictures of Flowers-102 with several seeds each: `python
+# scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--architecture no_overlap`. Two runs with the same
+# seed see the same pictures in the same order, so we look at their difference. Each line has its mean, in brackets the
+# 95 % interval of the mean (Student's t over the paired differences), and *p*: how probable a difference at least this
+# large is if the change has no effect, corrected for the fourteen changes that this repository tries (Holm's method).
+# Then come the paper's number and a verdict: *held up* if the difference has the paper's sign and p is below 0.05,
+# whatever its size, *less than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
@@ -228,18 +230,18 @@ for name in paper:
 charts.differences(shown)
 
 # %% [markdown]
-# Without overlap both errors are higher, as the paper says, and by more than its 0.4 and 0.3. Both differences stand after
-# the correction. The paper finds networks with overlap "slightly more difficult to overfit". So
-# here are the errors in training:
+# Without overlap both errors are higher, as the paper says, and by more than its 0.4 and 0.3. Both differences stand
+# after the correction. The paper finds networks with overlap "slightly more difficult to overfit". So here are the
+# training errors:
 
 # %%
 training = ablations.training_differences(rows)
 p = ablations.corrected(training)["no_overlap"]
-print(f"error in training without overlap: {training['no_overlap']}, p {p:.2g}")
+print(f"training error without overlap: {training['no_overlap']}, p {p:.2g}")
 assert max(training["no_overlap"].points) < 0 and p < 0.05
 
 # %% [markdown]
-# So it is here, too: without overlap the error in training is lower with each seed, and the error on new pictures higher.
+# So it is here, too: without overlap the training error is lower with each seed, and the error on new pictures higher.
 # That is what overfitting means.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}

@@ -196,7 +196,7 @@ assert [shape[2] for shape in kernels] == [3, 48, 256, 192, 192]
 #
 # The class `AlexNet` that most posts print is another network: torchvision's, which follows a paper of 2014 ("One weird
 # trick"). It has 64, 192, 384, 256 and 256 kernels (that paper prints 384 for the fourth layer, its code has 256), no
-# groups, and two zeros around the picture. It also has no normalization, and dropout *before* the fully connected layers;
+# groups, and a padding of two pixels. It also has no normalization, and dropout *before* the fully connected layers;
 # Krizhevsky's code of 2014 (cuda-convnet2) has the normalization, and the dropout behind them. The library calls it
 # `one_weird_trick`.
 #

@@ -9,7 +9,7 @@
 # large. Noise along the principal components of the colors lowers the top-1 error by over 1 %. At test time, the
 # predictions for ten crops are averaged.
 #
-# **Predict first.** (1) At how many places does a crop of 224 pixels fit into a picture of 256? (2) Does the color noise
+# **Predict first.** (1) At how many places does a crop of 224 pixels fit into a picture of 256? (2) Does PCA lighting
 # change every pixel of a picture by the same color, or each pixel by its own? (3) Which changes colors more, the noise in
 # the *text* (the printed paper) or in the *source* (the authors' own code)?
 #
@@ -125,14 +125,13 @@ diagrams.color_axes(sample, mean, eigenvalues, eigenvectors)
 # - the text multiplies by the eigenvalue $\lambda$. That is a variance, so the result depends on the unit of the pixels,
 #   which the paper does not give. With pixels from 0 to 255 the noise would drown the picture (exercise 2), so here the
 #   text's eigenvalues are those of pixels from 0 to 1;
-# - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1, so that pictures
-#   in training do not vary more than in tests. In training the mean is subtracted first. Here it is not, so the division
-#   also darkens.
+# - the source multiplies by $\sqrt\lambda$, a standard deviation (std), and then divides the picture by 1.1, presumably
+#   so that pictures in training do not vary more than in tests. In training the mean is subtracted first. Here it is
+#   not, so the division also darkens.
 
 # %%
 seed = (3, 0)
 alpha = tf.random.stateless_normal((3,), seed, stddev=0.1).numpy()
-far = (-1.0, 1.0)  # where the sliders below can go
 # the text's eigenvalues are those of pixels from 0 to 1, see above
 step = {"text": eigenvalues / 255, "source": np.sqrt(eigenvalues)}
 by_hand = {k: flower + eigenvectors @ (alpha * step[k]) for k in step}
@@ -145,11 +144,14 @@ for form, expected in by_hand.items():
 
 # %% [markdown]
 # What does each axis do? Each slider is one of the three numbers. Each picture is the flower, changed along one axis or
-# along all three; above it is the color that was added. The paper's numbers are about 0.1, too small to see. In
-# JupyterLab you can move the sliders; on the page you see where they start.
+# along all three; above it is the color that was added, as red, green and blue. The paper's numbers are about 0.1, too
+# small to see. In JupyterLab you can move the sliders; on the page you see where they start.
 
 
 # %%
+far = (-1.0, 1.0)  # where the sliders can go
+
+
 def changes(alphas, form):
     """Return the colors that are added: none, along each axis, along all."""
     # An axis has two ends: let the lighter one be positive.
@@ -219,7 +221,7 @@ figure
 # ## Other augmentations
 #
 # None of these is in the paper. Our recipe for 1020 flowers uses rotation, scaling, translation and vertical flips,
-# because there are so few pictures. Torchvision's recipe uses the resized crop.
+# because there are so few pictures. Torchvision's recipe uses the resized crop. Noise is added to each pixel by itself.
 
 # %%
 affine = augmentation.affine
@@ -245,14 +247,17 @@ figure
 # %% [markdown]
 # ## What it is worth
 #
-# The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and PCA lighting, and without some
-# of them, with several seeds each: `python scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and with
-# `--augmentation lighting`, where the network sees the same central crop of each picture in every epoch (every pass over
-# the training set). Below are the errors of both, and then what leaving out each part costs: the mean difference, in
-# brackets its 95 % interval over seeds, and *p*: how probable a difference at least this large is if the change has no
-# effect, corrected for the fourteen changes that this repository tries (Holm's method). Then come the paper's number and
-# a verdict: *held up* (*costs* or *helps* where the paper has no number) if p is below 0.05, *less than 1 point* if the
-# whole interval is within one point of zero, and *cannot tell* otherwise.
+# Without this scheme, says the paper, its network "suffers from substantial overfitting, which would have forced us to
+# use much smaller networks". The network was trained on the 1020 pictures of Flowers-102 with crops, mirror images and
+# PCA lighting, and without some of them, with several seeds each: `python scripts/fit.py --dataset oxford_flowers102
+# --recipe ablation`, and with `--augmentation lighting`, where the network sees the same central crop of each picture
+# in every epoch (every pass over the training set). Below are the errors of both, with one line per seed (the rate is
+# divided by ten after epoch 30), and then what leaving out each part costs: the mean difference, in brackets its 95 %
+# interval over seeds (Student's t over the paired differences), and *p*: how probable a difference at least this large
+# is if the change has no effect, corrected for the fourteen changes that this repository tries (Holm's method). Then
+# come the paper's number and a verdict: *held up* if the difference has the paper's sign and p is below 0.05, whatever
+# its size (*costs* or *helps* where the paper has no number), *less than 1 point* if the whole interval is within one
+# point of zero, and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
@@ -272,9 +277,9 @@ for name in ("no_crop_no_mirror", "no_lighting"):
 # Without crops and mirror images the pictures are memorized sooner, and the errors on new ones are higher with each of
 # the seeds. The mean difference stands after the correction.
 #
-# PCA lighting gains over 1 point of top-1 error in the paper. Here the mean is about as large, but the seeds differ widely,
-# and after the correction they cannot tell. For the top-5 error they can: without lighting it is higher, also after the
-# correction.
+# PCA lighting gains over 1 point of top-1 error in the paper. Here the mean is about as large, but the seeds differ
+# widely, and after the correction we cannot tell. For the top-5 error we can: without lighting it is higher, also after
+# the correction.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 of = ablations.differences(rows)
@@ -308,7 +313,7 @@ assert ablations.corrected(of_top5)["no_lighting"] < 0.05
 #
 # <details><summary>Answers</summary>
 #
-# 1. It stands for another light, and light falls on the whole scene. One color per pixel would be noise, which the
+# 1. It imitates another light, and light falls on the whole scene. One color per pixel would be noise, which the
 #    convolutions average away.
 # 2. 0.1 x 121.78 squared is 1483: nothing would be left of the picture. An eigenvalue has the unit of the pixels,
 #    squared.

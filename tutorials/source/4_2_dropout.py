@@ -38,7 +38,9 @@ from keras_alexnet.plotting import charts, figures
 # %% [markdown]
 # ## A mask
 #
-# Zeros and ones, drawn again for each picture and each step.
+# The average of many networks has fewer errors than one, but networks that train for days are too expensive to train
+# often. Dropout, says the paper, is a cheap way to get such an average. It needs a mask of zeros and ones, drawn again
+# for each picture and each step.
 
 # %%
 random = np.random.default_rng(0)
@@ -101,10 +103,10 @@ assert np.allclose(inputs @ exact, at_test)
 assert np.abs(inputs @ usual - at_test).max() > 0.01
 
 # %% [markdown]
-# Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged. Their networks are the paper's
-# function with a somewhat different training: the layers behind a dropout learn faster. The networks of this library do
-# the same, unless they are asked for the paper's form: `PaperDropout` halves at test time. The recipes of the authors'
-# own runs train with it, and so does any other with `--dropout-form paper`:
+# Implementations of AlexNet in Caffe, PyTorch and Keras use inverted dropout with the paper's numbers unchanged. Their
+# networks are the paper's function with a somewhat different training: the layers behind a dropout learn faster. The
+# networks of this library do the same, unless they are asked for the paper's form: `PaperDropout` halves at test time.
+# The recipes of the authors' own runs train with it, and so does any other with `--dropout-form paper`:
 
 # %%
 halving = PaperDropout(0.5)
@@ -181,7 +183,7 @@ assert np.allclose(geometric_mean(every), halved)
 # %% [markdown]
 # Directly before the softmax, halving **is** the geometric mean: the mean of the logits over all masks is half of the
 # logits without a mask. With a second hidden layer between, there is a ReLU in the way, and halving becomes an
-# approximation. How good is it?
+# approximation. How good is it? For each of the 50 inputs we take the largest difference over the four classes.
 
 # %%
 first = random.normal(size=(units, 8)) * 0.7
@@ -206,7 +208,7 @@ assert 0 < off.mean() < alone / 2
 words = f"halving is off by {off.mean():.2f}, a single network by {alone:.2f}"
 figure = figures.sheet(5.5, 3.6, f"Halving and the geometric mean: {words}")
 axes = figure.subplots()
-single = every[341].ravel()
+single = every[341].ravel()  # a mask that keeps five of ten units
 axes.plot(exact.ravel(), single, "x", color="#9A9A9A", label="one network")
 axes.plot(exact.ravel(), halved.ravel(), "ko", mfc="none", label="halved")
 axes.plot([0, 1], [0, 1], "-", color="black", lw=0.8)
@@ -276,14 +278,17 @@ def learn(share, epochs=40):
 
 # %%
 histories = {"without dropout": learn(0.0), "with dropout": learn(0.5)}
+
+# %%
 words = "the validation loss rises again in both, the training loss falls"
 figure = figures.sheet(7, 3, f"Loss by epoch with and without dropout: {words}")
 for axes, (name, history) in zip(
     figure.subplots(1, 2, sharey=True), histories.items(), strict=True
 ):
-    axes.plot(history["training"], "--", color="black", label="training")
-    axes.plot(history["validation"], "-", color="black", label="validation")
-    axes.set(title=name, xlabel="epoch", ylim=(0, 5))
+    epochs = range(1, 41)
+    axes.plot(epochs, history["training"], "k--", label="training")
+    axes.plot(epochs, history["validation"], "k-", label="validation")
+    axes.set(title=name, xlabel="epoch", ylabel="loss", ylim=(0, 5))
     axes.legend(frameon=False)
 figure
 
@@ -298,17 +303,19 @@ assert with_it["training"][10] > 2 * without["training"][10]
 
 # %% [markdown]
 # Two things can be seen at this scale. Without dropout the training loss goes to zero while the validation loss rises:
-# overfitting. With dropout, learning is slower. What cannot be seen is a cure: the validation loss never falls far below
-# that of guessing, ln 10 = 2.30, and then rises in both. What the network learns from 150 pictures hardly holds for others,
-# so there is little that dropout could protect.
+# overfitting. With dropout, learning is slower. What cannot be seen is a cure: the validation loss never falls far
+# below that of guessing, ln 10 = 2.30, and then rises in both. What the network learns from 150 pictures hardly holds
+# for others, so dropout has little to improve.
 #
 # ## AlexNet itself, on 1020 photographs
 #
-# The whole network was trained on Flowers-102, with dropout and without, with several seeds each: `python scripts/fit.py
-# --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. Each line has the mean difference, in brackets its
-# 95 % interval over seeds, and *p*: how probable a difference at least this large is if the change has no effect,
-# corrected for the fourteen changes that this repository tries (Holm's method). Then comes a verdict: *costs* or *helps*
-# if p is below 0.05, *less than 1 point* if the whole interval is within one point of zero, and *cannot tell* otherwise.
+# The whole network was trained on Flowers-102, with dropout and without, with several seeds each: `python
+# scripts/fit.py --dataset oxford_flowers102 --recipe ablation`, and `--dropout 0`. The figure has one line per seed;
+# the rate is divided by ten after epoch 30. Below it, each line has the mean difference, in brackets its 95 % interval
+# over seeds (Student's t over the paired differences), and *p*: how probable a difference at least this large is if the
+# change has no effect, corrected for the fourteen changes that this repository tries (Holm's method). Then comes a
+# verdict: *costs* or *helps* if p is below 0.05, *less than 1 point* if the whole interval is within one point of zero,
+# and *cannot tell* otherwise.
 
 # %%
 rows = archive.rows("../results")
@@ -327,12 +334,12 @@ for way, of_seeds in logs.items():
     print(f"{way}: validation loss {min(losses):.2f} to {max(losses):.2f}")
 
 # %% [markdown]
-# Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The paper
-# says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is, because
-# the logged training errors were computed with half of the units off. The errors on new pictures do not differ by an
-# amount that these seeds could show. The loss does: without dropout the networks are wrong as often, but with far more
-# confidence. The paper gives no number for dropout, only "substantial overfitting" without it. Nobody measured here what
-# training to the end would show.
+# Without dropout the pictures are memorized; with it the training error is still high after the same 36 epochs. The
+# paper says that dropout "roughly doubles the number of iterations". We cannot say how much of our difference that is,
+# because the logged training errors were computed with half of the units off. The errors on new pictures do not differ
+# by an amount that these seeds could show. The loss does: without dropout the networks are wrong as often, but with far
+# more confidence. The paper gives no number for dropout, only "substantial overfitting" without it. We did not train to
+# the end.
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
 of_with, of_without = ([log[-1] for log in logs[way]] for way in names)
@@ -366,7 +373,7 @@ assert low < 0 < high
 # 3. With 0.8, but only because that network has hardly left chance, ln 10 = 2.30. The lowest loss on the way is lower with
 #    0.2. Compare several seeds before you decide.
 # 4. `call(self, inputs, training)` multiplies by a random mask in training and by 0.5 otherwise.
-# 5. It differs, by more than a hundredth somewhere: the arithmetic mean is less sure than the geometric one.
+# 5. By up to 0.2 in a probability: the arithmetic mean is less sure than the geometric one.
 #
 # </details>
 #

@@ -122,8 +122,8 @@ for axes, (name, kernels) in zip(parts, measured.items(), strict=True):
     halves = np.split(features.colorfulness(kernels), 2)
     for tower, style, colors in zip((1, 2), ("-", "--"), halves, strict=True):
         axes.plot(np.sort(colors), style, c="black", label=f"tower {tower}")
-    axes.set(title=name, xlabel="kernel", ylim=(0, 1))
-parts[0].set_ylabel("color")
+    axes.set(title=name, xlabel="kernels, sorted by color", ylim=(0, 1))
+parts[0].set_ylabel("share of color")
 parts[0].legend(frameon=False, loc="lower right")
 figure
 
@@ -163,11 +163,11 @@ assert min(shares[True]) < 0.3 < 0.7 < max(shares[True])
 # either side, as the paper says ("modulo a renumbering of the GPUs"). So with so few pictures the towers specialize in
 # some runs; in most they stay alike, unlike those in the paper's figure 3.
 #
-# ## A network to ask
+# ## A small network to examine
 #
-# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers of
-# 32 x 32 pixels, for half a minute. Its last maps, 4 x 4 x 64, take the place of fc7. After each epoch (each pass over the
-# 500 flowers) we keep its kernels.
+# AlexNet itself learns too slowly for a chapter. So the paper's small network of section 3.1 learns 500 drawn flowers
+# of 32 x 32 pixels, for a few seconds. Its last maps, 4 x 4 x 64, take the place of fc7. After each epoch (each pass
+# over the 500 flowers) we keep its kernels.
 
 
 # %%
@@ -216,8 +216,9 @@ print(f"before training they were {at_start:.1%} as large as at the end")
 # %% [markdown]
 # ## Right and wrong
 #
-# The two correct and the two wrong predictions that the network is most sure of. In the paper's figure 4 many errors make
-# sense. Those of a network that has learned for half a minute are cruder, and it is just as sure of them.
+# The two correct and the two wrong predictions that the network is most sure of. In the paper's figure 4 many errors
+# make sense. Those of a network that has learned for a few seconds are cruder, and it is just as sure of them. Under
+# each picture is its true species; the orange bar is the probability of that species.
 
 # %%
 sure = np.argsort(-probabilities.max(axis=1), kind="stable")

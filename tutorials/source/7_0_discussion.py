@@ -37,7 +37,8 @@ from keras_alexnet.plotting import charts, figures
 # %% [markdown]
 # ## A layer removed
 #
-# An architecture is data here, so a layer is removed by leaving out one entry. What does the rest cost?
+# An architecture is data here, so a layer is removed by leaving out one entry. How many parameters and how much work
+# are left?
 
 # %%
 paper = ARCHITECTURES["paper"]
@@ -66,14 +67,16 @@ for number in saved:
 
 # %% [markdown]
 # So conv4 has about 1 % of the parameters, nearly as the paper says, but does 15 % of the work. What was removed is
-# mostly computation, and one nonlinearity. The networks without conv3 and without conv4 were trained on the 1020 pictures
-# of Flowers-102, like the whole one, with several seeds: `python scripts/fit.py --dataset oxford_flowers102 --recipe
-# ablation --architecture no_conv4`. How many points of error does removing a layer cost? Each line has the mean difference,
-# in brackets its 95 % interval, and *p*: how probable a difference at least this large is if the change has no effect,
-# corrected for the fourteen changes below (Holm's method). Then come the paper's number and a verdict: *held up* or *the
-# opposite* if p is below 0.05, *less than 1 point* if the whole interval is within one point of zero, and *cannot tell*
-# otherwise. (Without conv2 or conv5, the next layer would read other maps, so the
-# rest would not be the same network.)
+# mostly computation, and one nonlinearity. The networks without conv3 and without conv4 were trained on the 1020
+# pictures of Flowers-102, like the whole one, with several seeds: `python scripts/fit.py --dataset oxford_flowers102
+# --recipe ablation --architecture no_conv4`. How many points of error does removing a layer cost? Each line has the
+# mean difference, in brackets its 95 % interval (Student's t over the paired differences), and *p*: how probable a
+# difference at least this large is if the change has no effect, corrected for the fourteen changes below (Holm's
+# method). Then come the paper's number and a verdict: *held up* or *the opposite*, by the sign of the difference and
+# whatever its size, if p is below 0.05, *less than 1 point* if the whole interval is within one point of zero, and
+# *cannot tell* otherwise.
+#
+# Removing conv4 changes nothing else: conv5 reads 384 maps as before. Removing conv3 changes two more things. conv4 then reads the 256 maps of pool2 and has fewer weights, which is why the network loses 1.8 % and not conv3's own 1.45 %. And conv3 is the only convolution that reads both towers, so without it they first meet in fc6. Only `no_conv4` changes the depth alone.
 
 # %%
 rows = archive.rows("../results")
@@ -81,8 +84,9 @@ for name in ("no_conv3", "no_conv4"):
     print(f"{name}\n{ablations.describe(rows, name)}\n")
 
 # %% [markdown]
-# We do not see the paper's 2 points. Without either layer the top-1 error on new pictures is lower for all seeds, and for
-# conv3 the difference stands after the correction: here removing it helps. And in training?
+# We do not see the paper's 2 points. Without either layer the top-1 error on new pictures is lower for all seeds, and
+# for conv3 the difference stands after the correction: here removing it helps. That result is about depth and
+# communication together. And in training?
 
 # %%
 training = ablations.training_differences(rows)
@@ -98,8 +102,8 @@ for name in ("no_conv3", "no_conv4"):
 #
 # ## What each part is worth
 #
-# The same was done with the other parts. A line is the interval of the mean over the seeds. If it contains zero, we
-# cannot tell whether the change makes a difference:
+# The same was done with the other parts. A line is the interval of the mean over the seeds, and a diamond above it is
+# the paper's number. If it contains zero, we cannot tell whether the change makes a difference:
 
 # %%
 named = {ablation.name: ablation for ablation in ablations.ABLATIONS}
@@ -107,7 +111,10 @@ found = ablations.differences(rows)
 shown = {
     named[name].what: (each.mean, each.interval, named[name].paper[0])
     for name, each in found.items()
+    if each.mean < 10
 }
+start = found["text_initial_weights"]
+print(f"not in the figure, initial weights of the text: {start} points")
 charts.differences(shown)
 
 # %% tags=["hide-cell"] jupyter={"outputs_hidden": true, "source_hidden": true}
@@ -157,9 +164,9 @@ assert round(found["text_initial_weights"].mean) == 20 and round(28 * 0.05) == 1
 #
 # A word of caution. We look at fourteen changes and two errors, so at 28 intervals. Of 28 intervals at 95 %, about one
 # misses the true value by chance. A single interval that barely excludes zero is no proof. With p-values that are
-# corrected for the number of changes, the first six make a difference to the top-1 error, and the other four do not.
-# The top-5 error differs for the five that cost something, too, and for normalization (1.6 points more without it),
-# lighting (1.6 more without it, and 1.6 with the text's form) and conv4 (1.0 less).
+# corrected for the number of changes, the first six make a difference to the top-1 error, and for the other four we
+# cannot tell. The top-5 error differs for the five that cost something, too, and for normalization (1.6 points more
+# without it), lighting (1.6 more without it, and 1.6 with the text's form) and conv4 (1.0 less).
 #
 # These are corrections for fourteen tests, since the top-1 error is what we look at first. Corrected for all 28 tests at
 # once, nine of the fifteen differences remain. Among those that do not are groups and conv3 in top-1, with a p of 0.054.
@@ -220,13 +227,13 @@ for layer in differ:
 assert differ == ["conv3", "conv4", "conv5"]
 
 # %% [markdown]
-# Three numbers, and they decide whether the network learns ([chapter 5](5_0_details_of_learning.ipynb)).
+# These three numbers decide how soon the network begins to learn ([chapter 5](5_0_details_of_learning.ipynb)).
 #
-# The schedule is that of the run whose errors are printed, as the authors noted it by hand: the learning rate of conv1 is
-# divided before the others' and then set to zero, that of the biases not at all, and the color noise ends early. In other
-# runs of theirs the biases were divided too. (The text says "roughly 90" epochs, and that the rate was divided when the
-# validation error stopped improving. 91 epochs, divided after 25, 51 and 79, is how the authors did that, so the table
-# does not list them.)
+# The schedule is that of the run whose errors are printed, as the authors noted it by hand: the learning rate of conv1
+# is divided before the others' and then set to zero, that of the biases not at all, and PCA lighting ends early. In
+# other runs of theirs the biases were divided too. (The text says "roughly 90" epochs, and that the rate was divided
+# when the validation error stopped improving. 91 epochs, divided after 25, 51 and 79, is how the authors did that, so
+# the table does not list them.)
 #
 # Six more differences are not settings of this library. They come from the authors' files and from the chapters before:
 #
@@ -235,7 +242,7 @@ assert differ == ["conv3", "conv4", "conv5"]
 # | input | 224 pixels, which the first layer does not fit | 224: sizes are rounded up, and zeros are added |
 # | crops | 2048 | 2178: 33 places on each axis, and mirrored |
 # | a crop is drawn | (not said) | for 32 pictures at a time |
-# | pixels | as they are | divided by 1.1 as long as there is color noise |
+# | pixels | as they are | divided by 1.1 as long as there is PCA lighting |
 # | weight decay | of "the weight w" | not of biases |
 # | neurons of conv1 | 253,440 | 290,400 |
 #
@@ -379,12 +386,12 @@ assert printed["conv2"] < printed["conv1"]
 #
 # 1. The 2,334,080 of the convolutions and 257,000 more: one twenty-fourth of the paper's.
 # 2. The order of conv1's layers, and the normalization and its towers, change the function. The order of conv5's layers
-#    does not: the maximum of ReLUs is the ReLU of the maximum. Initial weights, the learning rate of biases and the color
-#    noise change only the training.
+#    does not: the maximum of ReLUs is the ReLU of the maximum. Initial weights, the learning rate of biases and PCA
+#    lighting change only the training.
 # 3. For each convolution, `layer.kernel.assign(np.random.normal(0, np.sqrt(2 / n), layer.kernel.shape))` with $n$ inputs
 #    per unit. The signal no longer fades; it is the largest of the three.
 # 4. Without shortcuts nothing is left; with them the signal keeps its size, since a layer that does little is harmless.
-# 5. Without it the loss stays at chance, ln 10. With it the network learns them by heart.
+# 5. Without it the loss stays at chance, ln 10. With it the network memorizes them.
 #
 # </details>
 #
