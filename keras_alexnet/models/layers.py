@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_alexnet.models.arguments import check_division, group_count, is_integer, odd_window, real_number
+from keras_alexnet.arguments import check_division, odd_window, positive_integer, real_number
 
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
 
@@ -84,9 +84,7 @@ class LocallyConnected2D(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not is_integer(filters) or filters < 1:
-            raise ValueError(f"`filters` must be an integer of at least 1. Received: filters={filters!r}")
-        self.filters, self.kernel_size = int(filters), odd_window(kernel_size, "kernel_size")
+        self.filters, self.kernel_size = positive_integer(filters, "filters"), odd_window(kernel_size, "kernel_size")
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.input_spec = keras.InputSpec(ndim=4)
@@ -149,7 +147,7 @@ class GroupedFlatten(keras.layers.Flatten):
 
     def __init__(self, groups: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.groups = group_count(groups)
+        self.groups = positive_integer(groups, "groups")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         check_division(inputs.shape[-1], self.groups)
@@ -187,7 +185,7 @@ class GroupedDense(keras.layers.Dense):
 
     def __init__(self, units: int, groups: int = 1, **kwargs: Any):
         super().__init__(units, **kwargs)
-        self.groups = group_count(groups)
+        self.groups = positive_integer(groups, "groups")
         check_division(units, self.groups, "units")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -225,7 +223,7 @@ class GaussianSubsampling(keras.layers.Layer):
         step: Distance between the sampled pixels.
 
     Raises:
-        ValueError: If `window` is even, `std` is not a number, or `step` is not an integer of at least 1.
+        ValueError: If `window` is even, `std` is not a finite number, or `step` is not an integer of at least 1.
 
     Example:
         >>> GaussianSubsampling(9, std=4.0, step=4)(keras.Input((224, 224, 3))).shape
@@ -236,9 +234,7 @@ class GaussianSubsampling(keras.layers.Layer):
 
     def __init__(self, window: int = 9, std: float = 4.0, step: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
-        if not is_integer(step) or step < 1:
-            raise ValueError(f"`step` must be an integer of at least 1. Received: step={step!r}")
-        self.window, self.std, self.step = odd_window(window), real_number(std, "std"), int(step)
+        self.window, self.std, self.step = odd_window(window), real_number(std, "std"), positive_integer(step, "step")
         self.input_spec = keras.InputSpec(ndim=4)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:

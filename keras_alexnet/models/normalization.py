@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_alexnet.models.arguments import check_division, group_count, odd_window, real_number
+from keras_alexnet.arguments import check_division, odd_window, positive_integer, real_number
 from keras_alexnet.models.fusion import compile_elementwise, fusion_enabled
 
 register = keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -163,7 +163,10 @@ class _ResponseNormalization(keras.layers.Layer):
         self._build_at_init()
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        inputs = inputs if keras.backend.is_float_dtype(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if dtype.startswith(("complex", "string")):  # a cast would drop the imaginary part
+            raise ValueError(f"The input must be real numbers. Received: dtype={dtype}")
+        inputs = inputs if keras.backend.is_float_dtype(dtype) else ops.cast(inputs, self.compute_dtype)
 
         @ops.custom_gradient
         def normalized(x):
@@ -204,7 +207,8 @@ class LocalResponseNormalization(_ResponseNormalization):
             code, where each GPU normalized its own channels.
 
     Raises:
-        ValueError: If `window` is even, `groups` does not divide the channels, or a constant is not a number.
+        ValueError: If `window` is even, `groups` does not divide the channels, a constant is not a finite number, or
+            the input is not of real numbers.
 
     Example:
         >>> import numpy as np
@@ -225,8 +229,9 @@ class LocalResponseNormalization(_ResponseNormalization):
         groups: int = 1,
         **kwargs: Any,
     ):
-        self.groups = group_count(groups)
+        self.groups = positive_integer(groups, "groups")
         super().__init__(_OverChannels(odd_window(window), self.groups), k, alpha, beta, **kwargs)
+        self.input_spec = keras.InputSpec(min_ndim=1)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         check_division(inputs.shape[-1], self.groups)
@@ -262,7 +267,8 @@ class SpatialResponseNormalization(_ResponseNormalization):
         beta: Exponent.
 
     Raises:
-        ValueError: If `window` is even, a constant is not a number, or the input is not of rank 4.
+        ValueError: If `window` is even, a constant is not a finite number, or the input is not of rank 4 or not of real
+            numbers.
 
     Source: the authors' `layers-145.cfg`.
     """

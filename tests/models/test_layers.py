@@ -239,10 +239,27 @@ def test_groups_must_be_an_integer(groups):
 
 @pytest.mark.parametrize("make", [LocalResponseNormalization, SpatialResponseNormalization])
 @pytest.mark.parametrize("constant", ["k", "alpha", "beta"])
-@pytest.mark.parametrize("value", [True, None, "2", 1j, np.ones(8), np.array(2.0)])
-def test_constants_must_be_numbers(make, constant, value):
-    with pytest.raises(ValueError, match=re.escape(f"`{constant}` must be a number. Received: {constant}={value!r}")):
+@pytest.mark.parametrize("value", [True, None, "2", 1j, np.ones(8), np.array(2.0), float("nan"), np.inf])
+def test_constants_must_be_finite_numbers(make, constant, value):
+    message = f"`{constant}` must be a finite number. Received: {constant}={value!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
         make(**{constant: value})
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("make", [LocalResponseNormalization, SpatialResponseNormalization])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_norm_takes_real_numbers_only(make, dtype):
+    with pytest.raises(ValueError, match=r"must be real numbers\. Received: dtype=complex"):
+        make()(np.ones((1, 5, 5, 8), dtype))
+
+
+@pytest.mark.any_backend
+def test_norm_takes_one_input_with_channels():
+    with pytest.raises(ValueError, match="expected min_ndim=1"):
+        LocalResponseNormalization()(np.float32(1))
+    with pytest.raises(ValueError, match="expects 1 input"):
+        LocalResponseNormalization()([random(2, 8), random(2, 8)])
 
 
 @pytest.mark.parametrize("make", [LocalResponseNormalization, SpatialResponseNormalization])

@@ -14,7 +14,7 @@ LIBRARY = Path(keras_alexnet.__file__).parent
 
 # A room of the library, a folder or a module at its root, imports only from its own and from those of the rows above.
 ROWS = (
-    {"machine", "text"},
+    {"arguments", "machine", "text"},
     {"files", "invocation", "recipes"},
     {"command_line", "interrupts", "plotting", "runs"},
     {"models"},

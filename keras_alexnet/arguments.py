@@ -1,0 +1,103 @@
+"""Checks of arguments that layers and functions share."""
+
+import math
+import numbers
+import os
+from typing import Any
+
+
+def check_type(name: str, value: Any, kind: type | tuple[type, ...], example: str) -> None:
+    """Check that an argument is an object of the expected kind.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        kind: The expected class, or several of them.
+        example: How to get such an object, in code.
+
+    Raises:
+        TypeError: If it is another kind of object.
+    """
+    if not isinstance(value, kind):
+        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise TypeError(f"`{name}` must be a {kinds}, such as {example}. Received: {name}={value!r}")
+
+
+def check_path(name: str, value: Any, example: str) -> None:
+    """Check that an argument is a path.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        example: Such a path, in code.
+
+    Raises:
+        TypeError: If it is no text and no path, or a path of bytes.
+    """
+    check_type(name, value, (str, os.PathLike), example)
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """Return an argument as an integer.
+
+    Raises:
+        ValueError: If it is no integer of at least 1.
+    """
+    if not is_integer(value) or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
+    return int(value)
+
+
+def odd_window(value: Any, name: str = "window") -> int:
+    """Return the length of a window as an integer.
+
+    Raises:
+        ValueError: If it is no odd integer of at least 1.
+    """
+    if not is_integer(value) or value < 1 or value % 2 == 0:
+        raise ValueError(
+            f"`{name}` must be an odd integer, such as 5, so that it has a center. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def real_number(value: Any, name: str, least: float = -math.inf) -> float:
+    """Return a constant as a float.
+
+    Args:
+        value: Its value.
+        name: Name of the argument.
+        least: The smallest value that is allowed.
+
+    Raises:
+        ValueError: If it is no real number, such as an array, is NaN or infinite, or is less than `least`.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < least:
+        at_least = "" if least == -math.inf else f" of at least {least}"
+        raise ValueError(f"`{name}` must be a finite number{at_least}. Received: {name}={value!r}")
+    return float(value)
+
+
+def check_division(width: int | None, groups: int, what: str = "channels") -> None:
+    """Check that groups of channels have equal width.
+
+    Args:
+        width: Number of channels, None if it is unknown.
+        groups: Number of groups.
+        what: What is divided, in words.
+
+    Raises:
+        ValueError: If the number is unknown, or `groups` does not divide it.
+    """
+    if width is None:
+        raise ValueError(f"The number of {what} must be known. Received: an input with {what}=None")
+    if width % groups:
+        raise ValueError(
+            f"`groups` must divide the {what} into groups of equal width. Received: {width} {what}, groups={groups}"
+        )
+
+
+def is_integer(value: Any) -> bool:
+    """Return whether a value is an integer, also one of NumPy, but no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
