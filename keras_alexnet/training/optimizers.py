@@ -1,12 +1,13 @@
 """The paper's update rule (section 5)."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_alexnet.arguments import real_number
 from keras_alexnet.models.fusion import compile_elementwise
 
 
@@ -43,8 +44,8 @@ class PaperSGD(keras.optimizers.Optimizer):
         **kwargs: Other arguments of `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If `momentum` is not in [0, 1), `weight_decay` or a factor is negative, `decay_into` is unknown, or
-            `no_weight_decay` is one text.
+        ValueError: If `momentum` is not in [0, 1), the learning rate, `weight_decay` or a factor is not a finite number
+            of at least 0, `decay_into` is unknown, or `learning_rate_factors` or `no_weight_decay` have no names.
 
     Example:
         >>> PaperSGD(learning_rate=0.01).get_config()["weight_decay"]
@@ -66,29 +67,23 @@ class PaperSGD(keras.optimizers.Optimizer):
         no_weight_decay: Sequence[str] = (),
         **kwargs: Any,
     ):
-        weight_decay = (weight_decay if decay is None else decay) or 0.0
+        weight_decay = weight_decay if decay is None else decay
+        weight_decay = 0.0 if weight_decay is None else real_number(weight_decay, "weight_decay", least=0)
+        if isinstance(learning_rate, float):  # Keras accepts NaN and negative ones, and refuses other types
+            real_number(learning_rate, "learning_rate", least=0)
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name=name, **kwargs)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"`momentum` must be at least 0 and less than 1. Received: momentum={momentum}")
-        if weight_decay < 0 or bias_learning_rate_factor < 0:
-            raise ValueError(
-                "`weight_decay` and `bias_learning_rate_factor` must not be negative. "
-                f"Received: weight_decay={weight_decay}, bias_learning_rate_factor={bias_learning_rate_factor}"
-            )
-        if any(factor < 0 for factor in (learning_rate_factors or {}).values()):
-            raise ValueError(
-                f"`learning_rate_factors` must not be negative. Received: learning_rate_factors={learning_rate_factors}"
-            )
+        if real_number(momentum, "momentum", least=0) >= 1:
+            raise ValueError(f"`momentum` must be less than 1. Received: momentum={momentum!r}")
         if decay_into not in ("velocity", "weights"):
             raise ValueError(f'`decay_into` must be "velocity" or "weights". Received: decay_into={decay_into!r}')
-        if isinstance(no_weight_decay, str):
+        if not _are_names(no_weight_decay):
             raise ValueError(
                 f"`no_weight_decay` must be a list of names. Received: no_weight_decay={no_weight_decay!r}"
             )
-        self.momentum = momentum
+        self.momentum = float(momentum)
         self.decay_into = decay_into
-        self.bias_learning_rate_factor = bias_learning_rate_factor
-        self.learning_rate_factors = dict(learning_rate_factors or {})
+        self.bias_learning_rate_factor = real_number(bias_learning_rate_factor, "bias_learning_rate_factor", least=0)
+        self.learning_rate_factors = _factors(learning_rate_factors or {})
         self.no_weight_decay = tuple(no_weight_decay)
         self._moved = compile_elementwise(self._move)
 
@@ -155,6 +150,20 @@ class PaperSGD(keras.optimizers.Optimizer):
             "learning_rate_factors": dict(self.learning_rate_factors),
             "no_weight_decay": list(self.no_weight_decay),
         }
+
+
+def _are_names(names):
+    return isinstance(names, Collection) and not isinstance(names, str) and all(isinstance(each, str) for each in names)
+
+
+def _factors(factors):
+    """Return factors by layer name as floats, after checking them."""
+    if not isinstance(factors, Mapping) or not _are_names(factors):
+        raise ValueError(
+            '`learning_rate_factors` must be a mapping from layer names to numbers, such as {"fc8": 10.0}. '
+            f"Received: learning_rate_factors={factors!r}"
+        )
+    return {name: real_number(each, f"learning_rate_factors[{name!r}]", least=0) for name, each in factors.items()}
 
 
 def _dense(gradient, variable):

@@ -1,6 +1,7 @@
 """The paper's update rule, compared with a computation by hand, and its schedule."""
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -115,7 +116,7 @@ def test_an_optimizer_from_before_there_were_factors_of_layers_loads():
 
 
 def test_a_factor_below_zero_is_refused():
-    with pytest.raises(ValueError, match=r"must not be negative\. Received: learning_rate_factors={'fc8': -1}"):
+    with pytest.raises(ValueError, match=r"of at least 0\. Received: learning_rate_factors\['fc8'\]=-1"):
         PaperSGD(learning_rate_factors={"fc8": -1})
 
 
@@ -337,17 +338,37 @@ def test_two_optimizers_have_variables_of_different_names():
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
+        ("learning_rate", float("nan")),
+        ("learning_rate", -0.1),
         ("momentum", 1.0),
         ("momentum", -0.1),
+        ("momentum", "0.9"),
+        ("momentum", None),
         ("weight_decay", -1.0),
+        ("weight_decay", float("nan")),
+        ("weight_decay", "0.0005"),
+        ("weight_decay", np.array([0.1, 0.2])),
         ("bias_learning_rate_factor", -1.0),
+        ("bias_learning_rate_factor", float("inf")),
+        ("bias_learning_rate_factor", True),
+        ("learning_rate_factors", "fc8"),
+        ("learning_rate_factors", [0.1]),
+        ("learning_rate_factors", {8: 0.1}),
         ("decay_into", "biases"),
         ("no_weight_decay", "fc8"),  # not the layers f, c and 8
+        ("no_weight_decay", None),
+        ("no_weight_decay", [8]),
     ],
 )
 def test_impossible_settings_are_refused(setting, value):
-    with pytest.raises(ValueError, match=f"Received: .*{setting}={value!r}"):
+    with pytest.raises(ValueError, match=rf"^`{setting}` must be .*Received: {re.escape(f'{setting}={value!r}')}$"):
         PaperSGD(**{setting: value})
+
+
+@pytest.mark.parametrize("factor", ["2", float("nan"), None])
+def test_a_factor_of_a_layer_must_be_a_number(factor):
+    with pytest.raises(ValueError, match=rf"finite number.*Received: learning_rate_factors\['fc8'\]={factor!r}"):
+        PaperSGD(learning_rate_factors={"fc8": factor})
 
 
 @pytest.mark.parametrize(
