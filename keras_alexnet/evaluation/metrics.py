@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from keras_alexnet.evaluation.top_k import check_k, check_labels, is_distribution, not_in_top_k
+from keras_alexnet.arguments import positive_integer
+from keras_alexnet.evaluation.top_k import as_arrays, check_scores, check_shapes, is_distribution, not_in_top_k
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -23,12 +24,12 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     no class, such as -1, is wrong. Result: a fraction from 0 to 1.
 
     Args:
-        k: Number of guesses: 1 or 5 in the paper.
+        k: Number of guesses: 1 or 5 in the paper. If there are no more classes than that, the result is 0.
         name: Name in logs; by default `top1_error` for `k=1`.
         dtype: Precision of the sums.
 
     Raises:
-        ValueError: If `k` is not an integer of at least 1, or the labels have another shape.
+        ValueError: If `k` is not an integer of at least 1, or the labels or scores have another shape.
 
     Example:
         >>> import numpy as np
@@ -42,8 +43,7 @@ class TopKError(keras.metrics.MeanMetricWrapper):
     """
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None):
-        check_k(k)
-        self.k = int(k)
+        self.k = positive_integer(k, "k")
         super().__init__(fn=_not_in_top_k, name=name or f"top{self.k}_error", dtype=dtype, k=self.k)
 
     def get_config(self) -> dict:
@@ -65,10 +65,11 @@ def _not_in_top_k(labels, scores, k):
 
 def _as_integers(labels, scores):
     """Return labels as integers: of a distribution over the classes, the most probable one."""
+    check_scores(scores)
     labels = ops.convert_to_tensor(labels)
     if is_distribution(labels, scores):
         return ops.argmax(labels, axis=1)
-    check_labels(labels)
+    check_shapes(labels, scores)
     return ops.cast(labels, "int32")
 
 
@@ -84,6 +85,9 @@ class MeanClassError(keras.metrics.Metric):
         name: Name in logs.
         dtype: Precision of the sums.
 
+    Raises:
+        ValueError: If `classes` is not an integer of at least 1, or the labels or scores have another shape.
+
     Example:
         >>> import numpy as np
         >>> metric = MeanClassError(classes=2)
@@ -94,14 +98,16 @@ class MeanClassError(keras.metrics.Metric):
 
     def __init__(self, classes: int, name: str = "mean_class_error", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
-        self.classes = classes
-        self.wrong = self.add_variable((classes,), "zeros", name="wrong")
-        self.pictures = self.add_variable((classes,), "zeros", name="pictures")
+        self.classes = positive_integer(classes, "classes")
+        self.wrong = self.add_variable((self.classes,), "zeros", name="wrong")
+        self.pictures = self.add_variable((self.classes,), "zeros", name="pictures")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the pictures of a batch by class."""
         y_pred = ops.convert_to_tensor(y_pred)
         labels = ops.reshape(_as_integers(y_true, y_pred), (-1,))  # (batch,)
+        if y_pred.shape[-1] not in (self.classes, None):
+            raise ValueError(f"Expected scores of {self.classes} classes. Received: shape {tuple(y_pred.shape)}")
         wrong = _not_in_top_k(labels, y_pred, 1)
         weights = (
             ops.ones_like(wrong) if sample_weight is None else ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
@@ -129,10 +135,10 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
     Args:
         probabilities: Shape `(pictures, classes)`.
         labels: Integers, `(pictures,)`.
-        k: Number of guesses.
+        k: Number of guesses. If there are no more classes than that, the result is 0.
 
     Raises:
-        ValueError: If `k` is no integer of at least 1, or the labels are one-hot.
+        ValueError: If `k` is no integer of at least 1, or as for `top_k.as_arrays`.
 
     Example:
         >>> top_k_error(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]), k=1)
@@ -149,10 +155,17 @@ def interval(wrong: int, pictures: int) -> tuple[float, float]:
     It shows how much the result depends on the choice of test pictures, not how much it changes when the network is
     trained again.
 
+    Raises:
+        ValueError: If there are no pictures, or more wrong ones than pictures.
+
     Example:
         >>> [round(end, 3) for end in interval(wrong=20, pictures=160)]
         [0.082, 0.185]
     """
+    if not 0 <= wrong <= pictures or not pictures:
+        raise ValueError(
+            f"`wrong` must be a number of the `pictures`. Received: wrong={wrong!r}, pictures={pictures!r}"
+        )
     low, high = stats.binomtest(int(wrong), int(pictures)).proportion_ci(method="wilson")
     return float(low), float(high)
 
@@ -164,10 +177,14 @@ def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> fl
         probabilities: Shape `(pictures, classes)`.
         labels: Integers, `(pictures,)`.
 
+    Raises:
+        ValueError: As for `top_k.as_arrays`.
+
     Example:
         >>> round(negative_log_likelihood(np.full((2, 10), 0.1), np.array([3, 7])), 4)
         2.3026
     """
+    probabilities, labels = as_arrays(probabilities, labels)
     of_label = np.nan_to_num(probabilities[np.arange(len(labels)), labels]).astype(np.float64)
     return float(-np.log(of_label.clip(np.finfo(np.float32).tiny)).mean())  # float32 rounds e^-104 to 0
 
@@ -183,7 +200,15 @@ def class_errors(probabilities: np.ndarray, labels: np.ndarray, class_names: Seq
     Returns:
         For each class, a mapping with `class`, `pictures` and `top1_error`, a fraction from 0 to 1, or None without
         pictures.
+
+    Raises:
+        ValueError: As for `top_k.as_arrays`, or if there is not one name per class.
     """
+    probabilities, labels = as_arrays(probabilities, labels)
+    if len(class_names) != probabilities.shape[1]:
+        raise ValueError(
+            f"`class_names` must have one name per class, {probabilities.shape[1]}. Received: {len(class_names)} names"
+        )
     wrong = not_in_top_k(probabilities, labels, 1)
     return [
         {"class": name, "pictures": int(its.sum()), "top1_error": float(wrong[its].mean()) if its.any() else None}
@@ -202,8 +227,12 @@ def measure(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         A mapping: top-1 and top-5 error with their 95 % intervals, the mean per-class top-1 error, and the negative
         log-likelihood. Errors are fractions from 0 to 1.
 
+    Raises:
+        ValueError: As for `top_k.as_arrays`.
+
     Source: section 2.
     """
+    probabilities, labels = as_arrays(probabilities, labels)
     wrong = {k: not_in_top_k(probabilities, labels, k) for k in (1, 5)}  # booleans (pictures,)
     measures = {}
     for k, its in wrong.items():

@@ -146,7 +146,93 @@ def test_k_may_be_an_integer_of_numpy():
     assert TopKError(np.int64(3)).get_config()["k"] == 3
 
 
+@pytest.mark.parametrize("make", [lambda: TopKError(1), lambda: metrics.MeanClassError(2)])
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2, 2)])
+def test_scores_must_be_one_row_per_image(make, shape):
+    with pytest.raises(ValueError, match=rf"shape \(batch, classes\)\. Received: .* {re.escape(str(shape))}$"):
+        make().update_state(np.array([0, 1]), np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("make", [lambda: TopKError(1), lambda: metrics.MeanClassError(2)])
+@pytest.mark.parametrize("labels", [1, 3])
+def test_every_image_needs_one_label(make, labels):
+    with pytest.raises(ValueError, match=f"one label per row of scores. Received: {labels} labels for 2 rows"):
+        make().update_state(np.zeros(labels, int), np.ones((2, 2), "float32"))
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_every_image_of_a_network_of_one_class_is_right(k):
+    assert error(k, [[0], [0]], [[1], [1]]) == metrics.top_k_error(np.ones((2, 1)), np.zeros(2, int), k) == 0
+
+
+@pytest.mark.parametrize("classes", [0, -1, "2", 1.5, None, True])
+def test_classes_must_be_an_integer_of_at_least_1(classes):
+    with pytest.raises(
+        ValueError, match=rf"`classes` must be an integer of at least 1\. Received: classes={classes!r}"
+    ):
+        metrics.MeanClassError(classes)
+
+
+def test_mean_class_error_needs_its_number_of_classes():
+    with pytest.raises(ValueError, match=r"scores of 2 classes\. Received: shape \(4, 3\)"):
+        metrics.MeanClassError(2).update_state(np.zeros(4, int), np.ones((4, 3)))
+
+
 # Arrays that hold a whole data set
+
+
+def class_errors(probabilities, labels):
+    return metrics.class_errors(probabilities, labels, ("a", "b", "c"))
+
+
+def top_1_error(probabilities, labels):
+    return metrics.top_k_error(probabilities, labels, 1)
+
+
+every_function = pytest.mark.parametrize(
+    "function", [top_1_error, metrics.negative_log_likelihood, class_errors, metrics.measure]
+)
+
+
+@every_function
+@pytest.mark.parametrize("as_column", [False, True])
+def test_lists_and_columns_of_labels(function, as_column):
+    shares, labels = np.float32([[5, 3, 2], [1, 6, 3], [3, 4, 3]]) / 10, np.array([0, 1, 2])
+    given = labels[:, None] if as_column else labels
+    assert function(shares, given.tolist()) == function(shares, labels)
+    assert function(shares.astype(float).tolist(), given) == function(shares.astype(float), labels)
+
+
+@every_function
+@pytest.mark.parametrize(
+    ("shape", "labels", "message"),
+    [
+        ((3,), [0, 1, 2], r"shape \(batch, classes\)\. Received: scores of shape \(3,\)"),
+        ((1, 3, 3), [0, 1, 2], r"shape \(batch, classes\)\. Received: scores of shape \(1, 3, 3\)"),
+        ((3, 3), [0, 1], "one label per row of scores. Received: 2 labels for 3 rows"),
+        ((3, 3), [0], "one label per row of scores. Received: 1 labels for 3 rows"),
+        ((3, 3), 0, r"of shape \(batch,\) or .* Received: labels of shape \(\)"),
+        ((3, 3), [0.0, 1.0, 2.0], r"use labels\.astype\(int\) .* Received: labels of float64"),
+        ((3, 3), [True, False, True], r"must be integers.* Received: labels of bool"),
+        ((3, 3), ["a", "b", "c"], r"must be integers.* Received: labels of <U1"),
+        ((3, 3), [0, 1, -1], "from 0 to 2, .* Received: labels from -1 to 1"),
+        ((0, 3), [], "at least one picture. Received: none"),
+    ],
+)
+def test_wrong_arrays_are_refused(function, shape, labels, message):
+    with pytest.raises(ValueError, match=message):
+        function(np.full(shape, 1 / 3), labels)
+
+
+def test_class_errors_need_one_name_per_class():
+    with pytest.raises(ValueError, match=r"one name per class, 3\. Received: 2 names"):
+        metrics.class_errors(np.eye(3), np.arange(3), ("rose", "daisy"))
+
+
+@pytest.mark.parametrize(("wrong", "pictures"), [(5, 3), (-1, 3), (0, 0), (float("nan"), 3)])
+def test_an_interval_needs_a_fraction(wrong, pictures):
+    with pytest.raises(ValueError, match=rf"Received: wrong={wrong}, pictures={pictures}"):
+        metrics.interval(wrong, pictures)
 
 
 @pytest.fixture
