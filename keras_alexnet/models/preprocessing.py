@@ -4,13 +4,14 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_alexnet.arguments import positive_integer
 from keras_alexnet.models import architectures
 from keras_alexnet.models.architectures import Architecture
 from keras_alexnet.models.pixels import seem_divided
@@ -34,7 +35,7 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
         A float32 array for an array, otherwise a tensor. `images` is not changed.
 
     Raises:
-        ValueError: If the architecture or the data format is unknown, or the images are not RGB.
+        ValueError: If the architecture or the data format is unknown, or the images are not RGB or not real numbers.
 
     Example:
         >>> preprocess_input(np.full((1, 1, 3), 255, "uint8"), "caffe").round().tolist()
@@ -67,9 +68,19 @@ def preprocess_input(images: Any, architecture: str | Architecture = "paper", da
 def _float32(images):
     if _is_of_backend(images):
         return ops.cast(images, "float32")
-    if type(images).__module__.startswith("tensorflow"):  # in tf.data, with another backend
+    if "tensorflow" in sys.modules and sys.modules["tensorflow"].is_tensor(images):  # in tf.data, with another backend
         return sys.modules["tensorflow"].cast(images, "float32")
-    return np.asarray(images, "float32")
+    return _real_numbers(images, "images").astype("float32", copy=False)
+
+
+def _real_numbers(values, name):
+    """Return an array, after checking that it is of real numbers."""
+    array = ops.convert_to_numpy(values) if _is_of_backend(values) else np.asarray(values)
+    if array.dtype.kind not in "biufV":  # V is bfloat16
+        raise ValueError(
+            f"`{name}` must be an array or a tensor of real numbers. Received: {type(values).__name__} of {array.dtype}"
+        )
+    return array
 
 
 def _is_of_backend(images):
@@ -97,17 +108,16 @@ def decode_predictions(
         (`n02124075`), or the number of the class if `class_names` is given.
 
     Raises:
-        ValueError: If the numbers of names and classes differ, `top` is less than 1, the names have no order, or
-            ImageNet's names cannot be downloaded.
+        ValueError: If the probabilities have another shape or are not real numbers, the numbers of names and classes
+            differ, `top` is less than 1, the names are no list, or ImageNet's names cannot be downloaded.
         OSError: If the file of class names cannot be read.
 
     Example:
         >>> decode_predictions(np.array([[0.2, 0.8]]), top=1, class_names=["daisy", "tulip"])
         [[('1', 'tulip', 0.8)]]
     """
-    if not isinstance(top, (int, np.integer)) or top < 1:
-        raise ValueError(f"`top` must be an integer of at least 1. Received: top={top}")
-    probabilities = ops.convert_to_numpy(probabilities)
+    positive_integer(top, "top")
+    probabilities = _real_numbers(probabilities, "probabilities").astype(float)  # unsigned integers have no negatives
     if class_names is None and probabilities.shape[1:] != (1000,):  # before ImageNet's names are downloaded
         raise ValueError(
             "`probabilities` must have shape (batch, 1000). Pass `class_names` for classes other than ImageNet's. "
@@ -136,6 +146,6 @@ def _names(class_names):
     if isinstance(class_names, (str, os.PathLike)):
         lines = pathlib.Path(class_names).read_text(encoding="utf-8-sig").splitlines()  # -sig: Notepad adds a BOM
         return [line for line in lines if line.strip()]
-    if isinstance(class_names, (Mapping, Set)):
+    if isinstance(class_names, (Mapping, Set)) or not isinstance(class_names, Iterable):
         raise ValueError(f"`class_names` must be a list in the order of the classes. Received: {class_names}")
-    return list(class_names)
+    return list(map(str, class_names))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import keras
 import numpy as np
@@ -154,13 +155,53 @@ def test_classes_other_than_imagenets_need_names(monkeypatch):
         decode_predictions(PROBABILITIES)
 
 
-@pytest.mark.parametrize("top", [0, -1, 2.5])
+@pytest.mark.parametrize("top", [0, -1, 2.5, True, "5", None])
 def test_at_least_one_class_is_asked_for(top):
-    with pytest.raises(ValueError, match=rf"`top` must be an integer of at least 1\. Received: top={top}"):
+    with pytest.raises(ValueError, match=rf"`top` must be an integer of at least 1\. Received: top={top!r}"):
         decode_predictions(PROBABILITIES, top=top, class_names=NAMES)
 
 
-@pytest.mark.parametrize("names", [{0: "daisy", 1: "rose", 2: "tulip"}, {"daisy", "rose", "tulip"}])
+@pytest.mark.parametrize("kind", ["uint8", "int64", "bool"])
+def test_one_hot_predictions_of_integers(kind):
+    decoded = decode_predictions(np.eye(3, dtype=kind)[[1]], top=1, class_names=NAMES)
+    assert decoded == [[("1", "rose", 1.0)]]
+
+
+def test_lists_of_predictions_and_names_of_numpy():
+    ((_, name, _),), _ = decode_predictions(PROBABILITIES.tolist(), 1, np.array(NAMES))
+    assert type(name) is str
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "received"),
+    [([["daisy", "rose", "tulip"]], "list of <U5"), (1j * PROBABILITIES, "ndarray of complex64"), (None, "NoneType")],
+)
+def test_predictions_must_be_real_numbers(probabilities, received):
+    with pytest.raises(ValueError, match=rf"`probabilities` must be .* real numbers\. Received: {received}"):
+        decode_predictions(probabilities, class_names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("images", "received"),
+    [
+        ("daisy.jpg", "str of <U9"),
+        (pathlib.Path("daisy.jpg"), "PosixPath of object"),
+        (np.ones((2, 2, 3)) * 1j, "ndarray of complex128"),
+        (None, "NoneType of object"),
+    ],
+)
+def test_images_must_be_real_numbers(images, received):
+    with pytest.raises(ValueError, match=rf"`images` must be .* real numbers\. Received: {received}"):
+        preprocess_input(images)
+
+
+def test_a_dataset_of_tensorflow_is_no_image():
+    tf = pytest.importorskip("tensorflow")
+    with pytest.raises(ValueError, match=r"`images` must be .* real numbers\. Received: \w*Dataset of object"):
+        preprocess_input(tf.data.Dataset.from_tensor_slices(np.ones((1, 2, 2, 3))))
+
+
+@pytest.mark.parametrize("names", [{0: "daisy", 1: "rose", 2: "tulip"}, {"daisy", "rose", "tulip"}, 3])
 def test_class_names_need_an_order(names):
     with pytest.raises(ValueError, match=r"`class_names` must be a list in the order of the classes\."):
         decode_predictions(PROBABILITIES, class_names=names)
