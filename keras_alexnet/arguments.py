@@ -5,36 +5,35 @@ import numbers
 import os
 from typing import Any
 
+LONGEST_VALUE = 80  # characters of a value in a message
 
-def check_type(name: str, value: Any, kind: type | tuple[type, ...], example: str) -> None:
+
+def check_type(name: str, value: Any, kind: type | tuple[type, ...], words: str) -> None:
     """Check that an argument is an object of the expected kind.
 
     Args:
         name: Name of the argument.
         value: Its value.
         kind: The expected class, or several of them.
-        example: How to get such an object, in code.
+        words: What it must be, and how to get one: "a Recipe, such as Recipe(epochs=3)".
 
     Raises:
         TypeError: If it is another kind of object.
     """
-    if not isinstance(value, kind):
-        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-        raise TypeError(f"`{name}` must be a {kinds}, such as {example}. Received: {name}={value!r}")
+    if isinstance(value, kind):
+        return
+    text = repr(value)
+    received = text if len(text) <= LONGEST_VALUE and "\n" not in text else f"an object of type {type(value).__name__}"
+    raise TypeError(f"`{name}` must be {words}. Received: {name}={received}")
 
 
-def check_path(name: str, value: Any, example: str) -> None:
+def check_path(name: str, value: Any) -> None:
     """Check that an argument is a path.
 
-    Args:
-        name: Name of the argument.
-        value: Its value.
-        example: Such a path, in code.
-
     Raises:
-        TypeError: If it is no text and no path, or a path of bytes.
+        TypeError: If it is neither text nor a path.
     """
-    check_type(name, value, (str, os.PathLike), example)
+    check_type(name, value, (str, os.PathLike), "a path, as text or `pathlib.Path`")
 
 
 def positive_integer(value: Any, name: str) -> int:
@@ -77,6 +76,17 @@ def real_number(value: Any, name: str, least: float = -math.inf) -> float:
         at_least = "" if least == -math.inf else f" of at least {least}"
         raise ValueError(f"`{name}` must be a finite number{at_least}. Received: {name}={value!r}")
     return float(value)
+
+
+def integer(value: Any, name: str) -> int:
+    """Return an argument as an integer.
+
+    Raises:
+        ValueError: If it is no integer.
+    """
+    if not is_integer(value):
+        raise ValueError(f"`{name}` must be an integer. Received: {name}={value!r}")
+    return int(value)
 
 
 def check_division(width: int | None, groups: int, what: str = "channels") -> None:

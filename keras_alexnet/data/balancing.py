@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.arguments import check_type
 from keras_alexnet.recipes import Recipe
 
 MOST_REPEATS = 10  # ours: most repeats of a picture of a rare class per epoch of the largest class
@@ -18,7 +19,11 @@ def count_labels(pictures: tf.data.Dataset, classes: int) -> np.ndarray:
     Args:
         pictures: A data set of `(picture, label)`.
         classes: Number of classes.
+
+    Raises:
+        TypeError: If `pictures` is not a `tf.data.Dataset`.
     """
+    check_type("pictures", pictures, tf.data.Dataset, "a tf.data.Dataset of (picture, label)")
     labels = pictures.map(lambda _, label: label).batch(1024).as_numpy_iterator()
     return np.bincount(np.concatenate([np.empty(0, np.int64), *labels]), minlength=classes)
 

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import recipes
+from keras_alexnet.arguments import check_path
 from keras_alexnet.data import class_names, csv_labels, errors, readable, rewriting, sources, splitting, tfds
 from keras_alexnet.data.drawings import formulas, petals, textures
 from keras_alexnet.data.duplicates import Duplicates
@@ -93,13 +95,18 @@ def load(
         files: The result of `sources.find` for the name, if it is already known.
 
     Raises:
-        ValueError: If there is no such data set, it is not available, or it does not have labeled images.
+        TypeError: If `name` is neither text nor a path.
+        ValueError: If there is no such data set, it is not available, or it does not have labeled images; or if the
+            seed or a share is not a number, or is out of range.
         OSError: If its files cannot be read.
 
     Example:
         >>> load("petals").describe()
         'petals: 10 classes; train 640, validation 160, test 160 pictures (drawn with seed 0)'
     """
+    check_path("name", name)
+    name = os.fspath(name)
+    recipes.check_fields(Options, {"seed": seed, "test_share": test_share, "validation_share": validation_share})
     shares = Shares(validation_share, test_share)
     files = files or sources.find(name, data_dir, names_file, shares)
     with errors.reading(name):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import augmentation, decoding
-from keras_alexnet.data.statistics import Statistics, mean_and_std
+from keras_alexnet.data.statistics import Statistics, check_statistics, mean_and_std
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import Recipe
 from keras_alexnet.recipes.recipe import AUGMENTATIONS
@@ -105,6 +105,7 @@ def _subtract_mean_and_light(image, seed, mean, statistics, recipe):
         image, mean = _subtract(image, mean), np.zeros(3, np.float32)
     if recipe.mean == "network":  # it subtracts this mean itself, but lighting must not scale it
         mean = np.float32(ARCHITECTURES[recipe.architecture].mean)
+    check_statistics(statistics)
     light_seed, axes = augmentation.seed_of("lighting", seed), (statistics.eigenvalues, statistics.eigenvectors)
     image = augmentation.lighting(image, light_seed, *axes, **_settings("lighting", recipe), mean_color=mean)
     return augmentation.add_color(image, mean) if recipe.mean == "network" else image

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.arguments import check_type, integer, positive_integer
 from keras_alexnet.data import augmentation, decoding, inputs, mixing
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.machine import available_memory
@@ -41,9 +42,53 @@ def resize_pictures(split: tf.data.Dataset, resize_size: int) -> tf.data.Dataset
     Returns:
         A dataset of `(uint8 (resize_size, resize_size, 3), label)` in the order of `split`. Use this object for every
         pass, since another call has its own cache.
+
+    Raises:
+        TypeError: If `split` is not a `tf.data.Dataset`.
+        ValueError: If it has other elements or an unknown length, or `resize_size` is not an integer of at least 1.
     """
+    check_pictures("split", split, needs_length=True)
+    positive_integer(resize_size, "resize_size")
     result = split.map(lambda picture, label: (decoding.load_resized(picture, resize_size), label), AUTOTUNE)
     return result.cache() if fits_in_memory(split, resize_size) else result
+
+
+def check_pictures(name: str, pictures: tf.data.Dataset, needs_length: bool = False) -> None:
+    """Check that an argument is a data set of single labeled pictures.
+
+    Args:
+        name: Name of the argument.
+        pictures: The data set.
+        needs_length: Whether its length must be known.
+
+    Raises:
+        TypeError: If it is not a `tf.data.Dataset`.
+        ValueError: If it has other elements, such as batches, or no known length.
+    """
+    words = 'a tf.data.Dataset, such as data.splits["train"] or the result of pipeline.resize_pictures'
+    check_type(name, pictures, tf.data.Dataset, words)
+    spec = pictures.element_spec
+    if not (isinstance(spec, tuple) and len(spec) == 2 and _is_picture(spec[0]) and _is_label(spec[1])):
+        raise ValueError(
+            f"`{name}` must consist of pairs of a picture, uint8 (height, width, 3) or the bytes of a file, and an "
+            f"integer label, not of batches. Received: {spec}"
+        )
+    if needs_length and pictures.cardinality() < 0:
+        raise ValueError(
+            f"The length of `{name}` must be known: use apply(tf.data.experimental.assert_cardinality(n)). "
+            f"Received: a data set of {'infinite' if pictures.cardinality() == -1 else 'unknown'} length"
+        )
+
+
+def _is_picture(spec):
+    if not isinstance(spec, tf.TensorSpec) or spec.dtype not in (tf.uint8, tf.string):
+        return False
+    is_bytes = spec.dtype == tf.string
+    return spec.shape.rank is None or spec.shape.is_compatible_with(() if is_bytes else (None, None, 3))
+
+
+def _is_label(spec):
+    return isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank in (None, 0)
 
 
 def fits_in_memory(split: tf.data.Dataset, resize_size: int) -> bool:
@@ -96,9 +141,19 @@ def training_batches(
         `inputs.augmented_crop` returns them. With soft labels, as `mixing.soft_batch` returns both.
 
     Raises:
-        ValueError: If there are too few pictures for the batches, or repeated pictures cannot be shuffled in memory.
+        TypeError: If an argument is another kind of object.
+        ValueError: If there are too few pictures for the batches, repeated pictures cannot be shuffled in memory, or an
+            argument has another value than described.
     """
+    check_pictures("pictures", pictures, needs_length=True)
+    _check_recipe(recipe)
+    check_type("epochs", epochs, range, "a range, such as range(90)")
+    integer(seed, "seed")
+    if recipe.has_soft_labels:
+        positive_integer(classes, "classes")
     steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
+    if not 0 <= integer(first_step, "first_step") <= steps:
+        raise ValueError(f"`first_step` must be from 0 to {steps}. Received: first_step={first_step}")
     numbered, buffer = _numbered(pictures, repeats)
 
     def one_epoch(epoch):
@@ -130,6 +185,10 @@ def training_batches(
         )
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
+
+
+def _check_recipe(recipe):
+    check_type("recipe", recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
 
 
 def _numbered(pictures, repeats):
@@ -181,13 +240,15 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
         steps_per_epoch: The requested number of batches, None for as many as possible.
 
     Raises:
-        ValueError: If there are too few pictures for the batches.
+        ValueError: If there are too few pictures for the batches, or a number of batches is not an integer of at least
+            1.
 
     Example:
         >>> steps_of_an_epoch(1020, 128)
         7
     """
-    steps = max(1, count // batch_size) if steps_per_epoch is None else steps_per_epoch
+    most = max(1, count // batch_size)
+    steps = most if steps_per_epoch is None else positive_integer(steps_per_epoch, "steps_per_epoch")
     if steps * batch_size > count:
         raise ValueError(
             f"Too few training pictures for {steps} x {batch_size} per epoch: use a smaller --batch-size"
@@ -214,8 +275,13 @@ def evaluation_batches(
         `(batch, crops, crop_size, crop_size, 3)` for ten, in the order of `inputs.averaged_crops`.
 
     Raises:
-        ValueError: If `views` is neither.
+        TypeError: If an argument is another kind of object.
+        ValueError: If `pictures` has other elements, `batch_size` is not an integer of at least 1, or `views` is
+            neither.
     """
+    check_pictures("pictures", pictures)
+    _check_recipe(recipe)
+    positive_integer(batch_size, "batch_size")
     if views not in (1, 10):
         raise ValueError(f"`views` must be 1 or 10. Received: {views}")
 

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 
+from keras_alexnet.arguments import check_type
 from keras_alexnet.files import atomic_write
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import Recipe
@@ -44,10 +45,12 @@ class Statistics:
                 labels.
 
         Raises:
+            TypeError: If `pictures` is not a `tf.data.Dataset`.
             ValueError: If there are no pictures, or they are gray or in batches.
         """
         import tensorflow as tf
 
+        check_type("pictures", pictures, tf.data.Dataset, "a tf.data.Dataset of pictures")
         spec = pictures.element_spec
         shape = (spec[0] if isinstance(spec, tuple) else spec).shape
         if shape.rank not in (None, 3) or (shape.rank and shape[-1] not in (None, 3)):
@@ -94,17 +97,30 @@ def mean_and_std(statistics: Statistics | None, recipe: Recipe) -> tuple[np.ndar
         The mean, float32 `(3,)`, or `(crop_size, crop_size, 3)` for a mean image; and the standard deviation, float32
         `(3,)`. The standard deviation is 1 except with the mean of the architecture, since the paper keeps pixel values
         0 to 255. For a network that preprocesses its input itself, the mean is 0 as well.
+
+    Raises:
+        TypeError: If the recipe needs statistics and there are none.
     """
     if recipe.mean == "network":
         return np.zeros(3, np.float32), np.ones(3, np.float32)
     if recipe.mean == "architecture":
         architecture = ARCHITECTURES[recipe.architecture]
         return np.float32(architecture.mean), np.float32(architecture.std)
+    check_statistics(statistics)
     if recipe.mean == "color":
         return statistics.mean_color, np.ones(3, np.float32)
     margin = (len(statistics.mean_image) - recipe.crop_size) // 2
     center = slice(margin, margin + recipe.crop_size)
     return statistics.mean_image[center, center], np.ones(3, np.float32)
+
+
+def check_statistics(statistics: Statistics | None) -> None:
+    """Check the statistics where a recipe needs them, for its mean or for PCA lighting.
+
+    Raises:
+        TypeError: If they are another kind of object, or None.
+    """
+    check_type("statistics", statistics, Statistics, "the result of Statistics.measure, which this recipe needs")
 
 
 def _sums(batch, *_):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files, runs
+from keras_alexnet.arguments import check_type
 from keras_alexnet.data import balancing, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.statistics import Statistics
@@ -178,13 +179,9 @@ def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
 
 def _check_types(recipe: Recipe, data: Dataset, run: runs.Run) -> None:
     """Check the arguments that other functions take as names."""
-    for name, value, kind, example in (
-        ("recipe", recipe, Recipe, 'RECIPES["flowers"]'),
-        ("data", data, Dataset, 'datasets.load("oxford_flowers102")'),
-        ("run", run, runs.Run, 'Run.create("runs/mine")'),
-    ):
-        if not isinstance(value, kind):
-            raise TypeError(f"`{name}` must be a {kind.__name__}, such as {example}. Received: {name}={value!r}")
+    check_type("recipe", recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
+    check_type("data", data, Dataset, 'a Dataset, such as datasets.load("oxford_flowers102")')
+    check_type("run", run, runs.Run, 'a Run, such as Run.create("runs/mine")')
 
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:

@@ -358,3 +358,17 @@ def test_the_order_of_a_split_is_that_of_archived_runs(tmp_path):
             files = sorted((folder / split).rglob("*.png"))
             order = np.random.default_rng(seed).permutation(len(files))
             assert [*paths] == [str(files[place]) for place in order]
+
+
+@pytest.mark.parametrize("name", [None, 3, b"petals", ["petals"]])
+def test_a_name_must_be_text_or_a_path(name):
+    with pytest.raises(TypeError, match=r"`name` must be a path, .*Received: name="):
+        datasets.load(name)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("seed", "0"), ("seed", -1), ("test_share", "0.1"), ("validation_share", None)]
+)
+def test_the_seed_and_the_shares_must_be_numbers(setting, value):
+    with pytest.raises(ValueError, match=rf"^`{setting}` must be .*Received: {value!r}$"):
+        datasets.load("petals", **{setting: value})

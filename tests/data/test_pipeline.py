@@ -496,3 +496,114 @@ def test_the_epochs_with_lighting_are_as_many_as_the_recipe_says():
 def test_counts_as_seen_are_those_of_the_sampled_pictures(balance, seen):
     """Twice and ten times as often, the limit."""
     assert balancing.counts_as_seen([100, 50, 5], Recipe(balance=balance)).tolist() == seen
+
+
+# Wrong arguments
+
+
+def pairs(convert=lambda image, label: (image, label)):
+    pictures = np.zeros((COUNT, RESIZE_SIZE, RESIZE_SIZE, 3), np.uint8)
+    return tf.data.Dataset.from_tensor_slices((pictures, np.arange(COUNT))).map(convert)
+
+
+PLAIN = recipe(mean="architecture", augmentation=("crop",))
+every_reader = pytest.mark.parametrize(
+    "read",
+    [
+        lambda pictures: pipeline.resize_pictures(pictures, RESIZE_SIZE),
+        lambda pictures: pipeline.training_batches(pictures, None, PLAIN, 0, range(1)),
+        lambda pictures: pipeline.evaluation_batches(pictures, None, PLAIN, 6),
+    ],
+    ids=["resize_pictures", "training_batches", "evaluation_batches"],
+)
+
+
+@every_reader
+@pytest.mark.parametrize("pictures", [[1, 2], np.zeros((2, 16, 16, 3), np.uint8), None, "petals"], ids=repr)
+def test_pictures_must_be_a_dataset_of_tensorflow(read, pictures):
+    with pytest.raises(TypeError, match=r"^`\w+` must be a tf\.data\.Dataset, such as .*Received: \w+=.+$"):
+        read(pictures)
+
+
+@every_reader
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda split: split.batch(2),
+        lambda split: split.map(lambda image, label: image),
+        lambda split: split.map(lambda image, label: {"image": image, "label": label}),
+        lambda split: split.map(lambda image, label: (image, label, label)),
+        lambda split: split.map(lambda image, label: (image, tf.one_hot(label, COUNT))),
+        lambda split: split.map(lambda image, label: (image, tf.cast(label, tf.float32))),
+        lambda split: split.map(lambda image, label: (tf.cast(image, tf.float32) / 255, label)),
+        lambda split: split.map(lambda image, label: (image[..., :1], label)),
+    ],
+    ids=["batches", "no labels", "mapping", "weights", "one-hot", "float labels", "float pictures", "gray"],
+)
+def test_pictures_must_be_single_and_labeled(read, change):
+    with pytest.raises(ValueError, match=r"^`\w+` must consist of pairs of a picture, .*Received: .*TensorSpec"):
+        read(change(pairs()))
+
+
+@pytest.mark.parametrize(
+    ("change", "length"), [(lambda split: split.filter(lambda *_: True), "unknown"), (lambda s: s.repeat(), "infinite")]
+)
+def test_the_length_of_the_training_pictures_must_be_known(change, length):
+    for read in (
+        lambda split: pipeline.resize_pictures(split, RESIZE_SIZE),
+        lambda split: pipeline.training_batches(split, None, PLAIN, 0, range(1)),
+    ):
+        with pytest.raises(ValueError, match=rf"must be known: use .*Received: a data set of {length} length"):
+            read(change(pairs()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"recipe": "flowers"}, TypeError, r"`recipe` must be a Recipe, .*Received: recipe='flowers'"),
+        ({"epochs": 3}, TypeError, r"`epochs` must be a range, .*Received: epochs=3"),
+        ({"seed": "0"}, ValueError, r"`seed` must be an integer\. Received: seed='0'"),
+        ({"steps_per_epoch": 0}, ValueError, r"`steps_per_epoch` must be an integer of at least 1"),
+        ({"steps_per_epoch": 1.5}, ValueError, r"`steps_per_epoch` must be an integer of at least 1"),
+        ({"first_step": 9}, ValueError, r"`first_step` must be from 0 to 3\. Received: first_step=9"),
+        ({"recipe": recipe(label_smoothing=0.1, mean="architecture")}, ValueError, r"`classes` must be .*=None"),
+        ({"recipe": recipe()}, TypeError, r"`statistics` must be .*Statistics\.measure, .*Received: statistics=None"),
+        ({"recipe": recipe(mean="network")}, TypeError, r"`statistics` must be .*, which this recipe needs"),
+        (
+            {"recipe": recipe(), "statistics": np.zeros(3)},
+            TypeError,
+            r"`statistics` must be .*Received: statistics=arr",
+        ),
+    ],
+)
+def test_wrong_arguments_of_training_batches(settings, error, message):
+    arguments = {"statistics": None, "recipe": PLAIN, "seed": 0, "epochs": range(1)}
+    with pytest.raises(error, match=message):
+        pipeline.training_batches(pairs(), **arguments | settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"recipe": "flowers"}, TypeError, r"`recipe` must be a Recipe, .*Received: recipe='flowers'"),
+        ({"batch_size": 0}, ValueError, r"`batch_size` must be an integer of at least 1\. Received: batch_size=0"),
+        ({"batch_size": "6"}, ValueError, r"`batch_size` must be an integer of at least 1\. Received: batch_size='6'"),
+        ({"recipe": recipe()}, TypeError, r"`statistics` must be .*Statistics\.measure, .*Received: statistics=None"),
+    ],
+)
+def test_wrong_arguments_of_evaluation_batches(settings, error, message):
+    arguments = {"statistics": None, "recipe": PLAIN, "batch_size": 6}
+    with pytest.raises(error, match=message):
+        pipeline.evaluation_batches(pairs(), **arguments | settings)
+
+
+@pytest.mark.parametrize("size", [0, -1, "16", 16.0])
+def test_the_resize_size_must_be_an_integer_of_at_least_1(size):
+    with pytest.raises(ValueError, match=rf"`resize_size` must be an integer .*Received: resize_size={size!r}"):
+        pipeline.resize_pictures(pairs(), size)
+
+
+@pytest.mark.parametrize("read", [Statistics.measure, lambda pictures: balancing.count_labels(pictures, 3)])
+def test_what_is_measured_must_be_a_dataset_of_tensorflow(read):
+    with pytest.raises(TypeError, match=r"`pictures` must be a tf\.data\.Dataset .*Received: pictures=\[1, 2\]"):
+        read([1, 2])
