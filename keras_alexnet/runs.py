@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
+from keras_alexnet.arguments import check_path
 from keras_alexnet.files import (
     PARTIAL,
     atomic_write,
@@ -127,9 +128,11 @@ class Run:
         """Create the folder of a new run. An empty one, as of a run that was killed at its start, is reused.
 
         Raises:
+            TypeError: If `folder` is no path.
             ValueError: If the folder is not empty.
             OSError: If it cannot be created.
         """
+        check_path("folder", folder)
         folder = pathlib.Path(folder)
         cls.check_new(folder)
         if folder.exists():
@@ -163,8 +166,10 @@ class Run:
         """Return the run in `folder`.
 
         Raises:
+            TypeError: If `folder` is no path.
             ValueError: If there is none, or a link in the folder leads out of it. Writes must stay inside.
         """
+        check_path("folder", folder)
         folder = pathlib.Path(folder)
         if not (folder / "recipe.json").is_file():
             raise ValueError(f"A run folder must contain recipe.json. Received: {folder}")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -229,3 +230,10 @@ def test_a_recovery_says_where_it_went_back_to(epochs, steps, place):
     recovery = {"epoch": 5, "step": 7, "reason": "the loss was nan", "learning_rate": 0.01}
     sentence = describe_recovery(recovery | {"back_to_epochs": epochs, "back_to_steps": steps})
     assert sentence.startswith(f"In epoch 5, step 7 the loss was nan: went back to {place}, with a learning rate of ")
+
+
+@pytest.mark.parametrize("folder", [None, 3, b"a", Run(Path("a"))])
+def test_a_run_folder_must_be_a_path(folder):
+    for make in (Run.create, Run.open):
+        with pytest.raises(TypeError, match=r"`folder` must be a path, .*Received: folder="):
+            make(folder)

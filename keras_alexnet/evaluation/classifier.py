@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from keras_alexnet.arguments import check_path, check_type
 from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
@@ -60,12 +61,19 @@ class Classifier:
         class_names: One name for each output, in order.
         recipe: The recipe that it was trained with: crop size, resize size and mean.
         statistics: Statistics of its training set; None if they are unknown and not needed.
+
+    Raises:
+        TypeError: If the recipe or the class names are another kind of object.
     """
 
     model: "keras.Model | NumpyNetwork"
     class_names: tuple[str, ...]
     recipe: Recipe
     statistics: Statistics | None = None
+
+    def __post_init__(self):
+        check_type("recipe", self.recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
+        check_type("class_names", self.class_names, (tuple, list), "a tuple of names")
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
@@ -75,8 +83,10 @@ class Classifier:
             run: The run.
 
         Raises:
+            TypeError: If it is no run.
             ValueError: If the run has no network yet, or its files do not match.
         """
+        check_type("run", run, Run, 'a Run, such as Run.open("runs/mine"), or use Classifier.open for a path')
         return cls._in_run(run, run.folder, load_model)
 
     @classmethod
@@ -104,8 +114,10 @@ class Classifier:
             load: Returns the network of a file.
 
         Raises:
+            TypeError: If `path` is no path.
             ValueError: If there is no image classifier, it contains code, or it does not match the run.
         """
+        check_path("path", path)
         path = pathlib.Path(path)
         with Run.from_network(path) as run:
             if run:
@@ -134,9 +146,11 @@ class Classifier:
             architecture: Name of the network; None for the network of the weights.
 
         Raises:
+            TypeError: If `weights` is neither a name nor a path.
             ValueError: If this network has no such weights, they cannot be downloaded, or they are for another number
                 of classes.
         """
+        check_path("weights", weights)
         from keras_alexnet.models.alexnet import build
         from keras_alexnet.weights import loading, names, origin
         from keras_alexnet.weights.imagenet_classes import imagenet_classes
@@ -168,6 +182,16 @@ class Classifier:
 
         size = max(1, BATCH_SIZE // views)
         return pipeline.evaluation_batches(pictures, self.statistics, self.recipe, size, views)
+
+
+def check_classifier(classifier: Any) -> None:
+    """Check that an argument is a `Classifier`, not a network alone.
+
+    Raises:
+        TypeError: If it is another kind of object.
+    """
+    words = 'a Classifier, such as Classifier.open("runs/mine") or Classifier(model, class_names, recipe)'
+    check_type("classifier", classifier, Classifier, words)
 
 
 @functools.cache  # once, also if a file is opened in NumPy and then in Keras

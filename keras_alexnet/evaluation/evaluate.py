@@ -12,11 +12,12 @@ import tensorflow as tf
 import tqdm
 from scipy import special
 
+from keras_alexnet.arguments import check_type
 from keras_alexnet.data import errors, pipeline
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.data.identity import identity_of, may_share_training_pictures
 from keras_alexnet.evaluation import metrics
-from keras_alexnet.evaluation.classifier import Classifier, outputs_logits
+from keras_alexnet.evaluation.classifier import Classifier, check_classifier, outputs_logits
 from keras_alexnet.files import last_part, relative_path
 from keras_alexnet.runs import Run
 from keras_alexnet.text import enumerated, printable
@@ -38,13 +39,20 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
         Float32 `(pictures, classes)` by the number of views: `{1: ...}`, or `{1: ..., 10: ...}` for ten crops; and the
         integer labels `(pictures,)`.
 
+    Raises:
+        TypeError: If `model` is no Keras model.
+        ValueError: If the network does not have one row of classes as its output, or the batches are not as described.
+
     Source: section 4.1, "averaging the predictions made by the network's softmax layer on the ten patches".
     """
+    check_type("model", model, keras.Model, 'a keras.Model, such as Classifier.open("runs/mine").model')
+    if not isinstance(model.output_shape, tuple) or len(model.output_shape) != 2:
+        raise ValueError(f"`model` must return one row of classes per image. Received: outputs {model.output_shape}")
     no_rows = np.empty((0, model.output_shape[-1]), np.float32)  # for data without a single picture
     central, averaged, labels = [no_rows], [], [np.empty(0, np.int64)]
     gives_logits = outputs_logits(model)
-    for crops, label in batches:
-        crops = np.asarray(crops)
+    for batch in batches:
+        crops, label = _crops_and_labels(batch, model.input_shape[1:])
         outputs = model.predict_on_batch(crops.reshape(-1, *crops.shape[-3:]))  # (batch * views, classes)
         outputs = np.asarray(outputs, np.float32)  # the last layer may be in half precision
         if gives_logits:
@@ -54,9 +62,22 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
             averaged.append(outputs.mean(axis=1))
             outputs = outputs[:, CENTRAL]
         central.append(outputs)  # (batch, classes)
-        labels.append(np.asarray(label))
+        labels.append(label)
     by_views = {1: np.concatenate(central)} | ({10: np.concatenate(averaged)} if averaged else {})
     return by_views, np.concatenate(labels)
+
+
+def _crops_and_labels(batch, image_shape):
+    """Return the arrays of a batch, after checking their shapes."""
+    arrays = [np.asarray(each) for each in batch] if isinstance(batch, (tuple, list)) else [np.asarray(batch)]
+    shapes = [array.shape for array in arrays]
+    is_pair = len(arrays) == 2 and arrays[0].ndim in (4, 5) and shapes[1] == shapes[0][:1]
+    if not is_pair or any(size not in (None, own) for size, own in zip(image_shape, shapes[0][-3:], strict=True)):
+        raise ValueError(
+            "`batches` must be those of pipeline.evaluation_batches, pairs of crops (batch, height, width, 3) or "
+            f"(batch, crops, height, width, 3) and labels (batch,), for images {image_shape}. Received: {shapes}"
+        )
+    return arrays
 
 
 def views_key(views: int) -> str:
@@ -77,8 +98,11 @@ def pictures_of(data: Dataset, split: str) -> tf.data.Dataset:
         split: "train", "validation" or "test"; "all" joins them, for data that were not used for training.
 
     Raises:
+        TypeError: If an argument is another kind of object.
         ValueError: If the data set has no such split, or the split is empty.
     """
+    check_type("data", data, Dataset, 'a Dataset, such as datasets.load("oxford_flowers102")')
+    check_type("split", split, str, 'the name of a split, such as "test"')
     if split == "all":
         first, *others = data.splits.values()
         pictures = first
@@ -207,13 +231,19 @@ def evaluate_runs(
         One evaluation for each run, and one for the ensemble if there are several runs.
 
     Raises:
-        ValueError: If a run has no network yet or is listed twice, the classes differ, the split is missing or empty,
-            or a run may have been trained on some of these pictures.
+        TypeError: If an argument is another kind of object.
+        ValueError: If there is no run, a run has no network yet or is listed twice, the classes differ, the split is
+            missing or empty, or a run may have been trained on some of these pictures.
         OSError: If pictures cannot be read.
 
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
     pictures = pictures_of(data, split)
+    check_type("runs", runs, (list, tuple), 'a list of runs, such as [Run.open("runs/mine")]')
+    for run in runs:
+        _check_run(run)
+    if not runs:
+        raise ValueError("`runs` must have at least one run. Received: none")
     folders = [run.folder.resolve() for run in runs]
     if twice := [run.folder for run, folder in zip(runs, folders, strict=True) if folders.count(folder) > 1]:
         raise ValueError(f"Expected different runs. Received: {' and '.join(map(str, twice))}")
@@ -271,9 +301,14 @@ def evaluate_run(
         checksum: The run's `checksum` from before it was loaded; None for that of now.
 
     Raises:
+        TypeError: If an argument is another kind of object.
         ValueError: If the run has no network yet, or its classes differ from those of the data.
         OSError: If pictures cannot be read.
     """
+    _check_run(run)
+    check_type("data", data, Dataset, 'a Dataset, such as datasets.load("oxford_flowers102")')
+    if classifier is not None:
+        check_classifier(classifier)
     networks = {run: run.checksum() if checksum is None else checksum}
     classifier = classifier or Classifier.from_run(run)
     order = class_positions(classifier.class_names, data.class_names)
@@ -290,6 +325,10 @@ def evaluate_run(
     if data.paths:
         run.write_mistakes(name, evaluation.mistakes())
     return evaluation
+
+
+def _check_run(run):
+    check_type("run", run, Run, 'a Run, such as Run.open("runs/mine")')
 
 
 def _ensemble(evaluations: Sequence[Evaluation]) -> Evaluation:

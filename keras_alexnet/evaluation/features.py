@@ -10,12 +10,11 @@ import numpy as np
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
+from keras_alexnet.evaluation.classifier import Classifier, check_classifier
 from keras_alexnet.models.layers import LocallyConnected2D
 
-if TYPE_CHECKING:  # both load TensorFlow, which these functions do not need
+if TYPE_CHECKING:  # these functions do not need it
     import tensorflow as tf
-
-    from keras_alexnet.evaluation.classifier import Classifier
 
 
 def activations(model: keras.Model, layer: str) -> keras.Model:
@@ -41,10 +40,17 @@ def descriptors(classifier: Classifier, pictures: tf.data.Dataset) -> np.ndarray
     Returns:
         Float32 `(pictures, features)`, with 4096 features in the paper's network.
 
+    Raises:
+        TypeError: If an argument is another kind of object.
+        ValueError: If there are no pictures.
+
     Source: section 6.1, "the feature activations induced by an image at the last, 4096-dimensional hidden layer".
     """
+    check_classifier(classifier)
     model = activations(classifier.model, classifier.model.layers[-2].name)
     vectors = [model.predict_on_batch(np.asarray(crops)) for crops, _ in classifier.batches(pictures)]
+    if not vectors:
+        raise ValueError("`pictures` must have at least one picture. Received: none")
     return np.concatenate(vectors).astype(np.float32)  # scikit-learn does not know bfloat16
 
 
@@ -74,9 +80,15 @@ def nearest(queries: np.ndarray, descriptors: np.ndarray, count: int = 6) -> np.
 def first_kernels(model: keras.Model) -> np.ndarray:
     """Return the weights of the first convolution, float32 `(height, width, channels, kernels)`.
 
+    Raises:
+        ValueError: If the network has no convolution.
+
     Source: section 6.1, figure 3.
     """
-    first = model.get_layer(next(iter(activity_layers(model))))
+    convolutions = list(activity_layers(model))
+    if not convolutions:
+        raise ValueError(f"`model` must have a convolution. Received: {model.name}, which has none")
+    first = model.get_layer(convolutions[0])
     return np.asarray(keras.ops.convert_to_numpy(first.kernel), np.float32)
 
 
@@ -92,11 +104,16 @@ def colorfulness(kernels: np.ndarray) -> np.ndarray:
     Returns:
         Fractions `(kernels,)` from 0 (only lightness) to 1 (only color).
 
+    Raises:
+        ValueError: If the shape is another.
+
     Example:
         >>> gray, red_against_green = np.ones((1, 1, 3, 1)), np.array([1.0, -1.0, 0.0]).reshape(1, 1, 3, 1)
         >>> colorfulness(np.concatenate([gray, red_against_green], axis=-1)).tolist()
         [0.0, 1.0]
     """
+    if kernels.ndim != 4 or kernels.shape[2] != 3:
+        raise ValueError(f"`kernels` must have shape (height, width, 3, kernels). Received: shape={kernels.shape}")
     color = kernels - kernels.mean(axis=2, keepdims=True)
     return (color**2).sum(axis=(0, 1, 2)) / np.maximum((kernels**2).sum(axis=(0, 1, 2)), np.finfo(np.float32).tiny)
 
@@ -198,7 +215,8 @@ def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarr
         class. It returns float32 `(height, width)` of the layer, scaled to a maximum of 1.
 
     Raises:
-        ValueError: On another backend.
+        ValueError: On another backend, or if the network ends in another layer. The function raises it for a class
+            that the network does not have.
 
     Source: Selvaraju and others, "Grad-CAM: Visual explanations from deep networks via gradient-based localization",
     2017, equations 1 and 2.
@@ -208,6 +226,8 @@ def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarr
     import tensorflow as tf  # already loaded, as the backend
 
     last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense):
+        raise ValueError(f"`model` must end in a Dense layer. Received: {model.name}, which ends in {last.name}")
     both = keras.Model(model.input, [model.get_layer(layer).output, last.input])
 
     @tf.function(autograph=False)
@@ -220,6 +240,8 @@ def class_mapper(model: keras.Model, layer: str = "relu5") -> Callable[[np.ndarr
         return tf.reduce_sum(weights * maps, axis=-1)[0]  # (height, width)
 
     def class_map(image, label):
+        if not 0 <= label < last.units:
+            raise ValueError(f"The class must be from 0 to {last.units - 1}. Received: {label}")
         positive = np.maximum(evidence(tf.constant(image[None]), tf.constant(label)), 0).astype(np.float32)
         return positive / max(positive.max(), np.finfo(np.float32).tiny)
 

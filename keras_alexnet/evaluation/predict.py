@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tqdm
 
+from keras_alexnet.arguments import check_path
 from keras_alexnet.data import decoding, errors
 from keras_alexnet.evaluation import evaluate, predictions
-from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.evaluation.classifier import Classifier, check_classifier
 from keras_alexnet.evaluation.predictions import PANEL_PICTURE_SIZE, PANEL_PICTURES, Prediction
 
 if typing.TYPE_CHECKING:
@@ -76,12 +77,15 @@ def predict(classifier: Classifier, files: Sequence[str | pathlib.Path], views: 
         One prediction for each file.
 
     Raises:
-        TypeError: If `files` is a single path.
+        TypeError: If `classifier` is no `Classifier`, or `files` is no list of paths.
 
     Source: section 4.1.
     """
     if isinstance(files, (str, pathlib.Path)):
         raise TypeError(f"`files` must be a list of paths. Received: {files!r}")
+    check_classifier(classifier)
+    for n, file in enumerate(files):
+        check_path(f"files[{n}]", file)
     files = [*map(pathlib.Path, files)]
     resize_size = classifier.recipe.resize_size
     batches = tqdm.tqdm(

@@ -16,8 +16,9 @@ import numpy as np
 import sklearn.datasets
 from PIL import Image
 
+from keras_alexnet.arguments import check_path, check_type
 from keras_alexnet.data.statistics import mean_and_std
-from keras_alexnet.evaluation.classifier import Classifier, outputs_logits, preprocessing_layer
+from keras_alexnet.evaluation.classifier import Classifier, check_classifier, outputs_logits, preprocessing_layer
 from keras_alexnet.export import formats, serving
 from keras_alexnet.export.accuracy import Accuracy, Batches, Function, measure
 from keras_alexnet.files import check_new, temporary_folder
@@ -98,10 +99,14 @@ def export(
         batches: Crops and labels from `accuracy.labeled_crops`, to compare the top-1 errors; None only in float32.
 
     Raises:
+        TypeError: If an argument is another kind of object.
         ValueError: If one of the files exists, its name is that of another format, the format or the network has no
             such settings, a package or the TensorFlow backend is missing, or the outputs of the file differ from those
             of the network. Nothing is written then.
     """
+    check_classifier(classifier)
+    check_path("path", path)
+    check_type("settings", settings, formats.Settings, 'a Settings, such as formats.Settings(precision="int8")')
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):

@@ -70,7 +70,7 @@ def find(name: str, settings: Settings = DEFAULTS) -> types.ModuleType:
     """
     import keras  # here, so that `FORMATS` can be listed without loading Keras
 
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise ValueError(f"Expected one of {', '.join(FORMATS)}. Received: {name!r}")
     required = FORMATS[name]
     if settings.precision not in PRECISIONS:

@@ -6,7 +6,6 @@ arguments, a convolution, the steps after it, the fully connected layers, the we
 
 import dataclasses
 import math
-import numbers
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
+from keras_alexnet.arguments import is_integer, positive_integer
 from keras_alexnet.models import architectures
 from keras_alexnet.models.architectures import Architecture, lookup
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start, Uniform
@@ -134,10 +134,10 @@ def _check(net, weights, pooling, include_top, classes, classifier_activation):
             "The network needs channels last: call keras.config.set_image_data_format('channels_last'). "
             f"Received: image_data_format={keras.config.image_data_format()!r}"
         )
-    if pooling is not None and pooling not in _GLOBAL_POOLING:
+    if pooling not in (None, *_GLOBAL_POOLING):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
-    if include_top and (not isinstance(classes, numbers.Integral) or classes < 1):
-        raise ValueError(f"`classes` must be an integer of at least 1. Received: classes={classes!r}")
+    if include_top:
+        positive_integer(classes, "classes")
     if weights is None:
         return
     from keras_alexnet.weights import names  # only when needed: most networks start with random weights
@@ -163,7 +163,8 @@ def _check(net, weights, pooling, include_top, classes, classifier_activation):
 def _image(net, include_top, weights, input_tensor, shape):
     """Return the network's input."""
     if input_tensor is None:
-        shape = shape or ((net.size, net.size, 3) if include_top or _needs_size(net) else (None, None, 3))
+        if shape is None:
+            shape = (net.size, net.size, 3) if include_top or _needs_size(net) else (None, None, 3)
         _check_shape(shape, net, include_top, weights)
         return layers.Input(shape, name="image")
     if not keras.utils.is_keras_tensor(input_tensor):
@@ -184,7 +185,8 @@ def _needs_size(net):
 
 def _check_shape(shape, net, include_top, weights):
     least, received = net.smallest_size, f"Received: input_shape={shape}"
-    if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not shape[-1]:
+    is_shape = isinstance(shape, (tuple, list)) and len(shape) == 3 and shape[-1] is not None
+    if not is_shape or not all(size is None or (is_integer(size) and size > 0) for size in shape):
         raise ValueError(f"`input_shape` must be a tuple of three integers. {received}")
     if include_top and None in shape:
         raise ValueError(f"If `include_top` is True, you should specify a static `input_shape`. {received}")

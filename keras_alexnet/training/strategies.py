@@ -17,7 +17,8 @@ import keras
 
 from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.summary import sketch
-from keras_alexnet.recipes import Recipe
+from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.recipes.fields import check_fields
 from keras_alexnet.recipes.options import STRATEGIES
 from keras_alexnet.text import plural
 from keras_alexnet.training import one_weird_trick
@@ -259,11 +260,12 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
         `keras.distribution.ModelParallel`.
 
     Raises:
-        ValueError: If the strategy is unknown, there are fewer devices than requested, `TF_CONFIG` does not list the
-            workers, or this backend does not support it.
+        ValueError: If the strategy is unknown, a number of devices is not an integer of at least 1, there are fewer
+            devices than requested, `TF_CONFIG` does not list the workers, or this backend does not support it.
 
     Source: section 3.2.
     """
+    check_fields(Options, {"devices": devices, "virtual_devices": virtual_devices})
     backend = keras.backend.backend()
     able = lookup(STRATEGIES, kind, "strategy")
     if backend not in able and (kind != "mirrored" or (devices or 1) > 1 or virtual_devices):

@@ -64,8 +64,12 @@ def compiled_model(
         A compiled model.
 
     Raises:
+        TypeError: If an argument is another kind of object, such as the name of a recipe.
         ValueError: If the network of the recipe or the weights are unknown.
     """
+    strategy = strategy or Strategy()
+    _check_recipe(recipe)
+    _check_strategy(strategy)
     architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
     network = build(
         dataclasses.replace(architecture, dropout=recipe.dropout, dropout_form=recipe.dropout_form),
@@ -80,7 +84,7 @@ def compiled_model(
     if lines and verbose and weights != names.DRAWN:  # the commands print their own line for it
         print(f"Loaded from {printable(str(weights))}:", *lines, sep="\n  ")
     unwatch(network)  # the pipeline's pixel values are right
-    model = (strategy or Strategy()).adapt(network)
+    model = strategy.adapt(network)
     model.compile(
         PaperSGD(
             learning_rate=recipe.learning_rate,
@@ -131,7 +135,7 @@ def fit(
     Source: section 5.
     """
     strategy = strategy or Strategy()
-    _check_types(recipe, data, run)
+    _check_types(recipe, data, run, options, strategy)
     _check(recipe, data, options, strategy)
     precision = set_seed_and_precision(_with_precision_of(run, options))
     saved_in, is_resumed = checkpoints.folder_of(run, options), run.has_recipe()
@@ -177,11 +181,21 @@ def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def _check_types(recipe: Recipe, data: Dataset, run: runs.Run) -> None:
+def _check_types(recipe: Recipe, data: Dataset, run: runs.Run, options: Options, strategy: Strategy) -> None:
     """Check the arguments that other functions take as names."""
-    check_type("recipe", recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
+    _check_recipe(recipe)
     check_type("data", data, Dataset, 'a Dataset, such as datasets.load("oxford_flowers102")')
     check_type("run", run, runs.Run, 'a Run, such as Run.create("runs/mine")')
+    check_type("options", options, Options, "an Options, such as Options(seed=1)")
+    _check_strategy(strategy)
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    check_type("recipe", recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
+
+
+def _check_strategy(strategy: Strategy) -> None:
+    check_type("strategy", strategy, Strategy, "a Strategy, such as create_strategy(devices=2)")
 
 
 def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) -> None:

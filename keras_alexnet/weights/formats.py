@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from keras_alexnet.arguments import check_path
 from keras_alexnet.text import reason
 from keras_alexnet.weights import names
 from keras_alexnet.weights.caffe import read_caffemodel
@@ -57,10 +58,12 @@ def read(path: str | os.PathLike) -> WeightFile:
             `.hdf5` of Keras 2, `.weights.json`).
 
     Raises:
+        TypeError: If `path` is no path.
         ValueError: If the file has another format, is damaged, contains more than arrays, or needs a package that is
             not installed.
         OSError: If it cannot be opened.
     """
+    check_path("path", path)
     path = pathlib.Path(path)
     file = next((file for ending, file in FORMATS.items() if path.name.endswith(ending)), None)
     if file is None:
@@ -87,6 +90,8 @@ def read(path: str | os.PathLike) -> WeightFile:
 
 
 def _hint(path):
+    if names.is_name(str(path)) or str(path) == names.DRAWN:
+        return f"For the published weights of this name, use the path that weights.locate({str(path)!r}) returns. "
     near = difflib.get_close_matches(str(path), (*names.NAMES, names.DRAWN), n=1)
     if near and not path.exists():
         return f"Did you mean {near[0]}? "

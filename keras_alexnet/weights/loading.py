@@ -13,6 +13,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_alexnet.arguments import check_path, check_type
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.layers import PaperDropout
 from keras_alexnet.models.normalization import LocalResponseNormalization, SpatialResponseNormalization
@@ -40,10 +41,12 @@ def load(model: keras.Model, path: str | os.PathLike, head: str = "kept") -> lis
         A line of text for each layer: the array of its kernel and how it was converted.
 
     Raises:
+        TypeError: If `model` is no Keras model, or `path` is no path.
         ValueError: If an array is missing, unexpected, not finite, or has another shape, if the file's network has
             other steps between the convolutions, or if the file cannot be read. The network is then unchanged.
         OSError: If the file cannot be opened.
     """
+    check_type("model", model, keras.Model, "a keras.Model, such as keras_alexnet.build()")
     path = network_file(path)
     file = formats.read(path)
     learned, values, new = _match(model, file, path, head)
@@ -90,8 +93,10 @@ def network_file(path: str | os.PathLike) -> pathlib.Path:
     """Return the file of the network if the path is a run folder, else the path.
 
     Raises:
+        TypeError: If it is no path.
         ValueError: If the path is a folder without a run, or the run has no network yet.
     """
+    check_path("path", path)
     path = pathlib.Path(path)
     return Run.open(path).find_best() if path.is_dir() else path
 

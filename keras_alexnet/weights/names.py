@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 
+from keras_alexnet.arguments import check_path
 from keras_alexnet.files import atomic_write, digest
 
 DRAWN = "drawn"  # the kernels in this package
@@ -141,8 +142,10 @@ def locate(weights: str | os.PathLike, architecture: str | None = None) -> pathl
         architecture: The network of named weights; None for any.
 
     Raises:
+        TypeError: If `weights` is neither a name nor a path.
         ValueError: If there are no such weights for this network, or they cannot be downloaded.
     """
+    check_path("weights", weights)
     if weights == DRAWN:
         from keras_alexnet.weights import drawn
 

@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import pathlib
 import shutil
 import zipfile
 
@@ -14,6 +15,7 @@ from keras_alexnet.evaluation import classifier, predict_in_numpy
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.models.network_in_numpy import NumpyNetwork
+from keras_alexnet.recipes import Recipe
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import origin
 
@@ -244,3 +246,23 @@ def test_a_renamed_network_is_recognized_without_keras(tmp_path):
     opened = predict_in_numpy.load(tmp_path / "mine.keras")
     assert isinstance(opened.model, NumpyNetwork)
     assert opened.recipe.architecture == "figure_1"
+
+
+@pytest.mark.parametrize("run", ["runs/a", pathlib.Path("runs/a"), None])
+def test_from_run_needs_a_run(run):
+    with pytest.raises(TypeError, match=r"`run` must be a Run, .* or use Classifier\.open for a path\. Received: run="):
+        classifier.Classifier.from_run(run)
+
+
+@pytest.mark.parametrize("path", [None, 3, keras.Sequential(name="small")])
+@pytest.mark.parametrize("load", [classifier.Classifier.open, classifier.Classifier.from_weights])
+def test_a_classifier_is_opened_from_a_path(load, path):
+    with pytest.raises(TypeError, match=r"`(path|weights)` must be a path, .*Received: \w+=(None|3|<Sequential)"):
+        load(path)
+
+
+def test_a_classifier_has_a_recipe_and_a_list_of_names():
+    with pytest.raises(TypeError, match=r"`recipe` must be a Recipe, .*Received: recipe='flowers'"):
+        classifier.Classifier(keras.Sequential(), ("a", "b"), "flowers")
+    with pytest.raises(TypeError, match=r"`class_names` must be a tuple of names\. Received: class_names='ab'"):
+        classifier.Classifier(keras.Sequential(), "ab", Recipe())

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pathlib
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from keras_alexnet.data import datasets, pipeline
 from keras_alexnet.evaluation import evaluate
 from keras_alexnet.evaluation.classifier import Classifier
+from keras_alexnet.runs import Run
 
 
 @pytest.fixture
@@ -239,3 +241,73 @@ def test_the_columns_of_classes_in_any_order_are_found_by_their_names():
     """Of three that change places in turn; two that are exchanged would hide the opposite order."""
     names, wanted = ("daisy", "rose", "tulip"), ("tulip", "daisy", "rose")
     assert evaluate.class_positions(names, wanted) == [2, 0, 1]
+
+
+# Wrong arguments
+
+
+@pytest.mark.parametrize(
+    ("runs", "error", "message"),
+    [
+        ("runs/a", TypeError, r"`runs` must be a list of runs, .*Received: runs='runs/a'"),
+        (Run(pathlib.Path("a")), TypeError, r"`runs` must be a list of runs, .*Received: runs=Run\("),
+        (["runs/a"], TypeError, r"`run` must be a Run, such as .*Received: run='runs/a'"),
+        ([keras.Sequential()], TypeError, r"`run` must be a Run, .*Received: run=<Sequential"),
+        ([], ValueError, r"`runs` must have at least one run\. Received: none"),
+    ],
+)
+def test_runs_must_be_a_list_of_runs(runs, error, message, data):
+    with pytest.raises(error, match=message):
+        evaluate.evaluate_runs(runs, data, "test")
+
+
+def test_data_and_split_must_be_a_data_set_and_a_name(small_run, data):
+    for other in ("petals", data.splits["test"]):
+        with pytest.raises(TypeError, match=r"`data` must be a Dataset, such as .*Received: data="):
+            evaluate.evaluate_runs([small_run], other, "test")
+        with pytest.raises(TypeError, match=r"`data` must be a Dataset, such as .*Received: data="):
+            evaluate.evaluate_run(small_run, other, "test", data.splits["test"])
+    with pytest.raises(TypeError, match=r"`split` must be the name of a split, .*Received: split=\['test'\]"):
+        evaluate.evaluate_runs([small_run], data, ["test"])
+
+
+def test_one_run_is_evaluated_with_its_classifier(small_run, data):
+    pictures = data.splits["test"]
+    with pytest.raises(TypeError, match=r"`run` must be a Run, such as .*Received: run='runs/a'"):
+        evaluate.evaluate_run("runs/a", data, "test", pictures)
+    model = keras.models.load_model(small_run.best)
+    with pytest.raises(TypeError, match=r"`classifier` must be a Classifier, .*Received: classifier=<Functional"):
+        evaluate.evaluate_run(small_run, data, "test", pictures, classifier=model)
+
+
+@pytest.mark.parametrize("model", ["a.keras", None, np.ones(3)])
+def test_probabilities_are_those_of_a_keras_model(model):
+    with pytest.raises(TypeError, match=r"`model` must be a keras\.Model, .*Received: model="):
+        evaluate.probabilities(model, [])
+
+
+def test_probabilities_need_one_row_of_classes():
+    image = keras.Input((4, 4, 3))
+    maps, vector = keras.layers.ReLU()(image), keras.layers.Flatten()(image)
+    for outputs in (maps, [vector, vector]):
+        with pytest.raises(ValueError, match=r"`model` must return one row of classes per image\. Received: outputs"):
+            evaluate.probabilities(keras.Model(image, outputs), [])
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        np.ones((2, 4, 4, 3), np.float32),  # an array instead of batches
+        [np.ones((2, 4, 4, 3), np.float32)],
+        [(np.ones((4, 4, 3), np.float32), 0)],  # a single picture
+        [(np.ones((2, 4, 4, 3), np.float32), np.eye(2))],
+        [(np.ones((2, 5, 4, 3), np.float32), np.arange(2))],
+        [(np.ones((2, 4, 4, 3), np.float32), np.arange(3))],
+    ],
+    ids=["array", "no labels", "not in batches", "one-hot", "another size", "other labels"],
+)
+def test_probabilities_need_the_batches_of_the_pipeline(batches):
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(image)))
+    with pytest.raises(ValueError, match=r"`batches` must be .*for images \(4, 4, 3\)\. Received: \["):
+        evaluate.probabilities(model, batches)

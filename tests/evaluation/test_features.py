@@ -8,6 +8,7 @@ from keras_alexnet.evaluation import features
 from keras_alexnet.evaluation.classifier import Classifier
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.summary import sketch
+from keras_alexnet.recipes import Recipe
 
 
 def network(policy="float32"):
@@ -184,17 +185,43 @@ def test_half_precision_gives_the_same_features_in_float32(model, view):
     half.set_weights(model.get_weights())
     maps = [features.class_mapper(network, "relu1")(view, 0) for network in (half, model)]
     np.testing.assert_allclose(*maps, atol=0.05)
-    found = [features.descriptors(Alone(network, view), None) for network in (half, model)]
+    found = [features.descriptors(Alone(network, ("rose", "tulip"), Recipe()), view) for network in (half, model)]
     assert found[0].dtype == np.float32
     np.testing.assert_allclose(*found, atol=0.05)
 
 
-class Alone:
+class Alone(Classifier):
     """A classifier of one picture."""
 
-    def __init__(self, model, view):
-        self.model = model
-        self.view = view
-
     def batches(self, pictures):
-        return [(self.view[None], 0)]
+        return [(pictures[None], 0)]
+
+
+# Wrong arguments
+
+
+def test_descriptors_need_a_classifier_and_pictures(model, small_run):
+    pictures = pipeline.resize_pictures(datasets.load(small_run.read_options().dataset).splits["test"], 76)
+    with pytest.raises(TypeError, match=r"must be a Classifier, such as .*Received: classifier=<Functional"):
+        features.descriptors(model, pictures)
+    with pytest.raises(ValueError, match=r"must have at least one picture\. Received: none"):
+        features.descriptors(Classifier.from_run(small_run), pictures.take(0))
+
+
+def test_kernels_are_those_of_a_convolution_of_rgb():
+    dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="dense")
+    with pytest.raises(ValueError, match=r"must have a convolution\. Received: dense"):
+        features.first_kernels(dense)
+    for shape in ((11, 11, 1, 4), (11, 11, 3)):
+        with pytest.raises(ValueError, match=r"shape \(height, width, 3, kernels\)\. Received: shape=\(11, 11, "):
+            features.colorfulness(np.ones(shape))
+
+
+def test_class_maps_need_a_last_dense_layer_and_one_of_its_classes(model, view):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("class maps need the TensorFlow backend")
+    with pytest.raises(ValueError, match=r"`model` must end in a Dense layer\. Received: .*, which ends in relu1"):
+        features.class_mapper(features.activations(model, "relu1"), "relu1")
+    for label in (-1, 2):
+        with pytest.raises(ValueError, match=f"The class must be from 0 to 1. Received: {label}"):
+            features.class_mapper(model, "relu1")(view, label)

@@ -172,3 +172,14 @@ def test_other_folders_above_a_picture_do_not_count(tmp_path):
     (tmp_path / "rose/photos").mkdir(parents=True)
     found = [label_of(tmp_path / name, ("daisy", "rose")) for name in ("rose/photos/a.jpg", "rose/a.jpg")]
     assert found == [None, 1]
+
+
+def test_a_network_alone_is_no_classifier(small_run):
+    for other in (Classifier.from_run(small_run).model, small_run, "runs/a"):
+        with pytest.raises(TypeError, match=r"`classifier` must be a Classifier, such as .*Received: classifier="):
+            predict.predict(other, ["a.png"])
+
+
+def test_files_must_be_paths(small_run):
+    with pytest.raises(TypeError, match=r"`files\[1\]` must be a path, .*Received: files\[1\]=3"):
+        predict.predict(Classifier.from_run(small_run), ["a.png", 3])

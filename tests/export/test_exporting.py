@@ -669,3 +669,26 @@ def test_the_dropout_of_the_paper_in_onnx_keeps_what_is_not_dropped():
     session = onnxruntime.InferenceSession(convert(model).SerializeToString())
     (answer,) = session.run(None, {"image": np.full((1, 2, 2, 3), 8, np.uint8)})
     assert set(answer.ravel().tolist()) == {6.0}
+
+
+# Wrong arguments
+
+
+@pytest.mark.parametrize(
+    ("wrong", "received"),
+    [
+        ({"classifier": keras.Sequential(name="small")}, "`classifier` must be a Classifier, .*=<Sequential"),
+        ({"classifier": "runs/a"}, "`classifier` must be a Classifier, .*='runs/a'"),
+        ({"path": None}, "`path` must be a path, .*=None"),
+        ({"settings": {"precision": "int8"}}, "`settings` must be a Settings, .*={'precision': 'int8'}"),
+    ],
+)
+def test_wrong_objects_are_refused(tmp_path, wrong, received):
+    arguments = {"classifier": classifier(), "path": tmp_path / "flowers.onnx", "format": "onnx"} | wrong
+    with pytest.raises(TypeError, match=received):
+        exporting.export(**arguments)
+
+
+def test_a_list_is_no_format(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected one of savedmodel, onnx, tflite\. Received: \['onnx'\]"):
+        exporting.export(classifier(), tmp_path / "flowers.onnx", ["onnx"])

@@ -187,3 +187,9 @@ def test_a_batch_is_divided_among_as_many_devices_as_are_asked_for(monkeypatch):
     assert strategies.create_strategy(devices=2).replicas == 2
     assert strategies.create_strategy().replicas == 4
     assert made == [["CPU:0", "CPU:1"], ["CPU:0", "CPU:1", "CPU:2", "CPU:3"]]
+
+
+@pytest.mark.parametrize(("setting", "value"), [("devices", "mirrored"), ("devices", 0), ("virtual_devices", "2")])
+def test_numbers_of_devices_must_be_integers_of_at_least_1(setting, value):
+    with pytest.raises(ValueError, match=rf"^`{setting}` must be .*Received: {value!r}$"):
+        strategies.create_strategy(**{setting: value})

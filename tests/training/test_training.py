@@ -82,6 +82,14 @@ def test_names_instead_of_objects_are_refused(folder, tmp_path):
     ):
         with pytest.raises(TypeError, match=rf"such as .*Received: {received}$"):
             trainer.fit(*arguments, options)
+    with pytest.raises(TypeError, match=r"`options` must be an Options, .*Received: options={'seed': 1}"):
+        trainer.fit(RECIPE, data, run, {"seed": 1})
+    with pytest.raises(TypeError, match=r"`strategy` must be a Strategy, .*Received: strategy='mirrored'"):
+        trainer.fit(RECIPE, data, run, options, "mirrored")
+    with pytest.raises(TypeError, match=r"`recipe` must be a Recipe, .*Received: recipe='flowers'"):
+        trainer.compiled_model("flowers", 3)
+    with pytest.raises(TypeError, match=r"`strategy` must be a Strategy, .*Received: strategy='mirrored'"):
+        trainer.compiled_model(RECIPE, 3, strategy="mirrored")
 
 
 def test_crops_are_cut_from_larger_pictures_than_those_of_evaluation(folder, tmp_path):

@@ -13,7 +13,7 @@ from small_networks import ZEROS
 
 from keras_alexnet.models.alexnet import build
 from keras_alexnet.models.architectures import ARCHITECTURES
-from keras_alexnet.weights import loading
+from keras_alexnet.weights import formats, loading, names
 from keras_alexnet.weights.keras import read_keras
 
 LAYERS = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
@@ -415,3 +415,25 @@ def test_file_of_another_architecture(tmp_path, steps, place):
         ValueError, match=rf"alexnet_caffe, whose step \d .* --architecture .* Received: {path} with {place}"
     ):
         loading.load(network("caffe"), path)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("path", [None, 3, b"a.npz", {}])
+def test_a_path_must_be_text_or_a_path(path):
+    for read in (lambda path: loading.load(keras.Sequential(), path), formats.read, names.locate):
+        with pytest.raises(TypeError, match=r"`(path|weights)` must be a path, .*Received: \w+="):
+            read(path)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("model", ["alexnet", None, "a.keras"])
+def test_weights_are_loaded_into_a_keras_model(model):
+    with pytest.raises(TypeError, match=r"`model` must be a keras\.Model, such as .*Received: model="):
+        loading.load(model, "a.npz")
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize("name", ["imagenet", "caffe", "drawn"])
+def test_names_of_published_weights_are_no_files(name):
+    with pytest.raises(ValueError, match=rf"use the path that weights\.locate\('{name}'\) returns\. Received: {name}"):
+        loading.load(keras.Sequential(), name)
