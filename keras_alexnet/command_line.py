@@ -91,6 +91,8 @@ def _with_home(word: str) -> str:
 def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
     """Print the library's errors about wrong input as one line and exit with status 2.
 
+    The library names an argument as in Python, in backticks. Here it becomes the flag: `batch_size` is --batch-size.
+
     If the reader of the output has ended, as `head` does, exit without a word with the status of SIGPIPE.
     """
     try:
@@ -100,7 +102,8 @@ def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at the end
         sys.exit(128 + 13)
     except (ValueError, OSError) as error:
-        parser.error(str(error))
+        flags = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
+        parser.error(re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), str(error)))
     except ModuleNotFoundError as error:
         if error.name not in BACKENDS:
             raise

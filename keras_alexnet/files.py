@@ -101,18 +101,19 @@ def relative_path(path: str | os.PathLike[str], folder: str | os.PathLike[str]) 
         return os.fspath(path)
 
 
-def check_new(path: str | os.PathLike[str], flag: str) -> None:
+def check_new(path: str | os.PathLike[str], flag: str | None = None) -> None:
     """Check that a file that the user names does not exist, so that it is not overwritten.
 
     Args:
         path: The file.
-        flag: The flag that names it, for the message.
+        flag: The flag that names it, for the message; None outside the command line.
 
     Raises:
         ValueError: If it exists, or is a broken link.
     """
     if os.path.lexists(path):
-        raise ValueError(f"The file already exists: choose another name with {flag}. Received: {path}")
+        advice = f" with {flag}" if flag else ""
+        raise ValueError(f"The file already exists: choose another name{advice}. Received: {path}")
 
 
 @contextlib.contextmanager
@@ -191,14 +192,13 @@ def digest(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool = False) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], wait: bool = False) -> Iterator[None]:
     """Hold the lock of `folder`. The operating system releases it when the process ends for any reason.
 
     Nothing is locked on Windows and on file systems without locks.
 
     Args:
         folder: The folder, or a file.
-        flag: The flag that names it, for the message.
         wait: Whether to wait for another process that holds it.
 
     Raises:
@@ -212,9 +212,8 @@ def locked(folder: str | os.PathLike[str], flag: str | None = None, wait: bool =
         try:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            advice = f", or choose another with {flag}" if flag else ""
             raise LockedError(
-                f"Another process is using this folder: wait for it{advice}. Received: {folder}"
+                f"Another process is using this folder: wait for it, or choose another. Received: {folder}"
             ) from None
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:

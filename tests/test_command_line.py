@@ -94,6 +94,15 @@ def test_errors_of_the_library_are_one_line(capsys):
     assert capsys.readouterr().err == "fit.py: Expected this. Received: that\n"
 
 
+def test_arguments_in_errors_of_the_library_become_flags(capsys):
+    parser = Parser(prog="fit.py")
+    add_flags(parser, Recipe)
+    with pytest.raises(SystemExit), one_line_errors(parser):
+        raise ValueError("Use a smaller `batch_size`, or none as `balance`, in `splits`. Received: batch_size=7")
+    printed = "Use a smaller --batch-size, or none as --balance, in `splits`. Received: batch_size=7"
+    assert capsys.readouterr().err == f"fit.py: {printed}\n"
+
+
 def test_a_reader_that_ends_early_is_no_error():
     code = (
         "from keras_alexnet.command_line import Parser, one_line_errors, say\n"

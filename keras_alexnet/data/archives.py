@@ -95,7 +95,7 @@ def _make(cache: pathlib.Path) -> None:
             raise PermissionError("it is not writable")
     except OSError as error:
         raise OSError(
-            f"The folder to unpack to must be writable: choose another with --data-dir. Received: {cache}: {error}"
+            f"The folder to unpack to must be writable: choose another as `data_dir`. Received: {cache}: {error}"
         ) from error
 
 
@@ -137,7 +137,7 @@ def _write_members(archive: pathlib.Path, folder: pathlib.Path) -> None:
             )
         if total > free:
             raise OSError(
-                f"There is not enough space to unpack {archive}: free some, or choose another disk with --data-dir. "
+                f"There is not enough space to unpack {archive}: free some, or choose another disk with `data_dir`. "
                 f"Received: {free / 2**20:,.0f} MiB in {folder.parents[1]}"
             )
         parts = pathlib.PurePosixPath(member.name.replace("\\", "/")).parts  # some Windows programs write \

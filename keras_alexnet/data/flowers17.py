@@ -63,5 +63,5 @@ def locate(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
             return place / ARCHIVE
     raise ValueError(
         f"{NAME} must be downloaded by hand: get {ARCHIVE} from {ADDRESS} and put it into {root / NAME}, or pass its "
-        f"path with --dataset. Received: {NAME}, which is not in {root}"
+        f"path. Received: {NAME}, which is not in {root}"
     )

@@ -63,9 +63,9 @@ def _check_two_classes(folder: pathlib.Path, root: pathlib.Path) -> None:
         received += f" (symbolic links are ignored: {enumerated([link.name for link in links])})"
     if tables:
         names = enumerated([file.name for file in tables])
-        received += f" (if {names} has their labels, use --dataset {tables[0]})"
+        received += f" (if {names} has their labels, use {tables[0]})"
     elif deeper := _with_several_folders(folder, root):
-        received += f" (did you mean --dataset {deeper}?)"
+        received += f" (did you mean {deeper}?)"
     raise ValueError(f"Pictures must be in at least two class folders. {picture_files.LAYOUT}. Received: {received}")
 
 
@@ -154,7 +154,7 @@ def _check_no_folders_of_classes(
         others = [folder.name for folder in class_folders if folder.name.lower() not in SPLIT_OF_NAME]
         if not others:
             raise ValueError(
-                "Splits must include a train folder: add it, or pass one of them with --dataset to split that one. "
+                "Splits must include a train folder: add it, or pass the path of one of them to split that one. "
                 f"Received: {root} with {found}"
             )
         raise ValueError(

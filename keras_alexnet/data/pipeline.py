@@ -199,7 +199,7 @@ def _numbered(pictures, repeats):
         return numbered, buffer
     if buffer < count:
         raise ValueError(
-            "Balanced sampling shuffles all pictures in memory, and these do not fit: use --balance none. "
+            "Balanced sampling shuffles all pictures in memory, and these do not fit: use none as `balance`. "
             f"Received: {count:,} training pictures"
         )
     times = tf.constant(np.int64(repeats))
@@ -251,8 +251,8 @@ def steps_of_an_epoch(count: int, batch_size: int, steps_per_epoch: int | None =
     steps = most if steps_per_epoch is None else positive_integer(steps_per_epoch, "steps_per_epoch")
     if steps * batch_size > count:
         raise ValueError(
-            f"Too few training pictures for {steps} x {batch_size} per epoch: use a smaller --batch-size"
-            f"{' or --steps-per-epoch' * (steps_per_epoch is not None)}. Received: {count} pictures"
+            f"Too few training pictures for {steps} x {batch_size} per epoch: use a smaller `batch_size`"
+            f"{' or `steps_per_epoch`' * (steps_per_epoch is not None)}. Received: {count} pictures"
         )
     return steps
 

@@ -40,7 +40,7 @@ def find(
     shares.check()
     path = dataset_path(name, data_dir)
     if name == "petals" and pathlib.Path(name).is_dir():
-        print("petals are the drawn flowers. For the folder of this name, use --dataset ./petals", file=sys.stderr)
+        print("petals are the drawn flowers. For the folder of this name, use ./petals", file=sys.stderr)
     if path is None:
         return None
     files = _files_of(path, data_dir)
@@ -87,7 +87,7 @@ def check_in_place(options: Options) -> None:
     """
     if os.path.isabs(options.dataset) and not os.path.exists(options.dataset):
         raise ValueError(
-            f"The pictures of the run are no longer where they were: pass their new place with --dataset. Received: "
+            f"The pictures of the run are no longer where they were: pass their new place as `dataset`. Received: "
             f"{options.dataset}"
         )
 
@@ -151,6 +151,6 @@ def _files_of(path: pathlib.Path, data_dir: str | os.PathLike | None) -> Labeled
     try:
         return dataclasses.replace(_files_of(folder, data_dir), path=path)
     except ValueError as error:  # the user knows the archive, not the cache
-        advice = rf"(?:use|did you mean) --dataset {re.escape(str(folder))}/([^)?]+)\??"
-        text = re.sub(advice, r"unpack it and use --dataset \1", str(error))
+        advice = rf"(?:use|did you mean) {re.escape(str(folder))}/([^)?]+)\??"
+        text = re.sub(advice, r"unpack it and use \1", str(error))
         raise ValueError(text.replace(str(folder), str(path))) from None

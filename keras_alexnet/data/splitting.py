@@ -29,7 +29,7 @@ class Shares(NamedTuple):
         """
         if not (min(self) >= 0 and sum(self) < 1):
             raise ValueError(
-                "--validation-share and --test-share must be at least 0, and together less than 1. "
+                "`validation_share` and `test_share` must be at least 0, and together less than 1. "
                 f"Received: validation_share={self.validation:g}, test_share={self.test:g}"
             )
 

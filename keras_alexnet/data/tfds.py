@@ -99,7 +99,7 @@ def _prepare(builder):
     except Exception as error:  # servers, archives and assertions raise errors of every kind
         raise ValueError(
             f"{builder.name} {builder.version} is not in {builder.data_path} and cannot be downloaded "
-            f"({_size(builder)}): set --data-dir or TFDS_DATA_DIR to the folder where it was prepared, or use petals, "
+            f"({_size(builder)}): set `data_dir` or TFDS_DATA_DIR to the folder where it was prepared, or use petals, "
             "which needs no download. "
             f"Received: {reason(error)}"
         ) from error

@@ -257,7 +257,7 @@ def evaluate_runs(
         if is_same and run.read_options().class_names and run.read_classes() != data.class_names:
             raise ValueError(
                 "The same pictures have their class names in another order now, as if the run had given the names of "
-                f"--class-names to other folders: train again. Received: {run.folder}"
+                f"its file of class names to other folders: train again. Received: {run.folder}"
             )
         if may_share_training_pictures(trained_on, data.identity, split):
             raise ValueError(

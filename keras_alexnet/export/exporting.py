@@ -110,7 +110,7 @@ def export(
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):
-        check_new(file, "--out")
+        check_new(file)
     module = formats.find(format, settings)
     if path.suffix.lower() in {f".{name}" for name in formats.FORMATS} - {f".{format}"}:
         raise ValueError(f"Expected a file name that ends in .{format}. Received: {path}")
@@ -125,7 +125,7 @@ def export(
     images, network = pictures(classifier.model.input_shape[1]), reference(classifier)
     existing = next(parent for parent in path.absolute().parents if parent.exists())
     if not existing.is_dir():
-        raise ValueError(f"Expected --out in a folder. Received: {path}, and {existing} is a file")
+        raise ValueError(f"`path` must be in a folder. Received: {path}, and {existing} is a file")
     with temporary_folder(existing) as folder:
         temporary = folder / f"alexnet.{format}"
         module.write(serving.serving_model(classifier), temporary, settings)

@@ -54,6 +54,6 @@ def readable_errors(recipe: Recipe, how_to_go_on: Callable[[], str]) -> Iterator
 
 def _too_large(recipe: Recipe, error: Exception) -> ValueError:
     return ValueError(
-        "A batch does not fit into memory: use a smaller --batch-size or --crop-size, or more devices. "
-        f"Received: --batch-size {recipe.batch_size} --crop-size {recipe.crop_size} ({first_line(error)})"
+        "A batch does not fit into memory: use a smaller `batch_size` or `crop_size`, or more devices. "
+        f"Received: batch_size={recipe.batch_size}, crop_size={recipe.crop_size} ({first_line(error)})"
     )

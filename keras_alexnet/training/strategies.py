@@ -51,8 +51,8 @@ class Strategy:
         """
         if recipe.batch_size % self.replicas:
             raise ValueError(
-                f"--batch-size must be divisible by the number of devices, {self.replicas}. "
-                f"Received: --batch-size {recipe.batch_size}"
+                f"`batch_size` must be divisible by the number of devices, {self.replicas}. "
+                f"Received: batch_size={recipe.batch_size}"
             )
 
     def scope(self) -> contextlib.AbstractContextManager:
@@ -271,7 +271,7 @@ def create_strategy(devices: int | None = None, virtual_devices: int | None = No
     if backend not in able and (kind != "mirrored" or (devices or 1) > 1 or virtual_devices):
         what, instead = "Training on several devices", ""
         if kind != "mirrored":
-            what, instead = f"--strategy {kind}", ", or choose another --strategy"
+            what, instead = f"The strategy {kind}", ", or choose another strategy"
         raise ValueError(
             f"{what} needs another backend: set KERAS_BACKEND to {' or '.join(able)}{instead}. "
             f"Received: KERAS_BACKEND={backend}"
@@ -316,7 +316,7 @@ def _tensorflow_devices(virtual_devices: int | None) -> list[str]:
             tf.config.set_visible_devices([], "GPU")  # precision and compilation are then chosen for the CPU
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices)
         except RuntimeError as error:
-            raise ValueError(f"--virtual-devices must be set before TensorFlow is used. Received: {error}") from error
+            raise ValueError(f"`virtual_devices` must be set before TensorFlow is used. Received: {error}") from error
     device_type = "GPU" if tf.config.get_visible_devices("GPU") else "CPU"
     return [device.name for device in tf.config.list_logical_devices(device_type)]
 
@@ -330,7 +330,7 @@ def _jax_devices(virtual_devices: int | None) -> list[str]:
             jax.config.update("jax_num_cpu_devices", virtual_devices)
             jax.config.update("jax_platforms", "cpu")  # precision is then chosen for the CPU
         except RuntimeError as error:
-            raise ValueError(f"--virtual-devices must be set before JAX is used. Received: {error}") from error
+            raise ValueError(f"`virtual_devices` must be set before JAX is used. Received: {error}") from error
     return keras.distribution.list_devices("cpu" if virtual_devices else None)
 
 
@@ -339,7 +339,7 @@ def _checked_count(count: int, names: list[str]) -> int:
         kind = "GPU" if "gpu" in names[0].lower() else "CPU"
         raise ValueError(
             f"This machine has {plural(len(names), f'{kind} device')}: use at most that many, "
-            f"or try --virtual-devices {count} on the CPU. Received: devices={count}"
+            f"or try `virtual_devices`={count} on the CPU. Received: devices={count}"
         )
     return count
 
@@ -347,7 +347,7 @@ def _checked_count(count: int, names: list[str]) -> int:
 def _several(names: list[str], kind: str) -> list[str]:
     if len(names) < 2:
         raise ValueError(
-            f"--strategy {kind} needs at least two devices: to try it on the CPU, use --virtual-devices 2. "
+            f"The strategy {kind} needs at least two devices: to try it on the CPU, use `virtual_devices`=2. "
             f"Received: {len(names)}"
         )
     return names
@@ -356,8 +356,8 @@ def _several(names: list[str], kind: str) -> list[str]:
 def _two(names: list[str], asked: int | None) -> list[str]:
     if asked not in (None, 2) or len(names) < 2:
         raise ValueError(
-            "--strategy towers needs two devices, one per tower: leave out --devices on GPUs, or give "
-            f"--virtual-devices 2 to try it on the CPU. Received: {asked or len(names)}"
+            "The strategy towers needs two devices, one per tower: leave out `devices` on GPUs, or use "
+            f"`virtual_devices`=2 to try it on the CPU. Received: {asked or len(names)}"
         )
     return names[:2]
 
@@ -365,8 +365,8 @@ def _two(names: list[str], asked: int | None) -> list[str]:
 def _check_workers(devices: int | None, virtual_devices: int | None) -> None:
     if devices or virtual_devices:
         raise ValueError(
-            "With --strategy multiworker every worker uses all of its devices: leave out --devices and "
-            f"--virtual-devices. Received: devices={devices}, virtual_devices={virtual_devices}"
+            "With the strategy multiworker every worker uses all of its devices: leave out `devices` and "
+            f"`virtual_devices`. Received: devices={devices}, virtual_devices={virtual_devices}"
         )
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG", "{}"))

@@ -174,7 +174,7 @@ def fit(
 @contextlib.contextmanager
 def _locked(run: runs.Run, saved_in: pathlib.Path) -> Iterator[None]:
     """Hold the locks of the run folder and of the folder of its checkpoints, which a copy of the run may share."""
-    with files.locked(run.folder, "--run"), contextlib.ExitStack() as stack:
+    with files.locked(run.folder), contextlib.ExitStack() as stack:
         if saved_in != run.last:
             saved_in.mkdir(parents=True, exist_ok=True)
             stack.enter_context(files.locked(saved_in))
@@ -204,13 +204,13 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
     is_fixed = recipe.schedule != "divided" or recipe.divide_after or not recipe.divisions
     if "validation" not in data.splits and not is_fixed:
         raise ValueError(
-            "Training without a validation split needs a fixed schedule: use --divide-after and --epochs, "
-            f"--divisions 0, or --schedule cosine. Received: {data.name}, divide_after={recipe.divide_after}"
+            "Training without a validation split needs a fixed schedule: use `divide_after` and `epochs`, "
+            f"`divisions`=0, or a cosine `schedule`. Received: {data.name}, divide_after={recipe.divide_after}"
         )
     if options.max_minutes and not strategy.is_alone:
         raise ValueError(
-            "--max-minutes does not work with several workers: leave it out. "
-            f"Received: --max-minutes {options.max_minutes}"
+            "`max_minutes` does not work with several workers: leave it out. "
+            f"Received: max_minutes={options.max_minutes}"
         )
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise ValueError(
@@ -219,16 +219,16 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
         )
     if options.tensorboard_verbose and keras.backend.backend() != "tensorflow":
         raise ValueError(
-            "Histograms need the TensorFlow backend: leave out --tensorboard-verbose. "
+            "Histograms need the TensorFlow backend: leave out `tensorboard_verbose`. "
             f"Received: KERAS_BACKEND={keras.backend.backend()}"
         )
     if options.tensorboard_verbose and options.strategy == "towers":
         raise ValueError(
-            "Histograms need the whole network on one device: leave out --tensorboard-verbose. "
-            f"Received: --tensorboard-verbose {options.tensorboard_verbose}"
+            "Histograms need the whole network on one device: leave out `tensorboard_verbose`. "
+            f"Received: tensorboard_verbose={options.tensorboard_verbose}"
         )
     if recipe.stop_after and "validation" not in data.splits:
-        raise ValueError(f"--stop-after needs a validation split. Received: {data.name}")
+        raise ValueError(f"`stop_after` needs a validation split. Received: {data.name}")
     pipeline.steps_of_an_epoch(len(data.splits["train"]), recipe.batch_size, options.steps_per_epoch)
 
 

@@ -83,7 +83,7 @@ def _recognize(file: WeightFile, path: pathlib.Path) -> str:
         return own
     if len(fitting) != 1:
         raise ValueError(
-            "The network of these weights is unknown: pass --architecture. "
+            "The network of these weights is unknown: pass `architecture`. "
             f"Received: {path}, which has the layers of {' and of '.join(fitting) or 'no known network'}"
         )
     return fitting[0]

@@ -278,7 +278,7 @@ def test_the_cache_is_in_the_tfds_folder_or_in_the_home_folder(pets, tmp_path, m
 
 def test_advice_does_not_name_paths_inside_an_archive(pets, tmp_path):
     file = zipped(pets, tmp_path / "all.zip", "pets/", **{"cover.jpg": b""})
-    with pytest.raises(ValueError, match=r"Received: .*all\.zip .*\(unpack it and use --dataset pets\)$"):
+    with pytest.raises(ValueError, match=r"Received: .*all\.zip .*\(unpack it and use pets\)$"):
         sources.find(str(file), tmp_path / "data")
 
 

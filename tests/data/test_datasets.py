@@ -313,7 +313,7 @@ def test_no_network(tmp_path, offline):
         datasets.load("oxford_flowers102", tmp_path)
     message = str(error.value)
     assert "\n" not in message
-    for part in ("oxford_flowers102 2.1.1", str(tmp_path), "329 MiB", "--data-dir", "TFDS_DATA_DIR", "petals"):
+    for part in ("oxford_flowers102 2.1.1", str(tmp_path), "329 MiB", "`data_dir`", "TFDS_DATA_DIR", "petals"):
         assert part in message
 
 

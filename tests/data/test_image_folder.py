@@ -168,7 +168,7 @@ def test_a_table_beside_a_flat_train_folder_is_named(tmp_path):
     picture(tmp_path / "data" / "test" / "1.png")
     (tmp_path / "data" / "train" / "_classes.csv").write_text("filename,cat,dog\n")  # of Roboflow, one column a class
     (tmp_path / "data" / "labels.csv").write_text("id,label\n")
-    with pytest.raises(ValueError, match=r"if labels.csv has their labels, use --dataset \S*data.labels\.csv\)$"):
+    with pytest.raises(ValueError, match=r"if labels.csv has their labels, use \S*data.labels\.csv\)$"):
         image_folder.find(tmp_path / "data")
 
 
@@ -208,7 +208,7 @@ def test_a_class_inside_another_one_is_refused(tmp_path):
 def test_a_data_set_two_folders_down_is_named(tmp_path):
     for name in ("cat", "dog"):
         picture(tmp_path / "data" / "archive" / "images" / name / "0.png")
-    with pytest.raises(ValueError, match=r"did you mean --dataset \S*archive.images\?\)$"):
+    with pytest.raises(ValueError, match=r"did you mean \S*archive.images\?\)$"):
         image_folder.find(tmp_path / "data")
 
 

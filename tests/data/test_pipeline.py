@@ -481,7 +481,7 @@ class TestBalancedSampling:
 
     def test_more_pictures_than_fit_into_memory_are_refused(self, pictures, monkeypatch):
         monkeypatch.setattr(pipeline, "_capacity", lambda size: 11)
-        with pytest.raises(ValueError, match=r"--balance none\. Received: 12 training pictures"):
+        with pytest.raises(ValueError, match=r"none as `balance`\. Received: 12 training pictures"):
             self.labels(pictures, [1, 3])
 
 

@@ -29,7 +29,7 @@ def test_names_of_tfds_are_not_paths():
 def test_a_folder_with_the_name_of_the_drawn_flowers_is_not_taken_silently_for_them(pets, monkeypatch, capsys):
     monkeypatch.chdir(pets.rename(pets.with_name("petals")).parent)
     assert sources.find("petals") is None
-    assert capsys.readouterr().err.endswith("For the folder of this name, use --dataset ./petals\n")
+    assert capsys.readouterr().err.endswith("For the folder of this name, use ./petals\n")
     assert sources.find("./petals").class_names == ("cat", "dog")
     assert capsys.readouterr().err == ""
 
@@ -79,14 +79,14 @@ def test_a_flat_folder_is_refused(pets):
 
 def test_a_flat_folder_with_a_csv_file_names_it(pets):
     (pets / "cat" / "labels.csv").write_text("file,label\n")
-    with pytest.raises(ValueError, match=r"if labels\.csv has their labels, use --dataset .*/cat/labels\.csv\)$"):
+    with pytest.raises(ValueError, match=r"if labels\.csv has their labels, use .*/cat/labels\.csv\)$"):
         sources.find(pets / "cat")
 
 
 def test_a_folder_of_pictures_beside_a_csv_file_names_it(pets):
     shutil.rmtree(pets / "dog")
     (pets / "labels.csv").write_text("file,label\n")
-    with pytest.raises(ValueError, match=r"1 class folder \(if labels\.csv has their labels, use --dataset "):
+    with pytest.raises(ValueError, match=r"1 class folder \(if labels\.csv has their labels, use "):
         sources.find(pets)
 
 
@@ -106,7 +106,7 @@ def test_a_path_that_is_not_in_utf_8_is_refused(tmp_path):
 
 
 def test_a_folder_around_the_class_folders_names_the_inner_one(pets):
-    with pytest.raises(ValueError, match=r"1 class folder \(did you mean --dataset .*/pets\?\)$"):
+    with pytest.raises(ValueError, match=r"1 class folder \(did you mean .*/pets\?\)$"):
         sources.find(pets.parent)
 
 
@@ -265,7 +265,7 @@ def test_wrong_input_is_reported_before_tensorflow_is_imported(pets):
 
 def test_pictures_that_have_moved_are_named(tmp_path):
     options = Options(dataset=str(tmp_path / "old" / "pets"))
-    with pytest.raises(ValueError, match=r"pass their new place with --dataset\. Received: .*old/pets$"):
+    with pytest.raises(ValueError, match=r"pass their new place as `dataset`\. Received: .*old/pets$"):
         sources.options_for(options)
     (tmp_path / "pets").mkdir()
     assert sources.options_for(options, str(tmp_path / "pets")).dataset == str(tmp_path / "pets")

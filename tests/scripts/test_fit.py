@@ -174,8 +174,8 @@ def test_help_answers_without_tensorflow():
         (["--freeze-layer-after", "conv9:1"], "must name layers of conv1, conv2, conv3, fc4. Received: conv9:1"),
         (["--divide-layer-after", "conv1"], "such as conv1:67. Received: 'conv1'"),
         (["--devices", "9"], "Received: devices=9"),
-        (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another --strategy. Received"),
-        (["--strategy", "towers", "--devices", "3"], "give --virtual-devices 2 to try it on the CPU. Received: 3"),
+        (["--strategy", "one_weird_trick"], "set KERAS_BACKEND to jax, or choose another strategy. Received"),
+        (["--strategy", "towers", "--devices", "3"], "use --virtual-devices=2 to try it on the CPU. Received: 3"),
         (["--size", "7"], "at least 8"),
         (["--resume", ""], "Expected a value after --resume: is a shell variable not set? Received: nothing"),
         (["--dataset="], "Received: --dataset="),
@@ -207,7 +207,7 @@ def test_help_answers_without_tensorflow():
         (["--test-share", "-0.1"], "must be at least 0"),
         (["--initial-weights", "xavier"], "Received: 'xavier'"),
         (["--mixed-share", "0.5"], "--mixed-share needs --mixup or --cutmix. Received: --mixed-share 0.5"),
-        (["--mixup", "0.01"], "`mixup` must be 0, or from 0.05 to 100. Received: 0.01"),
+        (["--mixup", "0.01"], "--mixup must be 0, or from 0.05 to 100. Received: 0.01"),
     ],
 )
 def test_wrong_input_is_one_line_and_leaves_nothing(argv, expected, pictures, tmp_path, capsys):
@@ -225,7 +225,7 @@ def test_a_wrong_setting_is_refused_before_pictures_are_read(pictures, tmp_path,
     with pytest.raises(SystemExit):
         fit.main(["--dataset", str(pictures), "--run", str(tmp_path / "run"), "--epochs", "0"])
     told = capsys.readouterr()
-    assert "`epochs` must be more than zero. Received: 0" in told.err
+    assert "--epochs must be more than zero. Received: 0" in told.err
     assert not told.out
 
 
@@ -641,7 +641,7 @@ def test_a_run_continues_where_its_pictures_have_moved_to(pictures, tmp_path, ca
     with pytest.raises(SystemExit) as left:
         fit.main(["--resume", str(run), "--epochs", "2"])
     assert left.value.code == 2
-    assert f"pass their new place with --dataset. Received: {pictures}\n" in capsys.readouterr().err
+    assert f"pass their new place as --dataset. Received: {pictures}\n" in capsys.readouterr().err
     fit.main(["--resume", str(run), "--epochs", "2", "--dataset", str(moved)])
     assert len(Run(run).read_log()) == 2
     evaluate.main([str(run), "--views", "1"])  # without --dataset

@@ -45,7 +45,7 @@ def test_tf_config_must_list_the_workers(monkeypatch, config):
 
 
 def test_a_worker_takes_all_that_its_machine_has():
-    with pytest.raises(ValueError, match=r"leave out --devices.*Received: devices=2"):
+    with pytest.raises(ValueError, match=r"leave out `devices`.*Received: devices=2"):
         strategies.create_strategy(devices=2, kind="multiworker")
 
 
@@ -57,14 +57,14 @@ def test_one_weird_trick_on_tensorflow():
 def test_one_weird_trick_on_one_device(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setattr(strategies, "_jax_devices", lambda _: ["cpu:0"])
-    with pytest.raises(ValueError, match=r"needs at least two devices: .*use --virtual-devices 2\. Received: 1$"):
+    with pytest.raises(ValueError, match=r"needs at least two devices: .*use `virtual_devices`=2\. Received: 1$"):
         strategies.create_strategy(kind="one_weird_trick")
 
 
 @pytest.mark.parametrize("kind", [strategies.Strategy, strategies.OneWeirdTrick])
 def test_a_batch_must_divide_among_the_devices(monkeypatch, kind):
     monkeypatch.setattr(kind, "replicas", 2, raising=False)
-    with pytest.raises(ValueError, match=r"number of devices, 2\. Received: --batch-size 7$"):
+    with pytest.raises(ValueError, match=r"number of devices, 2\. Received: batch_size=7$"):
         kind.prepare(kind.__new__(kind), Recipe(batch_size=7))
 
 
@@ -92,7 +92,7 @@ def test_towers_need_two_devices(devices):
 
 def test_towers_name_the_backend_that_has_them(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(ValueError, match=r"--strategy towers needs another backend: set KERAS_BACKEND to tensorflow"):
+    with pytest.raises(ValueError, match=r"The strategy towers needs another backend: set KERAS_BACKEND to tensorflow"):
         strategies.create_strategy(kind="towers")
 
 
@@ -149,7 +149,7 @@ def test_virtual_devices_after_tensorflow_has_started():
         "try:\n"
         "    strategies.create_strategy(virtual_devices=2)\n"
         "except ValueError as error:\n"
-        "    assert str(error).startswith('--virtual-devices must be set before TensorFlow is used. Received: ')\n"
+        "    assert str(error).startswith('`virtual_devices` must be set before TensorFlow is used. Received: ')\n"
         "else:\n"
         "    raise SystemExit('no error')\n"
     )

@@ -98,7 +98,7 @@ def test_the_network_of_the_chosen_epoch_is_kept(small_run, settings, kept):
 def test_stop_after_needs_validation(folder, tmp_path):
     data = datasets.load(str(folder))
     data = dataclasses.replace(data, splits={"train": data.splits["train"]})
-    with pytest.raises(ValueError, match=r"--stop-after needs a validation split\. Received: "):
+    with pytest.raises(ValueError, match=r"`stop_after` needs a validation split\. Received: "):
         trainer.fit(dataclasses.replace(TOY, stop_after=1), data, Run.create(tmp_path / "run"), Options())
 
 

@@ -66,7 +66,7 @@ def explained(action):
 
 @pytest.mark.slow  # TensorFlow waits ten seconds for memory to come free
 def test_a_batch_too_large_for_memory_names_its_size():
-    with pytest.raises(ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 --crop-size \d+ \(.*OOM"):
+    with pytest.raises(ValueError, match=r"smaller `batch_size`.*Received: batch_size=8, crop_size=\d+ \(.*OOM"):
         explained(lambda: tf.zeros((2**24, 2**24)) + 1)
 
 
@@ -111,7 +111,7 @@ def test_a_batch_too_large_for_the_memory_of_jax_names_its_size():
         raise RuntimeError(text)  # as jaxlib's XlaRuntimeError
 
     with pytest.raises(
-        ValueError, match=r"smaller --batch-size.*Received: --batch-size 8 --crop-size \d+ \(.*Out of memory"
+        ValueError, match=r"smaller `batch_size`.*Received: batch_size=8, crop_size=\d+ \(.*Out of memory"
     ):
         explained(lambda: fail("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes."))
     with pytest.raises(RuntimeError, match=r"^INTERNAL"):

@@ -54,12 +54,12 @@ def test_the_same_outputs_for_every_picture_are_dead_units():
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_nan_or_infinite(loss):
     loss_checks.check_finite(1e30, 3, 7, Recipe(), "runs/a")
-    with pytest.raises(ValueError, match=r"--learning-rate.*runs/a has.*Received: (nan|inf) at step 7 of epoch 3"):
+    with pytest.raises(ValueError, match=r"`learning_rate`.*runs/a has.*Received: (nan|inf) at step 7 of epoch 3"):
         loss_checks.check_finite(loss, 3, 7, Recipe(), "runs/a")
 
 
 def test_a_loss_at_chance_is_reported_once():
     said = [loss_checks.stuck_warning([4.62] * epochs, math.log(102)) for epochs in range(12)]
     assert [epochs for epochs, line in enumerate(said) if line] == [5]
-    assert "--initial-weights text" in said[5]
+    assert "the initial weights `text`" in said[5]
     assert loss_checks.stuck_warning([4.62, 4.62, 4.62, 4.62, 4.5], math.log(102)) is None

@@ -289,7 +289,7 @@ def test_batch_must_divide_among_devices(folder, tmp_path):
     class Three(Strategy):
         replicas = 3
 
-    with pytest.raises(ValueError, match=r"divisible by the number of devices, 3\..*--batch-size 8"):
+    with pytest.raises(ValueError, match=r"divisible by the number of devices, 3\..*batch_size=8"):
         trainer.fit(RECIPE, datasets.load(str(folder)), Run.create(tmp_path / "run"), Options(), Three())
 
 
@@ -314,7 +314,7 @@ class TestWithoutValidation:
         assert len(evaluation.labels) == 6
 
     def test_training_without_validation_needs_a_schedule(self, data, tmp_path):
-        with pytest.raises(ValueError, match="--divide-after"):
+        with pytest.raises(ValueError, match="use `divide_after`"):
             trainer.fit(RECIPE, data, Run.create(tmp_path / "run"), Options())
 
 

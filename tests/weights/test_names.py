@@ -178,7 +178,7 @@ def test_a_keras_file_is_recognized_by_its_name(tmp_path, name):
 @pytest.mark.slow
 def test_weights_that_fit_several_networks_are_refused(tmp_path):
     build(small("paper"), input_shape=(67, 67, 3)).save_weights(tmp_path / "net.weights.h5")
-    with pytest.raises(ValueError, match=r"pass --architecture\. Received: .*net\.weights\.h5.* paper and of"):
+    with pytest.raises(ValueError, match=r"pass `architecture`\. Received: .*net\.weights\.h5.* paper and of"):
         origin.trace(tmp_path / "net.weights.h5")
     assert origin.trace(tmp_path / "net.weights.h5", "source").architecture == "source"
 
