@@ -1,6 +1,7 @@
 """Settings as fields of a dataclass, with the words and rules for their flags."""
 
 import dataclasses
+import math
 import numbers
 import types
 import typing
@@ -74,18 +75,25 @@ def check_fields(dataclass: type, values: Mapping[str, Any]) -> None:
 
 
 def _check_type(field, value):
-    """Check that a number is a number, and a tuple no single value."""
-    kind = next((kind for kind in (int, float, tuple) if _is_of(field.type, kind)), None)
+    """Check that a value has the type of its field."""
+    kind = next(kind for kind in (bool, int, float, str, tuple) if _is_of(field.type, kind))
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if kind is bool and not isinstance(value, bool):
+        raise ValueError(f"`{field.name}` must be True or False. Received: {value!r}")
+    if kind is str and not isinstance(value, str):
+        raise ValueError(f"`{field.name}` must be text. Received: {value!r}")
     if kind is int and not (is_number and isinstance(value, numbers.Integral)):
         raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
-    if kind is float and not is_number:
-        raise ValueError(f"`{field.name}` must be a number. Received: {value!r}")
+    if kind is float and not (is_number and math.isfinite(value)):
+        raise ValueError(f"`{field.name}` must be a finite number. Received: {value!r}")
     if kind is tuple and not isinstance(value, (tuple, list)):
         raise ValueError(f"`{field.name}` must be a tuple, such as ({value!r},). Received: {value!r}")
+    element, word = (int, "integers") if _is_of(field.type, tuple[int, ...]) else (str, "texts")
+    if kind is tuple and not all(isinstance(each, element) for each in value):
+        raise ValueError(f"`{field.name}` must be a tuple of {word}. Received: {value!r}")
 
 
 def _is_of(declared, kind):
     """Return whether a declared type, such as `tuple[int, ...] | None`, is this kind, or one of its alternatives is."""
     alternatives = typing.get_args(declared) if isinstance(declared, types.UnionType) else (declared,)
-    return any((typing.get_origin(each) or each) is kind for each in alternatives)
+    return any(kind in (each, typing.get_origin(each)) for each in alternatives)
