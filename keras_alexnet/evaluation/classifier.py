@@ -63,7 +63,8 @@ class Classifier:
         statistics: Statistics of its training set; None if they are unknown and not needed.
 
     Raises:
-        TypeError: If the recipe or the class names are another kind of object.
+        TypeError: If an argument is another kind of object, or the network has never been built.
+        ValueError: If there is not one name for each output of the network.
     """
 
     model: "keras.Model | NumpyNetwork"
@@ -74,6 +75,14 @@ class Classifier:
     def __post_init__(self):
         check_type("recipe", self.recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
         check_type("class_names", self.class_names, (tuple, list), "a tuple of names")
+        shape = getattr(self.model, "output_shape", None)  # a `Sequential` without an input has none
+        if shape is None:
+            raise TypeError(f"`model` must be a network with known inputs. Received: model={self.model!r}")
+        if shape[-1] != len(self.class_names):
+            raise ValueError(
+                f"`class_names` must have one name per output of the network, {shape[-1]}. "
+                f"Received: {len(self.class_names)} names"
+            )
 
     @classmethod
     def from_run(cls, run: Run) -> Self:

@@ -144,9 +144,14 @@ def sparsity(model: keras.Model, images: np.ndarray) -> dict[str, float]:
         model: The network.
         images: The network's input, float32 `(batch, size, size, 3)`.
 
+    Raises:
+        ValueError: If the network has no ReLU.
+
     Source: section 3.1.
     """
     rectified = [layer for layer in model.layers if _is_relu(layer)]
+    if not rectified:
+        raise ValueError(f"`model` must have a ReLU. Received: {model.name}, which has none")
     outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict_on_batch(images)
     return {
         layer.name: float((np.asarray(output) == 0).mean()) for layer, output in zip(rectified, outputs, strict=True)

@@ -266,3 +266,13 @@ def test_a_classifier_has_a_recipe_and_a_list_of_names():
         classifier.Classifier(keras.Sequential(), ("a", "b"), "flowers")
     with pytest.raises(TypeError, match=r"`class_names` must be a tuple of names\. Received: class_names='ab'"):
         classifier.Classifier(keras.Sequential(), "ab", Recipe())
+
+
+def test_a_classifier_has_one_name_per_output():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    assert classifier.Classifier(model, ("a", "b"), Recipe()).class_names == ("a", "b")
+    with pytest.raises(ValueError, match=r"one name per output of the network, 2\. Received: 3 names"):
+        classifier.Classifier(model, ("a", "b", "c"), Recipe())
+    for other in ("a.keras", keras.Sequential([keras.layers.Dense(2)])):
+        with pytest.raises(TypeError, match=r"`model` must be a network with known inputs\. Received: model="):
+            classifier.Classifier(other, ("a", "b"), Recipe())

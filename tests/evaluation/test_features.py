@@ -212,6 +212,8 @@ def test_kernels_are_those_of_a_convolution_of_rgb():
     dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="dense")
     with pytest.raises(ValueError, match=r"must have a convolution\. Received: dense"):
         features.first_kernels(dense)
+    with pytest.raises(ValueError, match=r"must have a ReLU\. Received: dense"):
+        features.sparsity(dense, np.ones((1, 3)))
     for shape in ((11, 11, 1, 4), (11, 11, 3)):
         with pytest.raises(ValueError, match=r"shape \(height, width, 3, kernels\)\. Received: shape=\(11, 11, "):
             features.colorfulness(np.ones(shape))

@@ -342,7 +342,7 @@ def test_the_dropout_of_the_paper_is_part_of_an_export(tmp_path, images, format)
 def test_figure_1_in_onnx():
     onnxruntime = pytest.importorskip("onnxruntime")
     row = dataclasses.replace(ARCHITECTURES["figure_1_tanh"])
-    model = build(row, classes=10)
+    model = build(row, classes=len(NAMES))
     each = dataclasses.replace(classifier(), model=model, recipe=Recipe(crop_size=32, resize_size=32))
     images = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), np.uint8)
     session = onnxruntime.InferenceSession(convert(serving.serving_model(each)).SerializeToString())
@@ -362,12 +362,13 @@ def test_sigmoids_stay_sigmoids(images):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["softmax layer", "sequential", "branches"])
 def test_networks_of_other_kinds_as_savedmodel(tmp_path, images, kind):
-    each = classifier(include_top=False, pooling="avg")
-    image, maps = each.model.input, each.model.output
+    each = classifier()
+    image = each.model.input
+    maps = keras.layers.GlobalAveragePooling2D()(each.model.get_layer("pool5").output)
     dense = keras.layers.Dense(3, kernel_initializer="ones")
     model = {
         "softmax layer": lambda: keras.Model(image, keras.layers.Softmax()(dense(maps))),
-        "sequential": lambda: keras.Sequential([each.model, dense, keras.layers.Softmax()]),
+        "sequential": lambda: keras.Sequential([keras.Model(image, maps), dense, keras.layers.Softmax()]),
         "branches": lambda: keras.Model(image, keras.layers.Softmax()(keras.layers.add([dense(maps), dense(maps)]))),
     }[kind]()
     other = dataclasses.replace(each, model=model)
