@@ -41,7 +41,9 @@ class _OverChannels:
         return offset + weight * sums
 
     def _product(self, x, weight):
-        return ops.matmul(x, ops.convert_to_tensor(weight * band(x.shape[-1], self.window, self.groups), x.dtype))
+        matrix = ops.convert_to_tensor(weight * band(x.shape[-1], self.window, self.groups), x.dtype)
+        # On PyTorch, Keras casts products of float64 to float32.
+        return x @ matrix if keras.backend.backend() == "torch" else ops.matmul(x, matrix)
 
     def _has_blocks(self, x):
         """Return whether `_sum_by_blocks` is possible, and faster than a product with the whole band matrix."""
@@ -141,7 +143,7 @@ def _power(d, beta):
     if beta == 0.75:
         root = ops.rsqrt(d)
         return root * ops.sqrt(root)
-    return ops.power(d, -beta)
+    return ops.power(d, ops.convert_to_tensor(-beta, d.dtype))  # PyTorch would round it to float32
 
 
 # The layers

@@ -207,6 +207,20 @@ def test_norm_takes_any_rank():
     np.testing.assert_allclose(numbers(LocalResponseNormalization()(x)), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("beta", [0.75, 0.9])
+def test_double_precision(beta):
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 by default")
+    x = 30 * random(2, 6, 6, 16).astype("float64")
+    received = LocalResponseNormalization(beta=beta, dtype="float64")(x)
+    expected = normalized_over_channels(x, 5, 2.0, 1e-4, beta)
+    np.testing.assert_allclose(ops.convert_to_numpy(received), expected, rtol=1e-13)
+    received = SpatialResponseNormalization(3, 1.0, 1e-3, beta, dtype="float64")(x)
+    padded = np.pad(x**2, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    sums = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2)).sum((-2, -1))
+    np.testing.assert_allclose(ops.convert_to_numpy(received), x / (1 + 1e-3 * sums) ** beta, rtol=1e-13)
+
+
 def test_groups_do_not_see_each_other():
     x = random(1, 2, 2, 8)
     other = x.copy()
