@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import recipes
 from keras_alexnet.arguments import check_path
 from keras_alexnet.data import class_names, csv_labels, errors, readable, rewriting, sources, splitting, tfds
 from keras_alexnet.data.drawings import formulas, petals, textures
@@ -18,6 +17,7 @@ from keras_alexnet.data.labeled_files import LabeledFiles
 from keras_alexnet.data.splitting import Shares
 from keras_alexnet.files import relative_path
 from keras_alexnet.recipes import Options
+from keras_alexnet.recipes.fields import check_fields
 from keras_alexnet.text import printable
 
 PETALS_SIZES = {"train": 640, "validation": 160, "test": 160}
@@ -106,7 +106,7 @@ def load(
     """
     check_path("name", name)
     name = os.fspath(name)
-    recipes.check_fields(Options, {"seed": seed, "test_share": test_share, "validation_share": validation_share})
+    check_fields(Options, {"seed": seed, "test_share": test_share, "validation_share": validation_share})
     shares = Shares(validation_share, test_share)
     files = files or sources.find(name, data_dir, names_file, shares)
     with errors.reading(name):
