@@ -1,9 +1,13 @@
 """Checks of arguments that layers and functions share."""
 
+import difflib
 import math
 import numbers
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
 
 LONGEST_VALUE = 80  # characters of a value in a message
 
@@ -111,3 +115,25 @@ def check_division(width: int | None, groups: int, what: str = "channels") -> No
 def is_integer(value: Any) -> bool:
     """Return whether a value is an integer, also one of NumPy, but no bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
+    """Return the row of a table with this name.
+
+    Args:
+        table: Rows by name.
+        name: Name of the row.
+        kind: Kind of the rows, for the error message.
+
+    Raises:
+        ValueError: If there is none. The message lists the most similar names.
+
+    Example:
+        >>> lookup({"paper": 227, "source": 224}, "source", "size")
+        224
+    """
+    if name in table:
+        return table[name]
+    near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4)
+    known = f"Did you mean {', '.join(near)}?" if near else f"Known are {', '.join(sorted(table))}."
+    raise ValueError(f"Unknown {kind}. {known} Received: {name!r}")

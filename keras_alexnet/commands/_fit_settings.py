@@ -7,11 +7,12 @@ import pathlib
 import typing
 from collections.abc import Mapping
 
+from keras_alexnet.arguments import lookup
 from keras_alexnet.command_line import given_fields, say
 from keras_alexnet.data import sources
 from keras_alexnet.data.identity import DRAWN_SOURCES
 from keras_alexnet.files import absolute_if_exists
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models import architectures
 from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.recipes.fields import check_fields
 from keras_alexnet.recipes.named import DEFAULT_RECIPES, too_few_pictures
@@ -49,7 +50,7 @@ def new_run_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Opti
     if options.weights in (None, names.DRAWN) and options.max_minutes is None:
         name = name or DEFAULT_RECIPES.get(options.dataset.partition(":")[0])  # without split or version
     recipe = dataclasses.replace(lookup(RECIPES, name, "recipe"), **given_fields(arguments, Recipe)) if name else None
-    lookup(ARCHITECTURES, given_fields(arguments, Recipe).get("architecture", "paper"), "architecture")
+    architectures.get(given_fields(arguments, Recipe).get("architecture", "paper"))
     check_fields(Recipe, given_fields(arguments, Recipe))  # if the data are to choose the others, which takes time
     _check_no_flag_is_ignored(arguments, recipe, options)
     return recipe, options

@@ -11,7 +11,8 @@ import pathlib
 
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.files import atomic_write, check_new
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.models import architectures
+from keras_alexnet.models.architectures import ARCHITECTURES
 
 
 def build_parser() -> Parser:
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         check_new(out, "--out")
         if not out.parent.is_dir():
             raise ValueError(f"Expected --out in an existing folder. Received: {out}")
-        architecture = lookup(ARCHITECTURES, arguments.architecture, "architecture")
+        architecture = architectures.get(arguments.architecture)
         size = architecture.size if arguments.size is None else arguments.size
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
         from keras_alexnet.weights import loading

@@ -13,9 +13,9 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
-from keras_alexnet.arguments import is_integer, positive_integer
+from keras_alexnet.arguments import is_integer, lookup, positive_integer
 from keras_alexnet.models import architectures
-from keras_alexnet.models.architectures import Architecture, lookup
+from keras_alexnet.models.architectures import Architecture
 from keras_alexnet.models.initializers import INITIAL_WEIGHTS, Gaussian, Start, Uniform
 from keras_alexnet.models.layers import (
     AdaptiveAveragePooling2D,

@@ -5,12 +5,9 @@
 """
 
 import dataclasses
-import difflib
 import numbers
-from collections.abc import Mapping
-from typing import TypeVar
 
-Row = TypeVar("Row")
+from keras_alexnet.arguments import lookup
 
 # What may follow a convolution, besides the activations of Keras
 STEPS = ("norm", "spatial_norm", "pool", "average_pool")
@@ -614,25 +611,3 @@ def get(architecture: str | Architecture) -> Architecture:
     if not isinstance(architecture, Architecture):
         raise ValueError(f"`architecture` must be a name or an `Architecture`. Received: architecture={architecture!r}")
     return architecture
-
-
-def lookup(table: Mapping[str, Row], name: str, kind: str) -> Row:
-    """Return the row of a table with this name.
-
-    Args:
-        table: Rows by name.
-        name: Name of the row.
-        kind: Kind of the rows, for the error message.
-
-    Raises:
-        ValueError: If there is none. The message lists the most similar names.
-
-    Example:
-        >>> lookup(ARCHITECTURES, "paper", "architecture").hidden
-        (4096, 4096)
-    """
-    if name in table:
-        return table[name]
-    near = difflib.get_close_matches(str(name), table, n=3, cutoff=0.4)
-    known = f"Did you mean {', '.join(near)}?" if near else f"Known are {', '.join(sorted(table))}."
-    raise ValueError(f"Unknown {kind}. {known} Received: {name!r}")

@@ -21,8 +21,9 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from keras_alexnet.arguments import lookup
 from keras_alexnet.models import architectures
-from keras_alexnet.models.architectures import Architecture, lookup
+from keras_alexnet.models.architectures import Architecture
 from keras_alexnet.models.normalization import LocalResponseNormalization
 from keras_alexnet.models.summary import layer_costs, sketch, training_flops
 from keras_alexnet.training import one_weird_trick

@@ -15,7 +15,8 @@ import typing
 
 import keras
 
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
+from keras_alexnet.arguments import lookup
+from keras_alexnet.models import architectures
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.recipes.fields import check_fields
@@ -163,7 +164,7 @@ class OneWeirdTrick(JaxDataParallel):
 
     def prepare(self, recipe: Recipe) -> None:
         super().prepare(recipe)
-        net = lookup(ARCHITECTURES, recipe.architecture, "architecture")
+        net = architectures.get(recipe.architecture)
         self._distribution = _ModelParallel(layout_map=one_weird_trick.layouts(net, self._devices))
 
 

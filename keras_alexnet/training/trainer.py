@@ -19,8 +19,8 @@ from keras_alexnet.data.statistics import Statistics
 from keras_alexnet.evaluation.chance import chance_loss
 from keras_alexnet.evaluation.metrics import MeanClassError, TopKError
 from keras_alexnet.interrupts import StopRequest, deferred_signals
+from keras_alexnet.models import architectures
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup
 from keras_alexnet.models.pixels import unwatch
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.text import printable
@@ -70,7 +70,7 @@ def compiled_model(
     strategy = strategy or Strategy()
     _check_recipe(recipe)
     _check_strategy(strategy)
-    architecture = lookup(ARCHITECTURES, recipe.architecture, "architecture")
+    architecture = architectures.get(recipe.architecture)
     network = build(
         dataclasses.replace(architecture, dropout=recipe.dropout, dropout_form=recipe.dropout_form),
         input_shape=(recipe.crop_size, recipe.crop_size, 3),

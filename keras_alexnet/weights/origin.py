@@ -4,7 +4,8 @@ import dataclasses
 import os
 import pathlib
 
-from keras_alexnet.models.architectures import ARCHITECTURES, lookup, usual_resize_size
+from keras_alexnet.models import architectures
+from keras_alexnet.models.architectures import ARCHITECTURES, usual_resize_size
 from keras_alexnet.models.summary import sketch
 from keras_alexnet.runs import Run
 from keras_alexnet.weights import formats, loading, names
@@ -52,7 +53,7 @@ def trace(weights: str | os.PathLike, architecture: str | None = None) -> Origin
         OSError: If the file cannot be opened.
     """
     if architecture:
-        lookup(ARCHITECTURES, architecture, "architecture")
+        architectures.get(architecture)
     if names.is_name(weights):
         published = names.choose(weights, architecture)
         return _of_publisher(published.fetch(), published.architecture)

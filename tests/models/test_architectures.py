@@ -21,8 +21,9 @@ from references import (
 )
 from small_networks import ZEROS
 
+from keras_alexnet.models import architectures
 from keras_alexnet.models.alexnet import build
-from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, LowResolution, figure_1, lookup
+from keras_alexnet.models.architectures import ARCHITECTURES, Convolution, LowResolution, figure_1
 from keras_alexnet.models.summary import describe, sketch
 
 ON_RECORD = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
@@ -215,9 +216,9 @@ def test_names_are_those_of_the_table():
 @pytest.mark.any_backend
 def test_unknown_name_is_refused_with_the_nearest_names():
     with pytest.raises(ValueError, match=r"Did you mean caffenet, caffe.*Received: 'cafenet'"):
-        lookup(ARCHITECTURES, "cafenet", "architecture")
+        architectures.get("cafenet")
     with pytest.raises(ValueError, match=r"Known are caffe, .*tflearn.*Received: 'xyz'"):
-        lookup(ARCHITECTURES, "xyz", "architecture")
+        architectures.get("xyz")
 
 
 # Their outputs. Each network once more, as a list of steps for another framework.
