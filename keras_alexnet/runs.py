@@ -35,6 +35,9 @@ if typing.TYPE_CHECKING:
 EVALUATED_SPLITS = ("validation", "test")  # the splits that runs are evaluated on
 
 BEST = "best.keras"
+RECIPE = "recipe.json"
+RESULTS = "results.json"
+DUPLICATES = "duplicates.json"
 RECOVERIES = "recoveries.json"
 KERNELS = "kernels.npz"
 INSIDE = "run/"  # folder in `best.keras` with what a copy of this file needs: recipe, class names and statistics
@@ -73,7 +76,7 @@ class Run:
     @property
     def first_name(self) -> str:
         """The name that the folder had when training began, by which other folders know the run."""
-        return self.read_json("recipe.json").get("first_name", self.name) if self.has_recipe() else self.name
+        return self.read_json(RECIPE).get("first_name", self.name) if self.has_recipe() else self.name
 
     @property
     def best(self) -> pathlib.Path:
@@ -171,7 +174,7 @@ class Run:
         """
         check_path("folder", folder)
         folder = pathlib.Path(folder)
-        if not (folder / "recipe.json").is_file():
+        if not (folder / RECIPE).is_file():
             raise ValueError(f"A run folder must contain recipe.json. Received: {folder}")
         for path in folder.rglob("*"):
             # `Path.resolve` fails for links in a circle
@@ -192,7 +195,7 @@ class Run:
         if path.name != BEST and not re.fullmatch(CHECKPOINT, path.name):
             return None
         folder = path.parent if path.name == BEST else path.parent.parent
-        if (folder / "recipe.json").is_file() and (folder / "classes.txt").is_file():
+        if (folder / RECIPE).is_file() and (folder / "classes.txt").is_file():
             return cls.open(folder)
         return None
 
@@ -220,7 +223,7 @@ class Run:
         """Write the files that `write_network` put into a network's file. Return whether it has them."""
         try:
             with zipfile.ZipFile(file) as archive:
-                for path in (self.folder / "recipe.json", self.classes, self.statistics):
+                for path in (self.folder / RECIPE, self.classes, self.statistics):
                     path.write_bytes(archive.read(INSIDE + path.name))
         except (FileNotFoundError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError):  # missing or damaged
             return False
@@ -240,7 +243,7 @@ class Run:
 
     def has_recipe(self) -> bool:
         """Return whether training has begun and the run can be resumed."""
-        return (self.folder / "recipe.json").exists()
+        return (self.folder / RECIPE).exists()
 
     def is_finished(self) -> bool:
         """Return whether the run is complete: all epochs are done, or it stopped early."""
@@ -271,15 +274,23 @@ class Run:
         except ValueError as error:
             raise ValueError(f"Expected a JSON file. Received: {path}: {error}") from error
 
+    def write_provenance(self, provenance: Mapping[str, typing.Any]) -> None:
+        """Write `recipe.json`: the recipe, the options, the data, and how and where the run was made."""
+        self.write_json(RECIPE, provenance)
+
+    def read_provenance(self) -> dict[str, typing.Any]:
+        """Return the content of `recipe.json`."""
+        return self.read_json(RECIPE)
+
     def read_recipe(self) -> Recipe:
         """Return the recipe that the run was made with."""
         with self._recipe_errors():
-            return Recipe.from_dict(self.read_json("recipe.json")["recipe"])
+            return Recipe.from_dict(self.read_json(RECIPE)["recipe"])
 
     def read_options(self) -> Options:
         """Return the options that the run was made with. If its file of class names is gone, `classes.txt` has them."""
         with self._recipe_errors():
-            options = Options(**self.read_json("recipe.json")["options"])
+            options = Options(**self.read_json(RECIPE)["options"])
         if options.class_names and not pathlib.Path(options.class_names).exists():
             return dataclasses.replace(options, class_names=str(self.classes.absolute()))  # read name by name
         return options
@@ -287,7 +298,7 @@ class Run:
     def read_data(self) -> dict | str:
         """Return the identity of the run's data: fields, or a sentence in version 0.1.0."""
         with self._recipe_errors():
-            return self.read_json("recipe.json")["data"]
+            return self.read_json(RECIPE)["data"]
 
     @contextlib.contextmanager
     def _recipe_errors(self) -> Iterator[None]:
@@ -306,12 +317,12 @@ class Run:
             epochs: The number of epochs; a lower one than before is ignored.
             options: The options of the resumed run.
         """
-        before = self.read_json("recipe.json")
+        before = self.read_json(RECIPE)
         place = {"dataset": options.dataset, "data_dir": options.data_dir}
         longer = {"epochs": max(epochs, before["recipe"]["epochs"])}
         now = before | {"recipe": before["recipe"] | longer, "options": before["options"] | place}
         if now != before:
-            self.write_json("recipe.json", now)
+            self.write_json(RECIPE, now)
 
     def write_network(self, network: "keras.Model") -> None:
         """Write `best`. The file also contains the recipe, the class names and the statistics, so that a copy of it can
@@ -320,7 +331,7 @@ class Run:
         Args:
             network: The network, without an optimizer.
         """
-        recipe = {"recipe": self.read_json("recipe.json")["recipe"]}
+        recipe = {"recipe": self.read_json(RECIPE)["recipe"]}
         with atomic_write(self.best) as temporary:
             network.save(temporary)
             with zipfile.ZipFile(temporary, "a") as archive:
@@ -381,6 +392,30 @@ class Run:
         if log and "epoch" not in log[0]:
             raise ValueError(f"Expected a log.csv written by fit.py. Received: {path} with columns {', '.join(log[0])}")
         return log
+
+    def write_results(self, results: Mapping[str, typing.Any]) -> None:
+        """Write the results of training, such as its time and the number of pictures of each class."""
+        self.write_json(RESULTS, results)
+
+    def has_results(self) -> bool:
+        """Return whether training has ended."""
+        return (self.folder / RESULTS).exists()
+
+    def read_results(self) -> dict[str, typing.Any]:
+        """Return the results of training; empty before its end."""
+        return self.read_json(RESULTS) if self.has_results() else {}
+
+    def write_duplicates(self, duplicates: Mapping[str, typing.Any]) -> None:
+        """Write the pairs of identical pictures of the data set, for the report."""
+        self.write_json(DUPLICATES, duplicates)
+
+    def read_duplicates(self) -> dict[str, typing.Any] | None:
+        """Return the pairs of identical pictures; None if none were found."""
+        return self.read_json(DUPLICATES) if (self.folder / DUPLICATES).exists() else None
+
+    def write_recoveries(self, recoveries: Sequence[Mapping[str, typing.Any]]) -> None:
+        """Write the recoveries, oldest first."""
+        self.write_json(RECOVERIES, recoveries)
 
     def read_recoveries(self) -> list[dict[str, typing.Any]]:
         """Return the recoveries, in which training went back to earlier weights, oldest first; see
@@ -478,13 +513,13 @@ class Run:
         Raises:
             ValueError: If its files are invalid.
         """
-        results = self.read_json("results.json") if (self.folder / "results.json").exists() else {}
+        results = self.read_results()
         # In version 0.1.0 the errors on the validation split were in results.json, as "validation_1_view".
         prefix = "validation_"
         older = {key.removeprefix(prefix): results.pop(key) for key in [*results] if key.startswith(prefix)}
         return {
             "run": self.name,
-            **{key: value for key, value in self.read_json("recipe.json").items() if key != "first_name"},
+            **{key: value for key, value in self.read_json(RECIPE).items() if key != "first_name"},
             "results": results,
             "recoveries": self.read_recoveries(),
             "evaluations": ({"validation": older} if older else {}) | self.read_evaluations("evaluation"),

@@ -145,7 +145,7 @@ class Trainings:
         with printed.open("a", encoding="utf-8") as file:
             self._call("fit.py", fit, file)
             # not by its exit status, which is also 1 if the network learned nothing: that is a result, too
-            is_trained = (folder / "results.json").exists()
+            is_trained = Run(folder).has_results()
             succeeded = is_trained and self._call("evaluate.py", test, file)
         if not self._stopped:
             how = f"{(time.perf_counter() - started) / 60:.1f} minutes" if succeeded else f"failed, see {printed}"

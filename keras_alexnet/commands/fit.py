@@ -180,7 +180,7 @@ def _compare_backends(run: Run, options: Options) -> None:
     """Say what changes if a run continues on another backend of Keras. A deterministic run must keep its backend."""
     import keras
 
-    began, now = run.read_json("recipe.json").get("backend"), keras.backend.backend()
+    began, now = run.read_provenance().get("backend"), keras.backend.backend()
     if began in (None, now):
         return
     if options.deterministic:
@@ -279,9 +279,9 @@ def _report(run: Run, data: "Dataset", results: dict, seconds: float) -> int:
     classifier = Classifier.from_run(run)
     evaluation = _evaluate(run, data, classifier)
     if data.copies and data.copies.count:
-        run.write_json("duplicates.json", data.copies.as_json())
+        run.write_duplicates(data.copies.as_json())
     run_figures.draw(run, evaluation, classifier)
-    run.write_json("results.json", results | _write_kernels(run, classifier))
+    run.write_results(results | _write_kernels(run, classifier))
     report.write(run)
     minutes, rest = divmod(round(seconds), 60)
     say(f"Took {minutes} min {rest} s. Report: {run.report}")

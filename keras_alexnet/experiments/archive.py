@@ -37,7 +37,7 @@ def add(run: runs.Run, folder: str | pathlib.Path, replace: bool = False) -> pat
     Raises:
         ValueError: If the run is not finished, results would be lost, or the folder has run folders.
     """
-    if not (run.folder / "results.json").exists():
+    if not run.has_results():
         raise ValueError(f"Expected a finished run: continue it with --resume {run.folder}. Received: {run.folder}")
     folder = pathlib.Path(folder)
     if any(folder.glob("*/recipe.json")):

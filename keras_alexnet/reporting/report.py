@@ -65,7 +65,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
     evaluations = _evaluations(run)
     return {
         "name": run.name,
-        "provenance": run.read_json("recipe.json"),
+        "provenance": run.read_provenance(),
         "data": _data_in_words(run.read_data(), classes),
         "classes": classes,
         "start": _start_in_words(run.read_options().weights),
@@ -78,7 +78,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
         "mistakes": _mistakes(run),
         "listed": LISTED,
         "searched": neighbors.MAX_COMPARED,
-        "copies": run.read_json("duplicates.json") if (run.folder / "duplicates.json").exists() else None,
+        "copies": run.read_duplicates(),
         "ensembles": _from_files(run, "ensemble"),
         "figures": _figures(run, [each["stem"] for each in evaluations]),
         "settings": _settings(run.read_recipe()),
@@ -89,8 +89,7 @@ def contents(run: runs.Run) -> dict[str, Any]:
 
 def class_counts(run: runs.Run) -> Sequence[int]:
     """Return the number of training pictures of each class, up to a factor; equal numbers if they were not counted."""
-    results = run.folder / "results.json"
-    counts = run.read_json(results.name).get("class_counts") if results.exists() else None
+    counts = run.read_results().get("class_counts")
     return counts or [1] * len(run.read_classes())
 
 

@@ -147,11 +147,8 @@ def fit(
             if is_resumed:  # it keeps its own recipe
                 run.update(recipe.epochs, options)
             else:
-                run.write_json(
-                    "recipe.json",
-                    provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices)
-                    | {"first_name": run.name},
-                )
+                made = provenance.describe(recipe, options, data.identity.as_json(), precision, strategy.devices)
+                run.write_provenance(made | {"first_name": run.name})
             if not run.classes.exists():
                 run.write_classes(data.class_names)
         is_new, started = not checkpoints.exist(saved_in), time.perf_counter()
@@ -167,7 +164,7 @@ def fit(
         seconds = {"seconds": round(time.perf_counter() - started)} if is_new else {}  # misleading for a resumed run
         results = {"epochs": len(run.read_log())} | seconds | ({"recoveries": len(recoveries)} if recoveries else {})
         results["class_counts"] = balancing.counts_as_seen(counts, recipe).tolist()
-        run.write_json("results.json", results)
+        run.write_results(results)
         return results
 
 
@@ -234,7 +231,7 @@ def _check(recipe: Recipe, data: Dataset, options: Options, strategy: Strategy) 
 
 def _with_precision_of(run: runs.Run, options: Options) -> Options:
     """Return the options with the precision that a resumed run began with, also if this machine has a faster one."""
-    precision = run.read_json("recipe.json").get("precision") if run.has_recipe() else None
+    precision = run.read_provenance().get("precision") if run.has_recipe() else None
     return dataclasses.replace(options, precision=precision) if precision else options
 
 
@@ -320,7 +317,7 @@ def _train(
                 raise
             rows, rate = run.read_log(), recipe.learning_rate
             recoveries = recovery.go_back(failure, folder, rows, job.chance, rate, job.initial_model)
-            run.write_json(runs.RECOVERIES, recoveries)
+            run.write_recoveries(recoveries)
             print(runs.describe_recovery(recoveries[-1]), flush=True)
 
 
