@@ -159,10 +159,7 @@ class Explorer:
 
     def probabilities(self, crops: np.ndarray, network: keras.Model | None = None) -> np.ndarray:
         """Return the probabilities of the classes for crops, float32 `(crops, classes)`, in one call."""
-        by_views, _ = evaluate.probabilities(
-            network or self.classifier.model, [(self._prepare(crops), np.zeros(len(crops), np.int64))]
-        )
-        return by_views[1]
+        return evaluate.crop_probabilities(network or self.classifier.model, self._prepare(crops))
 
     def _prepare(self, crops):
         return inputs.preprocess(tf.constant(crops), self.classifier.statistics, self.classifier.recipe).numpy()

@@ -50,13 +50,9 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
         raise ValueError(f"`model` must return one row of classes per image. Received: outputs {model.output_shape}")
     no_rows = np.empty((0, model.output_shape[-1]), np.float32)  # for data without a single picture
     central, averaged, labels = [no_rows], [], [np.empty(0, np.int64)]
-    gives_logits = outputs_logits(model)
     for batch in batches:
         crops, label = _crops_and_labels(batch, model.input_shape[1:])
-        outputs = model.predict_on_batch(crops.reshape(-1, *crops.shape[-3:]))  # (batch * views, classes)
-        outputs = np.asarray(outputs, np.float32)  # the last layer may be in half precision
-        if gives_logits:
-            outputs = special.softmax(outputs, axis=-1)
+        outputs = crop_probabilities(model, crops.reshape(-1, *crops.shape[-3:]))  # (batch * crops, classes)
         if crops.ndim == 5:
             outputs = outputs.reshape(*crops.shape[:2], -1)  # (batch, crops, classes)
             averaged.append(outputs.mean(axis=1))
@@ -65,6 +61,20 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
         labels.append(label)
     by_views = {1: np.concatenate(central)} | ({10: np.concatenate(averaged)} if averaged else {})
     return by_views, np.concatenate(labels)
+
+
+def crop_probabilities(model: keras.Model, crops: np.ndarray) -> np.ndarray:
+    """Return a network's probabilities for a batch of crops.
+
+    Args:
+        model: A network that returns probabilities or logits.
+        crops: Float32 `(batch, size, size, 3)`.
+
+    Returns:
+        Float32 `(batch, classes)`.
+    """
+    outputs = np.asarray(model.predict_on_batch(crops), np.float32)  # the last layer may be in half precision
+    return special.softmax(outputs, axis=-1) if outputs_logits(model) else outputs
 
 
 def _crops_and_labels(batch, image_shape):

@@ -12,6 +12,7 @@ from typing import Any
 
 from keras_alexnet import runs
 from keras_alexnet.experiments import ablations, archive, tables
+from keras_alexnet.experiments.differences import Difference
 from keras_alexnet.files import write_text
 
 PAGES = (  # with marked numbers, in the repository
@@ -231,6 +232,7 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         ValueError: If two runs have the same recipe and seed.
     """
     known = {"recipes from random weights": tables.from_scratch(rows), "schedule": tables.schedule(rows)}
+    known["ablations"] = ablations.table(rows)
     groups = tables.groups_of_seeds(rows, at_least=1)
     results = {tables.common_name(group): [row["results"] for row in group] for group in groups}
     for row in rows:
@@ -263,5 +265,5 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return known
 
 
-def _difference(name: str, difference: ablations.Difference) -> dict[str, str]:
+def _difference(name: str, difference: Difference) -> dict[str, str]:
     return {f"{name} difference": str(difference), f"{name} points": f"{abs(difference.mean):.1f}"}

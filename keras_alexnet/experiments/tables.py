@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet import runs
-from keras_alexnet.experiments.ablations import LAST_EPOCHS, Difference, by_seed, errors_by_seed
+from keras_alexnet.experiments.ablations import LAST_EPOCHS, by_seed, errors_by_seed
+from keras_alexnet.experiments.differences import Difference
 from keras_alexnet.plotting.charts import TARGET_ERROR, epochs_to_reach
 from keras_alexnet.recipes import RECIPES, Recipe
 from keras_alexnet.reporting.tables import markdown, spread, start_name

@@ -22,7 +22,7 @@ from keras_alexnet.reporting.tables import markdown
 
 # those that set the pace
 INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
-AMOUNTS = ("MB",)  # units of which less is better; the others are rates
+AMOUNTS = ("MB", "s")  # units of which less is better; the others are rates
 PACKAGES = ("tensorflow", "jax", "keras", "torch", "numpy", "pillow")
 
 
@@ -86,7 +86,7 @@ class Measurement:
     def ratios(self) -> dict[str, float]:
         """Return how many times better the first contender is than each other: the median of the ratios per round.
 
-        Better is a higher rate, or a smaller amount of memory.
+        Better is a higher rate, or a smaller amount of time or memory.
         """
         (_, first), *others = self.rates.items()
         sign = -1 if self.unit in AMOUNTS else 1
@@ -155,9 +155,9 @@ class Report:
             markdown(rows),
             "",
             f"Medians of {' or '.join(map(str, rounds))} rounds, in which the contenders took turns. The ratio is how "
-            "many times as fast the first one is, or how many times as much memory the other one needs. It is the "
-            "median of the ratios within each round, so that changes of the machine affect it little, and may differ "
-            f"from the ratio of the two medians. {self._described()}",
+            "many times as fast the first one is, or how many times as much time or memory the other one needs. It is "
+            "the median of the ratios within each round, so that changes of the machine affect it little, and may "
+            f"differ from the ratio of the two medians. {self._described()}",
         ]
         lines += [f"- Left out: {reason}" for reason in self.left_out]
         return "\n".join(lines)

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from keras_alexnet.experiments import ablations
-from keras_alexnet.experiments.ablations import ABLATIONS, Difference
+from keras_alexnet.experiments.ablations import ABLATIONS
+from keras_alexnet.experiments.differences import Difference
 from keras_alexnet.models.architectures import ARCHITECTURES
 from keras_alexnet.recipes import RECIPES
 
