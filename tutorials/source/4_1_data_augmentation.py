@@ -80,7 +80,7 @@ print(f"the paper counts {32 * 32 * 2}")
 # cuts and mirrors 32 pictures of a batch alike. The crops of one
 # picture are much alike; the paper says so itself ("highly interdependent"). They need not be stored: the authors made
 # them on the CPU while the GPU trained on the batch before, "in effect, computationally free".
-# [Speed](../docs/speed.md#parts) measures this for the library.
+# [Speed](../docs/speed.md#single-operations) measures this for the library.
 
 # %%
 panels.views(flower, views[:16])
