@@ -249,6 +249,27 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
+def short_table(rows: Sequence[Row]) -> str:
+    """Return a Markdown table of the differences in top-1 error alone, for the ablations with enough seeds.
+
+    Args:
+        rows: As for `differences`.
+    """
+    found = differences(rows)
+    p_values = corrected(found)
+    return markdown(
+        {
+            "change": ablation.what,
+            "the paper": ablation.paper_in_words[0],
+            "here": str(found[ablation.name]),
+            "p": f"{p_values[ablation.name]:.2g}",
+            "verdict": found[ablation.name].verdict(ablation.paper[0], p_values[ablation.name]),
+        }
+        for ablation in ABLATIONS
+        if ablation.name in found
+    )
+
+
 def training_table(rows: Sequence[Row]) -> str:
     """Return a Markdown table of the differences in training, for the ablations with enough seeds.
 

@@ -232,7 +232,7 @@ def numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         ValueError: If two runs have the same recipe and seed.
     """
     known = {"recipes from random weights": tables.from_scratch(rows), "schedule": tables.schedule(rows)}
-    known["ablations"] = ablations.table(rows)
+    known["ablations"] = ablations.short_table(rows)
     groups = tables.groups_of_seeds(rows, at_least=1)
     results = {tables.common_name(group): [row["results"] for row in group] for group in groups}
     for row in rows:

@@ -257,11 +257,11 @@ def test_the_page_of_results_has_the_result_of_figure_1(archived):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ablation_half", "| half of the kernels (3.2) | +1.7 | +1.2 | 145-half: +1.70, +1.23 | {} |"),
-        ("ablation_text_initial_weights", "| initial weights of the text (5) | | | | {} |"),
-        ("ablation_no_crop_no_mirror", "| no crops and mirrors (4.1) | | | | {} |"),
-        ("ablation_no_overlap", "| pooling without overlap (3.4) | +0.4 | +0.3 | 147: +0.40, +0.30 | {} |"),
-        ("ablation_single_tower", "| no groups (3.2) | | | | {} |"),
+        ("ablation_half", "| half of the kernels (3.2) | +1.7 | {} |"),
+        ("ablation_text_initial_weights", "| initial weights of the text (5) | | {} |"),
+        ("ablation_no_crop_no_mirror", "| no crops and mirrors (4.1) | | {} |"),
+        ("ablation_no_overlap", "| pooling without overlap (3.4) | +0.4 | {} |"),
+        ("ablation_single_tower", "| no groups (3.2) | | {} |"),
         ("from_petals", "--head new`) changes the error by {} points"),
     ],
 )
@@ -346,7 +346,7 @@ def test_the_page_of_results_has_the_corrected_p_values(archived, key, clear):
         p_value = f"{p_values[name]:.2g}"
         if key == "top1_error":
             cells_after = page_of_results.split(f"| {words} |")[1].split("|")
-            assert cells_after[6].strip() == p_value
+            assert cells_after[2].strip() == p_value
         else:
             assert words is None or words.format(p_value) in page_of_results
 
