@@ -46,7 +46,9 @@ def learning_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
         figure.set_label(f"{description}, lowest validation top-1 error {_mark_best(error, log)}")
     for axes, title in ((loss, "loss"), (error, "error")):
         _mark_rates(axes, log)
-        axes.set(xlabel="epoch", ylabel=title, xlim=(log["epoch"][0] - 0.5, log["epoch"][-1] + 0.5))
+        axes.set(
+            xlabel="epoch", ylabel=title, xlim=(log["epoch"][0] - 0.5, log["epoch"][-1] + max(0.5, 0.01 * len(rows)))
+        )
         if title == "loss" and axes.dataLim.ymax > LOG_ABOVE:
             axes.set_yscale("log")
         else:

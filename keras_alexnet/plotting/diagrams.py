@@ -217,8 +217,8 @@ def color_axes(colors: np.ndarray, mean: np.ndarray, eigenvalues: np.ndarray, ei
     strips = figure.add_subplot(1, 2, 2)
     shifted = mean + ALPHAS[None, :, None] * steps[:, None]
     strips.imshow(np.clip(shifted, 0, 255).astype(np.uint8), aspect="auto", extent=(-3.25, 3.25, 2.5, -0.5))
-    strips.set_yticks(range(3), [f"axis {n}\n±{std:.1f}" for n, std in enumerate(stds, 1)])
-    strips.set(xlabel="std from the mean color (±, in pixel values)", title="a step along each axis")
+    strips.set_yticks(range(3), [f"axis {n}\nstd {std:.1f}" for n, std in enumerate(stds, 1)])
+    strips.set(xlabel="distance from the mean color, in std", title="the mean color, moved along each axis")
     for edge in (0.5, 1.5):
         strips.axhline(edge, color="white", lw=6)
     strips.spines[:].set_visible(False)
@@ -231,4 +231,4 @@ def _color_cube(axes: Axes, colors: np.ndarray, mean: np.ndarray, steps: np.ndar
         axes.plot(*np.transpose([mean - 1.5 * step, mean + 1.5 * step]), color="black", lw=2, zorder=10)
         axes.text(*(mean + 1.8 * step), str(n), size=11, weight="bold", zorder=11)
     axes.set(xlim=(0, 255), ylim=(0, 255), zlim=(0, 255), xlabel="red", ylabel="green", zlabel="blue")
-    axes.set(xticks=(0, 128, 255), yticks=(0, 128, 255), zticks=(0, 128, 255), title="colors, and axes of ±1.5 std")
+    axes.set(xticks=(0, 255), yticks=(0, 255), zticks=(0, 255), title="colors, and axes of ±1.5 std")

@@ -108,9 +108,9 @@ def color_axes():
 def test_color_axes_largest_first(color_axes):
     cube, strips = color_axes.axes
     assert [label.get_text() for label in strips.get_yticklabels()] == [
-        "axis 1\n±50.0",
-        "axis 2\n±30.0",
-        "axis 3\n±10.0",
+        "axis 1\nstd 50.0",
+        "axis 2\nstd 30.0",
+        "axis 3\nstd 10.0",
     ]
     ends = [np.transpose(line.get_data_3d()) for line in cube.get_lines()]
     np.testing.assert_allclose(ends[0], [[120, 35, 100], [120, 185, 100]])

@@ -121,7 +121,8 @@ panels.predictions([photograph[0, ::2, ::2]], answer, species)
 #
 # - **Data.** Earlier data sets had tens of thousands of pictures (Caltech-101, CIFAR). ImageNet has 15 million, which
 #   people labeled over the internet, in 22,000 categories.
-# - **GPUs.** The network trains in five to six days on two GTX 580 cards.
+# - **GPUs.** The network trains in five to six days on two GTX 580 cards. Their memory and the patience of the authors
+#   limit its size, says the paper, so faster GPUs and more data would improve it.
 # - **The network.** It is deep and convolutional, with ReLUs and dropout. Nearly all of these were known; nobody had
 #   combined them at this size.
 #

@@ -41,7 +41,7 @@ from keras_alexnet.plotting import figures
 # ## From any size to 256 x 256
 #
 # Two steps: resize the picture so that its shorter side has 256 pixels, then cut out the central square. As an example
-# we put two drawn flowers side by side, which makes a wide picture.
+# we put two drawn flowers side by side, which makes a wide picture. (The titles say height x width.)
 
 # %%
 flowers = petals.draw_one(0, 1), petals.draw_one(7, 1)[:, :103]
@@ -58,8 +58,8 @@ figure = figures.sheet(8, 2.6, words)
 steps = {"original": wide, "resized": resized, "central crop": crop}
 for axes, name in zip(figure.subplots(1, 3), steps, strict=True):
     height, width = steps[name].shape[:2]
-    figures.bare(axes).imshow(steps[name], extent=(0, width, 0, height))
-    axes.set(title=f"{name}: {height} x {width}", xlim=(0, 700), ylim=(0, 500))
+    figures.bare(axes).imshow(steps[name], extent=(0, width, height, 0))
+    axes.set(title=f"{name}: {height} x {width}", xlim=(0, 700), ylim=(500, 0))
 figure
 
 # %% [markdown]
@@ -80,7 +80,8 @@ assert difference < 3
 #
 # The paper subtracts "the mean activity over the training set from each pixel", which can mean an image or a color. The
 # authors' code subtracts an image, the mean of all training pictures. It is a blur: here, a reddish cloud of petals on
-# green. Most other implementations subtract the mean color, three numbers.
+# green. Most other implementations subtract the mean color, three numbers. To show negative numbers, the two pictures
+# on the right have 128 added, so zero is gray.
 
 # %%
 pictures, labels = petals.draw(160, seed=1)  # (160, 256, 256, 3)

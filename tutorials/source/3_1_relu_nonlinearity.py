@@ -211,7 +211,9 @@ assert max(abs(learned[n] - at_start[n]) for n in learned) > 0.1
 # %% [markdown]
 # So "half of the units are off" holds only for random weights, zero biases and inputs around zero. Before training only
 # a third of relu1's outputs are zero, because this network takes the maximum of each window first, and a maximum is
-# less often below zero. The paper says nothing about sparsity.
+# less often below zero. The paper says nothing about sparsity. (It does mention Jarrett and others, who trained on
+# Caltech-101 with $|\tanh|$ after a contrast normalization. They wanted to prevent overfitting; ReLUs are meant to fit
+# the training set faster.)
 #
 # ## What a ReLU costs
 #

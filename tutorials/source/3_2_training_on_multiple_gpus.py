@@ -9,7 +9,10 @@
 # GPUs exchange data in certain layers only. Compared with a net that has half as many kernels and runs on one GPU, this
 # lowers the top-1 error by 1.7 and the top-5 error by 1.2 points.
 #
-# The half of the network that is on one GPU is called a *tower* here. (The paper says *column*.)
+# The half of the network that is on one GPU is called a *tower* here. (The paper says *column*, and that its network
+# resembles the "columnar" one of Cireşan and others, except that its columns are not independent.) Which layers read
+# both towers is chosen by hand, which the paper calls a problem for cross-validation. It lets the authors tune the
+# communication until it is an acceptable share of the computation.
 #
 # **Predict first.** (1) How many of the weights of an ordinary convolution does one in two groups have? (2) Two devices
 # both have the whole network and each gets half of the batch. Are the losses those of one device? (3) Does the half net

@@ -344,8 +344,8 @@ diagrams.network(diagrams.maps(sketch("paper", input_shape=(224, 224, 3))))
 
 # %% [markdown]
 # The half of the network on each GPU is a *tower* (the paper says *column*). Thin gray lines stay within a tower; the
-# thicker ones, into conv3 and the fully connected layers, cross. Fully connected layers look thin here because they have
-# no width, but fc6 alone has more than half of all parameters.
+# thick orange ones, into conv3 and the fully connected layers, cross. Fully connected layers are drawn upright: their
+# height is the number of units, on the scale of the channels. fc6 alone has more than half of all parameters.
 #
 # ## The networks in the library
 

@@ -76,11 +76,11 @@ print(f"{len(corners)} places, {2 * len(corners)} with mirror images")
 print(f"the paper counts {32 * 32 * 2}")
 
 # %% [markdown]
-# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33, but
-# cuts and mirrors 32 pictures of a batch alike. The crops of one
-# picture are much alike; the paper says so itself ("highly interdependent"). They need not be stored: the authors made
-# them on the CPU while the GPU trained on the batch before, "in effect, computationally free".
-# [Speed](../docs/speed.md#single-operations) measures this for the library.
+# A crop of 224 pixels fits into 256 at 33 places along each axis, not 32. The authors' code uses all 33, but draws one
+# crop position and one flip for every 32 pictures of a batch. The crops of one picture resemble each other; the paper
+# says so itself ("highly interdependent"). They need not be stored: the authors made them on the CPU while the GPU
+# trained on the batch before, "in effect, computationally free". [Speed](../docs/speed.md#single-operations) measures
+# this for the library.
 
 # %%
 panels.views(flower, views[:16])

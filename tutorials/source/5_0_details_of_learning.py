@@ -152,10 +152,10 @@ PLANE = {"xlabel": "along the valley", "ylabel": "across"}
 PLANE |= {"xlim": (-1, 16), "ylim": (-0.2, 2.2)}
 
 # %% [markdown]
-# Momentum helps, but more is not always better: within sixty steps, 0.8 ends lower than the paper's 0.9 here. Which one is
-# best depends on the valley and on the number of steps. Here are the walk without momentum and that with 0.9 at their best
-# rates, five steps at a time; the star is the lowest point. Press *play*, or move the slider. (Where scripts do not run,
-# as on GitHub, you see the first frame.)
+# Momentum helps, but more is not always better: within sixty steps, 0.8 ends lower than the paper's 0.9 here. Which one
+# is best depends on the valley and on the number of steps. Here are the walk without momentum and that with 0.9 at
+# their best rates, five steps at a time; the star is the lowest point. Squares are without momentum, circles with it.
+# Press *play*, or move the slider. (Where scripts do not run, as on GitHub, you see the first frame.)
 
 
 # %%

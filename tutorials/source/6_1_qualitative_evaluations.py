@@ -229,8 +229,8 @@ panels.predictions(shown, *of_chosen)
 
 # %% [markdown]
 # Of figure 4 the paper says that even an object off the center, such as the mite, is recognized, that most of the five
-# labels are reasonable (other cats for the leopard), and that for some pictures (the grille, the cherry) it is not clear
-# which object is meant. The first can be tried here: move the flowers down.
+# labels are reasonable (other cats for the leopard), and that for some pictures (the grille, the cherry) it is not
+# clear which object is meant. The first can be tried here: move the flowers down by a few pixels.
 
 # %%
 for by in (0, 4, 8):
