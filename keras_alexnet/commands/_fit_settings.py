@@ -124,8 +124,8 @@ def fill_in_settings(
         recipe = choosing.with_even_batches(recipe, given, replicas)
         if data.identity.source not in DRAWN_SOURCES and not keep_start:  # their recipes are for random weights
             options = choosing.with_default_start(recipe, options, data, given)
-    if options.weights == names.DRAWN:
-        say("The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights.")
+        if options.weights == names.DRAWN:
+            say(choosing.START)
     return recipe, options
 
 

@@ -12,6 +12,7 @@ from keras_alexnet.weights import names
 from keras_alexnet.weights.origin import Origin
 
 QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
+START = "The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights."
 
 
 class Choice(NamedTuple):
@@ -61,6 +62,7 @@ def choose(
     if not keep_start:
         options = with_default_start(recipe, options, data, given)
     lines = [defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name)]
+    lines += [START] if options.weights == names.DRAWN else []
     return Choice(recipe, options, "\n".join([*lines, *_reductions(recipe, options, suited.epochs)]))
 
 

@@ -42,7 +42,9 @@ def test_the_precision_of_the_program_stays(data):
     [({}, False, "drawn"), ({}, True, None), ({"architecture": "half"}, False, None)],
 )
 def test_the_start_from_drawn_pictures_is_optional(data, given, keep_start, weights):
-    assert choose(data, Options(), given, keep_start=keep_start).options.weights == weights
+    _, options, announcement = choose(data, Options(), given, keep_start=keep_start)
+    assert options.weights == weights
+    assert ("kernels trained on drawn pictures" in announcement) == (weights == "drawn")
 
 
 @pytest.mark.parametrize(("given", "epochs"), [({}, 100), ({"epochs": 300}, 300)])
