@@ -88,10 +88,14 @@ def _with_home(word: str) -> str:
 
 
 @contextlib.contextmanager
-def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
+def one_line_errors(parser: argparse.ArgumentParser, **renamed: str) -> Iterator[None]:
     """Print the library's errors about wrong input as one line and exit with status 2.
 
     The library names an argument as in Python, in backticks. Here it becomes the flag: `batch_size` is --batch-size.
+
+    Args:
+        parser: The parser of the command line.
+        **renamed: Flags of arguments that have another name in Python, such as `path="--out"`.
 
     If the reader of the output has ended, as `head` does, exit without a word with the status of SIGPIPE.
     """
@@ -102,7 +106,7 @@ def one_line_errors(parser: argparse.ArgumentParser) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at the end
         sys.exit(128 + 13)
     except (ValueError, OSError) as error:
-        flags = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
+        flags = {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings} | renamed
         parser.error(re.sub(r"`(\w+)`", lambda found: flags.get(found[1], found[0]), str(error)))
     except ModuleNotFoundError as error:
         if error.name not in BACKENDS:

@@ -101,19 +101,18 @@ def relative_path(path: str | os.PathLike[str], folder: str | os.PathLike[str]) 
         return os.fspath(path)
 
 
-def check_new(path: str | os.PathLike[str], flag: str | None = None) -> None:
+def check_new(path: str | os.PathLike[str], name: str) -> None:
     """Check that a file that the user names does not exist, so that it is not overwritten.
 
     Args:
         path: The file.
-        flag: The flag that names it, for the message; None outside the command line.
+        name: The flag or argument that names it, for the message.
 
     Raises:
         ValueError: If it exists, or is a broken link.
     """
     if os.path.lexists(path):
-        advice = f" with {flag}" if flag else ""
-        raise ValueError(f"The file already exists: choose another name{advice}. Received: {path}")
+        raise ValueError(f"The file already exists: choose another name with {name}. Received: {path}")
 
 
 @contextlib.contextmanager

@@ -145,7 +145,7 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"The run folder cannot be created: choose another. Received: {folder}: {reason(error)}"
+                f"The run folder cannot be created: choose another `run`. Received: {folder}: {reason(error)}"
             ) from error
         return cls(folder, (*reversed(missing), folder))
 
@@ -160,8 +160,8 @@ class Run:
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else [folder.name] * folder.exists()
         if not all(name.startswith(PARTIAL) for name in names):
             raise ValueError(
-                f"The run folder already exists: choose another, or continue this run with --resume {folder} "
-                f"(Run.open in Python). Received: {folder}"
+                f"The run folder already exists: choose another `run`, or continue with --resume {folder}. "
+                f"Received: {folder}"
             )
 
     @classmethod

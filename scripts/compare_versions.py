@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.measuring import Report
+from keras_alexnet.arguments import positive_integer
 from keras_alexnet.command_line import Parser, one_line_errors, say
 from keras_alexnet.commands.__main__ import run
 from keras_alexnet.files import temporary_folder
@@ -55,7 +56,7 @@ class Version(NamedTuple):
         )
         if done.returncode:
             words = " ".join(map(str, command))
-            raise ValueError(f"A program failed. Received: {words}: {done.stderr.strip()[-500:]}")
+            raise ValueError(f"A program failed. Received: {words}: {(done.stderr or done.stdout).strip()[-500:]}")
         return done.stdout
 
     def script(self, name: str, *arguments: str) -> float:
@@ -159,6 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     with one_line_errors(parser), temporary_folder(tempfile.gettempdir()) as folder:
+        positive_integer(arguments.repeats, "repeats")
         versions = {
             OLD: Version(check_out(arguments.commit, folder / "old"), folder / "of-old"),
             NEW: Version(ROOT, folder / "of-new"),

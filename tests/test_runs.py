@@ -198,7 +198,7 @@ def test_a_damaged_copy_of_a_network_has_no_run(tmp_path):
 
 def test_a_folder_that_cannot_be_created_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"cannot be created: choose another\. Received: .*file/run: "):
+    with pytest.raises(OSError, match=r"cannot be created: choose another `run`\. Received: .*file/run: "):
         Run.create(tmp_path / "file" / "run")
     assert os.listdir(tmp_path) == ["file"]
 

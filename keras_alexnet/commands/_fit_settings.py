@@ -5,7 +5,6 @@ import dataclasses
 import os
 import pathlib
 import typing
-from collections.abc import Mapping
 
 from keras_alexnet.arguments import lookup
 from keras_alexnet.command_line import given_fields, say
@@ -16,7 +15,8 @@ from keras_alexnet.models import architectures
 from keras_alexnet.recipes import RECIPES, Options, Recipe
 from keras_alexnet.recipes.fields import check_fields
 from keras_alexnet.recipes.named import DEFAULT_RECIPES, too_few_pictures
-from keras_alexnet.recipes.recipe import AUGMENTATIONS
+from keras_alexnet.recipes.options import QUICK_MINUTES
+from keras_alexnet.recipes.recipe import check_augmentations
 from keras_alexnet.runs import Run
 from keras_alexnet.text import enumerated
 from keras_alexnet.weights import names
@@ -25,7 +25,6 @@ if typing.TYPE_CHECKING:
     from keras_alexnet.data.datasets import Dataset
     from keras_alexnet.weights.origin import Origin
 
-QUICK_MINUTES = 2.0
 MAY_CHANGE = (  # when a run is resumed; its pictures may have moved, but must be the same
     "dataset",
     "data_dir",
@@ -65,7 +64,7 @@ def _check_no_flag_is_ignored(arguments: argparse.Namespace, recipe: Recipe | No
         )
     given = given_fields(arguments, Recipe)
     if recipe:
-        _check_no_augmentation_is_missing(recipe, given)
+        check_augmentations(recipe, given)
     mixes = vars(recipe) if recipe else given
     if "mixed_share" in given and not (mixes.get("mixup") or mixes.get("cutmix")):
         raise ValueError(f"--mixed-share needs --mixup or --cutmix. Received: --mixed-share {given['mixed_share']}")
@@ -113,14 +112,11 @@ def fill_in_settings(
     from keras_alexnet.training import choosing
 
     given, keep_start = given_fields(arguments, Recipe), "weights" in _given_options(arguments)
-    if options.recover is None:
-        options = dataclasses.replace(options, recover="learning_rate" not in given)
     if recipe is None:
-        check_batch_size(len(data.splits["train"]), None, arguments)
         recipe, options, announcement = choosing.choose(data, options, given, origin, replicas, keep_start)
-        _check_no_augmentation_is_missing(recipe, given)
         say(announcement)
     else:
+        options = choosing.with_recovery(options, given)
         recipe = choosing.with_even_batches(recipe, given, replicas)
         if data.identity.source not in DRAWN_SOURCES and not keep_start:  # their recipes are for random weights
             options = choosing.with_default_start(recipe, options, data, given)
@@ -143,18 +139,6 @@ def check_batch_size(pictures: int, recipe: Recipe | None, arguments: argparse.N
             "The batch is larger than the training set: use a smaller --batch-size, or leave out both --batch-size and "
             f"--recipe. Received: batch size {batch_size}, {pictures} pictures"
         )
-
-
-def _check_no_augmentation_is_missing(recipe: Recipe, given: Mapping[str, typing.Any]) -> None:
-    """Raise if a given setting belongs to an augmentation that the recipe does not have."""
-    for augmentation, parameters in AUGMENTATIONS.items():
-        if augmentation not in recipe.augmentation and (unused := sorted(given.keys() & {*parameters.values()})):
-            flag = f"--{unused[0].replace('_', '-')}"
-            kept = [name for name in recipe.augmentation if (name, augmentation) != ("crop", "resized_crop")]
-            raise ValueError(
-                f"{flag} needs the augmentation {augmentation}: add --augmentation {' '.join([*kept, augmentation])}. "
-                f"Received: {flag} with {', '.join(recipe.augmentation) or 'no augmentation'}"
-            )
 
 
 def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | None") -> Options:

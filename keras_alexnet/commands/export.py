@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export a network. The exit status is 0 on success, 2 for wrong input."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
-    with one_line_errors(parser):
+    with one_line_errors(parser, path="--out"):
         from keras_alexnet.data import class_names
         from keras_alexnet.evaluation.classifier import Classifier  # after the flags: TensorFlow takes seconds
         from keras_alexnet.export import exporting

@@ -44,10 +44,11 @@ def main(argv: list[str] | None = None) -> None:
         architecture = architectures.get(arguments.architecture)
         size = architecture.size if arguments.size is None else arguments.size
         from keras_alexnet.models import alexnet  # after the flags: TensorFlow takes seconds
-        from keras_alexnet.weights import loading
+        from keras_alexnet.weights import loading, names
 
         network = alexnet.build(architecture.name, input_shape=(size, size, 3), classes=arguments.classes)
-        for change in loading.load(network, arguments.file):
+        file = names.locate(arguments.file, architecture.name) if names.is_name(arguments.file) else arguments.file
+        for change in loading.load(network, file):
             say(change)
         with atomic_write(out) as temporary:
             network.save(temporary)

@@ -50,4 +50,5 @@ def _scene(picture):
     left, top = ((length - part) // 2 for length, part in zip(image.size, kept, strict=True))
     box = (left, top, left + kept[0], top + kept[1])
     size = tuple(round(SCENE * part / shorter) for part in kept)
-    return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2))
+    visible = rewriting.upright(image)  # with 16 bits, `convert` would make it white
+    return np.asarray(visible.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2))

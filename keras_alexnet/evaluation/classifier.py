@@ -76,8 +76,10 @@ class Classifier:
         check_type("recipe", self.recipe, Recipe, 'a Recipe, such as RECIPES["flowers"]')
         check_type("class_names", self.class_names, (tuple, list), "a tuple of names")
         shape = getattr(self.model, "output_shape", None)  # a `Sequential` without an input has none
-        if shape is None:
-            raise TypeError(f"`model` must be a network with known inputs. Received: model={self.model!r}")
+        if not isinstance(shape, tuple):
+            raise TypeError(
+                f"`model` must be a network with known inputs and one output. Received: model={self.model!r}"
+            )
         if shape[-1] != len(self.class_names):
             raise ValueError(
                 f"`class_names` must have one name per output of the network, {shape[-1]}. "

@@ -46,9 +46,10 @@ def probabilities(model: keras.Model, batches: Iterable) -> tuple[dict[int, np.n
     Source: section 4.1, "averaging the predictions made by the network's softmax layer on the ten patches".
     """
     check_type("model", model, keras.Model, 'a keras.Model, such as Classifier.open("runs/mine").model')
-    if not isinstance(model.output_shape, tuple) or len(model.output_shape) != 2:
-        raise ValueError(f"`model` must return one row of classes per image. Received: outputs {model.output_shape}")
-    no_rows = np.empty((0, model.output_shape[-1]), np.float32)  # for data without a single picture
+    shape = getattr(model, "output_shape", None)  # a subclass of `keras.Model` has none
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        raise ValueError(f"`model` must return one row of classes per image. Received: outputs {shape}")
+    no_rows = np.empty((0, shape[-1]), np.float32)  # for data without a single picture
     central, averaged, labels = [no_rows], [], [np.empty(0, np.int64)]
     for batch in batches:
         crops, label = _crops_and_labels(batch, model.input_shape[1:])

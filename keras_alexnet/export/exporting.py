@@ -110,7 +110,7 @@ def export(
     path = pathlib.Path(path)
     description = path.with_name(f"{path.name}.json")
     for file in (path, description):
-        check_new(file)
+        check_new(file, "`path`")
     module = formats.find(format, settings)
     if path.suffix.lower() in {f".{name}" for name in formats.FORMATS} - {f".{format}"}:
         raise ValueError(f"Expected a file name that ends in .{format}. Received: {path}")

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -51,6 +52,21 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def as_plain_values(settings: Any) -> None:
+    """Convert NumPy numbers and paths in a frozen dataclass, so that its settings can be written as JSON."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        plain = tuple(map(_plain, value)) if isinstance(value, (tuple, list)) else _plain(value)
+        object.__setattr__(settings, field.name, plain)
+
+
+def _plain(value):
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    is_of_numpy = hasattr(value, "dtype") and value.shape == ()  # without importing NumPy, for the speed of --help
+    return value.item() if is_of_numpy else value
+
+
 def check_fields(dataclass: type, values: Mapping[str, Any]) -> None:
     """Check each setting by itself.
 
@@ -89,7 +105,7 @@ def _check_type(field, value):
     if kind is tuple and not isinstance(value, (tuple, list)):
         raise ValueError(f"`{field.name}` must be a tuple, such as ({value!r},). Received: {value!r}")
     element, word = (int, "integers") if _is_of(field.type, tuple[int, ...]) else (str, "texts")
-    if kind is tuple and not all(isinstance(each, element) for each in value):
+    if kind is tuple and not all(isinstance(each, element) and not isinstance(each, bool) for each in value):
         raise ValueError(f"`{field.name}` must be a tuple of {word}. Received: {value!r}")
 
 

@@ -3,13 +3,14 @@
 import dataclasses
 import math
 
-from keras_alexnet.recipes.fields import AT_LEAST_ONE, Rule, check_fields, setting
+from keras_alexnet.recipes.fields import AT_LEAST_ONE, Rule, as_plain_values, check_fields, setting
 
 # Groups of flags
 _DATA = "data"
 _RUN = "training run"
 _DEVICES = "devices and precision"
 
+QUICK_MINUTES = 2.0  # of `Options.quick`
 STRATEGIES = {  # how devices share a training run, and the backends of Keras that have it
     "mirrored": ("tensorflow", "jax"),
     "multiworker": ("tensorflow",),
@@ -137,6 +138,7 @@ class Options:
     )
 
     def __post_init__(self):
+        as_plain_values(self)
         if not self.dataset:
             raise ValueError("`dataset` must be the name of a data set or a path. Received: an empty text")
         check_fields(type(self), vars(self))

@@ -10,6 +10,7 @@ from keras_alexnet.recipes.fields import (
     NOT_NEGATIVE,
     POSITIVE,
     Rule,
+    as_plain_values,
     check_fields,
     setting,
 )
@@ -227,6 +228,7 @@ class Recipe:
     )
 
     def __post_init__(self):
+        as_plain_values(self)
         check_fields(type(self), vars(self))
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
@@ -248,18 +250,18 @@ class Recipe:
             return
         if self.cut_from < self.resize_size or "resized_crop" not in self.augmentation or self.mean == "image":
             raise ValueError(
-                "`cut_from` must be at least `resize_size`, and needs `resized_crop` and a mean color. Received: "
-                f"cut_from={self.cut_from}, resize_size={self.resize_size}, augmentation="
+                "`cut_from` must be at least `resize_size`, and needs resized_crop as `augmentation` and a mean color. "
+                f"Received: cut_from={self.cut_from}, resize_size={self.resize_size}, augmentation="
                 f"{', '.join(self.augmentation)}, mean={self.mean!r}"
             )
 
     def _check_schedule(self):
         layers_and_epochs((*self.divide_layer_after, *self.freeze_layer_after))
         if self.bias_divide_after is not None and self.schedule != "divided":
-            raise ValueError(f'`bias_divide_after` needs `schedule="divided"`. Received: {self.schedule!r}')
+            raise ValueError(f"`bias_divide_after` needs divided as `schedule`. Received: {self.schedule!r}")
         if (self.schedule == "exponential") != (self.final_learning_rate is not None):
             raise ValueError(
-                '`final_learning_rate` and `schedule="exponential"` need each other. '
+                "`final_learning_rate` and exponential as `schedule` need each other. "
                 f"Received: final_learning_rate={self.final_learning_rate}, schedule={self.schedule!r}"
             )
 
@@ -319,6 +321,26 @@ class Recipe:
         errors = [row[self.error_name()] for row in rows if self.error_name() in row]
         waited = len(errors) - 1 - errors.index(min(errors)) if errors else 0
         return len(rows) >= self.epochs or (self.stop_after is not None and waited >= self.stop_after)
+
+
+def check_augmentations(recipe: Recipe, given: Mapping[str, Any]) -> None:
+    """Check that no given setting belongs to an augmentation that the recipe does not have.
+
+    Args:
+        recipe: The recipe with the given settings.
+        given: The given settings by name.
+
+    Raises:
+        ValueError: If one has no effect.
+    """
+    for augmentation, parameters in AUGMENTATIONS.items():
+        if augmentation not in recipe.augmentation and (unused := sorted(given.keys() & {*parameters.values()})):
+            kept = [name for name in recipe.augmentation if (name, augmentation) != ("crop", "resized_crop")]
+            raise ValueError(
+                f"`{unused[0]}` needs the augmentation {augmentation}: add `augmentation` "
+                f"{' '.join([*kept, augmentation])}. Received: `{unused[0]}` with "
+                f"{', '.join(recipe.augmentation) or 'no augmentation'}"
+            )
 
 
 def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:

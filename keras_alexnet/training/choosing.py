@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from keras_alexnet.arguments import check_type, lookup, positive_integer
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.recipes import Options, Recipe
+from keras_alexnet.recipes.options import QUICK_MINUTES
+from keras_alexnet.recipes.recipe import check_augmentations
 from keras_alexnet.training import defaults, hardware, time_planning, trainer
 from keras_alexnet.training.defaults import DataFacts
 from keras_alexnet.weights import names
-from keras_alexnet.weights.origin import Origin
+from keras_alexnet.weights.origin import Origin, trace
 
 QUICK_CROP_SIZE = 67  # a step costs a quarter of one at 131 pixels
 START = "The convolutions start from kernels trained on drawn pictures; --weights none starts from random weights."
@@ -47,23 +50,55 @@ def choose(
         data: The data set, with a "train" split.
         options: The options. Of these, `quick`, `max_minutes` and `steps_per_epoch` affect the choice.
         given: Settings of the recipe that are already decided, by name.
-        origin: The network that the weights of `options` come from; None if they are drawn or random weights.
+        origin: The network that the weights of `options` come from, if it is already known.
         replicas: Number of replicas that share a batch.
         keep_start: Whether to keep random weights where drawn pictures are the default start.
 
     Raises:
-        ValueError: If a given setting is invalid or does not fit the others.
+        TypeError: If an argument is another kind of object.
+        ValueError: If a given setting is invalid or does not fit the others or the data.
     """
-    given, facts = given or {}, defaults.measure_facts(data)
+    given = given or {}
+    _check(data, options, given, replicas)
+    facts = defaults.measure_facts(data)
+    if origin is None and options.weights not in (None, names.DRAWN):
+        origin = trace(options.weights, given.get("architecture"))
+    if options.quick and options.max_minutes is None:
+        options = dataclasses.replace(options, max_minutes=QUICK_MINUTES)
+    options = with_recovery(options, given)
     suited = _recipe(facts, options, given, origin, replicas)
     epochs, options, speed = _plan_epochs(suited, facts, options, given, replicas)
     # again, since some settings depend on the number of steps
     recipe = _recipe(facts, options, {**given, "epochs": epochs}, origin, replicas)
+    check_augmentations(recipe, given)
     if not keep_start:
         options = with_default_start(recipe, options, data, given)
     lines = [defaults.announce(facts, recipe, speed, options.steps_per_epoch, origin and origin.path.name)]
     lines += [START] if options.weights == names.DRAWN else []
     return Choice(recipe, options, "\n".join([*lines, *_reductions(recipe, options, suited.epochs)]))
+
+
+def _check(data, options, given, replicas):
+    check_type("data", data, Dataset, 'a Dataset, such as data.load("my_pictures")')
+    check_type("options", options, Options, 'Options, such as Options(dataset="my_pictures")')
+    check_type("given", given, Mapping, 'a mapping of settings, such as {"epochs": 20}')
+    positive_integer(replicas, "replicas")
+    settings = {field.name: field for field in dataclasses.fields(Recipe)}
+    for name in given:
+        lookup(settings, name, "setting of a recipe")
+    pictures = len(data.splits["train"])
+    if given.get("batch_size", 0) > pictures:
+        raise ValueError(
+            "The batch is larger than the training set: use a smaller `batch_size`. "
+            f"Received: batch size {given['batch_size']}, {pictures} pictures"
+        )
+
+
+def with_recovery(options: Options, given: Mapping[str, Any]) -> Options:
+    """Return options that say whether to recover: yes, unless a learning rate is given or they already say it."""
+    if options.recover is not None:
+        return options
+    return dataclasses.replace(options, recover="learning_rate" not in given)
 
 
 def with_even_batches(recipe: Recipe, given: Mapping[str, Any], replicas: int) -> Recipe:

@@ -77,8 +77,8 @@ def stuck_warning(losses: Sequence[float], chance: float) -> str | None:
     if len(losses) != STUCK_EPOCHS or any(abs(loss - chance) > (1 - AT_CHANCE) * chance for loss in losses):
         return None
     return (
-        f"The loss is still {chance:.2f}, that of guessing. Common causes: the initial weights "
-        "`text` (with std 0.01 in every layer the signal fades), a learning rate that is too small or too large, wrong "
+        f"The loss is still {chance:.2f}, that of guessing. Common causes: --initial-weights text "
+        "(with std 0.01 in every layer the signal fades), a --learning-rate that is too small or too large, wrong "
         "labels."
     )
 

@@ -129,6 +129,12 @@ def test_crops_reach_the_whole_of_a_picture_that_is_not_too_long(explorer, tmp_p
     assert corners == pytest.approx([200, 0, 0, 0], abs=8)
 
 
+def test_crops_of_a_picture_of_16_bits_are_not_white(explorer, tmp_path):
+    Image.fromarray(np.linspace(0, 60_000, 300 * 260).reshape(260, 300).astype(np.uint16)).save(tmp_path / "16.png")
+    picture = pictures.load(tmp_path / "16.png", [explorer])
+    assert picture["scene"].mean() == pytest.approx(picture["resized"][76].mean(), abs=1)
+
+
 def test_the_crop_in_the_middle_is_the_central_crop(explorer, tmp_path):
     smooth = np.kron(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8), np.ones((76, 76, 1), np.uint8))
     Image.fromarray(smooth).save(tmp_path / "wide.png")

@@ -274,5 +274,5 @@ def test_a_classifier_has_one_name_per_output():
     with pytest.raises(ValueError, match=r"one name per output of the network, 2\. Received: 3 names"):
         classifier.Classifier(model, ("a", "b", "c"), Recipe())
     for other in ("a.keras", keras.Sequential([keras.layers.Dense(2)])):
-        with pytest.raises(TypeError, match=r"`model` must be a network with known inputs\. Received: model="):
+        with pytest.raises(TypeError, match=r"`model` must be a network with known inputs and one output\. Received"):
             classifier.Classifier(other, ("a", "b"), Recipe())

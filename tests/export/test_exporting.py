@@ -457,14 +457,14 @@ def test_half_precision_is_exported_as_float32(images):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "flowers.onnx").write_text("mine")
-    with pytest.raises(ValueError, match=r"choose another name\. Received: .*flowers\.onnx"):
+    with pytest.raises(ValueError, match=r"choose another name with `path`\. Received: .*flowers\.onnx"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert (tmp_path / "flowers.onnx").read_text() == "mine"
 
 
 def test_description_is_not_overwritten(tmp_path):
     (tmp_path / "flowers.onnx.json").write_text("mine")
-    with pytest.raises(ValueError, match=r"choose another name\. Received: .*flowers\.onnx\.json"):
+    with pytest.raises(ValueError, match=r"choose another name with `path`\. Received: .*flowers\.onnx\.json"):
         exporting.export(classifier(), tmp_path / "flowers.onnx", "onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["flowers.onnx.json"]
     assert (tmp_path / "flowers.onnx.json").read_text() == "mine"

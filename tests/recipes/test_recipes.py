@@ -1,6 +1,8 @@
 import dataclasses
 import json
+import pathlib
 
+import numpy as np
 import pytest
 
 from keras_alexnet.models.architectures import ARCHITECTURES
@@ -192,3 +194,11 @@ def test_kernels_in_the_package_come_from_four_epochs_of_drawn_pictures():
     recipe = RECIPES["drawn"]
     assert (recipe.epochs, recipe.batch_size, recipe.warmup_steps, recipe.clip_norm) == (4, 64, 50, 5.0)
     assert (recipe.schedule, recipe.initial_weights, recipe.dropout) == ("cosine", "zero_biases", 0.2)
+
+
+def test_numpy_numbers_and_paths_are_stored_as_plain_values():
+    recipe = Recipe(batch_size=np.int64(4), learning_rate=np.float32(0.5), divide_after=tuple(np.arange(30, 90, 30)))
+    assert json.loads(json.dumps(dataclasses.asdict(recipe)))["divide_after"] == [30, 60]
+    assert Options(dataset=pathlib.Path("pictures"), deterministic=np.bool_(True)) == Options(
+        "pictures", deterministic=True
+    )

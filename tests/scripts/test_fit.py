@@ -23,9 +23,9 @@ from small_pictures import save_classes
 from keras_alexnet.commands import _fit_settings, evaluate, fit
 from keras_alexnet.data import datasets
 from keras_alexnet.files import LockedError, locked
-from keras_alexnet.recipes import RECIPES, Options, Recipe
+from keras_alexnet.recipes import RECIPES, Options
 from keras_alexnet.runs import Run
-from keras_alexnet.training import choosing, trainer
+from keras_alexnet.training import time_planning, trainer
 from keras_alexnet.training.callbacks import CheckpointWriter
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit.py"
@@ -187,7 +187,10 @@ def test_help_answers_without_tensorflow():
             ["--batch-size", "500"],
             "use a smaller --batch-size, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (["--batch-size", "17"], "--recipe. Received: batch size 17, 16 pictures"),  # of 20 with the validation split
+        (
+            ["--batch-size", "17"],
+            "--batch-size. Received: batch size 17, 16 pictures",
+        ),  # of 20 in all
         (["--batch-size", "4", "--steps-per-epoch", "5"], "--batch-size or --steps-per-epoch. Received: 16 pictures"),
         (
             ["--noise-std", "3"],
@@ -567,7 +570,7 @@ def test_a_missing_environment_is_one_line():
     ],
 )
 def test_training_recovers_unless_its_rate_or_recipe_is_given(flags, recovers, pictures, monkeypatch):
-    monkeypatch.setattr(choosing, "choose", lambda data, options, *rest: (Recipe(), options, ""))
+    monkeypatch.setattr(time_planning, "images_per_second", lambda *_: 100.0)
     arguments = fit.build_parser().parse_args(["--dataset", str(pictures), *flags])
     _, options = _fit_settings.fill_in_settings(
         *_fit_settings.new_run_settings(arguments), datasets.load(str(pictures)), arguments, None

@@ -78,3 +78,38 @@ def test_a_time_limit_is_in_minutes(data, slow_machine):
     """16 pictures at 100 per second, and 0.3 s besides, in each epoch."""
     recipe = choose(data, Options(max_minutes=1)).recipe
     assert 40 < recipe.epochs * (16 / 100 + 0.3) < 60
+
+
+def test_a_quick_try_takes_two_minutes(data, slow_machine):
+    recipe, options, announcement = choose(data, Options(quick=True))
+    assert (recipe.crop_size, options.max_minutes) == (67, 2)
+    assert "about 2 minutes of training" in announcement
+
+
+@pytest.mark.parametrize(("given", "recovers"), [({}, True), ({"learning_rate": 0.01}, False)])
+def test_training_recovers_unless_its_rate_is_given(data, given, recovers):
+    assert choose(data, Options(), given).options.recover is recovers
+    assert choose(data, Options(recover=not recovers), given).options.recover is not recovers
+
+
+def test_weights_determine_the_settings(data, small_run):
+    recipe = choose(data, Options(weights=str(small_run.folder))).recipe
+    assert recipe.crop_size == small_run.read_recipe().crop_size
+    assert recipe.head_learning_rate_factor == 10
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"data": "pictures"}, "`data` must be a Dataset"),
+        ({"options": None}, "`options` must be Options"),
+        ({"given": 3}, "`given` must be a mapping"),
+        ({"given": {"learning_rat": 0.1}}, r"Did you mean learning_rate, .*Received: 'learning_rat'"),
+        ({"given": {"batch_size": 17}}, "larger than the training set: .*Received: batch size 17, 16 pictures"),
+        ({"given": {"rotation": 5.0}}, "`rotation` needs the augmentation rotation: add `augmentation` .* rotation"),
+        ({"replicas": 0}, "`replicas` must be an integer of at least 1"),
+    ],
+)
+def test_arguments_are_checked(data, changed, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        choose(**{"data": data, "options": Options()} | changed)

@@ -61,5 +61,5 @@ def test_a_loss_that_is_nan_or_infinite(loss):
 def test_a_loss_at_chance_is_reported_once():
     said = [loss_checks.stuck_warning([4.62] * epochs, math.log(102)) for epochs in range(12)]
     assert [epochs for epochs, line in enumerate(said) if line] == [5]
-    assert "the initial weights `text`" in said[5]
+    assert "--initial-weights text" in said[5]
     assert loss_checks.stuck_warning([4.62, 4.62, 4.62, 4.62, 4.5], math.log(102)) is None

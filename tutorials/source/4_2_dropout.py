@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 4.2 | `models/layers.py` (`PaperDropout`), `recipes.py` | a minute, drawn flowers |
+# | section 4.2 | `models/layers.py` (`PaperDropout`), `recipes/` | a minute, drawn flowers |
 #
 # **The paper says:** in training, each unit of the first two fully connected layers is set to zero with probability 0.5.
 # At test time all units are active and their outputs are halved. That approximates the geometric mean of the predictions

@@ -3,7 +3,7 @@
 #
 # | in the paper | in the library | needs |
 # |---|---|---|
-# | section 5, and the objective of 3.5 | `training/`, `models/initializers.py`, `recipes.py` | a minute, drawn flowers |
+# | section 5, and the objective of 3.5 | `training/`, `models/initializers.py`, `recipes/` | a minute, drawn flowers |
 #
 # **The paper says:** batches of 128, momentum 0.9, and weight decay 0.0005, which is not merely a regularizer: it lowers
 # the training error. Weights start from a Gaussian with a standard deviation (std) of 0.01, some biases at 1. The
