@@ -95,7 +95,7 @@ figure
 # %%
 digits = np.random.default_rng(0).permutation(49).reshape(7, 7)
 pooled = pool(digits, 3, 2)  # (3, 3)
-FRAME = {"fill": False, "lw": 3}
+FRAME = {"fill": False, "lw": 3, "clip_on": False}
 
 
 def write(axes, numbers, shades):

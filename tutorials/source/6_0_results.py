@@ -171,6 +171,7 @@ axes, counts = figure.subplots(), range(1, 6)
 axes.plot([1] * 5, alone, "x", color="black", label="each alone")
 axes.plot(counts, together, "o-", color="black", label="n together, mean")
 axes.set(xlabel="networks", ylabel="top-1 error", xticks=counts)
+axes.yaxis.set_major_formatter("{x:.0%}")
 axes.legend(frameon=False)
 figure
 
