@@ -1,6 +1,6 @@
 """Compare the speed of an earlier version of this library with that of this checkout, on this machine.
 
-  python scripts/compare_versions.py v0.1.0                              everything, about half an hour on two cores
+  python scripts/compare_versions.py HEAD~20                             everything, about half an hour on two cores
   python scripts/compare_versions.py 1a2b3c4 --only predict training     only these measurements
 
 Each version runs its own commands, in processes of their own, and exports its own files. The two take turns. Do not run

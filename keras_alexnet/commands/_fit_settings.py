@@ -125,22 +125,6 @@ def fill_in_settings(
     return recipe, options
 
 
-def check_batch_size(pictures: int, recipe: Recipe | None, arguments: argparse.Namespace) -> None:
-    """Raise if the given batch size is larger than the training set.
-
-    Args:
-        pictures: The number of training pictures, or of all if it is not known how many will be trained on.
-        recipe: The recipe; None if the data choose it.
-        arguments: The flags.
-    """
-    batch_size = recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size")
-    if batch_size and batch_size > pictures:
-        raise ValueError(
-            "The batch is larger than the training set: use a smaller --batch-size, or leave out both --batch-size and "
-            f"--recipe. Received: batch size {batch_size}, {pictures} pictures"
-        )
-
-
 def _with_head_for_classes(options: Options, data: "Dataset", origin: "Origin | None") -> Options:
     """Return the options with a new last layer, if the weights are for other classes, or for the same in another order.
 

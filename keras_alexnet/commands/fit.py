@@ -16,9 +16,8 @@ import time
 import typing
 from collections.abc import Iterator
 
-from keras_alexnet.command_line import Parser, add_flags, one_line_errors, quoted, say
+from keras_alexnet.command_line import Parser, add_flags, given_fields, one_line_errors, quoted, say
 from keras_alexnet.commands._fit_settings import (
-    check_batch_size,
     fill_in_settings,
     new_run_settings,
     resumed_settings,
@@ -31,6 +30,7 @@ from keras_alexnet.interrupts import exit_on_signals
 from keras_alexnet.invocation import call_of
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.recipes.named import NAMED
+from keras_alexnet.recipes.recipe import check_batch_size
 from keras_alexnet.runs import Run
 from keras_alexnet.text import percent, plural
 
@@ -130,7 +130,8 @@ def _prepare_new(arguments):
             Run.check_new(arguments.run)
     files = sources.files_for(options)
     if files:  # before any picture is read
-        check_batch_size(len(next(iter(files.splits.values()))), recipe, arguments)
+        batch_size = recipe.batch_size if recipe else given_fields(arguments, Recipe).get("batch_size")
+        check_batch_size(batch_size, len(next(iter(files.splits.values()))))
     origin = trace_weights(recipe, options, arguments)
     from keras_alexnet.data import datasets
     from keras_alexnet.training import strategies

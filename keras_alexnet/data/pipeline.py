@@ -145,12 +145,7 @@ def training_batches(
         ValueError: If there are too few pictures for the batches, repeated pictures cannot be shuffled in memory, or an
             argument has another value than described.
     """
-    check_pictures("pictures", pictures, needs_length=True)
-    _check_recipe(recipe)
-    check_type("epochs", epochs, range, "a range, such as range(90)")
-    integer(seed, "seed")
-    if recipe.has_soft_labels:
-        positive_integer(classes, "classes")
+    _check_training(pictures, recipe, seed, epochs, classes)
     steps = steps_of_an_epoch(len(pictures), recipe.batch_size, steps_per_epoch)
     if not 0 <= integer(first_step, "first_step") <= steps:
         raise ValueError(f"`first_step` must be from 0 to {steps}. Received: first_step={first_step}")
@@ -185,6 +180,15 @@ def training_batches(
         )
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps * len(epochs) - first_step))
     return batches.prefetch(AUTOTUNE).with_options(OPTIONS)
+
+
+def _check_training(pictures, recipe, seed, epochs, classes):
+    check_pictures("pictures", pictures, needs_length=True)
+    _check_recipe(recipe)
+    check_type("epochs", epochs, range, "a range, such as range(90)")
+    integer(seed, "seed")
+    if recipe.has_soft_labels:
+        positive_integer(classes, "classes")
 
 
 def _check_recipe(recipe):

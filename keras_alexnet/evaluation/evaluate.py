@@ -250,6 +250,25 @@ def evaluate_runs(
     Source: section 6, table 2: "averaging the predictions of five similar CNNs".
     """
     pictures = pictures_of(data, split)
+    _check_runs(runs, data, split)
+    resized, evaluations, networks = {}, [], {}
+    for run in runs:
+        size = run.read_recipe().resize_size
+        if size not in resized:
+            resized[size] = pipeline.resize_pictures(pictures, size)
+        networks[run], classifier = run.checksum(), Classifier.from_run(run)
+        evaluations.append(evaluate_run(run, data, split, resized[size], views, classifier, networks[run]))
+        if after:
+            after(run, evaluations[-1], classifier)
+        del classifier  # before the next is loaded
+    if len(runs) > 1:
+        evaluations.append(_ensemble(evaluations))
+        runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), networks)
+    return evaluations
+
+
+def _check_runs(runs, data, split):
+    """Check all runs before the first evaluation."""
     check_type("runs", runs, (list, tuple), 'a list of runs, such as [Run.open("runs/mine")]')
     for run in runs:
         _check_run(run)
@@ -258,7 +277,7 @@ def evaluate_runs(
     folders = [run.folder.resolve() for run in runs]
     if twice := [run.folder for run, folder in zip(runs, folders, strict=True) if folders.count(folder) > 1]:
         raise ValueError(f"Expected different runs. Received: {' and '.join(map(str, twice))}")
-    for run in runs:  # check all runs before the first evaluation
+    for run in runs:
         run.find_best()
         run.read_log()  # it and the mistakes are needed after the evaluation
         run.read_mistakes()
@@ -275,20 +294,6 @@ def evaluate_runs(
                 f"The {split} split may contain pictures that {run.folder} was trained on. Expected the same files and "
                 f"splits: {trained_on.name} ({trained_on.splits_in_words}). Received: {data.describe()}"
             )
-    resized, evaluations, networks = {}, [], {}
-    for run in runs:
-        size = run.read_recipe().resize_size
-        if size not in resized:
-            resized[size] = pipeline.resize_pictures(pictures, size)
-        networks[run], classifier = run.checksum(), Classifier.from_run(run)
-        evaluations.append(evaluate_run(run, data, split, resized[size], views, classifier, networks[run]))
-        if after:
-            after(run, evaluations[-1], classifier)
-        del classifier  # before the next is loaded
-    if len(runs) > 1:
-        evaluations.append(_ensemble(evaluations))
-        runs[0].write_evaluation(f"ensemble-{stem(runs[0], data, split)}", evaluations[-1].numbers(), networks)
-    return evaluations
 
 
 def evaluate_run(

@@ -59,10 +59,10 @@ The cost of each change in points of error on the test pictures of Flowers-102 w
 over seeds, paired by seed, with the 95 % interval of Student's t. The numbers of the paper and of the authors' log,
 with the number of its run, are for ImageNet. The p-value is for no difference in top-1, corrected by Holm's method for
 the number of changes. Seeds were added until half of the top-1 interval's width was at most one point, or up to twelve.
-If the p-value is below 0.05, the verdict is "held up" where the difference has the direction of the paper's number,
-whatever its size, "the opposite" where it has the other direction, and "costs" or "helps" where there is no number.
-Otherwise it is "less than 1 point" if the whole interval is within 1 point of zero, and "cannot tell" if not: these
-seeds show neither a difference nor its absence.
+A p-value below 0.05 counts as a difference. The verdict is then "held up" if it has the direction of the paper's
+number, and "the opposite" if not; its size does not matter. If the paper has no number, the verdict is "costs" for a
+higher error and "helps" for a lower one. With a larger p-value it is "less than 1 point" if the whole interval is
+within 1 point of zero, and "cannot tell" if not: these seeds show neither a difference nor its absence.
 
 Removing conv4 changes only the depth. Without conv3, two more things change: conv4 reads the 256 maps of pool2 instead
 of 384, and the two towers first meet in fc6, because conv3 is the only convolution that reads both.

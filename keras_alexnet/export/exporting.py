@@ -104,28 +104,9 @@ def export(
             such settings, a package or the TensorFlow backend is missing, or the outputs of the file differ from those
             of the network. Nothing is written then.
     """
-    check_classifier(classifier)
-    check_path("path", path)
-    check_type("settings", settings, formats.Settings, 'a Settings, such as formats.Settings(precision="int8")')
-    path = pathlib.Path(path)
-    description = path.with_name(f"{path.name}.json")
-    for file in (path, description):
-        check_new(file, "`path`")
-    module = formats.find(format, settings)
-    if path.suffix.lower() in {f".{name}" for name in formats.FORMATS} - {f".{format}"}:
-        raise ValueError(f"Expected a file name that ends in .{format}. Received: {path}")
-    is_whole = settings.precision == "float32"
-    if not is_whole and batches is None:
-        raise ValueError(f"{settings.precision} weights need pictures to measure the top-1 error. Received: none")
-    if settings.native_normalization and not any(map(is_over_all_channels, classifier.model.layers)):
-        raise ValueError(
-            "Native normalization needs a network that normalizes over all channels. Received: "
-            f"{classifier.model.name}, which does not"
-        )
+    module, existing = _check_arguments(classifier, path, format, settings, batches)
+    path, is_whole = pathlib.Path(path), settings.precision == "float32"
     images, network = pictures(classifier.model.input_shape[1]), reference(classifier)
-    existing = next(parent for parent in path.absolute().parents if parent.exists())
-    if not existing.is_dir():
-        raise ValueError(f"`path` must be in a folder. Received: {path}, and {existing} is a file")
     with temporary_folder(existing) as folder:
         temporary = folder / f"alexnet.{format}"
         module.write(serving.serving_model(classifier), temporary, settings)
@@ -142,8 +123,36 @@ def export(
         (folder / "description").write_text(text + "\n", encoding="utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(temporary, path)
-        os.replace(folder / "description", description)
+        os.replace(folder / "description", _description_of(path))
     return result
+
+
+def _check_arguments(classifier, path, format, settings, batches):
+    """Check the arguments of `export`. Return the module of the format, and the nearest folder that exists."""
+    check_classifier(classifier)
+    check_path("path", path)
+    check_type("settings", settings, formats.Settings, 'a Settings, such as formats.Settings(precision="int8")')
+    path = pathlib.Path(path)
+    for file in (path, _description_of(path)):
+        check_new(file, "`path`")
+    module = formats.find(format, settings)
+    if path.suffix.lower() in {f".{name}" for name in formats.FORMATS} - {f".{format}"}:
+        raise ValueError(f"Expected a file name that ends in .{format}. Received: {path}")
+    if settings.precision != "float32" and batches is None:
+        raise ValueError(f"{settings.precision} weights need pictures to measure the top-1 error. Received: none")
+    if settings.native_normalization and not any(map(is_over_all_channels, classifier.model.layers)):
+        raise ValueError(
+            "Native normalization needs a network that normalizes over all channels. Received: "
+            f"{classifier.model.name}, which does not"
+        )
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    if not existing.is_dir():
+        raise ValueError(f"`path` must be in a folder. Received: {path}, and {existing} is a file")
+    return module, existing
+
+
+def _description_of(path):
+    return path.with_name(f"{path.name}.json")
 
 
 def _check(received, wanted, format, tolerance):

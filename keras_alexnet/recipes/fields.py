@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from keras_alexnet.arguments import is_integer
+
 
 class Rule(NamedTuple):
     """The values that a setting may have.
@@ -90,23 +92,35 @@ def check_fields(dataclass: type, values: Mapping[str, Any]) -> None:
             raise ValueError(f"`{field.name}` must be {rule.words}. Received: {value}")
 
 
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+# What a value of each type is, in words, and whether a value is one
+_TYPES: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("True or False", lambda value: isinstance(value, bool)),
+    int: ("an integer", is_integer),
+    float: ("a finite number", _is_number),
+    str: ("text", _is_text),
+    tuple: ("a tuple", lambda value: isinstance(value, (tuple, list))),
+}
+
+
 def _check_type(field, value):
     """Check that a value has the type of its field."""
-    kind = next(kind for kind in (bool, int, float, str, tuple) if _is_of(field.type, kind))
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if kind is bool and not isinstance(value, bool):
-        raise ValueError(f"`{field.name}` must be True or False. Received: {value!r}")
-    if kind is str and not isinstance(value, str):
-        raise ValueError(f"`{field.name}` must be text. Received: {value!r}")
-    if kind is int and not (is_number and isinstance(value, numbers.Integral)):
-        raise ValueError(f"`{field.name}` must be an integer. Received: {value!r}")
-    if kind is float and not (is_number and math.isfinite(value)):
-        raise ValueError(f"`{field.name}` must be a finite number. Received: {value!r}")
-    if kind is tuple and not isinstance(value, (tuple, list)):
-        raise ValueError(f"`{field.name}` must be a tuple, such as ({value!r},). Received: {value!r}")
-    element, word = (int, "integers") if _is_of(field.type, tuple[int, ...]) else (str, "texts")
-    if kind is tuple and not all(isinstance(each, element) and not isinstance(each, bool) for each in value):
-        raise ValueError(f"`{field.name}` must be a tuple of {word}. Received: {value!r}")
+    kind = next(kind for kind in _TYPES if _is_of(field.type, kind))
+    words, is_one = _TYPES[kind]
+    if not is_one(value):
+        example = f", such as ({value!r},)" if kind is tuple else ""
+        raise ValueError(f"`{field.name}` must be {words}{example}. Received: {value!r}")
+    if kind is tuple:
+        elements, is_element = ("integers", is_integer) if _is_of(field.type, tuple[int, ...]) else ("texts", _is_text)
+        if not all(map(is_element, value)):
+            raise ValueError(f"`{field.name}` must be a tuple of {elements}. Received: {value!r}")
 
 
 def _is_of(declared, kind):

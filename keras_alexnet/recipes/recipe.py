@@ -343,6 +343,23 @@ def check_augmentations(recipe: Recipe, given: Mapping[str, Any]) -> None:
             )
 
 
+def check_batch_size(batch_size: int | None, pictures: int) -> None:
+    """Check that a batch is no larger than the training set.
+
+    Args:
+        batch_size: The batch size; None if it is to be chosen.
+        pictures: The number of training pictures, or of all if it is not known how many will be trained on.
+
+    Raises:
+        ValueError: If it is larger.
+    """
+    if batch_size and batch_size > pictures:
+        raise ValueError(
+            "The batch is larger than the training set: use a smaller `batch_size`, or leave out both `batch_size` and "
+            f"`recipe`. Received: batch size {batch_size}, {pictures} pictures"
+        )
+
+
 def layers_and_epochs(texts: Iterable[str]) -> list[tuple[str, int]]:
     """Parse a setting such as `freeze_layer_after` into layers and epochs.
 

@@ -8,7 +8,7 @@ from keras_alexnet.arguments import check_type, lookup, positive_integer
 from keras_alexnet.data.datasets import Dataset
 from keras_alexnet.recipes import Options, Recipe
 from keras_alexnet.recipes.options import QUICK_MINUTES
-from keras_alexnet.recipes.recipe import check_augmentations
+from keras_alexnet.recipes.recipe import check_augmentations, check_batch_size
 from keras_alexnet.training import defaults, hardware, time_planning, trainer
 from keras_alexnet.training.defaults import DataFacts
 from keras_alexnet.weights import names
@@ -86,12 +86,7 @@ def _check(data, options, given, replicas):
     settings = {field.name: field for field in dataclasses.fields(Recipe)}
     for name in given:
         lookup(settings, name, "setting of a recipe")
-    pictures = len(data.splits["train"])
-    if given.get("batch_size", 0) > pictures:
-        raise ValueError(
-            "The batch is larger than the training set: use a smaller `batch_size`. "
-            f"Received: batch size {given['batch_size']}, {pictures} pictures"
-        )
+    check_batch_size(given.get("batch_size"), len(data.splits["train"]))
 
 
 def with_recovery(options: Options, given: Mapping[str, Any]) -> Options:

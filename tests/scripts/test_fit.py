@@ -187,10 +187,7 @@ def test_help_answers_without_tensorflow():
             ["--batch-size", "500"],
             "use a smaller --batch-size, or leave out both --batch-size and --recipe. Received: batch size",
         ),
-        (
-            ["--batch-size", "17"],
-            "--batch-size. Received: batch size 17, 16 pictures",
-        ),  # of 20 in all
+        (["--batch-size", "17"], "--recipe. Received: batch size 17, 16 pictures"),  # of 20 with the validation split
         (["--batch-size", "4", "--steps-per-epoch", "5"], "--batch-size or --steps-per-epoch. Received: 16 pictures"),
         (
             ["--noise-std", "3"],
